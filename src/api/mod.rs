@@ -1,0 +1,1 @@
+//! The IPv64 HTTP API.

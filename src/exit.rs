@@ -1,0 +1,48 @@
+//! The exit codes of the outside contract, and what every error type has to tell about itself.
+//! Printing is left to [`crate::report`].
+
+/// How the process ends. The numbers are part of the contract with the ACME clients; see `docs/errors.md`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Done: the record is on every authoritative server that answers; or it is gone or was never there.
+    Done = 0,
+    /// Any other failure; also `begin` of a challenge type that is not ours (uacme).
+    Failed = 1,
+    /// Wrong usage, wrong configuration, malformed input.
+    Usage = 2,
+    /// The key is missing, refused (401), or may not do this (403).
+    Key = 3,
+    /// A rate limit or the daily quota (429) that did not clear in time.
+    RateLimit = 4,
+    /// Propagation not complete in time.
+    NotPropagated = 5,
+    /// No usable answer from the other side: API or name servers; a CNAME loop.
+    NoAnswer = 6,
+    /// No domain of the account covers the name.
+    NoDomain = 7,
+    /// A verb of acmetool that is not ours to handle.
+    NotOurs = 42,
+}
+
+impl From<Exit> for std::process::ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// An error that knows what it means for the user. Its `Display` is one line without a final full stop.
+pub trait Explain: std::error::Error {
+    /// The exit code of the process that ends with this error.
+    fn exit(&self) -> Exit;
+
+    /// A stable word for programs that read `--json`, in snake case: `rate_limited`.
+    fn kind(&self) -> &'static str;
+
+    /// What to do now; one or two sentences in lower case without a final full stop.
+    fn hint(&self) -> Option<String>;
+
+    /// What was observed, a line each: the servers with their answers, the places looked at.
+    fn details(&self) -> Vec<String> {
+        Vec::new()
+    }
+}

@@ -1,0 +1,110 @@
+//! The API key, as a type that cannot be printed by accident.
+//! Where the key comes from is the business of the settings; how it is sent, of the API client.
+
+use std::fmt;
+
+/// The shortest text that is masked inside other text: a shorter "key" would blank out ordinary words.
+const SHORTEST_MASKED: usize = 4;
+
+/// What stands in place of a secret.
+pub const MASK: &str = "********";
+
+/// A text that must not reach a log, an error, a process list or another host.
+///
+/// `Debug` and `Display` print [`MASK`]; the only way to the text is [`Secret::expose`], which is easy
+/// to find in a review. There is no `Serialize`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Takes a key as read from a file or a variable; blanks and line ends around it are dropped.
+    ///
+    /// # Errors
+    /// [`SecretError`] for an empty text, and for one with blanks or control characters inside: no
+    /// IPv64 key has them, and they could not be sent in a header.
+    pub fn parse(text: &str) -> Result<Self, SecretError> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(SecretError::Empty);
+        }
+        if text.lines().count() > 1 {
+            return Err(SecretError::SeveralLines);
+        }
+        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(SecretError::Characters);
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// Returns the text itself: for the request to the API, and for nothing else.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Replaces every occurrence of the secret in a text from outside, for an API that echoes it.
+    #[must_use]
+    pub fn mask_in(&self, text: &str) -> String {
+        if self.0.len() < SHORTEST_MASKED {
+            return text.to_owned();
+        }
+        text.replace(&self.0, MASK)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(MASK)
+    }
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(MASK)
+    }
+}
+
+/// Why a text is not a key. Never holds the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SecretError {
+    /// Nothing but blanks.
+    #[error("it is empty")]
+    Empty,
+    /// More than one line, for example a whole configuration file.
+    #[error("it has more than one line")]
+    SeveralLines,
+    /// Blanks, control characters or non-ASCII characters.
+    #[error("it holds blanks or characters outside printable ASCII")]
+    Characters,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn is_never_printed() {
+        let key = Secret::parse("canary-0123456789").unwrap();
+        assert_eq!(format!("{key} {key:?} {key:#?}"), "******** ******** ********");
+    }
+
+    #[test]
+    fn drops_blanks_and_line_ends_around_it() {
+        assert_eq!(Secret::parse(" abcd\r\n").unwrap().expose(), "abcd");
+    }
+
+    #[test]
+    fn refuses_what_cannot_be_a_key() {
+        assert_eq!(Secret::parse(" \n"), Err(SecretError::Empty));
+        assert_eq!(Secret::parse("one\ntwo"), Err(SecretError::SeveralLines));
+        assert_eq!(Secret::parse("one two"), Err(SecretError::Characters));
+        assert_eq!(Secret::parse("schlüssel"), Err(SecretError::Characters));
+    }
+
+    #[test]
+    fn masks_an_echo() {
+        let key = Secret::parse("canary").unwrap();
+        assert_eq!(key.mask_in("bad key canary, canary!"), "bad key ********, ********!");
+        assert_eq!(Secret::parse("a").unwrap().mask_in("a cat"), "a cat");
+    }
+}
