@@ -1,0 +1,150 @@
+//! Pebble, the small CA of Let's Encrypt for tests, as a process of its own.
+//! It knows nothing of the hook: it asks the DNS server that it is given.
+
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+use ureq::Agent;
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
+
+use super::{certificate, programs};
+
+/// How long Pebble may take to start; it makes RSA keys first.
+const START: Duration = Duration::from_secs(30);
+/// The pause between two looks at a starting Pebble.
+const LOOK: Duration = Duration::from_millis(20);
+/// How often Pebble is started on other ports, should somebody take one between our look and its bind.
+const TRIES: usize = 5;
+
+/// A running CA with a root of its own; ends with the value.
+pub(crate) struct Pebble {
+    process: Child,
+    folder: TempDir,
+    ports: [u16; 2],
+}
+
+impl Pebble {
+    /// Starts a CA that asks `dns`, over UDP, and nobody else.
+    ///
+    /// Pebble 2.4 makes `-dnsserver` the only address that Go's resolver dials, so the system's resolver is
+    /// not asked, also not when this one fails (observed).
+    pub(crate) fn start(dns: SocketAddr) -> Self {
+        let mut log = String::new();
+        for _ in 0..TRIES {
+            let mut pebble = Self::spawn(dns);
+            if pebble.is_up() {
+                return pebble;
+            }
+            log = pebble.log();
+        }
+        panic!("pebble did not start: {log}")
+    }
+
+    /// Returns the address of the ACME directory.
+    pub(crate) fn directory(&self) -> String {
+        format!("https://127.0.0.1:{}/dir", self.ports[0])
+    }
+
+    /// Returns the file with the certificate that the ACME server itself shows: for the clients to trust.
+    pub(crate) fn server_certificate(&self) -> PathBuf {
+        self.folder.path().join("certificate.pem")
+    }
+
+    /// Returns the file with the root of the certificates that it issues.
+    pub(crate) fn root(&self) -> PathBuf {
+        self.folder.path().join("root.pem")
+    }
+
+    /// Returns what it logged so far.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap()
+    }
+
+    /// Returns how often it was told to look for a challenge.
+    pub(crate) fn validations(&self) -> usize {
+        self.log().matches("Pulled a task from the Tasks queue").count()
+    }
+
+    fn spawn(dns: SocketAddr) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        certificate::self_signed(folder.path());
+        let ports = free_ports();
+        let log = File::create(folder.path().join("log")).unwrap();
+        let process = Command::new(programs::system("pebble"))
+            .args(["-strict", "-dnsserver", &dns.to_string(), "-config"])
+            .arg(write_config(folder.path(), ports))
+            .env_clear()
+            .env("PEBBLE_VA_NOSLEEP", "1")
+            .env("PEBBLE_WFE_NONCEREJECT", "0")
+            .env("PEBBLE_AUTHZREUSE", "0")
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        Self { process, folder, ports }
+    }
+
+    /// Waits until the CA answers, and fetches its root. A stranger on the same port does not have its certificate.
+    fn is_up(&mut self) -> bool {
+        let agent = agent_trusting(&self.server_certificate());
+        let root = format!("https://127.0.0.1:{}/roots/0", self.ports[1]);
+        let until = Instant::now() + START;
+        while Instant::now() < until && self.process.try_wait().unwrap().is_none() {
+            if get(&agent, &self.directory()).is_ok()
+                && let Ok(pem) = get(&agent, &root)
+            {
+                fs::write(self.root(), pem).unwrap();
+                return true;
+            }
+            std::thread::sleep(LOOK);
+        }
+        false
+    }
+}
+
+impl Drop for Pebble {
+    fn drop(&mut self) {
+        // It may have ended by itself; then there is nothing to kill.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn write_config(folder: &Path, [acme, management]: [u16; 2]) -> PathBuf {
+    let config = serde_json::json!({ "pebble": {
+        "listenAddress": format!("127.0.0.1:{acme}"),
+        "managementListenAddress": format!("127.0.0.1:{management}"),
+        "certificate": folder.join("certificate.pem"),
+        "privateKey": folder.join("key.pem"),
+        // Ports on which it would look for challenges of the other types: nobody listens there.
+        "httpPort": 9,
+        "tlsPort": 9,
+        "ocspResponderURL": "",
+        "externalAccountBindingRequired": false,
+    }});
+    let path = folder.join("config.json");
+    fs::write(&path, config.to_string()).unwrap();
+    path
+}
+
+/// Returns two ports that were free a moment ago.
+fn free_ports() -> [u16; 2] {
+    let listeners = [(); 2].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
+    listeners.map(|listener| listener.local_addr().unwrap().port())
+}
+
+fn agent_trusting(certificate: &Path) -> Agent {
+    let certificate = Certificate::from_pem(&fs::read(certificate).unwrap()).unwrap();
+    let tls = TlsConfig::builder().root_certs(RootCerts::new_with_certs(&[certificate])).build();
+    let builder = Agent::config_builder().tls_config(tls).proxy(None).timeout_global(Some(START));
+    builder.build().into()
+}
+
+fn get(agent: &Agent, url: &str) -> Result<String, ureq::Error> {
+    agent.get(url).call()?.body_mut().read_to_string()
+}
