@@ -11,7 +11,7 @@ use crate::support::stage::Stage;
 
 /// Obtains one certificate in a world whose two servers lag by 1 s and 2 s, and checks all that is promised.
 pub(super) fn obtains(client: &dyn Client, names: &[&str]) {
-    let stage = Stage::start(Config::default().with_delays(&[Duration::from_secs(1), Duration::from_secs(2)]));
+    let stage = Stage::start(Config::with_delays(&[Duration::from_secs(1), Duration::from_secs(2)]));
     client.install(&stage);
     let finished = client.obtain(&stage, names);
     assert!(finished.status.success(), "{}\n{}", finished.said(), stage.pebble.log());
@@ -22,38 +22,36 @@ pub(super) fn obtains(client: &dyn Client, names: &[&str]) {
 
 /// Makes one test per case for a client, in a module of its own.
 macro_rules! for_client {
-    ($module:ident, $client:expr) => {
+    ($module:ident, $client:ident) => {
         mod $module {
-            use super::super::cases;
-
             #[test]
             #[ignore = "needs pebble, certbot and lego: run tests/run"]
             fn gets_one_name() {
-                cases::obtains(&super::$client, &["name.ipv64.net"]);
+                crate::clients::cases::obtains(&super::$client, &["name.ipv64.net"]);
             }
 
             #[test]
             #[ignore = "needs pebble, certbot and lego: run tests/run"]
             fn gets_apex_and_wildcard() {
-                cases::obtains(&super::$client, &["name.ipv64.net", "*.name.ipv64.net"]);
+                crate::clients::cases::obtains(&super::$client, &["name.ipv64.net", "*.name.ipv64.net"]);
             }
 
             #[test]
             #[ignore = "needs pebble, certbot and lego: run tests/run"]
             fn gets_an_own_domain_of_two_labels() {
-                cases::obtains(&super::$client, &["example.com"]);
+                crate::clients::cases::obtains(&super::$client, &["example.com"]);
             }
 
             #[test]
             #[ignore = "needs pebble, certbot and lego: run tests/run"]
             fn gets_a_deep_name() {
-                cases::obtains(&super::$client, &["a.b.c.deep.sub.example.org"]);
+                crate::clients::cases::obtains(&super::$client, &["a.b.c.deep.sub.example.org"]);
             }
 
             #[test]
             #[ignore = "needs pebble, certbot and lego: run tests/run"]
             fn gets_a_foreign_name_through_a_cname() {
-                cases::obtains(&super::$client, &["foreign.example"]);
+                crate::clients::cases::obtains(&super::$client, &["foreign.example"]);
             }
         }
     };

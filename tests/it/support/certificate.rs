@@ -31,7 +31,9 @@ pub(crate) fn self_signed(folder: &Path) {
     let mut openssl = Command::new(programs::system("openssl"));
     openssl
         .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"])
-        .args(["-subj", "/CN=loopback", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout"])
+        .args(["-subj", "/CN=loopback", "-addext", "subjectAltName=IP:127.0.0.1"])
+        // rustls takes no CA certificate as a server's own; the system's openssl.cnf would make it one.
+        .args(["-config", "/dev/null", "-addext", "basicConstraints=critical,CA:FALSE", "-keyout"])
         .arg(folder.join("key.pem"))
         .arg("-out")
         .arg(folder.join("certificate.pem"));

@@ -14,11 +14,11 @@ use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use super::{certificate, programs};
 
 /// How long Pebble may take to start; it makes RSA keys first.
-const START: Duration = Duration::from_secs(30);
+const START: Duration = Duration::from_secs(20);
 /// The pause between two looks at a starting Pebble.
-const LOOK: Duration = Duration::from_millis(20);
+const LOOK: Duration = Duration::from_millis(50);
 /// How often Pebble is started on other ports, should somebody take one between our look and its bind.
-const TRIES: usize = 5;
+const TRIES: usize = 3;
 
 /// A running CA with a root of its own; ends with the value.
 pub(crate) struct Pebble {
@@ -33,15 +33,15 @@ impl Pebble {
     /// Pebble 2.4 makes `-dnsserver` the only address that Go's resolver dials, so the system's resolver is
     /// not asked, also not when this one fails (observed).
     pub(crate) fn start(dns: SocketAddr) -> Self {
-        let mut log = String::new();
+        let mut reasons = Vec::new();
         for _ in 0..TRIES {
             let mut pebble = Self::spawn(dns);
-            if pebble.is_up() {
-                return pebble;
+            match pebble.wait_until_up() {
+                Ok(()) => return pebble,
+                Err(error) => reasons.push(format!("{error}\n{}", pebble.log())),
             }
-            log = pebble.log();
         }
-        panic!("pebble did not start: {log}")
+        panic!("pebble did not start: {}", reasons.join("\n"))
     }
 
     /// Returns the address of the ACME directory.
@@ -90,20 +90,17 @@ impl Pebble {
     }
 
     /// Waits until the CA answers, and fetches its root. A stranger on the same port does not have its certificate.
-    fn is_up(&mut self) -> bool {
+    fn wait_until_up(&mut self) -> Result<(), ureq::Error> {
         let agent = agent_trusting(&self.server_certificate());
-        let root = format!("https://127.0.0.1:{}/roots/0", self.ports[1]);
+        let management = format!("https://127.0.0.1:{}/roots/0", self.ports[1]);
         let until = Instant::now() + START;
-        while Instant::now() < until && self.process.try_wait().unwrap().is_none() {
-            if get(&agent, &self.directory()).is_ok()
-                && let Ok(pem) = get(&agent, &root)
-            {
-                fs::write(self.root(), pem).unwrap();
-                return true;
+        loop {
+            match get(&agent, &self.directory()).and_then(|_| get(&agent, &management)) {
+                Ok(root) => return Ok(fs::write(self.root(), root)?),
+                Err(error) if Instant::now() > until || self.process.try_wait()?.is_some() => return Err(error),
+                Err(_) => std::thread::sleep(LOOK),
             }
-            std::thread::sleep(LOOK);
         }
-        false
     }
 }
 
