@@ -3,24 +3,72 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use ipv64_acme::sim::Config;
+use ipv64_acme::sim::{CallKind, Config, Sim};
 
 use super::Client;
 use crate::support::certificate;
 use crate::support::stage::Stage;
 
-/// Obtains one certificate in a world whose two servers lag by 1 s and 2 s, and checks all that is promised.
-pub(super) fn obtains(client: &dyn Client, names: &[&str]) {
-    let stage = Stage::start(Config::with_delays(&[Duration::from_secs(1), Duration::from_secs(2)]));
+/// How long after the API call the slower of the two name servers shows a change.
+pub(super) const SLOWEST: Duration = Duration::from_secs(2);
+
+/// Starts a world whose two name servers lag differently, with a client in it.
+pub(super) fn stage_for(client: &dyn Client) -> Stage {
+    let stage = Stage::start(Config::with_delays(&[Duration::from_secs(1), SLOWEST]));
     client.install(&stage);
+    stage
+}
+
+/// Obtains one certificate in a fresh world, and checks all that is promised.
+pub(super) fn obtains(client: &dyn Client, names: &[&str]) {
+    let stage = stage_for(client);
     let finished = client.obtain(&stage, names);
     assert!(finished.status.success(), "{}\n{}", finished.said(), stage.pebble.log());
-    let chain = client.chain(&stage, names[0]);
+    assert_certified(&stage, client, names);
+    assert_eq!(calls(&stage.sim, CallKind::AddRecord), names.len());
+    assert_eq!(calls(&stage.sim, CallKind::DelRecord), names.len());
+    // Once while nothing is cached, and no call of another kind.
+    assert_eq!(stage.sim.api_calls().len(), 2 * names.len() + 1, "{:#?}", stage.sim.api_calls());
+    assert_nothing_left(&stage);
+    assert_never_asked_too_early(&stage.sim);
+}
+
+/// Asserts that the client has a certificate of exactly these names, from this CA.
+pub(super) fn assert_certified(stage: &Stage, client: &dyn Client, names: &[&str]) {
+    let chain = client.chain(stage, names[0]);
     assert_eq!(certificate::names(&chain), names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>());
     certificate::assert_issued_by(&stage.pebble.root(), &chain);
 }
 
-/// Makes one test per case for a client, in a module of its own.
+/// Asserts that records were added, and that all of them are gone.
+pub(super) fn assert_nothing_left(stage: &Stage) {
+    assert_ne!(calls(&stage.sim, CallKind::AddRecord), 0, "no record was ever added");
+    let left = stage.sim.records_left();
+    assert!(left.is_empty(), "{left:#?}");
+}
+
+/// Returns how many calls of one kind the API has answered.
+pub(super) fn calls(sim: &Sim, kind: CallKind) -> usize {
+    sim.api_calls().iter().filter(|call| call.call == Some(kind)).count()
+}
+
+/// Asserts that whenever the CA asked, every value that stood in the store was on both name servers.
+fn assert_never_asked_too_early(sim: &Sim) {
+    let questions: Vec<_> =
+        sim.questions().into_iter().filter(|question| question.server == "ca" && question.kind == "TXT").collect();
+    assert!(!questions.is_empty(), "the CA asked nothing");
+    for record in sim.records() {
+        let Some(added) = record.life.added else { continue };
+        let deleted = record.life.deleted.unwrap_or(added);
+        let during_its_life = questions.iter().filter(|question| (added..=deleted).contains(&question.at));
+        let first = during_its_life.min_by_key(|question| question.at);
+        let first = first.unwrap_or_else(|| panic!("the CA did not ask for {}", record.name()));
+        let waited = first.at.duration_since(added);
+        assert!(waited >= SLOWEST, "the CA asked for {} after {waited:?}", record.name());
+    }
+}
+
+/// Makes one test per kind of name for a client, in a module of its own.
 macro_rules! for_client {
     ($module:ident, $client:ident) => {
         mod $module {

@@ -6,7 +6,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long a program may take. Far above what any test needs: it only keeps a hanging run from hanging for ever.
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_secs(180);
 /// The pause between two looks at a running program.
 const LOOK: Duration = Duration::from_millis(10);
 

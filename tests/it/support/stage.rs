@@ -24,7 +24,7 @@ impl Stage {
     /// Starts the simulation and a CA whose resolver is the simulation's `ca`.
     pub(crate) fn start(config: Config) -> Self {
         let sim = Sim::start(config).unwrap();
-        let pebble = Pebble::start(sim.resolver("ca").unwrap());
+        let pebble = Pebble::start(sim.addresses("ca")[0]);
         let folder = tempfile::tempdir().unwrap();
         for name in ["bin", "home"] {
             fs::create_dir(folder.path().join(name)).unwrap();
