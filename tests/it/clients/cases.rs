@@ -24,6 +24,8 @@ pub(super) fn obtains(client: &dyn Client, names: &[&str]) {
     let stage = stage_for(client);
     let finished = client.obtain(&stage, names);
     assert!(finished.status.success(), "{}\n{}", finished.said(), stage.pebble.log());
+    // certbot's words for what a hook writes to stderr.
+    assert!(!finished.said().contains("error output"), "{}", finished.said());
     assert_certified(&stage, client, names);
     assert_eq!(calls(&stage.sim, CallKind::AddRecord), names.len());
     assert_eq!(calls(&stage.sim, CallKind::DelRecord), names.len());

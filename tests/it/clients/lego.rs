@@ -9,12 +9,12 @@ use crate::support::programs;
 use crate::support::stage::Stage;
 
 /// lego with further variables in its environment.
-struct Lego {
+pub(super) struct Lego {
     variables: &'static [(&'static str, &'static str)],
 }
 
-const DEFAULT: Lego = Lego { variables: &[] };
-const RAW: Lego = Lego { variables: &[("EXEC_MODE", "RAW")] };
+pub(super) const DEFAULT: Lego = Lego { variables: &[] };
+pub(super) const RAW: Lego = Lego { variables: &[("EXEC_MODE", "RAW")] };
 
 impl Client for Lego {
     /// lego 4.9 takes the CA's address as an option only, and a block on a page does not name a test's CA.

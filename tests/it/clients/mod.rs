@@ -3,6 +3,7 @@
 
 mod cases;
 mod certbot;
+mod failures;
 mod lego;
 
 use std::path::PathBuf;

@@ -18,6 +18,7 @@ pub(crate) struct Stage {
     pub(crate) sim: Sim,
     pub(crate) pebble: Pebble,
     folder: TempDir,
+    variables: Vec<(String, String)>,
 }
 
 impl Stage {
@@ -29,7 +30,8 @@ impl Stage {
         for name in ["bin", "home"] {
             fs::create_dir(folder.path().join(name)).unwrap();
         }
-        let stage = Self { sim, pebble, folder };
+        let variables = sim.env();
+        let stage = Self { sim, pebble, folder, variables };
         stage.put_into_path("ipv64-acme", &programs::hook());
         stage
     }
@@ -60,8 +62,29 @@ impl Stage {
             .env("PATH", format!("{}:/usr/local/bin:/usr/bin:/bin", self.path("bin").display()))
             .env("HOME", self.path("home"))
             .env("IPV64_STATE_DIR", self.path("state"))
-            .envs(self.sim.env());
+            .envs(self.variables.iter().cloned());
         command
+    }
+
+    /// Gives every later command a variable, in place of the simulation's of the same name.
+    pub(crate) fn set_variable(&mut self, name: &str, value: &str) {
+        self.variables.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Sends a signal, named as for `kill`, to the hook that a client on this stage has called.
+    ///
+    /// Other tests run the same program at the same time: ours is the one with our state directory.
+    pub(crate) fn signal_hook(&self, signal: &str) {
+        let ours = format!("IPV64_STATE_DIR={}\0", self.path("state").display());
+        let is_ours = |process: &PathBuf| {
+            let runs_hook = fs::read_link(process.join("exe")).is_ok_and(|program| program == programs::hook());
+            let environment = fs::read(process.join("environ")).unwrap_or_default();
+            runs_hook && String::from_utf8_lossy(&environment).contains(&ours)
+        };
+        let processes = fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path());
+        let hook = processes.filter(is_ours).next().expect("no hook is running");
+        let finished = process::run(Command::new("kill").arg(format!("-{signal}")).arg(hook.file_name().unwrap()));
+        assert!(finished.status.success(), "{}", finished.said());
     }
 
     /// Runs shell commands, as a page of the documentation shows them, with further variables.
