@@ -6,7 +6,7 @@ use std::time::Duration;
 use ipv64_acme::sim::{CallKind, Config, ServerSettings};
 
 use super::certbot::{self, Certbot};
-use super::lego::{self, Lego};
+use super::lego;
 use super::{Client, cases};
 use crate::support::process::Finished;
 use crate::support::stage::Stage;

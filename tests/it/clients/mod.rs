@@ -12,7 +12,7 @@ use crate::support::process::Finished;
 use crate::support::stage::Stage;
 
 /// An ACME client as the tests see it.
-trait Client {
+trait Client: Sync {
     /// Makes the client callable on a stage: program, settings, trust in the CA.
     fn install(&self, stage: &Stage);
 

@@ -81,8 +81,8 @@ impl Stage {
             let environment = fs::read(process.join("environ")).unwrap_or_default();
             runs_hook && String::from_utf8_lossy(&environment).contains(&ours)
         };
-        let processes = fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path());
-        let hook = processes.filter(is_ours).next().expect("no hook is running");
+        let mut processes = fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path());
+        let hook = processes.find(is_ours).expect("no hook is running");
         let finished = process::run(Command::new("kill").arg(format!("-{signal}")).arg(hook.file_name().unwrap()));
         assert!(finished.status.success(), "{}", finished.said());
     }
