@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -137,7 +138,10 @@ fn free_ports() -> [u16; 2] {
 
 fn agent_trusting(certificate: &Path) -> Agent {
     let certificate = Certificate::from_pem(&fs::read(certificate).unwrap()).unwrap();
-    let tls = TlsConfig::builder().root_certs(RootCerts::new_with_certs(&[certificate])).build();
+    let tls = TlsConfig::builder()
+        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .root_certs(RootCerts::new_with_certs(&[certificate]))
+        .build();
     let builder = Agent::config_builder().tls_config(tls).proxy(None).timeout_global(Some(START));
     builder.build().into()
 }
