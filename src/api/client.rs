@@ -227,7 +227,9 @@ impl Client {
         let mut tries = Tries::new(*policy);
         loop {
             self.gate.before(call.kind(), policy.deadline).map_err(|error| tries.conclude(error.into()))?;
-            let result = self.exchange(call, policy.deadline).and_then(|answer| {
+            let answer = self.exchange(call, policy.deadline);
+            self.gate.after();
+            let result = answer.and_then(|answer| {
                 let verdict = judge(call, &answer, &self.access.key)?;
                 accept(verdict, &answer)
             });

@@ -36,6 +36,9 @@ pub trait Gate: Send + Sync {
     /// [`GateError`] when there is no room until then, or none today.
     fn before(&self, kind: CallKind, deadline: Instant) -> Result<(), GateError>;
 
+    /// Hears that the answer to the request that was let through is there, or that there will be none.
+    fn after(&self) {}
+
     /// Hears of a 429 and of the pause that the answer asked for.
     fn refused(&self, retry_after: Option<Duration>, limit: Limit);
 }
@@ -61,6 +64,9 @@ pub enum GateError {
         /// How long until there is room.
         wait: Duration,
     },
+    /// The process was asked to stop while it waited.
+    #[error("interrupted while waiting for a turn")]
+    Interrupted,
     /// The calls of the day are used up, or what is left of them is kept for removals.
     #[error("{reason}")]
     Daily {
@@ -71,18 +77,23 @@ pub enum GateError {
 
 impl Explain for GateError {
     fn exit(&self) -> Exit {
-        Exit::RateLimit
+        match self {
+            Self::Interrupted => Exit::Failed,
+            Self::Full { .. } | Self::Daily { .. } => Exit::RateLimit,
+        }
     }
 
     fn kind(&self) -> &'static str {
         match self {
             Self::Full { .. } => "request_window_full",
             Self::Daily { .. } => "daily_quota",
+            Self::Interrupted => "interrupted",
         }
     }
 
     fn hint(&self) -> Option<String> {
         let hint = match self {
+            Self::Interrupted => return None,
             Self::Full { .. } => "try again in a minute; other processes with this key may be at work",
             Self::Daily { .. } => "wait for the next day, or ask IPv64 for a class with more API calls",
         };
