@@ -52,7 +52,7 @@ fn call(sim: &Sim, method: &str, body: &str) -> (u16, String) {
          Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );
-    let mut stream = TcpStream::connect(sim.api_address).unwrap();
+    let mut stream = TcpStream::connect(sim.shared.api_address).unwrap();
     stream.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
