@@ -24,7 +24,9 @@ mod cache;
 mod clock;
 mod config;
 mod content;
+mod control;
 mod delivery;
+mod doh;
 mod faults;
 mod form;
 mod hierarchy;
@@ -123,13 +125,14 @@ struct Shared {
     world: Arc<World>,
     api: Api,
     resolvers: Vec<Arc<Resolver>>,
+    config: Config,
+    api_address: SocketAddr,
+    dns_port: u16,
 }
 
 /// A running simulation. Dropping it ends all threads and frees all ports.
 pub struct Sim {
     shared: Arc<Shared>,
-    api_address: SocketAddr,
-    dns_port: u16,
 }
 
 impl Sim {
@@ -159,21 +162,28 @@ impl Sim {
             listener::serve(place.sockets, place.address, &resolver, &world.crew);
             serving.push(resolver);
         }
-        let shared = Arc::new(Shared { world, api: api(config), resolvers: serving });
+        let api = api(&config);
+        let shared = Arc::new(Shared { world, api, resolvers: serving, config, api_address, dns_port: port });
         web::serve(listener, api_address, &shared);
-        Ok(Self { shared, api_address, dns_port: port })
+        Ok(Self { shared })
     }
 
     /// The URL of the API.
     #[must_use]
     pub fn api_url(&self) -> String {
-        format!("http://{}/api", self.api_address)
+        self.shared.api_url()
+    }
+
+    /// The URL of DNS over HTTPS, spoken without TLS. The resolver named `doh` answers there, else the first one.
+    #[must_use]
+    pub fn doh_url(&self) -> String {
+        self.shared.doh_url()
     }
 
     /// The URL below which the control interface answers.
     #[must_use]
     pub fn control_url(&self) -> String {
-        format!("http://{}/sim/", self.api_address)
+        format!("http://{}/sim/", self.shared.api_address)
     }
 
     /// The key of an account; the first one has the number 0.
@@ -185,17 +195,7 @@ impl Sim {
     /// The environment variables of a client of this simulation.
     #[must_use]
     pub fn env(&self) -> Vec<(String, String)> {
-        let roots: Vec<_> = self.shared.world.hierarchy.root.addresses.iter().map(ToString::to_string).collect();
-        let resolver = self.shared.resolvers.first().map(|resolver| resolver.address.to_string());
-        [
-            ("IPV64_API_URL", self.api_url()),
-            ("IPV64_API_KEY", self.key(0).unwrap_or_default().to_owned()),
-            ("IPV64_RESOLVERS", resolver.unwrap_or_default()),
-            ("IPV64_NAMESERVER_PORT", self.dns_port.to_string()),
-            ("IPV64_ROOT_SERVERS", roots.join(",")),
-        ]
-        .map(|(name, value)| (name.to_owned(), value))
-        .to_vec()
+        self.shared.env()
     }
 
     /// The addresses of a server by host name, `root`, `tld`, `foreign`, IP address, or the name of a resolver.
@@ -265,6 +265,14 @@ impl Sim {
         self.shared.world.log.questions()
     }
 
+    /// Makes everything as at the start: settings, faults, limits, records, logs.
+    ///
+    /// # Errors
+    /// None that [`Sim::start`] would not have had.
+    pub fn reset(&self) -> Result<(), SimError> {
+        self.shared.reset()
+    }
+
     /// Forgets both logs.
     pub fn clear_logs(&self) {
         self.shared.world.log.clear();
@@ -278,6 +286,55 @@ impl Drop for Sim {
 }
 
 impl Shared {
+    fn api_url(&self) -> String {
+        format!("http://{}/api", self.api_address)
+    }
+
+    fn doh_url(&self) -> String {
+        format!("http://{}/dns-query", self.api_address)
+    }
+
+    fn env(&self) -> Vec<(String, String)> {
+        let roots: Vec<_> = self.world.hierarchy.root.addresses.iter().map(ToString::to_string).collect();
+        let key = self.api.accounts.first().map(|account| account.key.clone());
+        let resolver = self.resolvers.first().map(|resolver| resolver.address.to_string());
+        [
+            ("IPV64_API_URL", self.api_url()),
+            ("IPV64_API_KEY", key.unwrap_or_default()),
+            ("IPV64_RESOLVERS", resolver.unwrap_or_default()),
+            ("IPV64_NAMESERVER_PORT", self.dns_port.to_string()),
+            ("IPV64_ROOT_SERVERS", roots.join(",")),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .to_vec()
+    }
+
+    fn doh_resolver(&self) -> Option<&Resolver> {
+        let named = self.resolvers.iter().find(|resolver| resolver.name == "doh");
+        named.or_else(|| self.resolvers.first()).map(|resolver| &**resolver)
+    }
+
+    /// Makes everything as at the start.
+    fn reset(&self) -> Result<(), SimError> {
+        self.api.faults.clear();
+        for account in &self.api.accounts {
+            account.counters.reset(self.config.limits);
+        }
+        for server in self.world.servers() {
+            server.reset();
+            listener::wake(server.address);
+        }
+        for resolver in &self.resolvers {
+            let wanted = self.config.resolvers.iter().find(|(name, _)| *name == resolver.name);
+            resolver.set(wanted.map(|(_, settings)| settings.clone()).unwrap_or_default());
+        }
+        let mut holdings = Holdings::default();
+        fill(&mut holdings, &self.config)?;
+        *self.world.store.hold() = holdings;
+        self.world.log.clear();
+        Ok(())
+    }
+
     fn servers<'a>(&'a self, which: &'a str) -> impl Iterator<Item = &'a Arc<Server>> {
         let is_it = move |server: &&Arc<Server>| server.name == which || server.address.ip().to_string() == which;
         self.world.servers().iter().filter(is_it)
@@ -307,12 +364,12 @@ impl Shared {
     }
 }
 
-fn api(config: Config) -> Api {
-    let account = |account: Account| ApiAccount { key: account.key, counters: Counters::new(config.limits) };
+fn api(config: &Config) -> Api {
+    let account = |account: &Account| ApiAccount { key: account.key.clone(), counters: Counters::new(config.limits) };
     Api {
         numbers_as_strings: config.numbers_as_strings,
         faults: Faults::default(),
-        accounts: config.accounts.into_iter().map(account).collect(),
+        accounts: config.accounts.iter().map(account).collect(),
     }
 }
 

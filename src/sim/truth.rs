@@ -13,6 +13,7 @@ use super::{
     server::{Server, slowest},
     store::StoredRecord,
     threads::hold,
+    world::World,
 };
 
 impl Sim {
@@ -23,19 +24,7 @@ impl Sim {
     /// from the moment when its last kept "nothing here" has run out.
     #[must_use]
     pub fn visible_everywhere_since(&self, name: &str, value: &str) -> Option<Instant> {
-        let name = plain(name);
-        let stands = |record: &&StoredRecord| record.life.is_open() && record.kind == "TXT";
-        let added = {
-            let holdings = self.shared.world.store.hold();
-            let quoted = format!("\"{value}\"");
-            let is_it = |record: &&StoredRecord| record.content == value || record.content == quoted;
-            let mut records = holdings.records.iter().filter(stands).filter(is_it);
-            records.find(|record| record.name() == name)?.life.added.unwrap_or(self.shared.world.started)
-        };
-        let provider = self.shared.world.servers().iter().filter(|server| server.role == Role::Provider);
-        let honest = provider.filter(|server| server.settings().is_honest());
-        let since: Vec<_> = honest.map(|server| visible_since(server, &name, added)).collect();
-        since.into_iter().max().filter(|since| *since <= Instant::now())
+        visible_everywhere_since(&self.shared.world, name, value)
     }
 
     /// The records that stand although nobody configured them.
@@ -76,6 +65,23 @@ impl Sim {
         };
         times.iter().map(within).max().unwrap_or_default()
     }
+}
+
+/// See [`Sim::visible_everywhere_since`].
+pub(super) fn visible_everywhere_since(world: &World, name: &str, value: &str) -> Option<Instant> {
+    let name = plain(name);
+    let quoted = format!("\"{value}\"");
+    let added = {
+        let holdings = world.store.hold();
+        let stands = |record: &&StoredRecord| record.life.is_open() && record.kind == "TXT";
+        let is_it = |record: &&StoredRecord| record.content == value || record.content == quoted;
+        let mut records = holdings.records.iter().filter(stands).filter(is_it);
+        records.find(|record| record.name() == name)?.life.added.unwrap_or(world.started)
+    };
+    let provider = world.servers().iter().filter(|server| server.role == Role::Provider);
+    let honest = provider.filter(|server| server.settings().is_honest());
+    let latest = honest.map(|server| visible_since(server, &name, added)).max();
+    latest.filter(|since| *since <= Instant::now())
 }
 
 /// Walks back through the settings of a server as long as they showed the record.
