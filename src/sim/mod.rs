@@ -36,8 +36,10 @@ mod listener;
 mod log;
 mod packets;
 mod resolver;
+mod seed;
 mod server;
 mod settings;
+mod shared;
 mod store;
 mod threads;
 mod topology;
@@ -53,12 +55,9 @@ use std::{
     sync::Arc,
 };
 
-use api::{Api, ApiAccount};
-use faults::Faults;
-use limits::Counters;
 use resolver::Resolver;
 use server::Server;
-use store::{Holdings, Life, NewRecord, StoredDomain};
+use shared::Shared;
 use topology::Topology;
 use world::World;
 
@@ -70,8 +69,6 @@ pub use settings::{
     ServerSettings, StaticRecord,
 };
 pub use store::{Life as RecordLife, StoredRecord};
-
-use crate::name::DnsName;
 
 #[cfg(test)]
 mod tests;
@@ -120,16 +117,6 @@ impl crate::exit::Explain for SimError {
     }
 }
 
-/// What the HTTP side shares with the owner of the simulation.
-struct Shared {
-    world: Arc<World>,
-    api: Api,
-    resolvers: Vec<Arc<Resolver>>,
-    config: Config,
-    api_address: SocketAddr,
-    dns_port: u16,
-}
-
 /// A running simulation. Dropping it ends all threads and frees all ports.
 pub struct Sim {
     shared: Arc<Shared>,
@@ -147,7 +134,7 @@ impl Sim {
         let api_address = listener.local_addr().map_err(bind)?;
         let Topology { servers, resolvers, hierarchy, port } = topology;
         let world = Arc::new(World::new(hierarchy, config.seed));
-        fill(&mut world.store.hold(), &config)?;
+        seed::fill(&mut world.store.hold(), &config)?;
 
         let mut all = Vec::new();
         for (role, place) in servers {
@@ -162,7 +149,7 @@ impl Sim {
             listener::serve(place.sockets, place.address, &resolver, &world.crew);
             serving.push(resolver);
         }
-        let api = api(&config);
+        let api = shared::api(&config);
         let shared = Arc::new(Shared { world, api, resolvers: serving, config, api_address, dns_port: port });
         web::serve(listener, api_address, &shared);
         Ok(Self { shared })
@@ -283,122 +270,4 @@ impl Drop for Sim {
     fn drop(&mut self) {
         self.shared.world.crew.end();
     }
-}
-
-impl Shared {
-    fn api_url(&self) -> String {
-        format!("http://{}/api", self.api_address)
-    }
-
-    fn doh_url(&self) -> String {
-        format!("http://{}/dns-query", self.api_address)
-    }
-
-    fn env(&self) -> Vec<(String, String)> {
-        let roots: Vec<_> = self.world.hierarchy.root.addresses.iter().map(ToString::to_string).collect();
-        let key = self.api.accounts.first().map(|account| account.key.clone());
-        let resolver = self.resolvers.first().map(|resolver| resolver.address.to_string());
-        [
-            ("IPV64_API_URL", self.api_url()),
-            ("IPV64_API_KEY", key.unwrap_or_default()),
-            ("IPV64_RESOLVERS", resolver.unwrap_or_default()),
-            ("IPV64_NAMESERVER_PORT", self.dns_port.to_string()),
-            ("IPV64_ROOT_SERVERS", roots.join(",")),
-        ]
-        .map(|(name, value)| (name.to_owned(), value))
-        .to_vec()
-    }
-
-    fn doh_resolver(&self) -> Option<&Resolver> {
-        let named = self.resolvers.iter().find(|resolver| resolver.name == "doh");
-        named.or_else(|| self.resolvers.first()).map(|resolver| &**resolver)
-    }
-
-    /// Makes everything as at the start.
-    fn reset(&self) -> Result<(), SimError> {
-        self.api.faults.clear();
-        for account in &self.api.accounts {
-            account.counters.reset(self.config.limits);
-        }
-        for server in self.world.servers() {
-            server.reset();
-            listener::wake(server.address);
-        }
-        for resolver in &self.resolvers {
-            let wanted = self.config.resolvers.iter().find(|(name, _)| *name == resolver.name);
-            resolver.set(wanted.map(|(_, settings)| settings.clone()).unwrap_or_default());
-        }
-        let mut holdings = Holdings::default();
-        fill(&mut holdings, &self.config)?;
-        *self.world.store.hold() = holdings;
-        self.world.log.clear();
-        Ok(())
-    }
-
-    fn servers<'a>(&'a self, which: &'a str) -> impl Iterator<Item = &'a Arc<Server>> {
-        let is_it = move |server: &&Arc<Server>| server.name == which || server.address.ip().to_string() == which;
-        self.world.servers().iter().filter(is_it)
-    }
-
-    fn resolvers<'a>(&'a self, which: &'a str) -> impl Iterator<Item = &'a Arc<Resolver>> {
-        let is_it =
-            move |resolver: &&Arc<Resolver>| resolver.name == which || resolver.address.ip().to_string() == which;
-        self.resolvers.iter().filter(is_it)
-    }
-
-    fn set_server(&self, which: &str, settings: &ServerSettings) -> Result<(), SimError> {
-        let servers: Vec<_> = self.servers(which).collect();
-        for server in &servers {
-            server.set(settings.clone());
-            listener::wake(server.address);
-        }
-        if servers.is_empty() { Err(SimError::Unknown(which.escape_debug().to_string())) } else { Ok(()) }
-    }
-
-    fn set_resolver(&self, which: &str, settings: &ResolverSettings) -> Result<(), SimError> {
-        let resolvers: Vec<_> = self.resolvers(which).collect();
-        for resolver in &resolvers {
-            resolver.set(settings.clone());
-        }
-        if resolvers.is_empty() { Err(SimError::Unknown(which.escape_debug().to_string())) } else { Ok(()) }
-    }
-}
-
-fn api(config: &Config) -> Api {
-    let account = |account: &Account| ApiAccount { key: account.key.clone(), counters: Counters::new(config.limits) };
-    Api {
-        numbers_as_strings: config.numbers_as_strings,
-        faults: Faults::default(),
-        accounts: config.accounts.iter().map(account).collect(),
-    }
-}
-
-/// Puts the configured domains and records into the store.
-fn fill(holdings: &mut Holdings, config: &Config) -> Result<(), SimError> {
-    for (number, account) in config.accounts.iter().enumerate() {
-        for name in &account.domains {
-            let name = DnsName::parse(name).map_err(|error| SimError::Config(error.to_string()))?;
-            holdings.domains.push(StoredDomain::new(name, number, Life::default()));
-        }
-        for record in &account.records {
-            let new = seeded(holdings, number, record).ok_or_else(|| {
-                SimError::Config(format!("no domain holds the record `{}`", record.name.escape_debug()))
-            })?;
-            let malformed = |_| SimError::Config(format!("the record `{}` is malformed", record.name.escape_debug()));
-            holdings.insert(&new, Life::default()).map_err(malformed)?;
-        }
-    }
-    Ok(())
-}
-
-fn seeded(holdings: &Holdings, account: usize, record: &StaticRecord) -> Option<NewRecord> {
-    let name = DnsName::parse(&record.name).ok()?;
-    let holds = |domain: &&StoredDomain| name.is_within(&domain.name);
-    let domain = holdings.domains_of(account).filter(holds).max_by_key(|domain| domain.name.as_str().len())?;
-    Some(NewRecord {
-        domain: domain.name.clone(),
-        prefix: name.prefix_below(&domain.name)?.to_owned(),
-        kind: record.kind.clone(),
-        content: record.content.clone(),
-    })
 }
