@@ -42,6 +42,7 @@ mod settings;
 mod shared;
 mod store;
 mod threads;
+mod tls;
 mod topology;
 mod truth;
 mod web;
@@ -69,6 +70,7 @@ pub use settings::{
     ServerSettings, StaticRecord,
 };
 pub use store::{Life as RecordLife, StoredRecord};
+pub use tls::{Certificate, TlsSide};
 
 #[cfg(test)]
 mod tests;
@@ -87,6 +89,12 @@ pub enum SimError {
     /// A name, a record or a setting of the configuration is malformed.
     #[error("the simulation cannot be set up: {0}")]
     Config(String),
+    /// No certificate can be made.
+    #[error("cannot make a certificate")]
+    Certificate {
+        /// What the library said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// No server, resolver or account has this name or address.
     #[error("the simulation has no `{0}`")]
     Unknown(String),
@@ -95,7 +103,7 @@ pub enum SimError {
 impl crate::exit::Explain for SimError {
     fn exit(&self) -> crate::exit::Exit {
         match self {
-            Self::Bind { .. } => crate::exit::Exit::Failed,
+            Self::Bind { .. } | Self::Certificate { .. } => crate::exit::Exit::Failed,
             Self::Config(_) | Self::Unknown(_) => crate::exit::Exit::Usage,
         }
     }
@@ -103,6 +111,7 @@ impl crate::exit::Explain for SimError {
     fn kind(&self) -> &'static str {
         match self {
             Self::Bind { .. } => "sim_bind",
+            Self::Certificate { .. } => "sim_certificate",
             Self::Config(_) => "sim_config",
             Self::Unknown(_) => "sim_unknown",
         }
@@ -112,7 +121,7 @@ impl crate::exit::Explain for SimError {
         match self {
             Self::Bind { .. } => Some("ports below 1024 need root; port 0 takes a free one".into()),
             Self::Config(_) => Some("names are written as in DNS, record contents as the API takes them".into()),
-            Self::Unknown(_) => None,
+            Self::Certificate { .. } | Self::Unknown(_) => None,
         }
     }
 }
