@@ -39,6 +39,9 @@ mod rate;
 mod store;
 mod window;
 
+#[cfg(test)]
+mod processes;
+
 use std::path::Path;
 use std::sync::Arc;
 

@@ -178,3 +178,138 @@ fn parse<T: Document>(text: &str) -> Result<T, Problem> {
     }
     serde_json::from_str::<Envelope<T>>(text).map(|envelope| envelope.content).map_err(|_| Problem::Damaged)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[derive(Default, serde::Serialize, serde::Deserialize)]
+    struct Counter {
+        count: u64,
+    }
+
+    impl Document for Counter {
+        const FILE: &'static str = "counter.json";
+        const VERSION: u64 = 3;
+    }
+
+    fn add_one(store: &Store) -> u64 {
+        store.update(|counter: &mut Counter| {
+            counter.count += 1;
+            counter.count
+        })
+    }
+
+    #[test]
+    fn a_document_outlives_its_store() {
+        let temp = tempfile::tempdir().unwrap();
+        assert_eq!(add_one(&Store::open(temp.path())), 1);
+        assert_eq!(add_one(&Store::open(temp.path())), 2);
+        let text = fs::read_to_string(temp.path().join("counter.json")).unwrap();
+        assert_eq!(text, r#"{"version":3,"content":{"count":2}}"#);
+    }
+
+    #[test]
+    fn reading_does_not_write() {
+        let temp = tempfile::tempdir().unwrap();
+        let store = Store::open(temp.path());
+        add_one(&store);
+        let path = temp.path().join("counter.json");
+        let before = std::os::unix::fs::MetadataExt::ino(&fs::metadata(&path).unwrap());
+        store.update(|_: &mut Counter| ());
+        assert_eq!(std::os::unix::fs::MetadataExt::ino(&fs::metadata(&path).unwrap()), before);
+    }
+
+    #[test]
+    fn no_change_of_another_thread_or_store_is_lost() {
+        let temp = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    let store = Store::open(temp.path());
+                    (0..25).for_each(|_| drop(add_one(&store).to_string()));
+                    assert!(store.take_warnings().is_empty());
+                });
+            }
+        });
+        assert_eq!(add_one(&Store::open(temp.path())), 201);
+    }
+
+    #[test]
+    fn a_damaged_file_is_set_aside_and_the_work_goes_on() {
+        for content in
+            ["", "{", "null", "[]", "\u{0}\u{0}", r#"{"version":3,"content":{"count":-1}}"#, r#"{"count":1}"#]
+        {
+            let temp = tempfile::tempdir().unwrap();
+            fs::write(temp.path().join("counter.json"), content).unwrap();
+            let store = Store::open(temp.path());
+            assert_eq!(add_one(&store), 1, "{content:?}");
+            let warnings = store.take_warnings();
+            let [StateError::Damaged { aside, .. }] = warnings.as_slice() else { panic!("{content:?}: {warnings:?}") };
+            assert_eq!(fs::read_to_string(aside).unwrap(), content);
+            assert_eq!(add_one(&Store::open(temp.path())), 2);
+        }
+    }
+
+    #[test]
+    fn a_file_of_a_later_version_is_set_aside_whatever_it_holds() {
+        let temp = tempfile::tempdir().unwrap();
+        let content = r#"{"version":4,"records":["all is different here"]}"#;
+        fs::write(temp.path().join("counter.json"), content).unwrap();
+        let store = Store::open(temp.path());
+        assert_eq!(add_one(&store), 1);
+        let warnings = store.take_warnings();
+        assert_eq!(warnings.len(), 1);
+        assert!(
+            warnings[0].to_string().contains("counter.json` has format version 4, unknown here"),
+            "{}",
+            warnings[0]
+        );
+    }
+
+    #[test]
+    fn a_file_that_is_no_text_or_far_too_long_counts_as_damaged() {
+        for content in [b"\xff\xfe\x00".to_vec(), vec![b' '; (16 << 20) + 1]] {
+            let temp = tempfile::tempdir().unwrap();
+            fs::write(temp.path().join("counter.json"), content).unwrap();
+            let store = Store::open(temp.path());
+            assert_eq!(add_one(&store), 1);
+            assert!(matches!(store.take_warnings().as_slice(), [StateError::Damaged { .. }]));
+        }
+    }
+
+    #[test]
+    fn without_a_directory_memory_does_the_work_after_one_warning() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let store = Store::open(file.path());
+        assert_eq!((add_one(&store), add_one(&store)), (1, 2));
+        assert!(matches!(store.take_warnings().as_slice(), [StateError::Directory { .. }]));
+        assert!(store.take_warnings().is_empty());
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_replaced_goes_on_in_memory_and_is_left_alone() {
+        let temp = tempfile::tempdir().unwrap();
+        let store = Store::open(temp.path());
+        assert_eq!(add_one(&store), 1);
+        // A folder in the place of the draft: neither removed nor written to, by root either.
+        fs::create_dir(temp.path().join("counter.json.new")).unwrap();
+        assert_eq!((add_one(&store), add_one(&store)), (2, 3));
+        assert!(matches!(store.take_warnings().as_slice(), [StateError::File { action: "write", .. }]));
+        assert_eq!(
+            fs::read_to_string(temp.path().join("counter.json")).unwrap(),
+            r#"{"version":3,"content":{"count":1}}"#
+        );
+    }
+
+    #[test]
+    fn a_symbolic_link_is_left_alone_and_memory_does_the_work() {
+        let temp = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("/dev/null", temp.path().join("counter.json")).unwrap();
+        let store = Store::open(temp.path());
+        assert_eq!((add_one(&store), add_one(&store)), (1, 2));
+        assert!(matches!(store.take_warnings().as_slice(), [StateError::NotAFile(_)]));
+    }
+}
