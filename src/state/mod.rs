@@ -108,7 +108,7 @@ impl State {
     /// Returns the request window of an account.
     #[must_use]
     pub fn window(&self, account: Account, rate: Rate) -> RequestWindow {
-        RequestWindow::new(Arc::clone(&self.store), Arc::clone(&self.clock), (account, rate))
+        RequestWindow::new(Arc::clone(&self.store), Arc::clone(&self.clock), account, rate)
     }
 
     /// Returns the remembered domains of an account.

@@ -187,10 +187,8 @@ fn a_full_disk_costs_a_warning_and_no_earlier_entry() {
     let _ = State::open(temp.path()).journal().intend(&[record()]);
     // No file may grow from now on: what a write sees on a full disk, but for the number of the error.
     let said = output(start("use everything", temp.path(), "trap '' XFSZ; ulimit -f 0;"));
-    for file in ["journal", "window", "domains"] {
-        let warning = format!("cannot write `{}/{file}.json`", temp.path().display());
-        assert_eq!(said.matches(&warning).count(), 1, "{said}");
-    }
+    let warning = format!("warnings: [\"cannot write `{}/journal.json`\"]", temp.path().display());
+    assert!(said.contains(&warning), "one warning for all files: {said}");
     let state = State::open(temp.path());
     assert_eq!(state.journal().open_entries().len(), 1);
     assert!(state.take_warnings().is_empty());

@@ -33,17 +33,19 @@ struct Inner {
     /// been changed by others, and two truths cannot be merged.
     memory: BTreeMap<&'static str, String>,
     warnings: Vec<StateError>,
-    locks_missing: bool,
+    /// What is wrong with the directory as a whole was said once; saying it for each file helps nobody.
+    disk_complained: bool,
+    /// How to go on without the lock, once it could not be had: asking again would mean waiting again.
+    without_lock: Option<Access>,
 }
 
 /// What may be done to the files during one update.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Access {
-    /// All, and nobody else does anything meanwhile.
-    Locked(#[expect(dead_code, reason = "holds the lock until it is dropped")] Locked),
-    /// All; the file system has no locks.
-    Unlocked,
+    /// All.
+    Full,
     /// Look only: the lock is stuck.
-    ReadOnly,
+    Look,
     /// There are no files.
     Memory,
 }
@@ -94,52 +96,55 @@ impl Store {
     /// The same, for a change that has to survive more than usual.
     pub(super) fn update_with<T: Document, R>(&self, durability: Durability, change: impl FnOnce(&mut T) -> R) -> R {
         let mut inner = self.inner();
-        let access = self.access(&mut inner);
-        let (before, mut document) = self.load::<T>(&mut inner, &access).unwrap_or_default();
+        let (access, _lock) = self.lock(&mut inner);
+        let (before, mut document) = self.load::<T>(&mut inner).unwrap_or_default();
         let result = change(&mut document);
         if let Ok(after) = serde_json::to_string(&Envelope { version: T::VERSION, content: &document })
             && after != before
         {
-            self.save::<T>(&mut inner, &access, (after, durability));
+            let directory = self.directory.as_ref().filter(|_| access == Access::Full);
+            inner.save::<T>(directory, after, durability);
         }
         result
     }
 
-    fn access(&self, inner: &mut Inner) -> Access {
-        let Some(directory) = self.directory.as_ref() else { return Access::Memory };
-        if inner.locks_missing {
-            return Access::Unlocked;
+    /// Takes the lock of the directory, if there is one to be had.
+    fn lock(&self, inner: &mut Inner) -> (Access, Option<Locked>) {
+        let Some(directory) = self.directory.as_ref() else { return (Access::Memory, None) };
+        if let Some(access) = inner.without_lock {
+            return (access, None);
         }
-        match directory.lock() {
-            Ok(lock) => Access::Locked(lock),
-            Err(error) => {
-                inner.locks_missing = matches!(error, StateError::NoLocks(_));
-                inner.warnings.push(error);
-                if inner.locks_missing { Access::Unlocked } else { Access::ReadOnly }
-            }
-        }
+        let error = match directory.lock() {
+            Ok(lock) => return (Access::Full, Some(lock)),
+            Err(error) => error,
+        };
+        // Without locks two processes may lose a change of each other; without files they surely would.
+        let access = if matches!(error, StateError::NoLocks(_)) { Access::Full } else { Access::Look };
+        inner.without_lock = Some(access);
+        inner.warnings.push(error);
+        (access, None)
     }
 
     /// Returns a document and its text, after setting aside a file that makes no sense.
-    fn load<T: Document>(&self, inner: &mut Inner, access: &Access) -> Option<(String, T)> {
+    fn load<T: Document>(&self, inner: &mut Inner) -> Option<(String, T)> {
         if let Some(text) = inner.memory.get(T::FILE) {
             return parse(text).ok().map(|document| (text.clone(), document));
         }
-        let directory = self.directory.as_ref().filter(|_| !matches!(access, Access::Memory))?;
-        let problem = match directory.read(T::FILE) {
+        let directory = self.directory.as_ref()?;
+        let set_aside = |word| directory.set_aside(T::FILE, word);
+        let path = directory.file(T::FILE);
+        let warning = match directory.read(T::FILE).map(|text| text.map(|text| (parse(&text), text))) {
             Ok(None) => return None,
-            Ok(Some(text)) => match parse(&text) {
-                Ok(document) => return Some((text, document)),
-                Err(Problem::Damaged) => directory
-                    .set_aside(T::FILE, "damaged")
-                    .map(|aside| StateError::Damaged { path: directory.file(T::FILE), aside }),
-                Err(Problem::Version(version)) => directory
-                    .set_aside(T::FILE, "unknown")
-                    .map(|aside| StateError::UnknownVersion { path: directory.file(T::FILE), aside, version }),
-            },
+            Ok(Some((Ok(document), text))) => return Some((text, document)),
+            Ok(Some((Err(Problem::Damaged), _))) => {
+                set_aside("damaged").map(|aside| StateError::Damaged { path, aside })
+            }
+            Ok(Some((Err(Problem::Version(version)), _))) => {
+                set_aside("unknown").map(|aside| StateError::UnknownVersion { path, aside, version })
+            }
             Err(error) => Err(error),
         };
-        let warning = problem.unwrap_or_else(|error| {
+        let warning = warning.unwrap_or_else(|error| {
             // What could neither be read nor moved must not be overwritten either.
             inner.memory.insert(T::FILE, String::new());
             error
@@ -148,20 +153,25 @@ impl Store {
         None
     }
 
-    fn save<T: Document>(&self, inner: &mut Inner, access: &Access, (text, durability): (String, Durability)) {
-        let to_disk = matches!(access, Access::Locked(_) | Access::Unlocked) && !inner.memory.contains_key(T::FILE);
-        if let Some(directory) = self.directory.as_ref().filter(|_| to_disk) {
-            match directory.replace(T::FILE, &text, durability) {
-                Ok(()) => return,
-                Err(error) => inner.warnings.push(error),
-            }
-        }
-        inner.memory.insert(T::FILE, text);
-    }
-
     fn inner(&self) -> MutexGuard<'_, Inner> {
         // A panic elsewhere left the maps whole: every change to them is one insert.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    /// Replaces the file of a document, or keeps the text in memory if there is none or that fails.
+    fn save<T: Document>(&mut self, directory: Option<&StateDir>, text: String, durability: Durability) {
+        let directory = directory.filter(|_| !self.memory.contains_key(T::FILE));
+        match directory.map(|directory| directory.replace(T::FILE, &text, durability)) {
+            Some(Ok(())) => return,
+            Some(Err(error)) if !self.disk_complained => {
+                self.disk_complained = true;
+                self.warnings.push(error);
+            }
+            _ => {}
+        }
+        self.memory.insert(T::FILE, text);
     }
 }
 

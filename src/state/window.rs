@@ -58,7 +58,7 @@ pub struct RequestWindow {
 }
 
 impl RequestWindow {
-    pub(super) fn new(store: Arc<Store>, clock: Arc<dyn Clock>, (account, rate): (Account, Rate)) -> Self {
+    pub(super) fn new(store: Arc<Store>, clock: Arc<dyn Clock>, account: Account, rate: Rate) -> Self {
         Self { store, clock, account, rate, on_wait: None }
     }
 
@@ -432,13 +432,16 @@ mod tests {
             }
         }
         let bench = bench();
-        (0..3).for_each(|_| assert_eq!(bench.acquire(), Ok(Duration::ZERO)));
+        let rate: Rate = "1/1".parse().unwrap();
+        let soon = bench.clock.instant() + MINUTE;
+        let acquire = |state: &State, priority| {
+            state.window(account("key"), rate).acquire(priority, soon).map(|slot| slot.waited().as_millis())
+        };
+        assert_eq!(acquire(&bench.state, Priority::Read), Ok(0));
         let stopped = bench.state.clone().with_clock(Arc::new(Stopped(Arc::clone(&bench.clock))));
-        let window = stopped.window(account("key"), Rate::default());
-        let error = window.acquire(Priority::Removal, bench.clock.instant() + MINUTE).err();
-        assert_eq!(error, Some(WindowError::Interrupted(Interrupted)));
+        assert_eq!(acquire(&stopped, Priority::Removal), Err(WindowError::Interrupted(Interrupted)));
         // A removal that were still in the queue would go first.
-        assert_eq!(bench.acquire().unwrap().as_millis(), 10_300);
+        assert_eq!(acquire(&bench.state, Priority::Addition), Ok(1_050));
     }
 
     #[test]
