@@ -1,1 +1,64 @@
-//! The IPv64 HTTP API.
+//! The IPv64 HTTP API as a typed client: one method per call, models, errors, authentication, repetition.
+//! It knows no files and prints nothing: before each request it passes a [`Gate`] that its owner gives it, and it
+//! reports each request to an observer. Which domain holds a name is the business of its callers.
+//!
+//! # Where the facts come from
+//! Three grades, named at each branch that rests on one: *documented* (the provider's API page), *observed* (in public
+//! clients and their recorded answers), *unknown*. What is unknown is not assumed.
+//!
+//! - **Documented**: one address (`https://ipv64.net/api`), calls chosen by the name of a parameter; four ways to
+//!   authenticate ([`AuthMethod`]); the answers' `info`, `status` and one key named after the call; the codes 200, 201,
+//!   202, 400, 401, 403, 429; a quota of calls per day.
+//! - **Observed**: an error can stand in the body of a 2xx, so success is a 2xx *and* `info` = `success`; empty maps
+//!   arrive as `[]`, numbers as texts; pages of HTML with any status; adding what is there answers 400
+//!   `dns record already there`; deleting what is not there answers 403; a burst limit of some calls per 10 seconds.
+//! - **Unknown**: whether refused calls count; what a 429 of the daily quota says; how deep a prefix may be.
+//!
+//! # Example
+//! ```no_run
+//! use std::{sync::Arc, time::Duration};
+//! use ipv64_acme::{api::{Access, AuthMethod, Client, OpenGate, RetryPolicy}, http, secret::Secret};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let http = http::HttpClient::new(&http::HttpConfig {
+//!     timeout: Duration::from_secs(30),
+//!     ca_file: None,
+//!     proxy: http::ProxyEnv::default(),
+//!     user_agent: "example/1.0".to_owned(),
+//! })?;
+//! let access = Access {
+//!     endpoint: http::Endpoint::parse("https://ipv64.net/api")?,
+//!     key: Secret::parse("0123456789abcdef0123456789abcdef")?,
+//!     auth: AuthMethod::Bearer,
+//! };
+//! let client = Client::new(Arc::new(http), access, Box::new(OpenGate));
+//! for domain in client.domains(&RetryPolicy::interactive())? {
+//!     println!("{} has {} records", domain.name, domain.records.len());
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+mod answer;
+mod client;
+mod content;
+mod error;
+mod gate;
+mod lenient;
+mod models;
+mod observe;
+mod record_type;
+mod retry;
+mod wire;
+
+pub use client::{Access, Added, AuthMethod, Client, Deleted};
+pub use content::{ContentError, check_content};
+pub use error::ApiError;
+pub use gate::{CallKind, Gate, GateError, Limit, OpenGate};
+pub use models::{Account, AccountClass, Domain, Hidden, LogEntry, Record, RecordSpec};
+pub use observe::{Exchange, Outcome};
+pub use record_type::RecordType;
+pub use retry::RetryPolicy;
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,246 @@
-//! HTTP requests with deadlines and size limits, for the API and for DNS over HTTPS.
+//! HTTP requests with deadlines and size limits, for the API and for DNS over HTTPS: the only room that knows ureq.
+//! What a request means, and whether it may be repeated, is left to the rooms that send it.
+//!
+//! TLS is never optional off loopback ([`Endpoint`]), redirects are not followed (the key would travel with them or
+//! a POST become a GET), and one [`HttpClient`] keeps its connections open between two requests.
+
+mod error;
+mod excerpt;
+mod proxy;
+mod retry_after;
+mod target;
+mod trust;
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use ureq::http as types;
+
+pub use error::{HttpError, Reached};
+pub use excerpt::excerpt;
+pub use proxy::ProxyEnv;
+pub use target::Endpoint;
+
+use crate::secret::Secret;
+
+/// The longest time for reaching a host: name, TCP, proxy, TLS. ureq shares it among the host's addresses, the first
+/// one getting most: without it a dead IPv6 address costs the kernel's two minutes.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How requests are sent. Plain values: nothing in this room reads the environment.
+#[derive(Debug, Clone)]
+pub struct HttpConfig {
+    /// One request, from the name look-up to the last byte of the answer.
+    pub timeout: Duration,
+    /// A PEM file of certificates that are trusted besides the system's.
+    pub ca_file: Option<PathBuf>,
+    /// The proxy variables.
+    pub proxy: ProxyEnv,
+    /// Sent with every request: IPv64 may filter requests without one (observed).
+    pub user_agent: String,
+}
+
+/// The methods that IPv64 and DNS over HTTPS (RFC 8484) use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// `GET`, without a body.
+    Get,
+    /// `POST`.
+    Post,
+    /// `DELETE`; IPv64 takes its parameters in the body.
+    Delete,
+}
+
+impl Method {
+    /// Returns the method as it stands in a request.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+/// The `Authorization` header of a request.
+#[derive(Debug, Clone, Copy)]
+pub enum Authorization<'a> {
+    /// `Bearer KEY` (RFC 6750 section 2.1).
+    Bearer(&'a Secret),
+    /// HTTP Basic (RFC 7617) with the secret as the password.
+    Basic {
+        /// The user name.
+        user: &'a str,
+        /// The password.
+        password: &'a Secret,
+    },
+}
+
+impl Authorization<'_> {
+    fn header(self) -> String {
+        match self {
+            Self::Bearer(key) => format!("Bearer {}", key.expose()),
+            Self::Basic { user, password } => {
+                format!("Basic {}", STANDARD.encode(format!("{user}:{}", password.expose())))
+            }
+        }
+    }
+}
+
+/// What a request carries.
+#[derive(Clone, Copy)]
+pub struct Payload<'a> {
+    /// Its media type.
+    pub content_type: &'a str,
+    /// The bytes. May hold a key, so the type has no `Debug`.
+    pub bytes: &'a [u8],
+}
+
+/// One request.
+#[derive(Clone, Copy)]
+pub struct HttpRequest<'a> {
+    /// The method.
+    pub method: Method,
+    /// Where to, with the query if there is one.
+    pub endpoint: &'a Endpoint,
+    /// The media type that the caller can read.
+    pub accept: &'a str,
+    /// The key, if it goes into the header.
+    pub authorization: Option<Authorization<'a>>,
+    /// The body; none for `GET`.
+    pub payload: Option<Payload<'a>>,
+    /// The largest body of an answer in bytes; a larger one is an error.
+    pub limit: u64,
+    /// The longest time for this request; the shorter of this and [`HttpConfig::timeout`] holds.
+    pub timeout: Duration,
+}
+
+/// An answer, whatever its status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpResponse {
+    /// The status code.
+    pub status: u16,
+    /// `Retry-After` (RFC 9110 section 10.2.3), counted from the arrival of the answer.
+    pub retry_after: Option<Duration>,
+    /// Where a redirect points.
+    pub location: Option<String>,
+    /// The media type with its parameters, as sent.
+    pub content_type: Option<String>,
+    /// The body, read to its end.
+    pub body: Vec<u8>,
+}
+
+/// Sends requests. Cheap to make: certificates are loaded when the first `https` request leaves.
+pub struct HttpClient {
+    config: HttpConfig,
+    extra_roots: Vec<ureq::tls::Certificate<'static>>,
+    plain: OnceLock<ureq::Agent>,
+    tls: OnceLock<ureq::Agent>,
+}
+
+impl HttpClient {
+    /// Prepares a client; opens no connection.
+    ///
+    /// # Errors
+    /// [`HttpError::CaFile`] for a file that cannot be read or holds no certificate.
+    pub fn new(config: &HttpConfig) -> Result<Self, HttpError> {
+        let extra_roots = match &config.ca_file {
+            Some(path) => trust::read_ca_file(path)?,
+            None => Vec::new(),
+        };
+        Ok(Self { config: config.clone(), extra_roots, plain: OnceLock::new(), tls: OnceLock::new() })
+    }
+
+    /// Sends one request and reads the answer to its end. Every status is an answer, not an error.
+    ///
+    /// # Errors
+    /// [`HttpError`] when there is no complete answer; [`HttpError::reached`] tells whether the other side may have
+    /// acted on the request all the same.
+    pub fn send(&self, request: &HttpRequest<'_>) -> Result<HttpResponse, HttpError> {
+        let attempt = Attempt {
+            endpoint: request.endpoint,
+            proxy: self.config.proxy.proxy_for(request.endpoint)?,
+            timeout: request.timeout.min(self.config.timeout),
+        };
+        let answer = self.exchange(request, &attempt).map_err(|error| attempt.explain(error))?;
+        read(answer, request.limit).map_err(|error| match attempt.explain(error) {
+            HttpError::Closed { peer } => HttpError::Truncated { peer },
+            other => other,
+        })
+    }
+
+    fn exchange(
+        &self,
+        request: &HttpRequest<'_>,
+        attempt: &Attempt<'_>,
+    ) -> Result<types::Response<ureq::Body>, ureq::Error> {
+        let agent = self.agent(request.endpoint);
+        let mut head = types::Request::builder()
+            .method(request.method.as_str())
+            .uri(request.endpoint.as_str())
+            .header("Accept", request.accept);
+        if let Some(authorization) = request.authorization {
+            head = head.header("Authorization", authorization.header());
+        }
+        if let Some(payload) = request.payload {
+            head = head.header("Content-Type", payload.content_type);
+        }
+        match request.payload {
+            Some(payload) => attempt.run(agent, head.body(payload.bytes)?),
+            None => attempt.run(agent, head.body(())?),
+        }
+    }
+
+    fn agent(&self, endpoint: &Endpoint) -> &ureq::Agent {
+        let settings = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .proxy(None)
+            .user_agent(&self.config.user_agent);
+        if endpoint.is_https() {
+            self.tls.get_or_init(|| settings.tls_config(trust::tls_config(&self.extra_roots)).build().into())
+        } else {
+            self.plain.get_or_init(|| settings.build().into())
+        }
+    }
+}
+
+/// One try of a request: what its error has to tell.
+struct Attempt<'a> {
+    endpoint: &'a Endpoint,
+    proxy: Option<ureq::Proxy>,
+    timeout: Duration,
+}
+
+impl Attempt<'_> {
+    fn run(
+        &self,
+        agent: &ureq::Agent,
+        request: types::Request<impl ureq::AsSendBody>,
+    ) -> Result<types::Response<ureq::Body>, ureq::Error> {
+        let request = agent
+            .configure_request(request)
+            .proxy(self.proxy.clone())
+            .timeout_global(Some(self.timeout))
+            .timeout_connect(Some(self.timeout.min(CONNECT_TIMEOUT)))
+            .build();
+        agent.run(request)
+    }
+}
+
+fn read(mut answer: types::Response<ureq::Body>, limit: u64) -> Result<HttpResponse, ureq::Error> {
+    let header = |name: &str| answer.headers().get(name)?.to_str().ok().map(str::to_owned);
+    let retry_after = header("Retry-After").and_then(|text| retry_after::parse(&text, std::time::SystemTime::now()));
+    let (location, content_type) = (header("Location"), header("Content-Type"));
+    let status = answer.status().as_u16();
+    let body = answer.body_mut().with_config().limit(limit).read_to_vec()?;
+    Ok(HttpResponse { status, retry_after, location, content_type, body })
+}
+
+#[cfg(test)]
+pub(crate) mod scripted;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,104 @@
+//! What an answer means: done, done before, or one of the refusals. Pure: no request is made here.
+
+use std::time::Duration;
+
+use crate::http::{HttpResponse, excerpt};
+use crate::secret::Secret;
+
+use super::wire::{Call, Envelope};
+use super::{ApiError, Limit};
+
+/// How much of an answer an error keeps, in characters.
+const KEPT: usize = 200;
+/// A pause of this length cannot be meant for a burst of some seconds.
+const DAILY_PAUSE: Duration = Duration::from_secs(3600);
+
+/// An answer that is no error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// IPv64 did what was asked for.
+    Done,
+    /// What was asked for held before: the record to add exists with exactly this content; the record to delete does
+    /// not exist, or belongs to somebody else, which the answer does not tell.
+    HeldBefore,
+}
+
+/// Judges an answer by its HTTP status and by the `info` and `status` in its body.
+pub(super) fn judge(call: &Call<'_>, answer: &HttpResponse, key: &Secret) -> Result<Verdict, ApiError> {
+    let envelope = Envelope::parse(&answer.body);
+    let status = real_status(answer.status, envelope.as_ref());
+    // 401 and 429 mean one thing whoever sends them, the API or a server before it.
+    match (status, &envelope) {
+        (300..400, _) => {
+            let location = answer.location.as_ref().map(|location| clean(location, key));
+            Err(ApiError::Redirected { status, location })
+        }
+        (401, _) => Err(ApiError::Unauthorized { words: words(call, envelope.as_ref(), key) }),
+        (429, _) => Err(ApiError::RateLimited {
+            limit: limit(envelope.as_ref(), answer.retry_after),
+            words: words(call, envelope.as_ref(), key),
+            retry_after: answer.retry_after,
+        }),
+        (_, None) => Err(unreadable(answer, key)),
+        (500.., Some(_)) => Err(ApiError::Unavailable { status, text: words(call, envelope.as_ref(), key) }),
+        (200..300, Some(envelope)) if envelope.is_success() => Ok(Verdict::Done),
+        (400, Some(envelope)) if is_already_there(call, envelope) => Ok(Verdict::HeldBefore),
+        // Observed: 403 with the key `del_record` for a record that does not exist. A 403 without it is a refusal.
+        (403, Some(envelope)) if is_missing(call, envelope) => Ok(Verdict::HeldBefore),
+        (403, _) => Err(ApiError::Forbidden { words: words(call, envelope.as_ref(), key) }),
+        _ => Err(ApiError::Rejected { status, words: words(call, envelope.as_ref(), key) }),
+    }
+}
+
+/// An answer whose body cannot be understood. JSON is not shown: it may be an account with its secrets.
+pub(super) fn unreadable(answer: &HttpResponse, key: &Secret) -> ApiError {
+    let text = match String::from_utf8_lossy(&answer.body).trim_start() {
+        "" => "an empty body".to_owned(),
+        json if json.starts_with(['{', '[']) => {
+            format!("{} bytes of JSON that cannot be understood", answer.body.len())
+        }
+        other => format!("\"{}\"", clean(other, key)),
+    };
+    ApiError::Unavailable { status: answer.status, text }
+}
+
+/// The status that counts: observed are errors that stand in the body of a 2xx only.
+fn real_status(http: u16, envelope: Option<&Envelope>) -> u16 {
+    match envelope.and_then(Envelope::code) {
+        Some(code) if (200..300).contains(&http) && code >= 400 => code,
+        _ => http,
+    }
+}
+
+fn is_already_there(call: &Call<'_>, envelope: &Envelope) -> bool {
+    matches!(call, Call::AddRecord(_)) && envelope.answer_to(call) == Some("dns record already there")
+}
+
+fn is_missing(call: &Call<'_>, envelope: &Envelope) -> bool {
+    matches!(call, Call::DeleteRecord(_) | Call::DeleteRecordById(_)) && envelope.answer_to(call).is_some()
+}
+
+/// Observed: `Update Cooldown - 10sec` for a burst. `Updateintervall overcommited` was seen too; which limit it stands
+/// for is unknown.
+fn limit(envelope: Option<&Envelope>, retry_after: Option<Duration>) -> Limit {
+    let cooldown = envelope.and_then(Envelope::info).is_some_and(|info| info.contains("Cooldown"));
+    match retry_after {
+        Some(pause) if pause >= DAILY_PAUSE => Limit::Daily,
+        Some(_) => Limit::Burst,
+        None if cooldown => Limit::Burst,
+        None => Limit::Unknown,
+    }
+}
+
+/// The API's own words, in quotes: what it says about the call, else `info`, else `status`.
+fn words(call: &Call<'_>, envelope: Option<&Envelope>, key: &Secret) -> String {
+    let Some(envelope) = envelope else { return "without words".to_owned() };
+    let about_call = envelope.answer_to(call).filter(|words| *words != call.name());
+    let info = envelope.info().filter(|info| !matches!(*info, "error" | "success"));
+    let words = about_call.or(info).or_else(|| envelope.status()).or_else(|| envelope.info());
+    format!("\"{}\"", clean(words.unwrap_or_default(), key))
+}
+
+fn clean(text: &str, key: &Secret) -> String {
+    excerpt(&key.mask_in(text), KEPT)
+}

@@ -1,0 +1,295 @@
+//! The client: authentication, the way past the gate, tries, and one method per call.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::exit::Explain;
+use crate::http::{Authorization, Endpoint, HttpClient, HttpError, HttpRequest, HttpResponse, Method, Payload};
+use crate::name::DnsName;
+use crate::secret::Secret;
+
+use super::answer::{Verdict, judge, unreadable};
+use super::models::{Account, Domain, LogEntry, RecordSpec};
+use super::observe::{Exchange, Outcome};
+use super::retry::{Next, RetryPolicy, Tries};
+use super::wire::{self, Call};
+use super::{ApiError, Gate};
+
+/// The largest answer: 10,000 records take about 3 MB.
+const ANSWER_LIMIT: u64 = 32 * 1024 * 1024;
+/// What a request gets that leaves just before the deadline: less would be a request for nothing.
+const SHORTEST_TIMEOUT: Duration = Duration::from_secs(1);
+/// The user name of HTTP Basic, where any will do (documented).
+const BASIC_USER: &str = "ipv64";
+
+/// How the key is sent: the four documented ways.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AuthMethod {
+    /// `Authorization: Bearer KEY`.
+    #[default]
+    Bearer,
+    /// HTTP Basic with any user name and the key as the password.
+    Basic,
+    /// The parameter `apikey`: in the body where there is one, else in the query, where logs may keep it.
+    ApiKey,
+    /// The parameter `token`, likewise.
+    Token,
+}
+
+impl AuthMethod {
+    /// Every way, by the name that settings use.
+    pub const ALL: [(&'static str, Self); 4] =
+        [("bearer", Self::Bearer), ("basic", Self::Basic), ("apikey", Self::ApiKey), ("token", Self::Token)];
+
+    fn header(self, key: &Secret) -> Option<Authorization<'_>> {
+        match self {
+            Self::Bearer => Some(Authorization::Bearer(key)),
+            Self::Basic => Some(Authorization::Basic { user: BASIC_USER, password: key }),
+            Self::ApiKey | Self::Token => None,
+        }
+    }
+
+    fn parameter(self) -> Option<&'static str> {
+        match self {
+            Self::Bearer | Self::Basic => None,
+            Self::ApiKey => Some("apikey"),
+            Self::Token => Some("token"),
+        }
+    }
+}
+
+/// Whose account, and where.
+#[derive(Debug, Clone)]
+pub struct Access {
+    /// The address of the API.
+    pub endpoint: Endpoint,
+    /// The account's key.
+    pub key: Secret,
+    /// How the key is sent.
+    pub auth: AuthMethod,
+}
+
+/// What became of an addition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Added {
+    /// IPv64 stored the record. Its name servers follow some seconds later.
+    New,
+    /// It was there before, or an earlier try whose answer was lost had stored it.
+    AlreadyThere,
+}
+
+/// What became of a removal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deleted {
+    /// IPv64 deleted the record.
+    Gone,
+    /// IPv64 knows no such record in this account: it was gone before, or it is in an account of somebody else. The
+    /// answer is the same for both (observed); what DNS shows tells them apart.
+    Missing,
+}
+
+type Observer = Box<dyn Fn(&Exchange) + Send + Sync>;
+type Pause = Box<dyn Fn(Duration) -> ControlFlow<()> + Send + Sync>;
+
+/// Calls the API for one account.
+///
+/// Every method takes a [`RetryPolicy`] and returns at its deadline at the latest. Errors that pass by themselves are
+/// tried again where a repetition does no harm; see each method.
+pub struct Client {
+    http: Arc<HttpClient>,
+    access: Access,
+    gate: Box<dyn Gate>,
+    observer: Observer,
+    pause: Pause,
+}
+
+impl Client {
+    /// Makes a client; sends nothing.
+    #[must_use]
+    pub fn new(http: Arc<HttpClient>, access: Access, gate: Box<dyn Gate>) -> Self {
+        let pause = |length| {
+            std::thread::sleep(length);
+            ControlFlow::Continue(())
+        };
+        Self { http, access, gate, observer: Box::new(|_| ()), pause: Box::new(pause) }
+    }
+
+    /// Reports each request to `observer`, for verbose output.
+    #[must_use]
+    pub fn observed_by(self, observer: impl Fn(&Exchange) + Send + Sync + 'static) -> Self {
+        Self { observer: Box::new(observer), ..self }
+    }
+
+    /// Waits between two tries with `pause` instead of sleeping; `Break` ends the call with the last error.
+    #[must_use]
+    pub fn pausing_with(self, pause: impl Fn(Duration) -> ControlFlow<()> + Send + Sync + 'static) -> Self {
+        Self { pause: Box::new(pause), ..self }
+    }
+
+    /// Returns the account of the key with its limits and what is used of them. Whether this costs a call of the daily
+    /// quota is unknown.
+    ///
+    /// # Errors
+    /// [`ApiError`]; tried again after every error that passes.
+    pub fn account(&self, policy: &RetryPolicy) -> Result<Account, ApiError> {
+        self.read(&Call::Account, policy, wire::account)
+    }
+
+    /// Returns the last entries of the account's log: 100 (documented).
+    ///
+    /// # Errors
+    /// [`ApiError`]; tried again after every error that passes.
+    pub fn logs(&self, policy: &RetryPolicy) -> Result<Vec<LogEntry>, ApiError> {
+        self.read(&Call::Logs, policy, wire::logs)
+    }
+
+    /// Returns every domain of the account with its records, in the order of the answer.
+    ///
+    /// # Errors
+    /// [`ApiError`]; tried again after every error that passes.
+    pub fn domains(&self, policy: &RetryPolicy) -> Result<Vec<Domain>, ApiError> {
+        self.read(&Call::Domains, policy, wire::domains)
+    }
+
+    /// Adds a domain to the account.
+    ///
+    /// # Errors
+    /// [`ApiError::Rejected`] if the name is taken, not allowed, or one too many. Not tried again once the request may
+    /// have arrived: the answer "not available" would then hide that the name is ours.
+    pub fn add_domain(&self, name: &DnsName, policy: &RetryPolicy) -> Result<(), ApiError> {
+        self.write(&Call::AddDomain(name), policy).map(drop)
+    }
+
+    /// Deletes a domain **and all its records**.
+    ///
+    /// # Errors
+    /// [`ApiError`]; not tried again once the request may have arrived.
+    pub fn delete_domain(&self, name: &DnsName, policy: &RetryPolicy) -> Result<(), ApiError> {
+        self.write(&Call::DeleteDomain(name), policy).map(drop)
+    }
+
+    /// Adds a record and returns when IPv64 has stored it. Stored is not visible: the name servers follow later.
+    ///
+    /// Safe to repeat: an exact duplicate is [`Added::AlreadyThere`].
+    ///
+    /// # Errors
+    /// [`ApiError::Rejected`] for a domain that is not the account's and for content that IPv64 does not take;
+    /// [`ApiError::may_have_been_stored`] tells whether the record may exist all the same.
+    pub fn add_record(&self, record: &RecordSpec, policy: &RetryPolicy) -> Result<Added, ApiError> {
+        let verdict = self.write(&Call::AddRecord(record), policy)?;
+        Ok(if verdict == Verdict::Done { Added::New } else { Added::AlreadyThere })
+    }
+
+    /// Deletes the record with exactly this name, type and content. Others under the same name stay.
+    ///
+    /// Safe to repeat: a record that is not there is [`Deleted::Missing`], not an error.
+    ///
+    /// # Errors
+    /// [`ApiError`]
+    pub fn delete_record(&self, record: &RecordSpec, policy: &RetryPolicy) -> Result<Deleted, ApiError> {
+        self.remove(&Call::DeleteRecord(record), policy)
+    }
+
+    /// Deletes the record with this number.
+    ///
+    /// # Errors
+    /// [`ApiError`]; as [`Client::delete_record`].
+    pub fn delete_record_by_id(&self, id: u64, policy: &RetryPolicy) -> Result<Deleted, ApiError> {
+        self.remove(&Call::DeleteRecordById(id), policy)
+    }
+
+    fn remove(&self, call: &Call<'_>, policy: &RetryPolicy) -> Result<Deleted, ApiError> {
+        let verdict = self.write(call, policy)?;
+        Ok(if verdict == Verdict::Done { Deleted::Gone } else { Deleted::Missing })
+    }
+
+    fn write(&self, call: &Call<'_>, policy: &RetryPolicy) -> Result<Verdict, ApiError> {
+        self.run(call, policy, |verdict, _| Ok(verdict))
+    }
+
+    fn read<T>(
+        &self,
+        call: &Call<'_>,
+        policy: &RetryPolicy,
+        parse: impl Fn(&[u8]) -> Result<T, serde_json::Error>,
+    ) -> Result<T, ApiError> {
+        // An answer that cannot be read is like none, and asked for again.
+        self.run(call, policy, |_, answer| parse(&answer.body).map_err(|_| unreadable(answer, &self.access.key)))
+    }
+
+    fn run<T>(
+        &self,
+        call: &Call<'_>,
+        policy: &RetryPolicy,
+        accept: impl Fn(Verdict, &HttpResponse) -> Result<T, ApiError>,
+    ) -> Result<T, ApiError> {
+        let mut tries = Tries::new(*policy);
+        loop {
+            self.gate.before(call.kind(), policy.deadline).map_err(|error| tries.conclude(error.into()))?;
+            let answer = self.exchange(call, policy.deadline);
+            self.gate.after();
+            let result = answer.and_then(|answer| {
+                let verdict = judge(call, &answer, &self.access.key)?;
+                accept(verdict, &answer)
+            });
+            let error = match result {
+                Ok(value) => return Ok(value),
+                Err(error) => error,
+            };
+            let next = tries.after(error, call);
+            if let Some((retry_after, limit)) = next.refusal() {
+                self.gate.refused(retry_after, limit);
+            }
+            match next {
+                Next::Pause(length, _) if (self.pause)(length).is_continue() => {}
+                Next::Pause(_, error) | Next::GiveUp(error) => return Err(tries.conclude(error)),
+            }
+        }
+    }
+
+    /// Sends one request and reports it.
+    fn exchange(&self, call: &Call<'_>, deadline: Instant) -> Result<HttpResponse, ApiError> {
+        let started = Instant::now();
+        let timeout = deadline.saturating_duration_since(started).max(SHORTEST_TIMEOUT);
+        let result = call.with_parameters(|parameters| {
+            let result = self.send(call, parameters, timeout);
+            (self.observer)(&Exchange {
+                method: call.method(),
+                call: call.name(),
+                parameters: Exchange::shown(parameters),
+                outcome: match &result {
+                    Ok(answer) => Outcome::Status(answer.status),
+                    Err(error) => Outcome::Failed(error.kind()),
+                },
+                duration: started.elapsed(),
+            });
+            result
+        });
+        Ok(result?)
+    }
+
+    fn send(
+        &self,
+        call: &Call<'_>,
+        parameters: &[(&'static str, &str)],
+        timeout: Duration,
+    ) -> Result<HttpResponse, HttpError> {
+        let Access { endpoint, key, auth } = &self.access;
+        let mut fields = parameters.to_vec();
+        fields.extend(auth.parameter().map(|name| (name, key.expose())));
+        let form = wire::form(&fields);
+        let reads = call.method() == Method::Get;
+        let target = if reads { endpoint.with_query(&wire::query(call.name(), &form))? } else { endpoint.clone() };
+        let payload = Payload { content_type: wire::FORM, bytes: form.as_bytes() };
+        self.http.send(&HttpRequest {
+            method: call.method(),
+            endpoint: &target,
+            accept: "application/json",
+            authorization: auth.header(key),
+            payload: (!reads).then_some(payload),
+            limit: ANSWER_LIMIT,
+            timeout,
+        })
+    }
+}

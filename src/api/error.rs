@@ -1,0 +1,157 @@
+//! Why a call failed, in words for users, and what may be done about it.
+
+use std::time::Duration;
+
+use crate::exit::{Exit, Explain};
+use crate::http::{HttpError, Reached};
+
+use super::{GateError, Limit};
+
+/// Why a call has no result. Words of the API stand in quotes, with control characters made visible and the key masked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ApiError {
+    /// 401: the key is wrong (documented).
+    #[error("IPv64 does not accept the API key: {words}")]
+    Unauthorized {
+        /// The API's words.
+        words: String,
+    },
+    /// 403: the key may not do this (documented).
+    #[error("IPv64 does not allow this with this API key: {words}")]
+    Forbidden {
+        /// The API's words.
+        words: String,
+    },
+    /// 400 and other refusals of the request itself (documented).
+    #[error("IPv64 rejects the request: {words} ({status})")]
+    Rejected {
+        /// The status.
+        status: u16,
+        /// The API's words.
+        words: String,
+    },
+    /// 429, and the pauses that fit into the deadline did not help.
+    #[error("IPv64 refuses further calls {}: {words} (429)", span(.limit))]
+    RateLimited {
+        /// Which limit, as far as it can be told.
+        limit: Limit,
+        /// The API's words.
+        words: String,
+        /// The pause that the answer asks for.
+        retry_after: Option<Duration>,
+    },
+    /// 5xx, a page of HTML with any status, or an answer that cannot be understood.
+    #[error("IPv64 gives no usable answer: {status} with {text}")]
+    Unavailable {
+        /// The HTTP status.
+        status: u16,
+        /// The first 200 characters in quotes, or a description.
+        text: String,
+    },
+    /// 3xx: never followed, for the key would go with it.
+    #[error("IPv64 answers {status}, a redirect{}, which is not followed", target(.location.as_ref()))]
+    Redirected {
+        /// The HTTP status.
+        status: u16,
+        /// Where it points, shortened.
+        location: Option<String>,
+    },
+    /// No answer at all.
+    #[error(transparent)]
+    Transport(#[from] HttpError),
+    /// The request did not leave.
+    #[error(transparent)]
+    Gate(#[from] GateError),
+    /// The last of several tries failed like this, but an earlier one may have been acted on.
+    #[error(transparent)]
+    AfterLostReply(Box<Self>),
+}
+
+impl ApiError {
+    /// Returns the error itself, without the remark that an earlier try may have been acted on.
+    #[must_use]
+    pub fn cause(&self) -> &Self {
+        match self {
+            Self::AfterLostReply(last) => last.cause(),
+            other => other,
+        }
+    }
+
+    /// Returns whether the same call may succeed some time later without anybody doing anything.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self.cause() {
+            Self::RateLimited { .. } | Self::Unavailable { .. } | Self::Gate(_) => true,
+            Self::Transport(error) => error.is_transient(),
+            _ => false,
+        }
+    }
+
+    /// Returns whether IPv64 may have done what was asked for all the same.
+    #[must_use]
+    pub fn may_have_been_stored(&self) -> bool {
+        match self {
+            Self::AfterLostReply(_) | Self::Unavailable { .. } => true,
+            Self::Transport(error) => error.reached() == Reached::Perhaps,
+            _ => false,
+        }
+    }
+}
+
+impl Explain for ApiError {
+    fn exit(&self) -> Exit {
+        match self.cause() {
+            Self::Unauthorized { .. } | Self::Forbidden { .. } => Exit::Key,
+            Self::RateLimited { .. } => Exit::RateLimit,
+            Self::Unavailable { .. } | Self::Redirected { .. } => Exit::NoAnswer,
+            Self::Transport(error) => error.exit(),
+            Self::Gate(error) => error.exit(),
+            Self::Rejected { .. } | Self::AfterLostReply(_) => Exit::Failed,
+        }
+    }
+
+    fn kind(&self) -> &'static str {
+        match self.cause() {
+            Self::Unauthorized { .. } => "unauthorized",
+            Self::Forbidden { .. } => "forbidden",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::Unavailable { .. } => "unavailable",
+            Self::Redirected { .. } => "redirected",
+            Self::Transport(error) => error.kind(),
+            Self::Gate(error) => error.kind(),
+            Self::Rejected { .. } | Self::AfterLostReply(_) => "rejected",
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self.cause() {
+            Self::Unauthorized { .. } => {
+                "copy the API key from your account page at IPv64.net; it may have been renewed there"
+            }
+            Self::Forbidden { .. } => "use the account's API key, not one for updates of a domain or a record",
+            Self::RateLimited { limit: Limit::Daily, .. } => {
+                "the account's calls for today are probably used up; they are set back at midnight, see `ipv64-acme status`"
+            }
+            Self::RateLimited { .. } => "try again in a minute; everything that uses this key shares the limit",
+            Self::Unavailable { .. } => {
+                "try again later; a page of HTML can also come from a filter or proxy on the way"
+            }
+            Self::Redirected { .. } => "check IPV64_API_URL; the API itself does not redirect",
+            Self::Transport(error) => return error.hint(),
+            Self::Gate(error) => return error.hint(),
+            Self::Rejected { .. } | Self::AfterLostReply(_) => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
+
+fn span(limit: &Limit) -> &'static str {
+    match limit {
+        Limit::Daily => "today",
+        Limit::Burst | Limit::Unknown => "for now",
+    }
+}
+
+fn target(location: Option<&String>) -> String {
+    location.map(|location| format!(" to `{location}`")).unwrap_or_default()
+}

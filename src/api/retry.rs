@@ -1,0 +1,121 @@
+//! Whether and when a failed call is tried again. Which calls may be repeated at all is decided by the client.
+
+use std::time::{Duration, Instant};
+
+use super::wire::Call;
+use super::{ApiError, Limit};
+
+/// The pause before the second try; it doubles with each further one.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+/// The longest pause between two tries.
+const LONGEST_PAUSE: Duration = Duration::from_secs(8);
+/// The window of the burst limit: documented as a number of calls per 10 s, so after it all of them are free again.
+const BURST_WINDOW: Duration = Duration::from_secs(10);
+/// How often a 429 is tried again: a limit that outlasts two windows is not a burst of ours.
+const TRIES_AFTER_429: u32 = 2;
+/// How long people at a terminal are kept waiting.
+const INTERACTIVE: Duration = Duration::from_secs(30);
+
+/// How long and how often a call is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetryPolicy {
+    /// No pause ends after this and no request runs beyond it, but for one second that the last one always gets.
+    pub deadline: Instant,
+    /// The most requests for one call, the first one included.
+    pub tries: u32,
+}
+
+impl RetryPolicy {
+    /// For hooks: nobody is watching, and a certificate depends on it.
+    #[must_use]
+    pub fn until(deadline: Instant) -> Self {
+        Self { deadline, tries: 10 }
+    }
+
+    /// For people: at most 30 s and three requests.
+    #[must_use]
+    pub fn interactive() -> Self {
+        Self { deadline: Instant::now() + INTERACTIVE, tries: 3 }
+    }
+}
+
+/// The tries of one call so far.
+#[derive(Debug)]
+pub(super) struct Tries {
+    policy: RetryPolicy,
+    made: u32,
+    refused: u32,
+    lost: bool,
+}
+
+/// What to do after an error.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Wait, then try again; with the error for the case that the wait is broken off.
+    Pause(Duration, ApiError),
+    /// Give up with this error.
+    GiveUp(ApiError),
+}
+
+impl Next {
+    /// The refusal for the gate to hear of, if the call failed by one.
+    pub(super) fn refusal(&self) -> Option<(Option<Duration>, Limit)> {
+        let (Self::Pause(_, error) | Self::GiveUp(error)) = self;
+        match error.cause() {
+            ApiError::RateLimited { limit, retry_after, .. } => Some((*retry_after, *limit)),
+            _ => None,
+        }
+    }
+}
+
+impl Tries {
+    pub(super) fn new(policy: RetryPolicy) -> Self {
+        Self { policy, made: 0, refused: 0, lost: false }
+    }
+
+    /// Decides about a call that just failed.
+    pub(super) fn after(&mut self, error: ApiError, call: &Call<'_>) -> Next {
+        self.made += 1;
+        self.lost |= error.may_have_been_stored();
+        let pause = match &error {
+            ApiError::RateLimited { limit: Limit::Daily, .. } => None,
+            ApiError::RateLimited { retry_after, .. } => {
+                self.refused += 1;
+                let pause = retry_after.unwrap_or(BURST_WINDOW);
+                (self.refused <= TRIES_AFTER_429).then(|| pause + BURST_WINDOW.mul_f64(0.1 * random()))
+            }
+            error if error.is_transient() && (call.is_repeatable() || !self.lost) => Some(self.backoff()),
+            _ => None,
+        };
+        let in_time = |pause: &Duration| Instant::now() + *pause < self.policy.deadline;
+        match pause.filter(|_| self.made < self.policy.tries).filter(in_time) {
+            Some(pause) => Next::Pause(pause, error),
+            None => Next::GiveUp(self.conclude(error)),
+        }
+    }
+
+    /// Puts what the earlier tries taught into the last error.
+    pub(super) fn conclude(&self, error: ApiError) -> ApiError {
+        let error = match error {
+            // Two windows passed and nothing became free. A burst would be over, unless another program with the same
+            // key keeps it going.
+            ApiError::RateLimited { limit: Limit::Unknown, words, retry_after } if self.refused > TRIES_AFTER_429 => {
+                ApiError::RateLimited { limit: Limit::Daily, words, retry_after }
+            }
+            other => other,
+        };
+        if self.lost && !error.may_have_been_stored() { ApiError::AfterLostReply(Box::new(error)) } else { error }
+    }
+
+    /// Half to whole of a pause that doubles, so that two processes that failed together do not return together.
+    fn backoff(&self) -> Duration {
+        let pause = FIRST_PAUSE * 2u32.saturating_pow(self.made.saturating_sub(1).min(8));
+        pause.min(LONGEST_PAUSE).mul_f64(0.5 + 0.5 * random())
+    }
+}
+
+/// A number from 0 to 1; the middle where the system has no random numbers.
+fn random() -> f64 {
+    let bytes = ring::rand::generate::<[u8; 2]>(&ring::rand::SystemRandom::new());
+    bytes.map_or(0.5, |bytes| f64::from(u16::from_be_bytes(bytes.expose())) / f64::from(u16::MAX))
+}

@@ -1,0 +1,58 @@
+//! Text from outside, cut and cleaned until it fits into a message of one line.
+
+/// Cuts a text to `longest` characters, folds blanks and line ends into single blanks, and makes control and
+/// direction characters visible, so that a remote text can neither move the cursor nor hide what it says.
+#[must_use]
+pub fn excerpt(text: &str, longest: usize) -> String {
+    let mut words = text.split_whitespace();
+    let mut shown = String::new();
+    let mut left = longest;
+    while let Some(word) = words.next().filter(|_| left > 0) {
+        if !shown.is_empty() {
+            shown.push(' ');
+            left -= 1;
+        }
+        for c in word.chars().take(left) {
+            if is_invisible(c) { shown.extend(c.escape_default()) } else { shown.push(c) }
+        }
+        let length = word.chars().count();
+        if length > left || (length == left && words.clone().next().is_some()) {
+            shown.push('…');
+            break;
+        }
+        left -= length;
+    }
+    shown
+}
+
+/// Control characters, and those that change the direction or join what stands beside them (Unicode `Cf`, the common
+/// ones).
+fn is_invisible(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::excerpt;
+
+    #[test]
+    fn keeps_words_and_folds_blanks() {
+        assert_eq!(excerpt("  <html>\r\n\t<title>Ö</title>\n", 200), "<html> <title>Ö</title>");
+    }
+
+    #[test]
+    fn shows_what_would_act_on_the_terminal() {
+        assert_eq!(excerpt("a\u{1b}[31mb\0\u{202e}c", 200), "a\\u{1b}[31mb\\u{0}\\u{202e}c");
+    }
+
+    #[test]
+    fn cuts_between_characters_and_says_so() {
+        assert_eq!(excerpt("öööö", 3), "ööö…");
+        assert_eq!(excerpt("abc def", 3), "abc…");
+        assert_eq!(excerpt("abc def", 4), "abc …");
+        assert_eq!(excerpt("abc def", 7), "abc def");
+        assert_eq!(excerpt("abc", 3), "abc");
+        assert_eq!(excerpt("", 3), "");
+    }
+}

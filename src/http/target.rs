@@ -1,0 +1,179 @@
+//! Addresses that a request may go to: `https` anywhere, plain `http` to this machine only.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use ureq::http::Uri;
+
+use super::{HttpError, excerpt};
+
+/// How much of a refused address a message shows, in characters.
+const SHOWN: usize = 120;
+
+/// An address that was checked: a request to it cannot send a key in the clear to another host.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    uri: Uri,
+    https: bool,
+    host: String,
+    port: u16,
+}
+
+impl Endpoint {
+    /// Reads an address such as `https://ipv64.net/api`.
+    ///
+    /// # Errors
+    /// [`HttpError::BadUrl`] for another scheme than `https`, except plain `http` to 127.0.0.0/8, `::1` or
+    /// `localhost`; for user names and passwords in the address; for anything that is no address.
+    pub fn parse(text: &str) -> Result<Self, HttpError> {
+        let refuse = |rule| HttpError::BadUrl { url: excerpt(&without_password(text), SHOWN), rule };
+        if !text.contains("://") {
+            return Err(refuse("it does not begin with `https://`"));
+        }
+        let uri: Uri = text.trim().parse().map_err(|_| refuse("it is not a web address"))?;
+        let authority = uri.authority().ok_or_else(|| refuse("it lacks `https://` or the host"))?;
+        if authority.as_str().contains('@') {
+            return Err(refuse("a user name or password does not belong into an address"));
+        }
+        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
+        let https = match uri.scheme_str() {
+            Some("https") => true,
+            Some("http") if is_loopback(&host) => false,
+            Some("http") => {
+                return Err(refuse("plain http is allowed to this machine only (127.0.0.1, ::1, localhost)"));
+            }
+            _ => return Err(refuse("it does not begin with `https://`")),
+        };
+        if host.is_empty() {
+            return Err(refuse("it has no host"));
+        }
+        let port = authority.port_u16();
+        let after_host = authority.as_str().rsplit(']').next().unwrap_or_default();
+        if port.is_none() && after_host.contains(':') {
+            return Err(refuse("its port is not a number from 1 to 65535"));
+        }
+        let port = port.unwrap_or(if https { 443 } else { 80 });
+        Ok(Self { uri, https, host, port })
+    }
+
+    /// Puts a query behind the address: `query` is sent as given, so it has to be percent-encoded already.
+    ///
+    /// # Errors
+    /// [`HttpError::BadUrl`] if the query holds characters that it cannot hold.
+    pub fn with_query(&self, query: &str) -> Result<Self, HttpError> {
+        let base = self.as_str();
+        let joint = if self.uri.query().is_some() { '&' } else { '?' };
+        let uri = format!("{base}{joint}{query}")
+            .parse()
+            .map_err(|_| HttpError::BadUrl { url: excerpt(&base, SHOWN), rule: "its query is not percent-encoded" })?;
+        Ok(Self { uri, ..self.clone() })
+    }
+
+    /// Returns whether the connection is encrypted.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.https
+    }
+
+    /// Returns the host without brackets, in lower case.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Returns the port, the scheme's own one if none is written.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Returns whether the host is this machine.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        is_loopback(&self.host)
+    }
+
+    /// Returns the whole address. It may hold a key in its query, so it does not belong into messages.
+    pub(super) fn as_str(&self) -> String {
+        self.uri.to_string()
+    }
+}
+
+impl fmt::Display for Endpoint {
+    /// Prints the address without its query, which may hold a key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.https { "https" } else { "http" };
+        let authority = self.uri.authority().map_or("", |authority| authority.as_str());
+        write!(f, "{scheme}://{authority}{}", self.uri.path())
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+}
+
+fn without_password(text: &str) -> String {
+    let after_scheme = text.find("://").map_or(0, |at| at + 3);
+    match text.get(after_scheme..).and_then(|rest| rest.find('@')) {
+        Some(at) => format!("{}…{}", &text[..after_scheme], &text[after_scheme + at..]),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn https_may_go_anywhere_and_http_home_only() {
+        for text in [
+            "https://ipv64.net/api",
+            "https://[2001:db8::1]:8443/api",
+            "HTTPS://Example.ORG",
+            "http://127.0.0.1:8080/api",
+            "http://127.9.8.7/",
+            "http://[::1]:80/",
+            "http://localhost:1/api",
+            " https://ipv64.net/api\n",
+        ] {
+            Endpoint::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        }
+    }
+
+    #[test]
+    fn refuses_what_would_leak_a_key_or_is_no_address() {
+        for (text, word) in [
+            ("http://ipv64.net/api", "plain http"),
+            ("http://localhost.example.org/", "plain http"),
+            ("http://127.0.0.1.nip.example/", "plain http"),
+            ("http://2130706433/", "plain http"),
+            ("https://user:geheim@ipv64.net/", "user name"),
+            ("ftp://ipv64.net/", "https://"),
+            ("ipv64.net/api", "https://"),
+            ("ipv64.net", "https://"),
+            ("https://", "web address"),
+            ("https://ipv64.net:99999/", "port"),
+            ("https://ipv64.net:/", "port"),
+            ("https://ip v64.net/", "web address"),
+            ("", "https://"),
+        ] {
+            let message = Endpoint::parse(text).unwrap_err().to_string();
+            assert!(message.contains(word), "{text:?}: {message}");
+            assert!(!message.contains("geheim"), "{message}");
+        }
+    }
+
+    #[test]
+    fn prints_without_the_query() {
+        let endpoint = Endpoint::parse("https://ipv64.net/api").unwrap().with_query("get_logs&apikey=canary").unwrap();
+        assert_eq!(format!("{endpoint} {endpoint:?}"), "https://ipv64.net/api https://ipv64.net/api");
+        assert_eq!(endpoint.as_str(), "https://ipv64.net/api?get_logs&apikey=canary");
+        assert!(endpoint.with_query("a b").is_err());
+    }
+}

@@ -1,0 +1,46 @@
+//! Which certificates are believed: the system's, Mozilla's where the system has none, and those of a CA file.
+
+use std::path::Path;
+
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+
+use super::HttpError;
+
+/// Reads every certificate of a PEM file; other blocks in it are skipped.
+pub(super) fn read_ca_file(path: &Path) -> Result<Vec<Certificate<'static>>, HttpError> {
+    let refuse = |cause: String| HttpError::CaFile { path: path.to_owned(), cause };
+    let bytes = std::fs::read(path).map_err(|error| refuse(error.to_string()))?;
+    let certificates = parse_pem(&bytes)
+        .filter_map(|item| match item {
+            Ok(PemItem::Certificate(certificate)) => Some(Ok(certificate)),
+            Ok(_) => None,
+            Err(_) => Some(Err(refuse("one of its PEM blocks is damaged".to_owned()))),
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    if certificates.is_empty() {
+        return Err(refuse("it holds no PEM certificate".to_owned()));
+    }
+    for certificate in &certificates {
+        // A certificate that rustls cannot read would be left out in silence, and every request fail.
+        rustls::RootCertStore::empty()
+            .add(certificate.der().into())
+            .map_err(|_| refuse("one of its certificates is damaged".to_owned()))?;
+    }
+    Ok(certificates)
+}
+
+/// Collects the roots. The system's store honours `SSL_CERT_FILE` and `SSL_CERT_DIR` (rustls-native-certs); a minimal
+/// container has none, and Mozilla's list is compiled in for that case.
+pub(super) fn tls_config(extra: &[Certificate<'static>]) -> TlsConfig {
+    let system = rustls_native_certs::load_native_certs().certs;
+    let mut roots: Vec<Certificate<'static>> = if system.is_empty() {
+        webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().map(|root| Certificate::from_der(root).to_owned()).collect()
+    } else {
+        system.iter().map(|root| Certificate::from_der(root).to_owned()).collect()
+    };
+    roots.extend_from_slice(extra);
+    TlsConfig::builder()
+        .root_certs(RootCerts::from(roots))
+        .unversioned_rustls_crypto_provider(rustls::crypto::ring::default_provider().into())
+        .build()
+}
