@@ -60,11 +60,15 @@ impl Sim {
             |question: &&Question| question.address == address && question.transport != Transport::Internal;
         let questions = self.questions();
         let times: Vec<_> = questions.iter().filter(from_outside).map(|question| question.at).collect();
-        let within = |first: &Instant| {
-            times.iter().filter(|at| *at >= first && at.duration_since(*first) < Duration::from_secs(1)).count()
-        };
-        times.iter().map(within).max().unwrap_or_default()
+        most_in_a_second(&times)
     }
+}
+
+/// The most of some moments that lie within less than a second.
+fn most_in_a_second(times: &[Instant]) -> usize {
+    let second = Duration::from_secs(1);
+    let within = |first: &Instant| times.iter().filter(|at| *at >= first && at.duration_since(*first) < second).count();
+    times.iter().map(within).max().unwrap_or_default()
 }
 
 /// See [`Sim::visible_everywhere_since`].
@@ -104,4 +108,17 @@ fn visible_since(server: &Server, name: &str, added: Instant) -> Instant {
 
 fn plain(name: &str) -> String {
     name.trim_end_matches('.').to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_busiest_second_begins_anywhere() {
+        let start = Instant::now();
+        let at = |millis: u64| start + Duration::from_millis(millis);
+        assert_eq!(most_in_a_second(&[at(0), at(900), at(1000), at(1500), at(1899), at(1900), at(5000)]), 4);
+        assert_eq!(most_in_a_second(&[]), 0);
+    }
 }

@@ -11,10 +11,11 @@ use std::{
 };
 
 use super::{
-    Shared, control,
+    control,
     delivery::{After, deliver, visible_status},
     doh,
     http::{Connection, Request, Response},
+    shared::Shared,
 };
 
 /// How long a wake-up call may take.

@@ -6,6 +6,7 @@ mod dns;
 mod dns_faults;
 mod faults;
 mod resolver;
+mod tls;
 mod truth;
 
 use std::{
