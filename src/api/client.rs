@@ -70,6 +70,16 @@ pub struct Access {
     pub auth: AuthMethod,
 }
 
+impl Access {
+    /// Replaces the key in a text from outside, for a server that echoes it.
+    pub(super) fn mask_in(&self, text: &str) -> String {
+        match self.auth.header(&self.key) {
+            Some(header) => header.mask_in(text),
+            None => self.key.mask_in(text),
+        }
+    }
+}
+
 /// What became of an addition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Added {
@@ -215,7 +225,7 @@ impl Client {
         parse: impl Fn(&[u8]) -> Result<T, serde_json::Error>,
     ) -> Result<T, ApiError> {
         // An answer that cannot be read is like none, and asked for again.
-        self.run(call, policy, |_, answer| parse(&answer.body).map_err(|_| unreadable(answer, &self.access.key)))
+        self.run(call, policy, |_, answer| parse(&answer.body).map_err(|_| unreadable(answer, &self.access)))
     }
 
     fn run<T>(
@@ -228,7 +238,7 @@ impl Client {
         loop {
             self.gate.before(call.kind(), policy.deadline).map_err(|error| tries.conclude(error.into()))?;
             let result = self.exchange(call, policy.deadline).and_then(|answer| {
-                let verdict = judge(call, &answer, &self.access.key)?;
+                let verdict = judge(call, &answer, &self.access)?;
                 accept(verdict, &answer)
             });
             let error = match result {
