@@ -4,7 +4,9 @@
 //! turns the outcome into an exit code. A room only uses what stands below it in this list.
 
 pub mod api;
+pub mod dns;
 pub mod http;
+pub mod propagation;
 #[cfg(feature = "sim")]
 pub mod sim;
 pub mod state;

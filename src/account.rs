@@ -1,0 +1,119 @@
+//! Which domain of the account holds a name: the longest one on label borders. The list comes from the cache as long as
+//! it fits; it is asked for when a name fits nothing, and once more after the API has rejected a cached domain.
+
+use crate::exit::{Exit, Explain};
+use crate::name::DnsName;
+
+/// Returns the longest domain that a name is at or below.
+pub fn holder<'a>(domains: &'a [DnsName], name: &DnsName) -> Option<&'a DnsName> {
+    domains.iter().filter(|domain| name.is_within(domain)).max_by_key(|domain| domain.as_str().len())
+}
+
+/// Why a record has no place in the account.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AccountError {
+    /// No domain covers the name.
+    #[error("no domain in this IPv64 account covers `{name}`")]
+    NoDomain {
+        /// The name of the record.
+        name: DnsName,
+        /// The account's domains.
+        domains: Vec<DnsName>,
+    },
+    /// The domain that the user set does not cover the name.
+    #[error("`{name}` is not below `{domain}`, which IPV64_DOMAIN names")]
+    NotBelow {
+        /// The name of the record.
+        name: DnsName,
+        /// The domain of the setting.
+        domain: DnsName,
+    },
+}
+
+impl Explain for AccountError {
+    fn exit(&self) -> Exit {
+        Exit::NoDomain
+    }
+
+    fn kind(&self) -> &'static str {
+        "no_domain"
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::NoDomain { name, domains } => {
+                let own = registered_guess(name);
+                let target = domains.first().map_or("a domain of the account", DnsName::as_str);
+                format!(
+                    "add `{own}` at IPv64.net, or make `{name}` a CNAME to a name below one of these, for example:\n  \
+                     {name}. CNAME {}.{target}.",
+                    name.as_str().trim_start_matches("_acme-challenge.").replace('.', "-")
+                )
+            }
+            Self::NotBelow { .. } => "remove IPV64_DOMAIN: the domain is found without it".to_owned(),
+        })
+    }
+
+    fn details(&self) -> Vec<String> {
+        match self {
+            Self::NoDomain { domains, .. } if domains.is_empty() => vec!["the account has no domains".to_owned()],
+            Self::NoDomain { domains, .. } => {
+                const SHOWN: usize = 10;
+                let names: Vec<_> = domains.iter().take(SHOWN).map(DnsName::as_str).collect();
+                let more = domains.len().saturating_sub(SHOWN);
+                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+                vec![format!("the account has: {}{more}", names.join(", "))]
+            }
+            Self::NotBelow { .. } => Vec::new(),
+        }
+    }
+}
+
+/// The last two labels: good enough for a hint, and used for nothing else.
+fn registered_guess(name: &DnsName) -> String {
+    let labels: Vec<_> = name.labels().collect();
+    labels.get(labels.len().saturating_sub(2)..).unwrap_or_default().join(".")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(texts: &[&str]) -> Vec<DnsName> {
+        texts.iter().map(|text| DnsName::parse(text).unwrap()).collect()
+    }
+
+    #[test]
+    fn picks_the_longest_domain_on_label_borders() {
+        let domains = names(&["name.ipv64.net", "example.com", "sub.example.com", "x.y.name.home64.de", "bücher.de"]);
+        let table = [
+            ("_acme-challenge.name.ipv64.net", Some("name.ipv64.net")),
+            ("_acme-challenge.a.b.name.ipv64.net", Some("name.ipv64.net")),
+            ("_acme-challenge.example.com", Some("example.com")),
+            ("_acme-challenge.sub.example.com", Some("sub.example.com")),
+            ("_acme-challenge.a.sub.example.com", Some("sub.example.com")),
+            ("example.com", Some("example.com")),
+            ("_acme-challenge.evilname.ipv64.net", None),
+            ("_acme-challenge.ipv64.net", None),
+            ("_acme-challenge.name.home64.de", None),
+            ("_acme-challenge.x.y.name.home64.de", Some("x.y.name.home64.de")),
+            ("_acme-challenge.xn--bcher-kva.de", Some("xn--bcher-kva.de")),
+        ];
+        for (name, expected) in table {
+            let found = holder(&domains, &DnsName::parse(name).unwrap());
+            assert_eq!(found.map(DnsName::as_str), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn says_which_domains_there_are_and_which_alias_would_help() {
+        let error = AccountError::NoDomain {
+            name: DnsName::parse("_acme-challenge.shop.example.org").unwrap(),
+            domains: names(&["name.ipv64.net"]),
+        };
+        assert!(error.details()[0].contains("name.ipv64.net"));
+        let hint = error.hint().unwrap();
+        assert!(hint.contains("`example.org`"), "{hint}");
+        assert!(hint.contains("_acme-challenge.shop.example.org. CNAME shop-example-org.name.ipv64.net."), "{hint}");
+    }
+}

@@ -1,0 +1,120 @@
+//! The command line: definitions only. What a command does stands in [`crate::commands`], what the hook verbs take in
+//! [`crate::hook`].
+
+use std::ffi::OsString;
+
+use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches, Parser, Subcommand};
+
+use crate::settings::table::Setting;
+
+/// ACME DNS-01 hook for domains at IPv64.net: adds the challenge record, waits until every authoritative name server
+/// serves it, removes it.
+#[derive(Debug, Parser)]
+#[command(name = "ipv64-acme", version, arg_required_else_help = true, disable_help_subcommand = true)]
+#[command(after_help = "Every flag of a setting has a variable: --api-url is IPV64_API_URL. The API key comes from \
+                        IPV64_API_KEY,\nfrom the file named by IPV64_API_KEY_FILE, or from a systemd credential.")]
+pub struct Cli {
+    /// Output.
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// Settings given as flags.
+    #[command(flatten)]
+    pub settings: SettingArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// How to print.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct OutputArgs {
+    /// Print one JSON document on stdout, and nothing else there
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Print nothing but errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Tell each step on stderr; twice: each API request too
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// The flags of all settings, as they were given.
+#[derive(Debug, Clone, Default)]
+pub struct SettingArgs(pub Vec<(Setting, String)>);
+
+impl Args for SettingArgs {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        Setting::ALL.into_iter().fold(command, |command, setting| {
+            let default = setting.default_text().map_or_else(String::new, |text| format!(" [default: {text}]"));
+            command.arg(
+                Arg::new(setting.flag())
+                    .long(setting.flag())
+                    .global(true)
+                    .value_name("VALUE")
+                    .hide_short_help(true)
+                    .help_heading("Settings")
+                    .help(format!("{} [{}]{default}", setting.meaning(), setting.environment())),
+            )
+        })
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for SettingArgs {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let given = |setting: Setting| Some((setting, matches.get_one::<String>(setting.flag())?.clone()));
+        Ok(Self(Setting::ALL.into_iter().filter_map(given).collect()))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Add a challenge record and wait for it: certbot's --manual-auth-hook
+    Auth(HookArgs),
+    /// Add a challenge record and wait for it: NAME VALUE (lego, scripts), or --identifier DOMAIN VALUE
+    Present(HookArgs),
+    /// Remove a challenge record: certbot's --manual-cleanup-hook, or as for present
+    Cleanup(HookArgs),
+    /// Show the whole flow against an embedded IPv64; needs no account and no network
+    #[cfg(feature = "sim")]
+    Demo,
+    /// Run the embedded IPv64 and its name servers, to try ACME clients with
+    #[cfg(feature = "sim")]
+    Sim(SimArgs),
+}
+
+/// What an ACME client passes. Flags end at the first of these: what follows is data, even when it begins with `-`.
+#[derive(Debug, Args)]
+pub struct HookArgs {
+    /// The arguments are a bare DOMAIN and a VALUE
+    #[arg(long)]
+    pub identifier: bool,
+    /// As the ACME client passes them
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
+    pub args: Vec<OsString>,
+}
+
+/// How to run the simulation.
+#[cfg(feature = "sim")]
+#[derive(Debug, Args)]
+pub struct SimArgs {
+    /// Seconds until each of the two name servers serves a change
+    #[arg(long, value_delimiter = ',', default_value = "3,5", value_name = "SECONDS")]
+    pub delays: Vec<f64>,
+    /// Enforce 3 calls in 10 seconds and 64 a day
+    #[arg(long)]
+    pub limits: bool,
+    /// Port of the name servers instead of a free one
+    #[arg(long, value_name = "PORT")]
+    pub dns_port: Option<u16>,
+}

@@ -1,0 +1,222 @@
+//! One question to one address: a fresh socket each time, over UDP or TCP, with an exact deadline.
+//! Standard sockets instead of hickory's resolver, because a connected UDP socket reports a closed port or a missing
+//! route at once, and because authority (AA) has to be seen on negative answers too.
+
+use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
+use std::time::{Duration, Instant};
+
+use hickory_resolver::proto::op::Message;
+
+use super::message::{Question, Reply};
+
+/// Replies over UDP are read into a buffer of this size, in bytes; more than is ever asked for.
+const UDP_BUFFER: usize = 4096;
+
+/// How a question travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Transport {
+    /// One datagram each way.
+    Udp,
+    /// A connection of its own (RFC 7766).
+    Tcp,
+}
+
+/// Why there was no reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum AskError {
+    /// Nothing came in time.
+    #[error("no answer")]
+    TimedOut,
+    /// Only broken packets, or packets that answer another question, came in time.
+    #[error("only malformed or foreign packets")]
+    Malformed,
+    /// The host refused: nothing listens there.
+    #[error("connection refused")]
+    Refused,
+    /// This machine has no way there, for example no IPv6.
+    #[error("no route")]
+    NoRoute,
+    /// The connection broke, or the system refused a socket.
+    #[error("connection failed ({0})")]
+    Failed(ErrorKind),
+}
+
+impl From<io::Error> for AskError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => Self::TimedOut,
+            ErrorKind::ConnectionRefused => Self::Refused,
+            ErrorKind::NetworkUnreachable | ErrorKind::AddrNotAvailable | ErrorKind::Unsupported => Self::NoRoute,
+            other => Self::Failed(other),
+        }
+    }
+}
+
+/// Asks one address one question and waits for the answer until the deadline. A truncated reply is returned as it is.
+///
+/// # Errors
+/// [`AskError`], at the deadline at the latest.
+pub fn ask(
+    server: SocketAddr,
+    question: &Question,
+    transport: Transport,
+    deadline: Instant,
+) -> Result<Reply, AskError> {
+    let (query, bytes) = question.encode().map_err(|_| AskError::Malformed)?;
+    match transport {
+        Transport::Udp => over_udp(server, &query, &bytes, deadline),
+        Transport::Tcp => over_tcp(server, &query, &bytes, deadline),
+    }
+}
+
+/// Asks over UDP and, if the reply was cut, once more over TCP within the same deadline.
+///
+/// # Errors
+/// [`AskError`] of the last attempt.
+pub fn ask_whole(server: SocketAddr, question: &Question, deadline: Instant) -> Result<Reply, AskError> {
+    match ask(server, question, Transport::Udp, deadline) {
+        Ok(reply) if reply.truncated => ask(server, question, Transport::Tcp, deadline),
+        other => other,
+    }
+}
+
+fn over_udp(server: SocketAddr, query: &Message, bytes: &[u8], deadline: Instant) -> Result<Reply, AskError> {
+    let any: SocketAddr = match server {
+        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+    };
+    // Bound to a port of the kernel's choice for each question, and connected: packets from elsewhere are dropped.
+    let socket = UdpSocket::bind(any)?;
+    socket.connect(server)?;
+    socket.send(bytes)?;
+    let mut buffer = [0; UDP_BUFFER];
+    let mut malformed = false;
+    loop {
+        let timed_out = if malformed { AskError::Malformed } else { AskError::TimedOut };
+        socket.set_read_timeout(Some(left(deadline).ok_or(timed_out)?))?;
+        match socket.recv(&mut buffer) {
+            Ok(length) => match Reply::decode(buffer.get(..length).unwrap_or_default(), query) {
+                Ok(reply) => return Ok(reply),
+                Err(_) => malformed = true,
+            },
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Err(timed_out),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+fn over_tcp(server: SocketAddr, query: &Message, bytes: &[u8], deadline: Instant) -> Result<Reply, AskError> {
+    let mut stream = TcpStream::connect_timeout(&server, left(deadline).ok_or(AskError::TimedOut)?)?;
+    let length = u16::try_from(bytes.len()).map_err(|_| AskError::Malformed)?;
+    let mut framed = length.to_be_bytes().to_vec();
+    framed.extend_from_slice(bytes);
+    stream.set_write_timeout(Some(left(deadline).ok_or(AskError::TimedOut)?))?;
+    stream.write_all(&framed)?;
+    let mut length = [0; 2];
+    read_exact(&mut stream, &mut length, deadline)?;
+    let mut reply = vec![0; usize::from(u16::from_be_bytes(length))];
+    read_exact(&mut stream, &mut reply, deadline)?;
+    Reply::decode(&reply, query).map_err(|_| AskError::Malformed)
+}
+
+/// Fills the buffer by the deadline: a peer that sends a byte now and then must not stretch it.
+fn read_exact(stream: &mut TcpStream, buffer: &mut [u8], deadline: Instant) -> Result<(), AskError> {
+    let mut filled = 0;
+    while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        stream.set_read_timeout(Some(left(deadline).ok_or(AskError::TimedOut)?))?;
+        match stream.read(rest) {
+            Ok(0) => return Err(AskError::Failed(ErrorKind::UnexpectedEof)),
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// Returns the time left; nothing if it is up (a socket timeout of zero would mean "for ever").
+fn left(deadline: Instant) -> Option<Duration> {
+    deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+    use crate::dns::message::Kind;
+    use crate::name::DnsName;
+
+    fn question() -> Question {
+        Question::authoritative(&DnsName::parse("a.example").unwrap(), Kind::Txt)
+    }
+
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_millis(300)
+    }
+
+    /// Answers one datagram with the given packets, made from the query's bytes.
+    fn answer_once(packets: fn(&[u8]) -> Vec<Vec<u8>>) -> SocketAddr {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let address = socket.local_addr().unwrap();
+        std::thread::spawn(move || {
+            let mut buffer = [0; 2048];
+            let (length, from) = socket.recv_from(&mut buffer).unwrap();
+            for packet in packets(&buffer[..length]) {
+                socket.send_to(&packet, from).unwrap();
+            }
+        });
+        address
+    }
+
+    fn response(query: &[u8]) -> Vec<u8> {
+        let mut bytes = query.to_vec();
+        bytes[2] |= 0x84; // QR and AA
+        bytes
+    }
+
+    #[test]
+    fn a_right_answer_is_found_behind_wrong_ones() {
+        let server = answer_once(|query| {
+            let mut wrong_id = response(query);
+            wrong_id[0] ^= 1;
+            vec![b"junk".to_vec(), wrong_id, query.to_vec(), response(query)]
+        });
+        let reply = ask(server, &question(), Transport::Udp, Instant::now() + Duration::from_secs(5)).unwrap();
+        assert!(reply.authoritative);
+    }
+
+    #[test]
+    fn broken_packets_alone_are_told_from_silence() {
+        let server = answer_once(|_| vec![b"junk".to_vec()]);
+        assert_eq!(ask(server, &question(), Transport::Udp, soon()), Err(AskError::Malformed));
+        let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let address = silent.local_addr().unwrap();
+        assert_eq!(ask(address, &question(), Transport::Udp, soon()), Err(AskError::TimedOut));
+    }
+
+    #[test]
+    fn a_closed_port_is_seen_at_once() {
+        let address = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let late = Instant::now() + Duration::from_secs(60);
+        assert_eq!(ask(address, &question(), Transport::Udp, late), Err(AskError::Refused));
+        assert_eq!(ask(address, &question(), Transport::Tcp, late), Err(AskError::Refused));
+    }
+
+    #[test]
+    fn a_slow_tcp_peer_does_not_stretch_the_deadline() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = std::sync::mpsc::channel::<()>();
+        let peer = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.write_all(&[0xff, 0xff]).unwrap();
+            while stopped.recv_timeout(Duration::from_millis(50)).is_err() && stream.write_all(&[0]).is_ok() {}
+        });
+        assert_eq!(ask(address, &question(), Transport::Tcp, soon()), Err(AskError::TimedOut));
+        stop.send(()).ok();
+        peer.join().unwrap();
+    }
+}

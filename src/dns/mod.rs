@@ -1,0 +1,18 @@
+//! DNS as a client sees it: one question to one server, and the look-ups that are built from it.
+//! The only room that knows hickory. It says what servers answered; what that means for a challenge is
+//! decided in [`crate::propagation`].
+//!
+//! - [`message`]: questions and replies as values
+//! - [`exchange`]: one question to one address, over UDP or TCP
+//! - [`pace`]: no address gets more questions a second than it should
+//! - [`recursive`]: recursive resolvers, over port 53 or HTTPS
+//! - [`zone`]: which servers are authoritative for a name
+//! - [`cname`]: where a challenge record has to be placed
+
+pub mod cname;
+pub mod exchange;
+pub mod message;
+pub mod pace;
+pub mod recursive;
+mod walk;
+pub mod zone;

@@ -1,0 +1,203 @@
+//! Which servers are authoritative for a name: the zone cut, its name servers, all their addresses.
+//! Asked of the resolvers first; where they fail or lie, of the root servers downwards; last over HTTPS.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::message::{Kind, Question, Rcode, Reply};
+use super::pace::Pace;
+use super::recursive::{NoUse, Recursive};
+use super::walk;
+use crate::name::DnsName;
+
+/// How long one way of finding the servers may take before the next one is tried.
+const ONE_WAY: Duration = Duration::from_secs(5);
+/// Name servers of one zone beyond this number are left out: no zone has so many, but a reply could.
+const MAX_SERVERS: usize = 32;
+
+/// One address of an authoritative server.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Server {
+    /// The server's name; none where the user gave an address.
+    pub name: Option<DnsName>,
+    /// Where it is asked.
+    pub address: SocketAddr,
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let address: &dyn fmt::Display = if self.address.port() == 53 { &self.address.ip() } else { &self.address };
+        match &self.name {
+            Some(name) => write!(f, "{name} ({address})"),
+            None => write!(f, "{address}"),
+        }
+    }
+}
+
+/// How the servers of a zone were found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FoundBy {
+    /// The user named them.
+    Settings,
+    /// The configured resolvers.
+    Resolvers,
+    /// Referrals from the root servers.
+    Roots,
+    /// Resolvers over HTTPS.
+    Https,
+}
+
+/// A zone with its servers.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Zone {
+    /// The name at the zone cut; none where the user named the servers.
+    pub apex: Option<DnsName>,
+    /// Every address of every authoritative server; never empty.
+    pub servers: Vec<Server>,
+    /// How they were found.
+    pub found_by: FoundBy,
+}
+
+/// Where to look: the settings that concern DNS, and the pace that all share.
+#[derive(Debug, Clone)]
+pub struct Lookup {
+    /// The configured resolvers.
+    pub resolvers: Recursive,
+    /// Resolvers over HTTPS, for where the configured ones and port 53 fail; may be empty.
+    pub fallback: Recursive,
+    /// Authoritative servers that the user named; if there are any, nothing is looked up.
+    pub servers: Vec<Server>,
+    /// The root servers.
+    pub roots: Vec<IpAddr>,
+    /// The port on which looked-up servers are asked.
+    pub port: u16,
+    /// Questions per server address.
+    pub pace: Arc<Pace>,
+}
+
+/// Why no servers were found for a name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no authoritative name server was found for `{name}`")]
+pub struct NoZone {
+    /// The name.
+    pub name: DnsName,
+    /// What each way of looking ended with, a line each.
+    pub tried: Vec<String>,
+}
+
+impl Lookup {
+    /// Finds the zone that holds a name, and its servers.
+    ///
+    /// # Errors
+    /// [`NoZone`] with what was tried; the deadline ends the search.
+    pub fn zone_of(&self, name: &DnsName, deadline: Instant) -> Result<Zone, NoZone> {
+        if !self.servers.is_empty() {
+            return Ok(Zone { apex: None, servers: self.servers.clone(), found_by: FoundBy::Settings });
+        }
+        let mut tried = Vec::new();
+        let until = || deadline.min(Instant::now() + ONE_WAY);
+        match self.ask_resolvers(&self.resolvers, name, until()) {
+            Ok((apex, servers)) => return Ok(Zone { apex: Some(apex), servers, found_by: FoundBy::Resolvers }),
+            Err(lines) => tried.extend(lines),
+        }
+        match walk::from_roots(self, name, until()) {
+            Ok((apex, servers)) => return Ok(Zone { apex: Some(apex), servers, found_by: FoundBy::Roots }),
+            Err(line) => tried.push(line),
+        }
+        match self.ask_resolvers(&self.fallback, name, until()) {
+            Ok((apex, servers)) => Ok(Zone { apex: Some(apex), servers, found_by: FoundBy::Https }),
+            Err(lines) => {
+                tried.extend(lines);
+                Err(NoZone { name: name.clone(), tried })
+            }
+        }
+    }
+
+    /// Finds the servers of a zone whose apex is known, for example from a referral.
+    ///
+    /// # Errors
+    /// [`NoZone`] if none of the names has an address.
+    pub fn servers_of(&self, apex: &DnsName, names: &[DnsName], deadline: Instant) -> Result<Zone, NoZone> {
+        for (set, found_by) in [(&self.resolvers, FoundBy::Resolvers), (&self.fallback, FoundBy::Https)] {
+            let servers = self.addresses(set, names, deadline.min(Instant::now() + ONE_WAY));
+            if !servers.is_empty() {
+                return Ok(Zone { apex: Some(apex.clone()), servers, found_by });
+            }
+        }
+        let tried = names.iter().map(|name| format!("{name}: no address found")).collect();
+        Err(NoZone { name: apex.clone(), tried })
+    }
+
+    /// SOA upwards until a resolver knows the zone, then NS, then the addresses.
+    fn ask_resolvers(
+        &self,
+        set: &Recursive,
+        name: &DnsName,
+        deadline: Instant,
+    ) -> Result<(DnsName, Vec<Server>), Vec<String>> {
+        let mut tried: BTreeSet<String> = BTreeSet::new();
+        let note = |no_use: Vec<NoUse>| no_use.into_iter().map(|line| line.to_string()).collect::<Vec<_>>();
+        for candidate in name.ancestors() {
+            let names_zone = |reply: &Reply| zone_in(reply, &candidate).is_some();
+            let reply = match set.ask(&Question::recursive(&candidate, Kind::Soa), deadline, names_zone) {
+                Ok(reply) => reply,
+                Err(no_use) => {
+                    tried.extend(note(no_use));
+                    continue;
+                }
+            };
+            let Some(apex) = zone_in(&reply, &candidate) else { continue };
+            let has_ns = |reply: &Reply| Reply::name_servers(&reply.answers).next().is_some();
+            match set.ask(&Question::recursive(apex, Kind::Ns), deadline, has_ns) {
+                Ok(reply) => {
+                    let names: Vec<_> = Reply::name_servers(&reply.answers).cloned().collect();
+                    let servers = self.addresses(set, &names, deadline);
+                    if !servers.is_empty() {
+                        return Ok((apex.clone(), servers));
+                    }
+                    tried.insert(format!("the name servers of `{apex}` have no addresses"));
+                }
+                Err(no_use) => tried.extend(note(no_use)),
+            }
+            break;
+        }
+        if set.resolvers().is_empty() {
+            tried.insert("no resolver is configured".to_owned());
+        }
+        Err(tried.into_iter().collect())
+    }
+
+    /// All A and AAAA records of all name servers, asked for at once.
+    pub(super) fn addresses(&self, set: &Recursive, names: &[DnsName], deadline: Instant) -> Vec<Server> {
+        let ask = |name: &DnsName, kind| {
+            let answered = |reply: &Reply| matches!(reply.rcode, Rcode::NoError | Rcode::NxDomain);
+            let reply = set.ask(&Question::recursive(name, kind), deadline, answered);
+            reply.map(|reply| Reply::addresses(&reply.answers, name).collect::<Vec<_>>()).unwrap_or_default()
+        };
+        let questions = names.iter().take(MAX_SERVERS).flat_map(|name| [(name, Kind::A), (name, Kind::Aaaa)]);
+        thread::scope(|scope| {
+            let asked: Vec<_> = questions.map(|(name, kind)| (name, scope.spawn(move || ask(name, kind)))).collect();
+            let found = asked.into_iter().flat_map(|(name, handle)| {
+                let addresses = handle.join().unwrap_or_default();
+                addresses.into_iter().map(move |ip| self.server(name, ip))
+            });
+            found.collect::<BTreeSet<_>>().into_iter().collect()
+        })
+    }
+
+    pub(super) fn server(&self, name: &DnsName, ip: IpAddr) -> Server {
+        Server { name: Some(name.clone()), address: SocketAddr::new(ip, self.port) }
+    }
+}
+
+/// Returns the zone that a reply about `name` names, if it really is above the name: the SOA behind an alias is that
+/// of another zone.
+fn zone_in<'a>(reply: &'a Reply, name: &DnsName) -> Option<&'a DnsName> {
+    let answered = matches!(reply.rcode, Rcode::NoError | Rcode::NxDomain);
+    reply.zone().filter(|zone| answered && name.is_within(zone) && reply.alias(name).is_none())
+}

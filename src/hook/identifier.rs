@@ -1,0 +1,47 @@
+//! Any client that passes a bare domain and the finished value (getssl, acmed, scripts): `--identifier DOMAIN VALUE`.
+
+use super::{Action, Call, CaAsked, HookError, OnFailure, Wait};
+use crate::challenge::Challenge;
+
+const HINT: &str = "the form is `present|cleanup --identifier DOMAIN VALUE`";
+const WRONG_TYPE: &str = "choose dns-01 as the challenge type of your ACME client";
+
+/// Reads one call. `*.` is dropped from the domain: acmed passes it as it is configured.
+///
+/// # Errors
+/// [`HookError`] for anything but a domain and a value.
+pub fn parse(action: Action, args: &[String]) -> Result<Call, HookError> {
+    let [domain, value] = args else {
+        return Err(HookError::new(format!("--identifier takes 2 arguments, not {}", args.len()), HINT));
+    };
+    let domain = super::name(domain, HINT)?;
+    let value = super::value(value, WRONG_TYPE)?;
+    let challenge =
+        Challenge::for_identifier(&domain, value).map_err(|error| HookError::new(error.to_string(), HINT))?;
+    Ok(Call {
+        client: "identifier",
+        action,
+        challenges: vec![challenge],
+        wait: Wait::Now,
+        on_failure: OnFailure::Undo,
+        ca_asked: CaAsked::AfterEach,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strips_the_wildcard_and_adds_the_label() {
+        let args = ["*.Example.org".to_owned(), "-v".to_owned()];
+        let call = parse(Action::Remove, &args).unwrap();
+        assert_eq!(call.challenges[0].name.as_str(), "_acme-challenge.example.org");
+        assert_eq!(call.action, Action::Remove);
+    }
+
+    #[test]
+    fn counts_its_arguments() {
+        assert!(parse(Action::Add, &["a.example".to_owned()]).unwrap_err().to_string().contains("not 1"));
+    }
+}

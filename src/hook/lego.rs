@@ -1,0 +1,106 @@
+//! lego's `exec` provider, and everything that is built on it (Traefik, certbot-dns-multi): a full record name with a
+//! final dot and the finished value, or in `EXEC_MODE=RAW` the domain, the token and the key authorization.
+
+use super::{Action, Call, CaAsked, HookError, OnFailure, Wait};
+use crate::challenge::{CHALLENGE_LABEL, Challenge, TxtValue};
+
+const HINT: &str = "lego calls `EXEC_PATH present|cleanup NAME VALUE`, or with EXEC_MODE=RAW `present|cleanup -- DOMAIN \
+                    TOKEN KEYAUTH`; a bare domain needs `--identifier`";
+const WRONG_TYPE: &str = "set EXEC_MODE=RAW for lego and pass `-- DOMAIN TOKEN KEYAUTH`, or use the dns-01 challenge of \
+                          your client (lego: `--dns exec`)";
+
+/// Which of lego's two argument forms is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// `NAME VALUE [TTL]`; before lego 2.0 a TTL followed.
+    Record,
+    /// `-- DOMAIN TOKEN KEYAUTH`: the only form in which a client sends `--`.
+    Raw,
+}
+
+/// Reads one call.
+///
+/// # Errors
+/// [`HookError`] for arguments that lego does not send.
+pub fn parse(action: Action, form: Form, args: &[String]) -> Result<Call, HookError> {
+    let challenge = match (form, args) {
+        (Form::Record, [name, value]) => record(name, value)?,
+        (Form::Record, [name, value, ttl]) if !ttl.is_empty() && ttl.bytes().all(|byte| byte.is_ascii_digit()) => {
+            record(name, value)?
+        }
+        (Form::Raw, [domain, _token, key_authorization]) => raw(domain, key_authorization)?,
+        _ => return Err(HookError::new(format!("{} arguments do not fit", args.len()), HINT)),
+    };
+    Ok(Call {
+        client: "lego",
+        action,
+        challenges: vec![challenge],
+        wait: Wait::Now,
+        // lego calls cleanup right after a failed present.
+        on_failure: OnFailure::Leave,
+        ca_asked: CaAsked::AfterEach,
+    })
+}
+
+/// The name is taken as it is: with a CNAME that lego has followed it need not begin with `_acme-challenge`.
+fn record(name: &str, value: &str) -> Result<Challenge, HookError> {
+    let name = super::name(name, HINT)?.without_wildcard();
+    Ok(Challenge { name, value: super::value(value, WRONG_TYPE)? })
+}
+
+fn raw(domain: &str, key_authorization: &str) -> Result<Challenge, HookError> {
+    let domain = super::name(domain, HINT)?;
+    let value = TxtValue::from_key_authorization(key_authorization)
+        .map_err(|error| HookError::new(format!("the last argument is no key authorization: {error}"), HINT))?;
+    // Some wrappers pass the record name here too; putting the label before it twice would be wrong in any case.
+    if domain.labels().next() == Some(CHALLENGE_LABEL) {
+        return Ok(Challenge { name: domain, value });
+    }
+    Challenge::for_identifier(&domain, value).map_err(|error| HookError::new(error.to_string(), HINT))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Explain as _;
+    use super::*;
+
+    fn call(form: Form, args: &[&str]) -> Result<Challenge, HookError> {
+        let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
+        parse(Action::Add, form, &args).map(|call| call.challenges[0].clone())
+    }
+
+    #[test]
+    fn takes_name_and_value_as_they_are() {
+        for args in [["_acme-challenge.A.example.", "-v"].as_slice(), &["_acme-challenge.a.example", "-v", "120"]] {
+            let challenge = call(Form::Record, args).unwrap();
+            assert_eq!(challenge.name.as_str(), "_acme-challenge.a.example");
+            assert_eq!(challenge.value.as_str(), "-v");
+        }
+        assert_eq!(call(Form::Record, &["foo.alias.ipv64.net.", "v"]).unwrap().name.as_str(), "foo.alias.ipv64.net");
+    }
+
+    #[test]
+    fn raw_is_hashed() {
+        let challenge = call(Form::Raw, &["a.example", "-tok", "-tok.thumb"]).unwrap();
+        assert_eq!(challenge.name.as_str(), "_acme-challenge.a.example");
+        assert_eq!(challenge.value, TxtValue::from_key_authorization("-tok.thumb").unwrap());
+    }
+
+    #[test]
+    fn refuses_what_lego_does_not_send() {
+        let table: [(Form, &[&str], &str); 7] = [
+            (Form::Record, &[], "0 arguments"),
+            (Form::Record, &["a.example"], "1 arguments"),
+            (Form::Record, &["a.example", "v", "x"], "3 arguments"),
+            (Form::Record, &["a.example", "token.thumb"], "key authorization"),
+            (Form::Record, &["--bogus", "v"], "unknown option"),
+            (Form::Raw, &["a.example", "token"], "2 arguments"),
+            (Form::Raw, &["a.example", "token", "digest"], "no key authorization"),
+        ];
+        for (form, args, word) in table {
+            let error = call(form, args).unwrap_err();
+            assert!(error.to_string().contains(word), "{error}");
+            assert!(!error.hint().unwrap().is_empty());
+        }
+    }
+}

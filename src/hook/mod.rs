@@ -1,0 +1,153 @@
+//! The conventions by which ACME clients call a program, as pure functions from arguments and environment to a [`Call`].
+//! No I/O: what a call leads to is the solver's business.
+//!
+//! One file per convention: [`certbot`], [`lego`], [`identifier`] (any client that passes a domain and a value).
+
+pub mod certbot;
+pub mod identifier;
+pub mod lego;
+
+use std::ffi::OsString;
+
+use crate::challenge::{Challenge, TxtValue, ValueError};
+use crate::exit::{Exit, Explain};
+use crate::name::DnsName;
+
+/// Looks a variable of the environment up; unset and empty are the same.
+pub type Variables<'a> = dyn Fn(&str) -> Option<String> + 'a;
+
+/// What to do with the records of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Add them, then wait as the call says.
+    Add,
+    /// Remove them.
+    Remove,
+}
+
+/// When an add is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wait {
+    /// When its own records are served everywhere.
+    Now,
+    /// When the records are stored: a later call of the same order waits.
+    Later(Order),
+    /// When the records of the whole order are served everywhere.
+    Order(Order),
+}
+
+/// All challenges that a client works through in several calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// The record name of each challenge of the order; a name stands here once for each of its values.
+    pub names: Vec<DnsName>,
+}
+
+/// What to do with a record whose add failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnFailure {
+    /// Remove it at once: the client will not ask for it.
+    Undo,
+    /// Leave it: the client is sure to call the remove.
+    Leave,
+}
+
+/// Who asks the CA, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CaAsked {
+    /// After all adds of an order.
+    AfterAll,
+    /// After each add: another value at the same name may still sit in the CA's cache.
+    AfterEach,
+}
+
+/// One call of an ACME client, understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// The client's convention, for messages and the journal.
+    pub client: &'static str,
+    /// What to do.
+    pub action: Action,
+    /// With which records.
+    pub challenges: Vec<Challenge>,
+    /// When an add is done.
+    pub wait: Wait,
+    /// What to do if an add fails.
+    pub on_failure: OnFailure,
+    /// When the client asks the CA.
+    pub ca_asked: CaAsked,
+}
+
+/// A call that cannot be understood: what is wrong, and which of the client's settings to look at.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{problem}")]
+pub struct HookError {
+    problem: String,
+    hint: String,
+}
+
+impl HookError {
+    /// Makes an error from what is wrong and what to do.
+    pub fn new(problem: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { problem: problem.into(), hint: hint.into() }
+    }
+}
+
+impl Explain for HookError {
+    fn exit(&self) -> Exit {
+        Exit::Usage
+    }
+
+    fn kind(&self) -> &'static str {
+        "invalid_call"
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(self.hint.clone())
+    }
+}
+
+/// Turns the arguments of a hook into text.
+///
+/// # Errors
+/// [`HookError`] for bytes that are not UTF-8: no name and no value has them.
+pub fn texts(args: &[OsString]) -> Result<Vec<String>, HookError> {
+    let text = |arg: &OsString| {
+        arg.clone().into_string().map_err(|arg| {
+            HookError::new(format!("the argument {arg:?} is not UTF-8"), "names and values are plain ASCII")
+        })
+    };
+    args.iter().map(text).collect()
+}
+
+/// Reads a name that a client passed.
+fn name(text: &str, hint: &str) -> Result<DnsName, HookError> {
+    // Flags end at the first positional argument, so what looks like a flag here is none that exists.
+    if text.starts_with('-') {
+        return Err(HookError::new(format!("unknown option `{}`", text.escape_debug()), "see `ipv64-acme --help`"));
+    }
+    if text.parse::<std::net::IpAddr>().is_ok() {
+        return Err(HookError::new(
+            format!("`{text}` is an IP address, and dns-01 proves names only"),
+            "request certificates for IP addresses with http-01 or tls-alpn-01",
+        ));
+    }
+    DnsName::parse(text).map_err(|error| HookError::new(error.to_string(), hint))
+}
+
+/// Reads a value that a client passed; `other_type` says which setting makes it send another challenge type.
+fn value(text: &str, other_type: &str) -> Result<TxtValue, HookError> {
+    TxtValue::parse(text).map_err(|error| match error {
+        ValueError::KeyAuthorization => {
+            HookError::new("the client is sending a key authorization: this is not a dns-01 challenge", other_type)
+        }
+        other => HookError::new(
+            format!("the challenge value {:?} is malformed: {other}", shorten(text)),
+            "a dns-01 value is the 43 base64url characters that the ACME client computes",
+        ),
+    })
+}
+
+fn shorten(text: &str) -> String {
+    text.chars().take(60).collect()
+}

@@ -1,0 +1,216 @@
+//! What a wait ends with: ready or not, the table of servers, and the advice that fits the pattern in it.
+//! Only values and words; printing is left to [`crate::report`].
+
+use std::time::Duration;
+
+use super::evidence::Standing;
+use crate::dns::zone::Server;
+use crate::exit::{Exit, Explain};
+use crate::name::DnsName;
+
+/// What the verdict "ready" rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Basis {
+    /// Every authoritative address that answers.
+    Authoritative,
+    /// The configured resolvers, since no authoritative server could be asked.
+    Resolvers,
+    /// Resolvers over HTTPS, since nothing else could be asked.
+    Https,
+    /// Nothing: a fixed pause that the user allowed.
+    Blind,
+}
+
+/// One server address in the table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// The server and its address.
+    pub server: Server,
+    /// Where it stands.
+    pub standing: Standing,
+    /// Its last answer, in words.
+    pub last: String,
+    /// From the start of the wait to the first of its unbroken positive answers.
+    pub after: Option<Duration>,
+    /// Whether TCP was tried and did not work.
+    pub no_tcp: bool,
+    /// Whether it changed its mind: several back ends.
+    pub unsteady: bool,
+}
+
+impl Row {
+    /// Returns the row as text: verdict, last answer, remarks.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let mut text = match self.standing {
+            Standing::Serving => {
+                format!("has it, after {:.1} s", self.after.unwrap_or_default().as_secs_f64())
+            }
+            Standing::Confirming => "has it, not confirmed often enough yet".to_owned(),
+            Standing::Lagging => format!("lags: {}", self.last),
+            Standing::Lame => format!("not authoritative: {}", self.last),
+            Standing::Silent => format!("does not answer: {}", self.last),
+            Standing::NoRoute => "cannot be reached from here: no route".to_owned(),
+            Standing::Unknown => "not asked yet".to_owned(),
+        };
+        if self.unsteady {
+            text.push_str("; changed its answer, so there are several servers behind this address");
+        }
+        if self.no_tcp && matches!(self.standing, Standing::Serving | Standing::Confirming) {
+            text.push_str("; does not answer over TCP");
+        }
+        text
+    }
+}
+
+/// The records are ready.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ready {
+    /// From the start of the wait.
+    pub waited: Duration,
+    /// Every address asked.
+    pub rows: Vec<Row>,
+    /// What the verdict rests on.
+    pub basis: Basis,
+}
+
+impl Ready {
+    /// Returns how many addresses serve the records.
+    #[must_use]
+    pub fn serving(&self) -> usize {
+        self.rows.iter().filter(|row| row.standing == Standing::Serving).count()
+    }
+
+    /// Returns what belongs to the success and a person may want to know, a line each.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes: Vec<String> = self
+            .rows
+            .iter()
+            .filter(|row| row.standing != Standing::Serving || row.no_tcp)
+            .map(|row| format!("{} {}", row.server, row.describe()))
+            .collect();
+        let weak = match self.basis {
+            Basis::Authoritative => return notes,
+            Basis::Resolvers => "this rests on the configured resolvers: no authoritative name server could be asked",
+            Basis::Https => "this rests on resolvers over HTTPS: no authoritative name server could be asked",
+            Basis::Blind => "this rests on a fixed pause (IPV64_BLIND_WAIT): nobody could be asked",
+        };
+        notes.push(weak.to_owned());
+        notes
+    }
+}
+
+/// Why a wait ended without "ready".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// The time was up.
+    TimedOut,
+    /// Nobody could be asked, neither authoritative servers nor resolvers.
+    NobodyAnswers,
+    /// A signal ended it.
+    Interrupted,
+}
+
+/// The records are not ready.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", headline(.names, *.cause, *.waited))]
+pub struct NotReady {
+    /// The names waited for.
+    pub names: Vec<DnsName>,
+    /// Why the wait ended.
+    pub cause: Cause,
+    /// From its start.
+    pub waited: Duration,
+    /// Every address asked.
+    pub rows: Vec<Row>,
+    /// Whether recursive answers came from "authoritative" addresses.
+    pub intercepted: bool,
+}
+
+fn headline(names: &[DnsName], cause: Cause, waited: Duration) -> String {
+    let shown = match names {
+        [only] => format!("`{only}` is"),
+        [first, rest @ ..] => format!("`{first}` and {} more are", rest.len()),
+        [] => "the record is".to_owned(),
+    };
+    let seconds = waited.as_secs_f64();
+    match cause {
+        Cause::TimedOut => format!("{shown} not on every name server after {seconds:.0} s"),
+        Cause::NobodyAnswers => format!("{shown} added, but no name server could be asked for {seconds:.0} s"),
+        Cause::Interrupted => format!("interrupted after {seconds:.0} s: {shown} not yet on every name server"),
+    }
+}
+
+impl NotReady {
+    fn count(&self, standing: Standing) -> usize {
+        self.rows.iter().filter(|row| row.standing == standing).count()
+    }
+
+    fn is_at_ipv64(&self) -> bool {
+        let known = |row: &Row| row.server.name.as_ref().is_none_or(|name| name.as_str().ends_with("ipv64.net"));
+        self.rows.iter().any(known)
+    }
+
+    fn advice(&self) -> String {
+        let lagging = self.count(Standing::Lagging) + self.count(Standing::Confirming);
+        let lame = self.count(Standing::Lame);
+        let all = self.rows.len();
+        let waited = self.waited.as_secs();
+        if self.intercepted {
+            "something in this network answers in place of the name servers (a router or firewall that redirects port 53): \
+             exempt this host from that, or name resolvers over HTTPS with IPV64_DOH"
+                .to_owned()
+        } else if lagging > 0 && !self.is_at_ipv64() {
+            "the domain is delegated to name servers of another provider, and IPv64 does not publish records there: \
+             delegate it to ns1.ipv64.net and ns2.ipv64.net, or use a CNAME for the challenge name"
+                .to_owned()
+        } else if lagging == all {
+            format!(
+                "no server has it yet: try again, with a longer IPV64_PROPAGATION_TIMEOUT (now {waited} s) if it lasts"
+            )
+        } else if lagging > 0 {
+            format!(
+                "the servers that lag update late: raise IPV64_PROPAGATION_TIMEOUT (now {waited} s) or try again later"
+            )
+        } else if lame > 0 {
+            "the servers do not serve this domain: check in the domain's settings at IPv64.net and at its registrar that \
+             it is delegated to ns1.ipv64.net and ns2.ipv64.net"
+                .to_owned()
+        } else {
+            "check that this machine can reach the name servers on port 53 (UDP and TCP), or allow resolvers over HTTPS \
+             with IPV64_DOH"
+                .to_owned()
+        }
+    }
+}
+
+impl Explain for NotReady {
+    fn exit(&self) -> Exit {
+        match self.cause {
+            Cause::TimedOut => Exit::NotPropagated,
+            Cause::NobodyAnswers => Exit::NoAnswer,
+            Cause::Interrupted => Exit::Failed,
+        }
+    }
+
+    fn kind(&self) -> &'static str {
+        match self.cause {
+            Cause::TimedOut => "not_propagated",
+            Cause::NobodyAnswers => "name_servers_unreachable",
+            Cause::Interrupted => "interrupted",
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self.cause {
+            Cause::Interrupted => None,
+            _ => Some(self.advice()),
+        }
+    }
+
+    fn details(&self) -> Vec<String> {
+        self.rows.iter().map(|row| format!("{}  {}", row.server, row.describe())).collect()
+    }
+}

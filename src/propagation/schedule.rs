@@ -1,0 +1,85 @@
+//! When an address is looked at next. Looks are sparse enough to leave room within the pace for a burst: the moment a
+//! record appears, several answers can be asked for at once.
+
+use std::time::{Duration, Instant};
+
+/// From the start of the wait to the first look.
+const FIRST: Duration = Duration::from_millis(150);
+/// Between two looks while most records arrive: just over the span of the pace, so that with the look that finds
+/// the record four more questions are free at once, and five answers decide within one round trip.
+const DENSE: Duration = Duration::from_millis(1060);
+/// How long most records take at the longest.
+const DENSE_FOR: Duration = Duration::from_secs(10);
+/// By which factor the pause grows afterwards.
+const GROWTH: f64 = 1.3;
+/// By how much of its length a pause varies, so that many waiting hosts do not ask in step.
+const JITTER: f64 = 0.1;
+
+/// The looks at one address. All addresses start on the same grid, so that the slowest phase does not add up.
+#[derive(Debug, Clone)]
+pub(super) struct Schedule {
+    start: Instant,
+    longest: Duration,
+    pause: Duration,
+    next: Instant,
+}
+
+impl Schedule {
+    /// Starts at `start`; `longest` is the polling interval of the settings.
+    pub(super) fn new(start: Instant, longest: Duration) -> Self {
+        Self { start, longest, pause: DENSE.min(longest), next: start + FIRST }
+    }
+
+    /// Returns the moment of the next look, and moves on. `jitter` is between 0 and 1.
+    pub(super) fn advance(&mut self, now: Instant, jitter: f64) -> Instant {
+        let look = self.next;
+        if look >= self.start + DENSE_FOR {
+            let grown = self.pause.mul_f64(GROWTH).min(self.longest.max(self.pause));
+            self.pause = grown;
+            self.next = look + grown.mul_f64(1.0 - JITTER * jitter);
+        } else {
+            self.next = look + self.pause;
+        }
+        if self.next <= now {
+            // A slow answer has used up the pause: go on from now instead of catching up.
+            self.next = now + self.pause;
+        }
+        look
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dense_at_first_then_up_to_the_polling_interval() {
+        let start = Instant::now();
+        let mut schedule = Schedule::new(start, Duration::from_secs(5));
+        let mut looks = vec![schedule.advance(start, 0.0)];
+        for _ in 0..30 {
+            let now = looks[looks.len() - 1];
+            looks.push(schedule.advance(now, 0.0));
+        }
+        assert_eq!(looks[0], start + FIRST);
+        assert_eq!(looks[1] - looks[0], DENSE);
+        assert_eq!(looks[30] - looks[29], Duration::from_secs(5));
+        assert!(looks.windows(2).all(|pair| pair[1] > pair[0]));
+    }
+
+    #[test]
+    fn a_short_polling_interval_is_kept() {
+        let start = Instant::now();
+        let mut schedule = Schedule::new(start, Duration::from_millis(200));
+        let first = schedule.advance(start, 0.5);
+        assert_eq!(schedule.advance(first, 0.5) - first, Duration::from_millis(200));
+    }
+
+    #[test]
+    fn a_slow_answer_is_not_caught_up_with() {
+        let start = Instant::now();
+        let mut schedule = Schedule::new(start, Duration::from_secs(2));
+        schedule.advance(start + Duration::from_secs(8), 0.0);
+        assert!(schedule.advance(start + Duration::from_secs(8), 0.0) > start + Duration::from_secs(8));
+    }
+}

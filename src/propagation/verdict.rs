@@ -1,0 +1,84 @@
+//! What the standing of all addresses together means. Pure, so that the rule that decides over "ready" can be read on
+//! one page and tested without sockets.
+
+use std::time::Instant;
+
+use super::evidence::{Answer, Evidence, Standing};
+
+/// The verdict over the addresses of one zone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Every address that answers serves the records, and at least one does.
+    Ready,
+    /// Some address still blocks.
+    NotYet,
+    /// Every address had its chances and none answers with authority: nothing can be learned from them.
+    NobodyToAsk {
+        /// Whether recursive answers came from "authoritative" addresses: something on the way answers in their place.
+        intercepted: bool,
+    },
+}
+
+/// Judges the addresses of one zone.
+#[must_use]
+pub fn judge<'a>(addresses: impl Iterator<Item = &'a Evidence> + Clone, now: Instant) -> Verdict {
+    let serving = addresses.clone().filter(|evidence| evidence.standing() == Standing::Serving).count();
+    let excused = addresses.clone().filter(|evidence| evidence.is_excused(now)).count();
+    let all = addresses.clone().count();
+    if serving + excused < all {
+        Verdict::NotYet
+    } else if serving > 0 {
+        Verdict::Ready
+    } else {
+        let recursive =
+            |evidence: &Evidence| matches!(evidence.last(), Some((_, Answer::Lame { recursive: true, .. })));
+        Verdict::NobodyToAsk { intercepted: addresses.clone().any(recursive) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::evidence::Observation;
+    use super::*;
+    use crate::dns::exchange::{AskError, Transport};
+
+    fn after(answers: &[Answer]) -> Evidence {
+        let start = Instant::now();
+        let mut evidence = Evidence::new(1, 1);
+        for (second, answer) in answers.iter().enumerate() {
+            let now = start + Duration::from_secs(second as u64);
+            let observation =
+                Observation { record: 0, transport: Transport::Tcp, answer: answer.clone(), backend: None };
+            evidence.observe(now, observation);
+        }
+        evidence
+    }
+
+    fn verdict(addresses: &[&Evidence]) -> Verdict {
+        judge(addresses.iter().copied(), Instant::now() + Duration::from_secs(100))
+    }
+
+    #[test]
+    fn every_address_that_answers_counts() {
+        let serving = after(&[Answer::Has]);
+        let lagging = after(&[Answer::Lacks("nothing".to_owned())]);
+        let silent = after(&vec![Answer::Silent(AskError::TimedOut); 12]);
+        let unknown = after(&[]);
+        assert_eq!(verdict(&[&serving, &serving]), Verdict::Ready);
+        assert_eq!(verdict(&[&serving, &lagging]), Verdict::NotYet);
+        assert_eq!(verdict(&[&serving, &silent]), Verdict::Ready);
+        assert_eq!(verdict(&[&serving, &unknown]), Verdict::NotYet);
+        assert_eq!(verdict(&[&lagging, &silent]), Verdict::NotYet);
+    }
+
+    #[test]
+    fn without_one_serving_address_nothing_is_ready() {
+        let silent = after(&vec![Answer::Silent(AskError::TimedOut); 12]);
+        let refusing = after(&vec![Answer::Lame { reason: "REFUSED".to_owned(), recursive: false }; 12]);
+        let between = after(&vec![Answer::Lame { reason: "no AA".to_owned(), recursive: true }; 12]);
+        assert_eq!(verdict(&[&silent, &refusing]), Verdict::NobodyToAsk { intercepted: false });
+        assert_eq!(verdict(&[&silent, &between]), Verdict::NobodyToAsk { intercepted: true });
+    }
+}

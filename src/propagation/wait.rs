@@ -1,0 +1,241 @@
+//! Runs one poller per server address until every zone is ready, the deadline has come, or a signal ends it.
+//! What the answers mean is decided in [`super::evidence`] and [`super::verdict`].
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use super::evidence::{Answer, Evidence, Standing};
+use super::outcome::{Basis, Cause, NotReady, Ready, Row};
+use super::poller::{Board, Poller, Slot, State, Texts};
+use super::schedule::Schedule;
+use super::second_hand::{self, Round, Trust};
+use super::verdict::{Verdict, judge};
+use crate::challenge::TxtValue;
+use crate::dns::zone::{Lookup, Server, Zone};
+use crate::name::DnsName;
+
+/// How often the stop flag of the process is looked at.
+const TICK: Duration = Duration::from_millis(100);
+/// After how long an open extra question no longer delays a verdict that is reached without it.
+const LATE: Duration = Duration::from_millis(500);
+/// How far past the deadline the answers to the last look are taken.
+const LAST_LOOK: Duration = Duration::from_millis(750);
+
+/// One record to wait for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// The name that holds it, at the end of any CNAME chain.
+    pub name: DnsName,
+    /// Its value.
+    pub value: TxtValue,
+    /// The zone of the name.
+    pub zone: Zone,
+}
+
+/// What to wait for, and how.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The records, in the order in which they were added.
+    pub records: Vec<Record>,
+    /// From now to giving up.
+    pub timeout: Duration,
+    /// Positive answers in a row that each address must give.
+    pub confirmations: u32,
+    /// The longest pause between two looks at one address.
+    pub polling_interval: Duration,
+    /// Resolvers and pace.
+    pub lookup: Lookup,
+    /// How long to pause instead, where nobody can be asked; nothing if that is an error.
+    pub blind_wait: Option<Duration>,
+    /// Set by a signal: stop at once.
+    pub interrupted: Arc<AtomicBool>,
+}
+
+/// Waits until every authoritative address of every zone serves the records. `changed` is called with the table at the
+/// start and whenever an address has come to stand elsewhere.
+///
+/// # Errors
+/// [`NotReady`] with the table of servers.
+pub fn wait(plan: &Plan, changed: &mut dyn FnMut(&[Row])) -> Result<Ready, NotReady> {
+    let waiting = Waiting::start(plan);
+    let ended = waiting.run(changed);
+    waiting.board.stop();
+    ended
+}
+
+struct Waiting<'a> {
+    plan: &'a Plan,
+    start: Instant,
+    deadline: Instant,
+    board: Arc<Board>,
+    texts: Vec<Texts>,
+    /// For each zone the slots of its addresses.
+    zones: Vec<Vec<usize>>,
+}
+
+impl<'a> Waiting<'a> {
+    fn start(plan: &'a Plan) -> Self {
+        let start = Instant::now();
+        let deadline = start + plan.timeout;
+        let mut servers: BTreeMap<Server, Vec<&Record>> = BTreeMap::new();
+        for record in &plan.records {
+            for server in &record.zone.servers {
+                // Two names of one address are one server: the address is what is asked.
+                let known = servers.keys().find(|known| known.address == server.address).cloned();
+                servers.entry(known.unwrap_or_else(|| server.clone())).or_default().push(record);
+            }
+        }
+        let asked: Vec<(Server, Vec<Texts>)> =
+            servers.into_iter().map(|(server, records)| (server, group(&records))).collect();
+        let slot = |(server, texts): &(Server, Vec<Texts>)| Slot {
+            server: server.clone(),
+            evidence: Evidence::new(texts.len(), plan.confirmations),
+            open: Vec::new(),
+        };
+        let board = Arc::new(Board::new(asked.iter().map(slot).collect()));
+        let place = |server: &Server| asked.iter().position(|(other, _)| other.address == server.address);
+        let mut zones: Vec<Vec<usize>> =
+            plan.records.iter().map(|record| record.zone.servers.iter().filter_map(place).collect()).collect();
+        zones.sort();
+        zones.dedup();
+        for (slot, (server, texts)) in asked.into_iter().enumerate() {
+            let poller = Poller {
+                board: Arc::clone(&board),
+                slot,
+                server,
+                texts: Arc::new(texts),
+                pace: Arc::clone(&plan.lookup.pace),
+                confirmations: plan.confirmations,
+                deadline,
+            };
+            // Without a thread the address stays unknown, blocks, and is named in the table.
+            poller.start(Schedule::new(start, plan.polling_interval)).ok();
+        }
+        let all: Vec<_> = plan.records.iter().collect();
+        Self { plan, start, deadline, board, texts: group(&all), zones }
+    }
+
+    fn run(&self, changed: &mut dyn FnMut(&[Row])) -> Result<Ready, NotReady> {
+        let mut shown = Vec::new();
+        let mut state = self.board.lock();
+        loop {
+            let now = Instant::now();
+            let rows = self.rows(&state);
+            if differs(&shown, &rows) {
+                changed(&rows);
+                shown.clone_from(&rows);
+            }
+            if self.plan.interrupted.load(Ordering::Relaxed) {
+                return Err(self.not_ready(rows, Cause::Interrupted, false));
+            }
+            match self.verdict(&state, now) {
+                Verdict::Ready => return Ok(self.ready(rows, Basis::Authoritative)),
+                Verdict::NobodyToAsk { intercepted } => {
+                    drop(state);
+                    return self.second_hand(rows, intercepted);
+                }
+                Verdict::NotYet if now >= self.deadline + LAST_LOOK => {
+                    return Err(self.not_ready(rows, Cause::TimedOut, false));
+                }
+                Verdict::NotYet => {}
+            }
+            state = self.board.wait(state, now + TICK);
+        }
+    }
+
+    /// Ready if all zones are; nobody to ask if that holds for one of them and no other blocks.
+    fn verdict(&self, state: &State, now: Instant) -> Verdict {
+        let mut overall = Verdict::Ready;
+        for zone in &self.zones {
+            match judge(zone.iter().map(|slot| &state.slots[*slot].evidence), now) {
+                Verdict::Ready if zone.iter().any(|slot| is_awaited(&state.slots[*slot], now)) => {
+                    return Verdict::NotYet;
+                }
+                Verdict::Ready => {}
+                Verdict::NotYet => return Verdict::NotYet,
+                nobody @ Verdict::NobodyToAsk { .. } => overall = nobody,
+            }
+        }
+        overall
+    }
+
+    fn second_hand(&self, rows: Vec<Row>, intercepted: bool) -> Result<Ready, NotReady> {
+        let trust = if intercepted { Trust::HttpsOnly } else { Trust::All };
+        let mut go_on = |until: Instant| {
+            while Instant::now() < until.min(self.deadline) && !self.plan.interrupted.load(Ordering::Relaxed) {
+                std::thread::sleep(TICK);
+            }
+            Instant::now() < self.deadline && !self.plan.interrupted.load(Ordering::Relaxed)
+        };
+        match second_hand::wait(&self.plan.lookup, &self.texts, trust, &mut go_on) {
+            Ok(basis) => Ok(self.ready(rows, basis)),
+            Err(_) if self.plan.interrupted.load(Ordering::Relaxed) => {
+                Err(self.not_ready(rows, Cause::Interrupted, intercepted))
+            }
+            Err(Round::Nobody) => match self.plan.blind_wait {
+                Some(pause) => {
+                    go_on(self.start + pause);
+                    Ok(self.ready(rows, Basis::Blind))
+                }
+                None => Err(self.not_ready(rows, Cause::NobodyAnswers, intercepted)),
+            },
+            Err(Round::Has | Round::Lacks) => Err(self.not_ready(rows, Cause::TimedOut, intercepted)),
+        }
+    }
+
+    fn ready(&self, rows: Vec<Row>, basis: Basis) -> Ready {
+        Ready { waited: self.start.elapsed(), rows, basis }
+    }
+
+    fn not_ready(&self, rows: Vec<Row>, cause: Cause, intercepted: bool) -> NotReady {
+        let names = self.texts.iter().map(|text| text.name.clone()).collect();
+        NotReady { names, cause, waited: self.start.elapsed(), rows, intercepted }
+    }
+
+    fn rows(&self, state: &State) -> Vec<Row> {
+        state.slots.iter().map(|slot| self.row(slot)).collect()
+    }
+
+    fn row(&self, slot: &Slot) -> Row {
+        let evidence = &slot.evidence;
+        let last = match evidence.last() {
+            None | Some((_, Answer::Has)) => String::new(),
+            Some((_, Answer::Lacks(text) | Answer::Lame { reason: text, .. })) => text.clone(),
+            Some((_, Answer::Silent(error))) => error.to_string(),
+        };
+        Row {
+            server: slot.server.clone(),
+            standing: evidence.standing(),
+            last,
+            after: evidence.serving_since().map(|since| since.saturating_duration_since(self.start)),
+            no_tcp: evidence.tcp_is_broken(),
+            unsteady: evidence.is_unsteady(),
+        }
+    }
+}
+
+/// Whether an answer is still coming that could take back what the address has said.
+fn is_awaited(slot: &Slot, now: Instant) -> bool {
+    slot.evidence.standing() == Standing::Serving && slot.open.iter().any(|sent| now < *sent + LATE)
+}
+
+fn differs(old: &[Row], new: &[Row]) -> bool {
+    old.len() != new.len() || old.iter().zip(new).any(|(old, new)| old.standing != new.standing)
+}
+
+/// Joins the values of one name: they are one TXT RRset, and one question shows them all.
+fn group(records: &[&Record]) -> Vec<Texts> {
+    let mut texts: Vec<Texts> = Vec::new();
+    for record in records {
+        // The name of the latest record stays last: it is asked for first.
+        let earlier = texts.iter().position(|text| text.name == record.name).map(|place| texts.remove(place));
+        let mut text = earlier.unwrap_or_else(|| Texts { name: record.name.clone(), values: Vec::new() });
+        if !text.values.contains(&record.value) {
+            text.values.push(record.value.clone());
+        }
+        texts.push(text);
+    }
+    texts
+}

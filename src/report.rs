@@ -1,0 +1,140 @@
+//! The only file that prints. Results go to stdout; steps, warnings and errors to stderr. A hook's streams may be closed,
+//! so nothing here fails because nobody reads.
+
+use std::io::{self, Write as _};
+
+use serde_json::{Value, json};
+
+use crate::account::AccountError;
+use crate::api::ApiError;
+use crate::cli::OutputArgs;
+use crate::dns::cname::PlaceError;
+use crate::exit::{Exit, Explain};
+use crate::hook::HookError;
+use crate::http::HttpError;
+use crate::propagation::NotReady;
+use crate::settings::{KeyError, SettingsError};
+
+/// Prints for one process.
+#[derive(Debug, Clone, Copy)]
+pub struct Report {
+    output: OutputArgs,
+}
+
+impl Report {
+    /// Prints as the flags say.
+    #[must_use]
+    pub fn new(output: OutputArgs) -> Self {
+        Self { output }
+    }
+
+    /// Returns whether results are wanted as one JSON document.
+    #[must_use]
+    pub fn is_json(&self) -> bool {
+        self.output.json
+    }
+
+    /// Returns how many times `-v` was given.
+    #[must_use]
+    pub fn verbosity(&self) -> u8 {
+        self.output.verbose
+    }
+
+    /// Prints a line of the result; not with `--json`, which has a document instead, and not with `-q`.
+    pub fn line(&self, text: &str) {
+        if !self.output.json && !self.output.quiet {
+            to_stdout(text);
+        }
+    }
+
+    /// Prints the document of `--json`.
+    pub fn document(&self, document: &Value) {
+        if self.output.json {
+            to_stdout(&document.to_string());
+        }
+    }
+
+    /// Tells a step, with `-v`.
+    pub fn step(&self, text: &str) {
+        if self.output.verbose > 0 {
+            to_stderr(text);
+        }
+    }
+
+    /// Tells a detail, with `-vv`.
+    pub fn trace(&self, text: &str) {
+        if self.output.verbose > 1 {
+            to_stderr(text);
+        }
+    }
+
+    /// Tells what a person should look at although the run goes on.
+    pub fn warning(&self, text: &str) {
+        if !self.output.quiet {
+            to_stderr(&format!("warning: {text}"));
+        }
+    }
+
+    /// Prints an error with its causes, what was observed and what to do, and returns the exit code that it stands for.
+    pub fn error(&self, error: &anyhow::Error) -> Exit {
+        let explained = explanation(error);
+        let exit = explained.map_or(Exit::Failed, Explain::exit);
+        let hint = explained.and_then(Explain::hint);
+        if self.output.json {
+            let kind = explained.map_or("failed", Explain::kind);
+            let message = format!("{error:#}");
+            self.document(&json!({ "error": { "kind": kind, "message": message, "hint": hint } }));
+        }
+        let mut text = format!("error: {error}");
+        for cause in causes(error) {
+            text.push_str(&format!("\n  Caused by: {cause}"));
+        }
+        for detail in explained.map(Explain::details).unwrap_or_default() {
+            text.push_str(&format!("\n  {detail}"));
+        }
+        if let Some(hint) = hint {
+            text.push_str(&format!("\nhint: {hint}"));
+        }
+        to_stderr(&text);
+        exit
+    }
+}
+
+/// Returns the causes below the topmost error, without those whose text stands in the one above already.
+fn causes(error: &anyhow::Error) -> Vec<String> {
+    let mut shown = error.to_string();
+    let mut causes = Vec::new();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !shown.contains(&cause) {
+            causes.push(cause.clone());
+            shown = cause;
+        }
+    }
+    causes
+}
+
+/// Finds the error in a chain that knows what it means. The list is the place to add an error type to.
+fn explanation(error: &anyhow::Error) -> Option<&dyn Explain> {
+    fn known<'a, T: Explain + 'static>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a dyn Explain> {
+        error.downcast_ref::<T>().map(|error| error as &dyn Explain)
+    }
+    error.chain().find_map(|error| {
+        known::<HookError>(error)
+            .or_else(|| known::<SettingsError>(error))
+            .or_else(|| known::<KeyError>(error))
+            .or_else(|| known::<ApiError>(error))
+            .or_else(|| known::<AccountError>(error))
+            .or_else(|| known::<PlaceError>(error))
+            .or_else(|| known::<NotReady>(error))
+            .or_else(|| known::<HttpError>(error))
+    })
+}
+
+fn to_stdout(text: &str) {
+    // A reader that has gone away is no failure of ours, and neither is a closed stream.
+    writeln!(io::stdout().lock(), "{text}").ok();
+}
+
+fn to_stderr(text: &str) {
+    writeln!(io::stderr().lock(), "{text}").ok();
+}

@@ -1,0 +1,208 @@
+//! The API key: the places it is looked for, in order, and why a place was no good. The key itself leaves here only as
+//! a [`Secret`].
+
+use std::fs;
+use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use super::source::Sources;
+use super::table::Setting;
+use crate::exit::{Exit, Explain};
+use crate::secret::{Secret, SecretError};
+
+/// The variables that may hold the key: ours, the one of acme.sh, and a common spelling.
+const VARIABLES: [&str; 3] = ["IPV64_API_KEY", "IPV64_API_TOKEN", "IPv64_Token"];
+/// The name of the systemd credential (systemd.exec(5), `LoadCredential=`).
+const CREDENTIAL: &str = "ipv64-api-key";
+/// The longest key file that is read, in bytes; keys have 32 characters.
+const LONGEST: u64 = 4096;
+/// The mode bits that let somebody else than the owner read.
+const OTHERS_MAY_READ: u32 = 0o044;
+
+/// Finds the key: the file of the flag, the variables, the file of the variable, the systemd credential.
+///
+/// # Errors
+/// [`KeyError`] if no place has one, or if the first place that has one is no good: a key that was given and cannot be
+/// used must not be replaced by another one silently.
+pub fn find(sources: &Sources<'_>) -> Result<Secret, KeyError> {
+    let file = sources.find(Setting::ApiKeyFile);
+    if let Some((path, super::Origin::Flag(_))) = &file {
+        return from_file(Path::new(path), Owner::User);
+    }
+    for variable in VARIABLES {
+        if let Some(text) = sources.variable(variable) {
+            return Secret::parse(&text).map_err(|error| KeyError::Malformed { place: variable.to_owned(), error });
+        }
+    }
+    if let Some((path, _)) = &file {
+        return from_file(Path::new(path), Owner::User);
+    }
+    if let Some(directory) = sources.variable("CREDENTIALS_DIRECTORY") {
+        let path = Path::new(&directory).join(CREDENTIAL);
+        if path.exists() {
+            return from_file(&path, Owner::Systemd);
+        }
+    }
+    Err(KeyError::Missing)
+}
+
+/// Who set the mode of a key file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Owner {
+    /// A person: mistakes are told.
+    User,
+    /// systemd, whose access lists show as group bits.
+    Systemd,
+}
+
+fn from_file(path: &Path, owner: Owner) -> Result<Secret, KeyError> {
+    let unreadable = |error: std::io::Error| KeyError::Unreadable { path: path.to_owned(), reason: error.to_string() };
+    let file = fs::File::open(path).map_err(unreadable)?;
+    let metadata = file.metadata().map_err(unreadable)?;
+    if metadata.is_dir() {
+        return Err(KeyError::Unreadable { path: path.to_owned(), reason: "it is a directory".to_owned() });
+    }
+    if owner == Owner::User && metadata.mode() & OTHERS_MAY_READ != 0 {
+        return Err(KeyError::Exposed { path: path.to_owned(), mode: metadata.mode() & 0o777 });
+    }
+    let mut text = String::new();
+    file.take(LONGEST).read_to_string(&mut text).map_err(unreadable)?;
+    Secret::parse(&text).map_err(|error| KeyError::Malformed { place: format!("the file {}", path.display()), error })
+}
+
+/// Why there is no key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// No place has one.
+    #[error("no API key given")]
+    Missing,
+    /// A file that was named cannot be read.
+    #[error("cannot read the API key from {}: {reason}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        reason: String,
+    },
+    /// Others can read the file.
+    #[error("the API key file {} can be read by others (mode {mode:03o})", path.display())]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// What stands there is no key.
+    #[error("{place} does not hold an API key: {error}")]
+    Malformed {
+        /// The variable or file.
+        place: String,
+        /// The broken rule.
+        error: SecretError,
+    },
+}
+
+impl Explain for KeyError {
+    fn exit(&self) -> Exit {
+        Exit::Key
+    }
+
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Missing => "key_missing",
+            Self::Unreadable { .. } => "key_unreadable",
+            Self::Exposed { .. } => "key_exposed",
+            Self::Malformed { .. } => "key_malformed",
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Missing => "save the key from your account page at IPv64.net in a file with mode 600 and set \
+                 IPV64_API_KEY_FILE to its path"
+                .to_owned(),
+            Self::Unreadable { path, .. } => {
+                format!("check that {} exists and belongs to the user that runs this program", path.display())
+            }
+            Self::Exposed { path, .. } => format!("run `chmod 600 {}`", path.display()),
+            Self::Malformed { .. } => "copy the key again from your account page at IPv64.net: one line, nothing else".to_owned(),
+        })
+    }
+
+    fn details(&self) -> Vec<String> {
+        match self {
+            Self::Missing => {
+                let places = VARIABLES.join(", ");
+                vec![format!("looked at: --api-key-file, {places}, IPV64_API_KEY_FILE, systemd credential {CREDENTIAL}")]
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::super::source::Environment;
+    use super::*;
+
+    fn find_in(flags: &[(Setting, String)], variables: &[(&str, &str)]) -> Result<String, KeyError> {
+        let environment = Environment::new(variables.iter().map(|(name, value)| ((*name).into(), (*value).into())));
+        find(&Sources { flags, environment: &environment }).map(|key| key.expose().to_owned())
+    }
+
+    fn file(directory: &tempfile::TempDir, name: &str, text: &str, mode: u32) -> String {
+        let path = directory.path().join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn places_are_looked_at_in_order() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = file(&directory, "key", "from-file\n", 0o600);
+        let flag = [(Setting::ApiKeyFile, path.clone())];
+        assert_eq!(find_in(&flag, &[("IPV64_API_KEY", "from-env")]).unwrap(), "from-file");
+        assert_eq!(find_in(&[], &[("IPV64_API_KEY_FILE", &path), ("IPV64_API_KEY", "from-env")]).unwrap(), "from-env");
+        assert_eq!(find_in(&[], &[("IPV64_API_KEY_FILE", &path)]).unwrap(), "from-file");
+        assert_eq!(find_in(&[], &[("IPv64_Token", "of-acme-sh")]).unwrap(), "of-acme-sh");
+        assert_eq!(find_in(&[], &[("IPV64_API_TOKEN", "token")]).unwrap(), "token");
+    }
+
+    #[test]
+    fn the_systemd_credential_may_have_group_bits() {
+        let directory = tempfile::tempdir().unwrap();
+        file(&directory, CREDENTIAL, "from-systemd", 0o440);
+        let place = directory.path().to_str().unwrap();
+        assert_eq!(find_in(&[], &[("CREDENTIALS_DIRECTORY", place)]).unwrap(), "from-systemd");
+    }
+
+    #[test]
+    fn a_missing_key_names_the_places() {
+        let error = find_in(&[], &[]).unwrap_err();
+        assert_eq!(error.exit(), Exit::Key);
+        let details = error.details().join("\n");
+        for place in ["IPV64_API_KEY,", "IPV64_API_KEY_FILE", "IPv64_Token", "ipv64-api-key"] {
+            assert!(details.contains(place), "{details}");
+        }
+    }
+
+    #[test]
+    fn bad_files_are_refused_and_their_content_is_not_shown() {
+        let directory = tempfile::tempdir().unwrap();
+        let exposed = file(&directory, "exposed", "canary-key", 0o644);
+        let empty = file(&directory, "empty", "\n", 0o600);
+        let lines = file(&directory, "lines", "canary-key\nmore\n", 0o600);
+        let missing = directory.path().join("missing").to_str().unwrap().to_owned();
+        let folder = directory.path().to_str().unwrap().to_owned();
+        for path in [exposed, empty, lines, missing, folder] {
+            let error = find_in(&[], &[("IPV64_API_KEY_FILE", &path)]).unwrap_err();
+            let text = format!("{error} {:?} {error:?}", error.hint());
+            assert!(text.contains(&path), "{text}");
+            assert!(!text.contains("canary"), "{text}");
+        }
+    }
+}

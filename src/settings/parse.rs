@@ -1,0 +1,170 @@
+//! Texts of settings to values. Each function returns what is wrong in words that fit behind "cannot be used: ".
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::NamedServer;
+use crate::api::AuthMethod;
+use crate::dns::cname::Follow;
+use crate::dns::recursive::Resolver;
+use crate::http::Endpoint;
+use crate::name::DnsName;
+use crate::state::Rate;
+
+/// The shortest polling interval that makes sense: the pace allows five questions a second.
+pub(super) const SHORTEST_POLLING: Duration = Duration::from_millis(200);
+/// The longest time that can be set: a year. Longer ones are typing errors, and would overflow clocks.
+const LONGEST: f64 = 366.0 * 86_400.0;
+/// The most confirmations: each takes a fifth of a second.
+const MOST_CONFIRMATIONS: u32 = 50;
+/// The port of DNS (RFC 1035 section 4.2).
+const DNS_PORT: u16 = 53;
+
+/// Reads a time: seconds, fractions allowed, or a number with `ms`, `s`, `m`, `h` or `d`.
+///
+/// # Errors
+/// What is wrong, in words.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let scale = match unit.trim() {
+        "ms" => 0.001,
+        "" | "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        "d" => 86_400.0,
+        _ => return Err(format!("{text:?} is not a time (seconds, or a number with ms, s, m, h or d)")),
+    };
+    let number: f64 = number.parse().map_err(|_| format!("{text:?} is not a time (for example 90, 0.5, 5m)"))?;
+    let seconds = number * scale;
+    if seconds > LONGEST {
+        return Err(format!("{text:?} is more than a year"));
+    }
+    Duration::try_from_secs_f64(seconds).map_err(|_| format!("{text:?} is not a time"))
+}
+
+/// Reads a time above zero.
+pub(super) fn positive_duration(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err("it has to be more than 0".to_owned()),
+        duration => Ok(duration),
+    }
+}
+
+pub(super) fn auth(text: &str) -> Result<AuthMethod, String> {
+    AuthMethod::ALL
+        .into_iter()
+        .find(|method| method.as_str() == text.to_ascii_lowercase())
+        .ok_or_else(|| format!("{text:?} is not one of bearer, basic, apikey, token"))
+}
+
+pub(super) fn path(text: &str) -> Result<PathBuf, String> {
+    Ok(PathBuf::from(text))
+}
+
+pub(super) fn rate(text: &str) -> Result<Rate, String> {
+    text.parse::<Rate>().map_err(|error| error.to_string())
+}
+
+pub(super) fn confirmations(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        Ok(count @ 1..=MOST_CONFIRMATIONS) => Ok(count),
+        _ => Err(format!("{text:?} is not a number from 1 to {MOST_CONFIRMATIONS}")),
+    }
+}
+
+pub(super) fn port(text: &str) -> Result<u16, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err(format!("{text:?} is not a port (1 to 65535)")),
+        Ok(port) => Ok(port),
+    }
+}
+
+pub(super) fn ip(text: &str) -> Result<IpAddr, String> {
+    unbracketed(text).parse().map_err(|_| format!("{text:?} is not an IP address"))
+}
+
+fn unbracketed(text: &str) -> &str {
+    text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text)
+}
+
+fn address(text: &str) -> Option<(IpAddr, Option<u16>)> {
+    let with_port = text.parse::<SocketAddr>().ok().map(|address| (address.ip(), Some(address.port())));
+    with_port.or_else(|| Some((unbracketed(text).parse().ok()?, None)))
+}
+
+pub(super) fn resolver(text: &str) -> Result<Resolver, String> {
+    if text.contains("://") {
+        let endpoint = Endpoint::parse(text).map_err(|error| error.to_string())?;
+        return Ok(Resolver::Https(endpoint.to_string()));
+    }
+    let (ip, port) = address(text).ok_or_else(|| format!("{text:?} is not an ip, ip:port or https URL"))?;
+    Ok(Resolver::Plain(SocketAddr::new(ip, port.unwrap_or(DNS_PORT))))
+}
+
+/// Reads a resolver over HTTPS, or `off` for none.
+pub(super) fn doh(text: &str) -> Result<Option<Resolver>, String> {
+    match text {
+        "off" | "false" | "none" => Ok(None),
+        url if url.contains("://") => resolver(url).map(Some),
+        other => Err(format!("{other:?} is not an https URL (or off)")),
+    }
+}
+
+pub(super) fn nameserver(text: &str) -> Result<NamedServer, String> {
+    if let Some((ip, port)) = address(text) {
+        return Ok(NamedServer::Address(ip, port));
+    }
+    DnsName::parse(text).map(NamedServer::Name).map_err(|error| format!("neither an address nor a name: {error}"))
+}
+
+pub(super) fn name(text: &str) -> Result<DnsName, String> {
+    DnsName::parse(text).map_err(|error| error.to_string())
+}
+
+pub(super) fn follow(text: &str) -> Result<Follow, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" | "1" => Ok(Follow::Chain),
+        "false" | "no" | "off" | "0" => Ok(Follow::Never),
+        _ => Err(format!("{text:?} is neither true nor false")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_units() {
+        for (text, milliseconds) in
+            [("90", 90_000), ("0.5", 500), ("500ms", 500), ("90s", 90_000), ("5m", 300_000), ("1h", 3_600_000), ("1 d", 86_400_000), ("0", 0)]
+        {
+            assert_eq!(duration(text), Ok(Duration::from_millis(milliseconds)), "{text}");
+        }
+        for text in ["", "x", "5 parsecs", "-1", "1e9", "400d", "nan", "inf", "1.2.3", "1\u{1b}"] {
+            let message = duration(text).unwrap_err();
+            assert!(!message.contains('\u{1b}'), "{message:?}");
+        }
+    }
+
+    #[test]
+    fn resolvers_are_addresses_or_urls() {
+        let plain = |address: &str| Ok(Resolver::Plain(address.parse().unwrap()));
+        assert_eq!(resolver("192.0.2.1"), plain("192.0.2.1:53"));
+        assert_eq!(resolver("192.0.2.1:5353"), plain("192.0.2.1:5353"));
+        assert_eq!(resolver("[2001:db8::1]:5353"), plain("[2001:db8::1]:5353"));
+        assert_eq!(resolver("2001:db8::1"), plain("[2001:db8::1]:53"));
+        assert!(matches!(resolver("https://192.0.2.1/dns-query"), Ok(Resolver::Https(_))));
+        assert!(resolver("http://192.0.2.1/dns-query").is_err(), "plain http off loopback");
+        assert!(resolver("resolver.example").is_err());
+        assert_eq!(doh("off"), Ok(None));
+    }
+
+    #[test]
+    fn servers_may_have_names() {
+        assert_eq!(nameserver("192.0.2.1:99"), Ok(NamedServer::Address([192, 0, 2, 1].into(), Some(99))));
+        assert_eq!(nameserver("ns1.example"), Ok(NamedServer::Name(DnsName::parse("ns1.example").unwrap())));
+        assert!(nameserver("ns1 example").is_err());
+    }
+}
