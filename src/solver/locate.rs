@@ -1,0 +1,82 @@
+//! Where a challenge's record belongs: its name and zone by DNS, its domain by the account.
+
+use anyhow::Context as _;
+
+use super::Solver;
+use crate::account::{AccountError, holder};
+use crate::api::{RecordSpec, RecordType};
+use crate::challenge::Challenge;
+use crate::dns::cname::{Follow, Place};
+use crate::dns::zone::Zone;
+use crate::name::DnsName;
+
+/// The place of one record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Located {
+    pub(super) challenge: Challenge,
+    /// The name that holds the record.
+    pub(super) record: DnsName,
+    /// The zone of that name; none where nobody needs to know it.
+    pub(super) zone: Option<Zone>,
+    pub(super) spec: RecordSpec,
+    pub(super) notes: Vec<String>,
+}
+
+/// Whether the list of domains may come from the cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Domains {
+    Cached,
+    Fresh,
+}
+
+impl Solver<'_> {
+    /// Finds the place of a record; asks, changes nothing.
+    pub(super) fn locate(&self, challenge: &Challenge, domains: Domains) -> anyhow::Result<Located> {
+        let place = self.place(&challenge.name)?;
+        let (record, zone, notes) = match place {
+            Some(place) => (place.target(&challenge.name).clone(), Some(place.zone), place.notes),
+            None => (challenge.name.clone(), None, Vec::new()),
+        };
+        if record != challenge.name {
+            self.events.step(&format!("`{}` is an alias: the record belongs at `{record}`", challenge.name));
+        }
+        let domain = self.domain_of(&record, domains)?;
+        let spec = spec(&domain, &record, challenge)?;
+        Ok(Located { challenge: challenge.clone(), record, zone, spec, notes })
+    }
+
+    /// Asks DNS, unless neither aliases nor propagation matter.
+    fn place(&self, name: &DnsName) -> anyhow::Result<Option<Place>> {
+        let follow = self.settings.follow_cname;
+        if follow == Follow::Never && self.settings.propagation_timeout.is_zero() {
+            return Ok(None);
+        }
+        let place = self.lookup.place(name, follow, self.budget());
+        place.map(Some).with_context(|| format!("cannot find out where the record of `{name}` belongs"))
+    }
+
+    /// Finds the account domain that holds a name: the setting, the cache, the account.
+    fn domain_of(&self, record: &DnsName, domains: Domains) -> anyhow::Result<DnsName> {
+        if let Some(domain) = &self.settings.domain {
+            if record.is_within(domain) {
+                return Ok(domain.clone());
+            }
+            return Err(AccountError::NotBelow { name: record.clone(), domain: domain.clone() }.into());
+        }
+        let cache = self.state.domains(self.account.clone());
+        let cached = if domains == Domains::Cached { cache.names() } else { None };
+        if let Some(domain) = cached.as_ref().and_then(|cached| holder(cached, record)) {
+            return Ok(domain.clone());
+        }
+        let listed = self.client.domains(&self.policy()).context("cannot list the domains of the account")?;
+        let names: Vec<_> = listed.iter().filter_map(|domain| DnsName::parse(&domain.name).ok()).collect();
+        cache.remember(&names);
+        let held = holder(&names, record).cloned();
+        held.ok_or_else(|| AccountError::NoDomain { name: record.clone(), domains: names }.into())
+    }
+}
+
+fn spec(domain: &DnsName, record: &DnsName, challenge: &Challenge) -> anyhow::Result<RecordSpec> {
+    RecordSpec::within(domain, record, RecordType::Txt, challenge.value.as_str())
+        .ok_or_else(|| AccountError::NotBelow { name: record.clone(), domain: domain.clone() }.into())
+}

@@ -1,0 +1,124 @@
+//! Adds, removes and waits for a set of challenges: from a [`Call`] to what became of each record.
+//! Conventions of clients are understood before ([`crate::hook`]), results printed after ([`crate::report`]).
+//!
+//! - [`locate`]: where a challenge's record belongs, in DNS and in the account
+//! - [`add`]: journal, addition, wait; undoes what failed
+//! - [`remove`]: exactly what was added, also when the CNAME has changed since
+//! - [`order`]: the records of an order that a client spreads over several calls
+
+mod add;
+mod locate;
+mod order;
+mod remove;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::api::{Client, RetryPolicy};
+use crate::challenge::Challenge;
+use crate::dns::zone::Lookup;
+use crate::hook::{Action, Call};
+use crate::name::DnsName;
+use crate::propagation::{Ready, Row};
+use crate::settings::Settings;
+use crate::state::{Account, State};
+
+pub use order::OrderError;
+
+/// What a removal may take at least, however short the wait for propagation is set.
+const SHORTEST_BUDGET: Duration = Duration::from_secs(30);
+
+/// Solves challenges for one account.
+pub struct Solver<'a> {
+    /// The settings in force.
+    pub settings: &'a Settings,
+    /// The IPv64 API.
+    pub client: &'a Client,
+    /// DNS.
+    pub lookup: &'a Lookup,
+    /// Journal, domain cache, learned times.
+    pub state: &'a State,
+    /// Whose records these are.
+    pub account: Account,
+    /// Hears of each step.
+    pub events: &'a dyn Events,
+    /// Set by a signal.
+    pub interrupted: Arc<AtomicBool>,
+}
+
+/// Hears what a solver does.
+pub trait Events {
+    /// A step, for `-v`.
+    fn step(&self, text: &str);
+    /// Something a person should look at.
+    fn warning(&self, text: &str);
+    /// The table of servers has changed.
+    fn servers(&self, rows: &[Row]);
+}
+
+/// What became of one record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Solved {
+    /// What the client asked for.
+    pub challenge: Challenge,
+    /// The name that holds the record, at the end of any CNAME chain.
+    pub record: DnsName,
+    /// The account domain that holds it.
+    pub domain: DnsName,
+    /// What became of it.
+    pub status: Status,
+}
+
+/// What became of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Added, or there before; nobody waited.
+    Added,
+    /// Served by every authoritative server that answers.
+    Ready,
+    /// Removed.
+    Removed,
+    /// It was not there.
+    Missing,
+}
+
+/// The result of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// Every record of the call.
+    pub records: Vec<Solved>,
+    /// The wait, if there was one.
+    pub ready: Option<Ready>,
+    /// What belongs to the success and a person may want to know.
+    pub notes: Vec<String>,
+}
+
+impl Solver<'_> {
+    /// Does what a call asks for.
+    ///
+    /// # Errors
+    /// The first error that stops it, with the name of the record as context.
+    pub fn run(&self, call: &Call) -> anyhow::Result<Outcome> {
+        let outcome = match call.action {
+            Action::Add => self.add(call),
+            Action::Remove => self.remove(call),
+        };
+        self.finish_others();
+        outcome
+    }
+
+    /// How long a call of the API may be tried, and a look-up may take.
+    fn budget(&self) -> Instant {
+        Instant::now() + self.settings.propagation_timeout.max(SHORTEST_BUDGET)
+    }
+
+    fn policy(&self) -> RetryPolicy {
+        RetryPolicy::until(self.budget())
+    }
+
+    fn is_interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
+    }
+}

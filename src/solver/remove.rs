@@ -1,0 +1,155 @@
+//! Removes exactly what was added. The journal says where that was; without it the way of the addition is gone again.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+
+use super::locate::Domains;
+use super::{Outcome, Solved, Solver, Status};
+use crate::api::{Deleted, RecordSpec, RecordType};
+use crate::challenge::Challenge;
+use crate::dns::exchange::ask_whole;
+use crate::dns::message::{Kind, Question};
+use crate::exit::{Exit, Explain};
+use crate::hook::Call;
+use crate::name::DnsName;
+use crate::state::{Entry, EntryId};
+
+/// How many removals of earlier calls one call finishes.
+const MOST_OTHERS: usize = 4;
+/// How long servers may still show a record that is gone at IPv64.
+const STILL_SHOWN: Duration = Duration::from_secs(20);
+/// How long one server is waited for.
+const ATTEMPT: Duration = Duration::from_millis(1500);
+/// Between two looks.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// IPv64 says that there is no such record, and its name servers still show it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("IPv64 has no TXT record `{name}` with this value in this account, but the name servers still serve it")]
+pub struct NotOurs {
+    /// The name of the record.
+    pub name: DnsName,
+}
+
+impl Explain for NotOurs {
+    fn exit(&self) -> Exit {
+        Exit::Key
+    }
+
+    fn kind(&self) -> &'static str {
+        "not_ours"
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("the record belongs to another account: use the API key that it was added with".to_owned())
+    }
+}
+
+/// A record that has to go, and its entries in the journal.
+struct Doomed {
+    challenge: Challenge,
+    record: DnsName,
+    spec: RecordSpec,
+    ids: Vec<EntryId>,
+}
+
+impl Solver<'_> {
+    pub(super) fn remove(&self, call: &Call) -> anyhow::Result<Outcome> {
+        let mut records = Vec::new();
+        let mut failed = None;
+        for challenge in &call.challenges {
+            // One failure must not keep the others from going.
+            match self.remove_one(challenge) {
+                Ok(solved) => records.push(solved),
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        match failed {
+            Some(error) => Err(error),
+            None => Ok(Outcome { records, ready: None, notes: Vec::new() }),
+        }
+    }
+
+    fn remove_one(&self, challenge: &Challenge) -> anyhow::Result<Solved> {
+        let doomed = self.doomed(challenge)?;
+        let journal = self.state.journal();
+        journal.remove_asked(&doomed.ids);
+        let deleted = self.client.delete_record(&doomed.spec, &self.policy());
+        if deleted.is_err() {
+            journal.remove_failed(&doomed.ids);
+        }
+        let deleted =
+            deleted.with_context(|| format!("cannot remove the TXT record `{}`", doomed.record))?;
+        if deleted == Deleted::Missing && self.is_still_served(&doomed) {
+            journal.close(&doomed.ids);
+            return Err(NotOurs { name: doomed.record }.into());
+        }
+        journal.close(&doomed.ids);
+        let status = if deleted == Deleted::Gone { Status::Removed } else { Status::Missing };
+        let what = if deleted == Deleted::Gone { "removed" } else { "was not there" };
+        self.events.step(&format!("`{}` {what}", doomed.record));
+        let domain = doomed.spec.domain().clone();
+        Ok(Solved { challenge: doomed.challenge, record: doomed.record, domain, status })
+    }
+
+    /// The record as the journal has it; else where it would be added today.
+    fn doomed(&self, challenge: &Challenge) -> anyhow::Result<Doomed> {
+        let entries = self.state.journal().find(&challenge.name, Some(&challenge.value)).into_iter();
+        let entries: Vec<Entry> = entries.filter(|entry| entry.account == self.account).collect();
+        let ids = entries.iter().map(|entry| entry.id.clone()).collect();
+        if let Some((spec, entry)) = entries.iter().find_map(|entry| Some((spec_of(entry)?, entry))) {
+            return Ok(Doomed { challenge: challenge.clone(), record: entry.record.clone(), spec, ids });
+        }
+        let located = self.locate(challenge, Domains::Cached)?;
+        Ok(Doomed { challenge: challenge.clone(), record: located.record, spec: located.spec, ids })
+    }
+
+    /// Tells "gone already" from "not yours", which the API answers alike (observed): by what the authoritative servers
+    /// show, with some patience for those that follow late. Where nobody can be asked, the record counts as gone.
+    fn is_still_served(&self, doomed: &Doomed) -> bool {
+        let deadline = Instant::now() + STILL_SHOWN;
+        let Ok(place) = self.lookup.place(&doomed.record, crate::dns::cname::Follow::Never, deadline) else {
+            return false;
+        };
+        let question = Question::authoritative(&doomed.record, Kind::Txt);
+        let shows = |server: &crate::dns::zone::Server| {
+            let until = deadline.min(Instant::now() + ATTEMPT);
+            self.lookup.pace.wait(server.address.ip(), until)
+                && ask_whole(server.address, &question, until).is_ok_and(|reply| {
+                    let mut texts = reply.texts(&doomed.record);
+                    reply.authoritative && texts.any(|text| text == doomed.challenge.value.as_str().as_bytes())
+                })
+        };
+        while place.zone.servers.iter().any(shows) {
+            if Instant::now() + PAUSE >= deadline || self.is_interrupted() {
+                return true;
+            }
+            std::thread::sleep(PAUSE);
+        }
+        false
+    }
+
+    /// Finishes removals that earlier calls were asked for and could not do. Nothing that goes wrong here is a failure of
+    /// this call.
+    pub(super) fn finish_others(&self) {
+        for entry in self.state.journal().take_finishable(&self.account, MOST_OTHERS) {
+            let ids = [entry.id.clone()];
+            let Some(spec) = spec_of(&entry) else {
+                self.state.journal().close(&ids);
+                continue;
+            };
+            match self.client.delete_record(&spec, &self.policy()) {
+                Ok(_) => {
+                    self.state.journal().close(&ids);
+                    self.events.step(&format!("`{}`, left over from an earlier call, removed", entry.record));
+                }
+                Err(_) => self.state.journal().remove_failed(&ids),
+            }
+        }
+    }
+}
+
+fn spec_of(entry: &Entry) -> Option<RecordSpec> {
+    RecordSpec::within(&entry.domain, &entry.record, RecordType::Txt, entry.value.as_str())
+}

@@ -1,0 +1,53 @@
+//! The name under which an account stands in files, made from its key without giving it away.
+//! Which domains an account has is [`super::DomainCache`]'s.
+
+use std::fmt;
+
+use crate::secret::Secret;
+
+/// Bytes of the digest that are kept: 64 bits tell accounts apart, and no key can be computed from them.
+const KEPT: usize = 8;
+/// Goes into the digest before the key, so that it equals no other program's digest of the same key.
+const TAG: &[u8] = b"ipv64-acme account\0";
+
+/// An account, known by 16 hexadecimal digits from a SHA-256 over a fixed tag and its API key.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub struct Account(String);
+
+impl Account {
+    /// Computes the fingerprint of the account that `key` opens.
+    #[must_use]
+    pub fn of(key: &Secret) -> Self {
+        let mut context = ring::digest::Context::new(&ring::digest::SHA256);
+        context.update(TAG);
+        context.update(key.expose().as_bytes());
+        let digest = context.finish();
+        Self(digest.as_ref().iter().take(KEPT).map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// Returns the fingerprint as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn is_the_same_for_one_key_and_another_for_another() {
+        let account = |key| Account::of(&Secret::parse(key).unwrap());
+        // `printf 'ipv64-acme account\0key' | sha256sum`
+        assert_eq!(account("key").as_str(), "feb7a6bff97d510d");
+        assert_ne!(account("key"), account("kez"));
+    }
+}

@@ -1,0 +1,157 @@
+//! One entry of the journal: which record it is about, and how far it has come.
+//! The operations on the whole are `journal`'s.
+
+use crate::challenge::{Challenge, TxtValue};
+use crate::name::DnsName;
+
+use super::account::Account;
+use super::clock::UnixTime;
+
+/// The name of an entry, for as long as it is open.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub struct EntryId(String);
+
+impl EntryId {
+    pub(super) const fn new(id: String) -> Self {
+        Self(id)
+    }
+
+    /// Returns the id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A record that is about to be added.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewEntry {
+    /// Whose record it is.
+    pub account: Account,
+    /// Which ACME client asked, in the words of its hook: `certbot`.
+    pub client: String,
+    /// What the client asked for: the name before any CNAME is followed, and the value.
+    pub challenge: Challenge,
+    /// The account domain that holds the record.
+    pub domain: DnsName,
+    /// What stands before the domain in the record's name; empty for the domain itself.
+    pub prefix: String,
+    /// The name of the record, at the end of all CNAMEs.
+    pub record: DnsName,
+    /// What tells one client call or order from all others, where a client spreads one over several processes.
+    pub batch: Option<String>,
+}
+
+/// A record that is, or may be, at IPv64 because of us.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Entry {
+    /// The name of the entry.
+    pub id: EntryId,
+    /// Whose record it is.
+    pub account: Account,
+    /// Which ACME client asked.
+    pub client: String,
+    /// The name of the challenge, before any CNAME is followed.
+    pub name: DnsName,
+    /// The content of the record.
+    #[serde(deserialize_with = "read_value")]
+    pub value: TxtValue,
+    /// The account domain that holds the record.
+    pub domain: DnsName,
+    /// What stands before the domain in the record's name; empty for the domain itself.
+    pub prefix: String,
+    /// The name of the record, at the end of all CNAMEs.
+    pub record: DnsName,
+    /// When the entry was made, which is just before the first request.
+    pub added_at: UnixTime,
+    /// How far it has come.
+    pub progress: Progress,
+    /// See [`NewEntry::batch`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<String>,
+}
+
+/// How far a record has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Progress {
+    /// A request to add it may have left.
+    Intended,
+    /// IPv64 has stored it.
+    Confirmed,
+    /// Every authoritative server had it.
+    Ready {
+        /// When the client was told so.
+        at: UnixTime,
+    },
+    /// A remove was asked for.
+    RemoveAsked {
+        /// When the last try began or failed.
+        at: UnixTime,
+        /// How many tries there were.
+        tries: u32,
+        /// Whether the last try is known to have failed; otherwise it is under way, or was killed.
+        failed: bool,
+    },
+}
+
+/// A value that was reported as ready at a name.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ReadyMark {
+    /// The name of the challenge.
+    pub name: DnsName,
+    /// The value that the CA was to find there.
+    #[serde(deserialize_with = "read_value")]
+    pub value: TxtValue,
+    /// When it was reported.
+    pub at: UnixTime,
+}
+
+impl Entry {
+    pub(super) fn new(id: EntryId, record: &NewEntry, now: UnixTime) -> Self {
+        let NewEntry { account, client, challenge, domain, prefix, record, batch } = record.clone();
+        let Challenge { name, value } = challenge;
+        let progress = Progress::Intended;
+        Self { id, account, client, name, value, domain, prefix, record, added_at: now, progress, batch }
+    }
+
+    /// Returns how often a remove was tried.
+    #[must_use]
+    pub const fn tries(&self) -> u32 {
+        match self.progress {
+            Progress::RemoveAsked { tries, .. } => tries,
+            _ => 0,
+        }
+    }
+
+    // A client that gave up may ask for the remove while its add still waits: what is being removed stays so.
+    pub(super) const fn confirm(&mut self) {
+        if matches!(self.progress, Progress::Intended) {
+            self.progress = Progress::Confirmed;
+        }
+    }
+
+    pub(super) fn mark_ready(&mut self, now: UnixTime) -> ReadyMark {
+        if !matches!(self.progress, Progress::RemoveAsked { .. }) {
+            self.progress = Progress::Ready { at: now };
+        }
+        ReadyMark { name: self.name.clone(), value: self.value.clone(), at: now }
+    }
+
+    pub(super) const fn ask_remove(&mut self, now: UnixTime) {
+        self.progress = Progress::RemoveAsked { at: now, tries: self.tries().saturating_add(1), failed: false };
+    }
+
+    pub(super) fn normalise(&mut self, now: UnixTime) {
+        self.added_at = self.added_at.min(now);
+        if let Progress::Ready { at } | Progress::RemoveAsked { at, .. } = &mut self.progress {
+            *at = (*at).min(now);
+        }
+    }
+}
+
+fn read_value<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<TxtValue, D::Error> {
+    let text = <String as serde::Deserialize>::deserialize(deserializer)?;
+    TxtValue::parse(&text).map_err(serde::de::Error::custom)
+}

@@ -1,0 +1,133 @@
+//! What can go wrong with the state directory, and what the user can do about it.
+//! None of it stops a challenge: the caller gets these as warnings, see [`super::State::take_warnings`].
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::exit::{Exit, Explain};
+
+/// Why the state directory, or one file in it, is not used.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// The directory is not there and cannot be made, or no file can be made in it.
+    #[error("cannot use the state directory `{}`", shown(.path))]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The directory belongs to another user, who could then choose what we delete.
+    #[error("the state directory `{}` belongs to user {owner}, but this process runs as user {user}", shown(.path))]
+    ForeignOwner {
+        /// The directory.
+        path: PathBuf,
+        /// Numeric user id of its owner.
+        owner: u32,
+        /// Numeric user id of this process.
+        user: u32,
+    },
+    /// Group or others may write to the directory.
+    #[error("the state directory `{}` has mode {mode:03o}: others may write to it", shown(.path))]
+    WritableByOthers {
+        /// The directory.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// A symbolic link, folder or device stands where a file of ours should be.
+    #[error("`{}` is not a regular file", shown(.0))]
+    NotAFile(PathBuf),
+    /// One file cannot be read or replaced.
+    #[error("cannot {action} `{}`", shown(.path))]
+    File {
+        /// `read` or `write`.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Another process held the lock for as long as we were ready to wait.
+    #[error("`{}` was locked by another process for {waited} s", shown(.path))]
+    LockBusy {
+        /// The lock file.
+        path: PathBuf,
+        /// How long, in seconds.
+        waited: u64,
+    },
+    /// The file system has no locks. Files are used, without protection against a second process.
+    #[error("the file system of `{}` has no file locks", shown(.0))]
+    NoLocks(PathBuf),
+    /// A file could not be understood and was renamed; we start afresh without it.
+    #[error("`{}` is damaged: set aside as `{}`", shown(.path), shown(.aside))]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Its new name.
+        aside: PathBuf,
+    },
+    /// A file was written by a later version of this program and was renamed; we start afresh without it.
+    #[error("`{}` has format version {version}, unknown here: set aside as `{}`", shown(.path), shown(.aside))]
+    UnknownVersion {
+        /// The file.
+        path: PathBuf,
+        /// Its new name.
+        aside: PathBuf,
+        /// The version in the file.
+        version: u64,
+    },
+}
+
+impl Explain for StateError {
+    fn exit(&self) -> Exit {
+        Exit::Failed
+    }
+
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Directory { .. } | Self::File { .. } => "state_unusable",
+            Self::ForeignOwner { .. } | Self::WritableByOthers { .. } | Self::NotAFile(_) => "state_unsafe",
+            Self::LockBusy { .. } | Self::NoLocks(_) => "state_not_locked",
+            Self::Damaged { .. } | Self::UnknownVersion { .. } => "state_set_aside",
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Directory { .. } => {
+                "set IPV64_STATE_DIR to a folder that this user can write; until then a record that a killed hook \
+                 leaves behind is not remembered, and parallel hooks do not share one request limit"
+                    .to_owned()
+            }
+            Self::ForeignOwner { path, user, .. } => {
+                format!("`chown -R {user} {}`, or set IPV64_STATE_DIR to a folder of this user's own", shown(path))
+            }
+            Self::WritableByOthers { path, .. } => format!("`chmod 700 {}`", shown(path)),
+            Self::NotAFile(path) => format!("find out who put `{}` there, then remove it", shown(path)),
+            Self::File { .. } => "this run goes on without it; make room or put the mode right, and look for records \
+                                  left over with `ipv64-acme sweep --all`"
+                .to_owned(),
+            Self::LockBusy { .. } => {
+                "this run goes on without it; see whether an `ipv64-acme` process is stopped".to_owned()
+            }
+            Self::NoLocks(_) => "set IPV64_STATE_DIR to a folder on a local disk".to_owned(),
+            Self::Damaged { .. } | Self::UnknownVersion { .. } => {
+                "records that only that file knew of are listed by `ipv64-acme sweep --all`".to_owned()
+            }
+        })
+    }
+
+    fn details(&self) -> Vec<String> {
+        std::error::Error::source(self).map(ToString::to_string).into_iter().collect()
+    }
+}
+
+/// Writes a path for a message, with control characters made visible.
+fn shown(path: &Path) -> String {
+    path.to_string_lossy().chars().flat_map(escape_control).collect()
+}
+
+fn escape_control(c: char) -> Vec<char> {
+    if c.is_control() { c.escape_debug().collect() } else { vec![c] }
+}

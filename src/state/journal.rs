@@ -1,0 +1,370 @@
+//! The journal: every record that we asked IPv64 to add and that is not known to be gone again.
+//! It is written before the request leaves; who adds and removes, and when, is decided by the solver.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::challenge::{Challenge, TxtValue};
+use crate::name::DnsName;
+
+use super::account::Account;
+use super::clock::{Clock, UnixTime};
+use super::directory::Durability;
+use super::entry::{Entry, EntryId, NewEntry, Progress, ReadyMark};
+use super::random;
+use super::store::{Document, Store};
+
+/// An entry whose remove was never asked for is left over when it is this old: no client takes that long.
+pub const LEFT_OVER_AFTER: Duration = Duration::from_secs(3600);
+/// A remove that neither ended nor failed in this time was killed.
+const REMOVE_LOST_AFTER: Duration = Duration::from_secs(600);
+/// After so many tries only `sweep` tries again: a remove that never works must not eat the daily quota.
+const MOST_TRIES: u32 = 10;
+/// How long it is remembered that a value was ready: longer than a CA's resolver caches (65 s are waited out).
+const READY_KEPT: Duration = Duration::from_secs(120);
+
+/// The file `journal.json`.
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
+struct Book {
+    entries: Vec<Entry>,
+    ready: Vec<ReadyMark>,
+}
+
+impl Document for Book {
+    const FILE: &'static str = "journal.json";
+    const DURABILITY: Durability = Durability::Ordered;
+}
+
+impl Book {
+    fn with_ids(&mut self, ids: &[EntryId]) -> impl Iterator<Item = &mut Entry> {
+        self.entries.iter_mut().filter(|entry| ids.contains(&entry.id))
+    }
+}
+
+/// Records that are, or may be, at IPv64 because of us.
+#[derive(Clone)]
+pub struct Journal {
+    store: Arc<Store>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Journal {
+    pub(super) fn new(store: Arc<Store>, clock: Arc<dyn Clock>) -> Self {
+        Self { store, clock }
+    }
+
+    /// Notes that these records are about to be added; on the disk when it returns.
+    ///
+    /// A challenge that is in the journal already keeps its id and begins anew. Returns one id per record, in order.
+    // Before the request and not after it: a crash in between leaves an entry without a record, which is deleted in
+    // vain and forgotten. The other order leaves a record that nobody remembers.
+    #[must_use]
+    pub fn intend(&self, records: &[NewEntry]) -> Vec<EntryId> {
+        self.update(Durability::Lasting, |book, now| records.iter().map(|record| book.intend(record, now)).collect())
+    }
+
+    /// Notes that IPv64 has stored these records, or had them already.
+    pub fn confirm(&self, ids: &[EntryId]) {
+        self.update(Durability::Ordered, |book, _| {
+            book.with_ids(ids).for_each(Entry::confirm);
+        });
+    }
+
+    /// Notes that these records were reported as ready to the client, which may now ask the CA to look.
+    pub fn ready(&self, ids: &[EntryId]) {
+        self.update(Durability::Ordered, |book, now| {
+            let marks: Vec<_> = book.with_ids(ids).map(|entry| entry.mark_ready(now)).collect();
+            book.ready.retain(|old| !marks.iter().any(|new| old.name == new.name && old.value == new.value));
+            book.ready.extend(marks);
+        });
+    }
+
+    /// Notes that a remove of these records is being tried.
+    pub fn remove_asked(&self, ids: &[EntryId]) {
+        self.update(Durability::Ordered, |book, now| book.with_ids(ids).for_each(|entry| entry.ask_remove(now)));
+    }
+
+    /// Notes that the remove did not work, so that the next hook call tries again.
+    pub fn remove_failed(&self, ids: &[EntryId]) {
+        self.update(Durability::Ordered, |book, now| {
+            for entry in book.with_ids(ids) {
+                entry.progress = Progress::RemoveAsked { at: now, tries: entry.tries().max(1), failed: true };
+            }
+        });
+    }
+
+    /// Forgets these records: they are gone, or never were.
+    pub fn close(&self, ids: &[EntryId]) {
+        self.update(Durability::Ordered, |book, _| book.entries.retain(|entry| !ids.contains(&entry.id)));
+    }
+
+    /// Returns the open entries for a challenge name, and with a value only those with that value.
+    #[must_use]
+    pub fn find(&self, name: &DnsName, value: Option<&TxtValue>) -> Vec<Entry> {
+        self.select(|entry, _| entry.name == *name && value.is_none_or(|value| entry.value == *value))
+    }
+
+    /// Returns the open entries that one client call or order brought, see [`NewEntry::batch`].
+    #[must_use]
+    pub fn in_batch(&self, batch: &str) -> Vec<Entry> {
+        self.select(|entry, _| entry.batch.as_deref() == Some(batch))
+    }
+
+    /// Returns all open entries, oldest first.
+    #[must_use]
+    pub fn open_entries(&self) -> Vec<Entry> {
+        self.select(|_, _| true)
+    }
+
+    /// Returns the open entries that are at least so old, whatever became of them; [`LEFT_OVER_AFTER`] is the age
+    /// from which on nobody can still need them.
+    #[must_use]
+    pub fn leftovers(&self, older_than: Duration) -> Vec<Entry> {
+        self.select(|entry, now| now.since(entry.added_at) >= older_than)
+    }
+
+    /// Takes at most `limit` entries whose remove was tried and failed, or was killed, for the caller to finish.
+    ///
+    /// They count as being removed from now on, so that a second process does not take them too. After ten tries
+    /// an entry is left to `sweep`.
+    #[must_use]
+    pub fn take_finishable(&self, account: &Account, limit: usize) -> Vec<Entry> {
+        self.update(Durability::Ordered, |book, now| {
+            let due = book.entries.iter_mut().filter(|entry| entry.account == *account && is_finishable(entry, now));
+            due.take(limit)
+                .map(|entry| {
+                    entry.ask_remove(now);
+                    entry.clone()
+                })
+                .collect()
+        })
+    }
+
+    /// Returns the values that were reported as ready at a name in the last two minutes, closed entries included:
+    /// a CA's resolver may still have them in its cache.
+    #[must_use]
+    pub fn ready_marks(&self, name: &DnsName) -> Vec<ReadyMark> {
+        self.update(Durability::Ordered, |book, _| {
+            book.ready.iter().filter(|mark| mark.name == *name).cloned().collect()
+        })
+    }
+
+    fn select(&self, wanted: impl Fn(&Entry, UnixTime) -> bool) -> Vec<Entry> {
+        self.update(Durability::Ordered, |book, now| {
+            book.entries.iter().filter(|entry| wanted(entry, now)).cloned().collect()
+        })
+    }
+
+    fn update<R>(&self, durability: Durability, change: impl FnOnce(&mut Book, UnixTime) -> R) -> R {
+        self.store.update_with(durability, |book: &mut Book| {
+            let now = self.clock.unix();
+            book.normalise(now);
+            change(book, now)
+        })
+    }
+}
+
+impl Book {
+    fn intend(&mut self, record: &NewEntry, now: UnixTime) -> EntryId {
+        let Challenge { name, value } = &record.challenge;
+        let same = |entry: &&Entry| entry.name == *name && entry.value == *value && entry.account == record.account;
+        let id = self.entries.iter().find(same).map_or_else(|| EntryId::new(random::id()), |entry| entry.id.clone());
+        self.entries.retain(|entry| entry.id != id);
+        self.entries.push(Entry::new(id.clone(), record, now));
+        id
+    }
+
+    /// A clock that was set back makes times of the future; they become now, so that everything still ages.
+    fn normalise(&mut self, now: UnixTime) {
+        self.entries.iter_mut().for_each(|entry| entry.normalise(now));
+        self.ready.iter_mut().for_each(|mark| mark.at = mark.at.min(now));
+        self.ready.retain(|mark| now.since(mark.at) < READY_KEPT);
+    }
+}
+
+fn is_finishable(entry: &Entry, now: UnixTime) -> bool {
+    match entry.progress {
+        Progress::RemoveAsked { at, tries, failed } => {
+            tries < MOST_TRIES && (failed || now.since(at) >= REMOVE_LOST_AFTER)
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::State;
+    use super::super::clock::ManualClock;
+    use super::*;
+    use crate::secret::Secret;
+
+    const NOW: UnixTime = UnixTime::from_millis(1_795_438_800_000);
+
+    fn account() -> Account {
+        Account::of(&Secret::parse("key").unwrap())
+    }
+
+    fn record(name: &str, value: &str) -> NewEntry {
+        let domain = DnsName::parse("example.org").unwrap();
+        let name = DnsName::parse(name).unwrap();
+        NewEntry {
+            account: account(),
+            client: "test".to_owned(),
+            challenge: Challenge { name: name.clone(), value: TxtValue::parse(value).unwrap() },
+            prefix: name.prefix_below(&domain).unwrap_or_default().to_owned(),
+            domain,
+            record: name,
+            batch: None,
+        }
+    }
+
+    struct Bench {
+        clock: Arc<ManualClock>,
+        journal: Journal,
+    }
+
+    fn bench() -> Bench {
+        let clock = ManualClock::at(NOW);
+        let journal = State::in_memory().with_clock(clock.clone()).journal();
+        Bench { clock, journal }
+    }
+
+    #[test]
+    fn an_entry_lives_from_the_intent_to_the_close() {
+        let Bench { journal, .. } = bench();
+        let ids = journal.intend(&[record("_acme-challenge.example.org", "a")]);
+        let progress = || journal.open_entries()[0].progress;
+        assert_eq!(progress(), Progress::Intended);
+        journal.confirm(&ids);
+        assert_eq!(progress(), Progress::Confirmed);
+        journal.ready(&ids);
+        assert_eq!(progress(), Progress::Ready { at: NOW });
+        journal.remove_asked(&ids);
+        assert_eq!(progress(), Progress::RemoveAsked { at: NOW, tries: 1, failed: false });
+        journal.remove_failed(&ids);
+        assert_eq!(progress(), Progress::RemoveAsked { at: NOW, tries: 1, failed: true });
+        journal.close(&ids);
+        assert_eq!(journal.open_entries(), []);
+    }
+
+    #[test]
+    fn one_challenge_is_one_entry_however_often_it_is_added() {
+        let Bench { journal, clock } = bench();
+        let first = journal.intend(&[record("a.example.org", "v")]);
+        journal.ready(&first);
+        clock.advance(Duration::from_secs(5));
+        let again = journal.intend(&[record("a.example.org", "v"), record("a.example.org", "w")]);
+        assert_eq!(first[0], again[0]);
+        let open = journal.open_entries();
+        assert_eq!(open.len(), 2);
+        assert_eq!((open[0].progress, open[0].added_at), (Progress::Intended, NOW + Duration::from_secs(5)));
+    }
+
+    #[test]
+    fn entries_are_found_by_name_with_and_without_the_value() {
+        let Bench { journal, .. } = bench();
+        let _ =
+            journal.intend(&[record("a.example.org", "v"), record("a.example.org", "w"), record("b.example.org", "v")]);
+        let name = DnsName::parse("a.example.org").unwrap();
+        let values = |value: Option<&str>| -> Vec<String> {
+            let value = value.map(|value| TxtValue::parse(value).unwrap());
+            journal.find(&name, value.as_ref()).iter().map(|entry| entry.value.to_string()).collect()
+        };
+        assert_eq!(values(None), ["v", "w"]);
+        assert_eq!(values(Some("w")), ["w"]);
+        assert!(values(Some("x")).is_empty());
+    }
+
+    #[test]
+    fn entries_of_one_order_are_found_together() {
+        let Bench { journal, .. } = bench();
+        let mut first = record("a.example.org", "v");
+        first.batch = Some("order".to_owned());
+        let _ = journal.intend(&[first, record("b.example.org", "v")]);
+        assert_eq!(journal.in_batch("order").len(), 1);
+        assert!(journal.in_batch("other").is_empty());
+    }
+
+    #[test]
+    fn only_a_failed_or_lost_remove_is_finished_by_another_call() {
+        let Bench { journal, clock } = bench();
+        let ids =
+            journal.intend(&[record("a.example.org", "v"), record("b.example.org", "v"), record("c.example.org", "v")]);
+        journal.remove_asked(&ids[..2]);
+        journal.remove_failed(&ids[..1]);
+        let take = || -> Vec<EntryId> { journal.take_finishable(&account(), 10).into_iter().map(|e| e.id).collect() };
+        assert_eq!(take(), ids[..1]);
+        assert!(take().is_empty(), "another process has it");
+        clock.advance(REMOVE_LOST_AFTER);
+        assert_eq!(take(), ids[..2], "both removes were killed");
+    }
+
+    #[test]
+    fn entries_of_another_account_are_not_finished() {
+        let Bench { journal, .. } = bench();
+        let ids = journal.intend(&[record("a.example.org", "v")]);
+        journal.remove_failed(&ids);
+        assert!(journal.take_finishable(&Account::of(&Secret::parse("other").unwrap()), 10).is_empty());
+        assert_eq!(journal.take_finishable(&account(), 0).len(), 0);
+        assert_eq!(journal.take_finishable(&account(), 1).len(), 1);
+    }
+
+    #[test]
+    fn a_remove_that_never_works_is_left_to_the_sweep() {
+        let Bench { journal, .. } = bench();
+        let ids = journal.intend(&[record("a.example.org", "v")]);
+        journal.remove_failed(&ids);
+        let mut rounds = 0;
+        while !journal.take_finishable(&account(), 10).is_empty() {
+            journal.remove_failed(&ids);
+            rounds += 1;
+        }
+        assert_eq!(rounds, 9);
+        assert_eq!(journal.leftovers(Duration::ZERO).len(), 1);
+    }
+
+    #[test]
+    fn an_entry_is_left_over_after_an_hour() {
+        let Bench { journal, clock } = bench();
+        let _ = journal.intend(&[record("a.example.org", "v")]);
+        clock.advance(LEFT_OVER_AFTER - Duration::from_secs(1));
+        assert!(journal.leftovers(LEFT_OVER_AFTER).is_empty());
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(journal.leftovers(LEFT_OVER_AFTER).len(), 1);
+    }
+
+    #[test]
+    fn an_entry_of_the_future_begins_to_age_now() {
+        let Bench { journal, clock } = bench();
+        let _ = journal.intend(&[record("a.example.org", "v")]);
+        clock.jump_to(UnixTime::from_millis(1_000));
+        assert_eq!(journal.open_entries()[0].added_at, UnixTime::from_millis(1_000));
+        clock.advance(LEFT_OVER_AFTER);
+        assert_eq!(journal.leftovers(LEFT_OVER_AFTER).len(), 1);
+    }
+
+    #[test]
+    fn a_value_is_known_as_ready_for_two_minutes_even_when_closed() {
+        let Bench { journal, clock } = bench();
+        let ids = journal.intend(&[record("a.example.org", "v")]);
+        journal.ready(&ids);
+        journal.close(&ids);
+        let name = DnsName::parse("a.example.org").unwrap();
+        clock.advance(Duration::from_secs(119));
+        let marks = journal.ready_marks(&name);
+        assert_eq!((marks.len(), marks[0].value.as_str(), marks[0].at), (1, "v", NOW));
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(journal.ready_marks(&name), []);
+    }
+
+    #[test]
+    fn what_is_being_removed_does_not_become_ready_again() {
+        let Bench { journal, .. } = bench();
+        let ids = journal.intend(&[record("a.example.org", "v")]);
+        journal.remove_asked(&ids);
+        journal.confirm(&ids);
+        journal.ready(&ids);
+        assert_eq!(journal.open_entries()[0].tries(), 1);
+    }
+}

@@ -1,0 +1,140 @@
+//! How long each name server took to serve a new record in the past.
+//! When to look first is decided by the poller; this is what it can go by.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::name::DnsName;
+
+use super::clock::{Clock, UnixTime};
+use super::store::{Document, Store};
+
+/// Times kept for each server.
+const KEPT: usize = 20;
+/// Servers kept; the one that was heard of longest ago makes room.
+const MOST_SERVERS: usize = 64;
+
+/// The file `learned.json`.
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
+struct Times {
+    servers: Vec<History>,
+}
+
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+struct History {
+    name: DnsName,
+    address: IpAddr,
+    /// Milliseconds, oldest first.
+    times: Vec<u64>,
+    updated_at: UnixTime,
+}
+
+impl Document for Times {
+    const FILE: &'static str = "learned.json";
+}
+
+/// How long one address took from the add until it served the record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Visibility {
+    /// The host name of the server.
+    pub name: DnsName,
+    /// The address that was asked.
+    pub address: IpAddr,
+    /// The time it took.
+    pub took: Duration,
+}
+
+/// What one address usually takes, over its last twenty records.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct UsualTime {
+    /// The host name of the server.
+    pub name: DnsName,
+    /// Its address.
+    pub address: IpAddr,
+    /// Half of the records were there by then.
+    pub p50: Duration,
+    /// Of twenty records nineteen were there by then.
+    pub p95: Duration,
+    /// How many records that is drawn from; at least one.
+    pub samples: usize,
+}
+
+/// Propagation times per name server address.
+#[derive(Clone)]
+pub struct Learned {
+    store: Arc<Store>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Learned {
+    pub(super) fn new(store: Arc<Store>, clock: Arc<dyn Clock>) -> Self {
+        Self { store, clock }
+    }
+
+    /// Keeps what was seen.
+    pub fn add(&self, seen: &[Visibility]) {
+        if seen.is_empty() {
+            return;
+        }
+        self.store.update(|times: &mut Times| {
+            let now = self.clock.unix();
+            seen.iter().for_each(|one| times.add(one, now));
+            times.servers.sort_by_key(|server| server.updated_at.min(now));
+            let surplus = times.servers.len().saturating_sub(MOST_SERVERS);
+            times.servers.drain(..surplus);
+        });
+    }
+
+    /// Returns what is known of one address.
+    #[must_use]
+    pub fn usual(&self, name: &DnsName, address: IpAddr) -> Option<UsualTime> {
+        self.all().into_iter().find(|usual| usual.name == *name && usual.address == address)
+    }
+
+    /// Returns what is known of all addresses, by name and address.
+    #[must_use]
+    pub fn all(&self) -> Vec<UsualTime> {
+        let mut all: Vec<_> =
+            self.store.update(|times: &mut Times| times.servers.iter().filter_map(History::usual).collect());
+        all.sort_by(|a, b| (&a.name, a.address).cmp(&(&b.name, b.address)));
+        all
+    }
+}
+
+impl Times {
+    fn add(&mut self, seen: &Visibility, now: UnixTime) {
+        let took = u64::try_from(seen.took.as_millis()).unwrap_or(u64::MAX);
+        let known = self.servers.iter_mut().find(|server| server.name == seen.name && server.address == seen.address);
+        if let Some(server) = known {
+            server.times.push(took);
+            let surplus = server.times.len().saturating_sub(KEPT);
+            server.times.drain(..surplus);
+            server.updated_at = now;
+        } else {
+            let (name, address) = (seen.name.clone(), seen.address);
+            self.servers.push(History { name, address, times: vec![took], updated_at: now });
+        }
+    }
+}
+
+impl History {
+    fn usual(&self) -> Option<UsualTime> {
+        let mut sorted = self.times.clone();
+        sorted.sort_unstable();
+        Some(UsualTime {
+            name: self.name.clone(),
+            address: self.address,
+            p50: percentile(&sorted, 50)?,
+            p95: percentile(&sorted, 95)?,
+            samples: sorted.len(),
+        })
+    }
+}
+
+/// Returns the smallest of the sorted values that is not exceeded by `percent` of them.
+fn percentile(sorted: &[u64], percent: usize) -> Option<Duration> {
+    let rank = (sorted.len() * percent).div_ceil(100);
+    sorted.get(rank.checked_sub(1)?).copied().map(Duration::from_millis)
+}

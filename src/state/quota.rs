@@ -1,0 +1,186 @@
+//! How many calls the account has left today, as far as it can be known without asking.
+//! Everything here may be wrong about the provider's day, and so it never forbids for longer than an hour.
+
+use std::time::Duration;
+
+use super::calendar;
+use super::clock::UnixTime;
+
+/// After this long a used-up quota is tried again, should the provider's midnight not be the one in `calendar`.
+const PROBE_AFTER: Duration = Duration::from_secs(3600);
+/// Own calls after which the account is read although nothing is known of it: well below the documented default
+/// of 64 a day (IPv64 API document).
+const UNKNOWN_READ_AFTER: u64 = 40;
+/// So few remaining calls are near enough to the end to look more often.
+const NEAR: u64 = 10;
+/// Near the end the account is read again after so many calls: others may use the same key.
+const NEAR_READ_AFTER: u64 = 5;
+
+/// The calls of one account on one day.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
+pub(super) struct Ledger {
+    /// Number of the day in Germany.
+    day: u64,
+    calls: u64,
+    known: Option<Reading>,
+    used_up_since: Option<UnixTime>,
+}
+
+/// What the account said last.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+struct Reading {
+    used: u64,
+    /// None is unlimited.
+    limit: Option<u64>,
+    /// Our own calls up to then.
+    calls: u64,
+}
+
+/// What is known of the calls left today.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct Quota {
+    /// Calls that were made through this state directory since midnight.
+    pub calls_today: u64,
+    /// The daily limit, once the account has been read today; nothing if it is unknown or there is none.
+    pub limit: Option<u64>,
+    /// Calls left, if the limit is known: the last reading less our calls since. Other programs with the same key
+    /// may have made more.
+    pub remaining: Option<u64>,
+    /// The time at which a used-up quota begins anew: the next midnight in Germany (observed, not documented).
+    pub used_up_until: Option<UnixTime>,
+    /// Whether it is worth a call to read the account before the next addition.
+    pub needs_reading: bool,
+}
+
+impl Ledger {
+    /// Begins a new day at midnight, and forgets a refusal that is an hour old.
+    pub(super) fn normalise(&mut self, now: UnixTime) {
+        let day = calendar::german_day(now);
+        if self.day != day {
+            *self = Self { day, ..Self::default() };
+        }
+        self.used_up_since = self.used_up_since.filter(|since| *since <= now && now.since(*since) < PROBE_AFTER);
+    }
+
+    /// Counts one call.
+    pub(super) const fn count(&mut self) {
+        self.calls = self.calls.saturating_add(1);
+    }
+
+    /// Takes what the account says: calls used today, and the daily limit, where 0 means none (observed).
+    pub(super) fn learn(&mut self, used: u64, limit: u64) {
+        self.known = Some(Reading { used, limit: Some(limit).filter(|limit| *limit > 0), calls: self.calls });
+        // The account knows better than an old refusal.
+        if limit == 0 || used < limit {
+            self.used_up_since = None;
+        }
+    }
+
+    /// Notes that the API refused a call because the day's calls are used up.
+    pub(super) const fn refuse(&mut self, now: UnixTime) {
+        self.used_up_since = Some(now);
+    }
+
+    pub(super) fn quota(&self) -> Quota {
+        let limit = self.known.as_ref().and_then(|known| known.limit);
+        let remaining = self.known.as_ref().and_then(|known| {
+            Some(known.limit?.saturating_sub(known.used).saturating_sub(self.calls.saturating_sub(known.calls)))
+        });
+        Quota {
+            calls_today: self.calls,
+            limit,
+            remaining,
+            used_up_until: self.used_up_since.map(calendar::next_german_midnight),
+            needs_reading: self.needs_reading(remaining),
+        }
+    }
+
+    fn needs_reading(&self, remaining: Option<u64>) -> bool {
+        let Some(known) = &self.known else { return self.calls >= UNKNOWN_READ_AFTER };
+        let since = self.calls.saturating_sub(known.calls);
+        // Far from the end: halfway there.
+        remaining.is_some_and(|left| since >= if left <= NEAR { NEAR_READ_AFTER } else { left.max(NEAR_READ_AFTER) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 2026-11-23 14:00 in Germany.
+    const NOON: UnixTime = UnixTime::from_millis(1_795_438_800_000);
+    const MIDNIGHT: UnixTime = UnixTime::from_millis(1_795_474_800_000);
+
+    fn after(calls: u64) -> Ledger {
+        let mut ledger = Ledger::default();
+        ledger.normalise(NOON);
+        (0..calls).for_each(|_| ledger.count());
+        ledger
+    }
+
+    #[test]
+    fn remaining_calls_are_the_reading_less_ours_since() {
+        let mut ledger = after(3);
+        assert_eq!(ledger.quota().remaining, None);
+        ledger.learn(20, 64);
+        ledger.count();
+        assert_eq!((ledger.quota().remaining, ledger.quota().limit), (Some(43), Some(64)));
+        ledger.learn(99, 64);
+        assert_eq!(ledger.quota().remaining, Some(0));
+    }
+
+    #[test]
+    fn a_limit_of_zero_is_none() {
+        let mut ledger = after(50);
+        assert!(ledger.quota().needs_reading);
+        ledger.learn(50, 0);
+        assert_eq!((ledger.quota().remaining, ledger.quota().needs_reading), (None, false));
+    }
+
+    #[test]
+    fn midnight_makes_all_calls_available_again() {
+        let mut ledger = after(64);
+        ledger.learn(64, 64);
+        ledger.refuse(NOON);
+        ledger.normalise(MIDNIGHT);
+        let fresh = Quota { calls_today: 0, limit: None, remaining: None, used_up_until: None, needs_reading: false };
+        assert_eq!(ledger.quota(), fresh);
+    }
+
+    #[test]
+    fn a_refusal_holds_for_an_hour_and_names_midnight() {
+        let mut ledger = after(1);
+        ledger.refuse(NOON);
+        ledger.normalise(NOON + Duration::from_secs(3599));
+        assert_eq!(ledger.quota().used_up_until, Some(MIDNIGHT));
+        ledger.normalise(NOON + Duration::from_secs(3600));
+        assert_eq!(ledger.quota().used_up_until, None);
+    }
+
+    #[test]
+    fn a_refusal_of_the_future_does_not_hold() {
+        let mut ledger = after(1);
+        ledger.refuse(NOON + Duration::from_secs(60));
+        ledger.normalise(NOON);
+        assert_eq!(ledger.quota().used_up_until, None);
+    }
+
+    #[test]
+    fn the_account_is_read_more_often_near_the_end() {
+        let mut ledger = after(39);
+        assert!(!ledger.quota().needs_reading, "nothing known, few calls");
+        ledger.count();
+        assert!(ledger.quota().needs_reading, "nothing known, many calls");
+        ledger.learn(40, 64);
+        (0..11).for_each(|_| ledger.count());
+        assert!(!ledger.quota().needs_reading, "13 of 24 left");
+        ledger.count();
+        assert!(ledger.quota().needs_reading, "12 of 24 left");
+        ledger.learn(55, 64);
+        (0..4).for_each(|_| ledger.count());
+        assert!(!ledger.quota().needs_reading, "near, but just read");
+        ledger.count();
+        assert!(ledger.quota().needs_reading, "near");
+    }
+}

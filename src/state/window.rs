@@ -1,0 +1,457 @@
+//! The request window: one for all processes that share the state directory and the account.
+//! It decides when a request may leave, and waits for that; requests themselves are made elsewhere.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::exit::{Exit, Explain};
+
+use super::account::Account;
+use super::clock::{Clock, Interrupted, UnixTime};
+use super::queue::{BEAT, Priority, Queue, Ticket, Turn};
+use super::quota::{Ledger, Quota};
+use super::random;
+use super::rate::Rate;
+use super::store::{Document, Store};
+
+/// Accounts in the file; the one that was used longest ago makes room.
+const MOST_ACCOUNTS: usize = 16;
+/// No answer of a server makes us pause for longer: that would be a daily limit, which `quota` knows.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+/// The shortest sleep, so that a waiter whose turn is near does not spin.
+const SHORTEST_SLEEP: Duration = Duration::from_millis(5);
+/// A part of the period, at most, is added to a pause by chance, so that hooks on several machines do not all come
+/// back at once.
+const JITTER_DIVISOR: u32 = 4;
+
+/// The file `window.json`.
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
+struct Windows {
+    accounts: BTreeMap<Account, Window>,
+}
+
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
+struct Window {
+    used_at: UnixTime,
+    queue: Queue,
+    ledger: Ledger,
+}
+
+impl Document for Windows {
+    const FILE: &'static str = "window.json";
+}
+
+/// Called once when a request has to wait, with the time until its turn as things stand.
+pub type OnWait = Arc<dyn Fn(Duration) + Send + Sync>;
+
+/// The door that every request of one account passes.
+#[derive(Clone)]
+pub struct RequestWindow {
+    store: Arc<Store>,
+    clock: Arc<dyn Clock>,
+    account: Account,
+    rate: Rate,
+    on_wait: Option<OnWait>,
+}
+
+impl RequestWindow {
+    pub(super) fn new(store: Arc<Store>, clock: Arc<dyn Clock>, (account, rate): (Account, Rate)) -> Self {
+        Self { store, clock, account, rate, on_wait: None }
+    }
+
+    /// Sets who is told that a request has to wait.
+    #[must_use]
+    pub fn on_wait(mut self, observer: OnWait) -> Self {
+        self.on_wait = Some(observer);
+        self
+    }
+
+    /// Waits until a request may be sent; it is to be sent at once.
+    ///
+    /// No lock is held meanwhile, and a process that is killed in the queue holds up the others for three seconds
+    /// at most. A free turn is taken even when the deadline has passed.
+    ///
+    /// # Errors
+    /// [`WindowError::TooLate`] as soon as it is certain that there is no turn before `deadline`,
+    /// [`WindowError::UsedUp`] at once while the day's calls are used up, [`WindowError::Interrupted`].
+    pub fn acquire(&self, priority: Priority, deadline: Instant) -> Result<Slot, WindowError> {
+        let ticket = Ticket { id: random::id(), priority, joined: self.clock.unix() };
+        let started = self.clock.instant();
+        let slot = self.wait_for_turn(&ticket, deadline);
+        if slot.is_err() {
+            self.update(|window, _| window.queue.leave(&ticket.id));
+        }
+        slot.map(|()| Slot { window: self.clone(), id: ticket.id, waited: self.clock.instant() - started })
+    }
+
+    fn wait_for_turn(&self, ticket: &Ticket, deadline: Instant) -> Result<(), WindowError> {
+        let mut observer = self.on_wait.as_ref();
+        loop {
+            let (turn, soonest) = match self.update(|window, now| window.ask(ticket, self.rate, now))? {
+                Turn::Now => return Ok(()),
+                Turn::Wait { turn, soonest } => (turn, soonest),
+            };
+            let left = deadline.saturating_duration_since(self.clock.instant());
+            if left.is_zero() || soonest > left {
+                return Err(WindowError::TooLate { soonest, rate: self.rate });
+            }
+            if let Some(observer) = observer.take() {
+                observer(turn);
+            }
+            self.clock.sleep(turn.clamp(SHORTEST_SLEEP, BEAT).min(left))?;
+        }
+    }
+
+    /// Notes a 429: nobody of this account sends for `retry_after`, or else for a full period and a little more.
+    pub fn refused(&self, retry_after: Option<Duration>) {
+        let period = self.rate.period();
+        let length = retry_after.unwrap_or_else(|| period + jitter(period / JITTER_DIVISOR)).min(LONGEST_PAUSE);
+        self.update(|window, now| window.queue.pause(length, now));
+    }
+
+    /// Notes a 429 that means the whole day. For an hour at most all processes fail with
+    /// [`WindowError::UsedUp`] at once; then one request tries whether the day has ended where the provider is.
+    pub fn daily_exhausted(&self) {
+        self.update(|window, now| window.ledger.refuse(now));
+    }
+
+    /// Takes what the account says of itself: calls used today and the daily limit, where 0 means none (observed).
+    pub fn learn_quota(&self, used: u64, limit: u64) {
+        self.update(|window, _| window.ledger.learn(used, limit));
+    }
+
+    /// Returns what is known of the calls left today.
+    #[must_use]
+    pub fn quota(&self) -> Quota {
+        self.update(|window, _| window.ledger.quota())
+    }
+
+    /// Makes sure that records can still be removed: `additions` new ones, and `open` ones that are there already.
+    ///
+    /// # Errors
+    /// [`WindowError::Reserved`] if fewer calls are known to remain than all these need,
+    /// [`WindowError::UsedUp`] if none are.
+    pub fn admit(&self, additions: usize, open: usize) -> Result<(), WindowError> {
+        let quota = self.quota();
+        if let Some(reset) = quota.used_up_until {
+            return Err(WindowError::UsedUp { reset });
+        }
+        let needed = additions.saturating_mul(2).saturating_add(open) as u64;
+        match quota.remaining {
+            Some(remaining) if remaining < needed => Err(WindowError::Reserved { remaining, open }),
+            _ => Ok(()),
+        }
+    }
+
+    fn update<R>(&self, change: impl FnOnce(&mut Window, UnixTime) -> R) -> R {
+        self.store.update(|windows: &mut Windows| {
+            // Read under the lock: a time taken before it could be older than what stands in the file.
+            let now = self.clock.unix();
+            windows.make_room(&self.account);
+            let window = windows.accounts.entry(self.account.clone()).or_default();
+            window.ledger.normalise(now);
+            change(window, now)
+        })
+    }
+}
+
+impl Windows {
+    fn make_room(&mut self, account: &Account) {
+        while self.accounts.len() >= MOST_ACCOUNTS && !self.accounts.contains_key(account) {
+            let oldest = self.accounts.iter().min_by_key(|(_, window)| window.used_at).map(|(name, _)| name.clone());
+            oldest.and_then(|name| self.accounts.remove(&name));
+        }
+    }
+}
+
+impl Window {
+    fn ask(&mut self, ticket: &Ticket, rate: Rate, now: UnixTime) -> Result<Turn, WindowError> {
+        if let Some(reset) = self.ledger.quota().used_up_until {
+            return Err(WindowError::UsedUp { reset });
+        }
+        let turn = self.queue.ask(ticket, rate, now);
+        if turn == Turn::Now {
+            self.ledger.count();
+            self.used_at = now;
+        }
+        Ok(turn)
+    }
+}
+
+/// The right to send one request now.
+#[must_use = "the request counts from now on"]
+pub struct Slot {
+    window: RequestWindow,
+    id: String,
+    waited: Duration,
+}
+
+impl Slot {
+    /// Returns how long the turn was waited for.
+    #[must_use]
+    pub const fn waited(&self) -> Duration {
+        self.waited
+    }
+
+    /// Notes that the answer is there, or that there will be none. Until then the request counts as sent when the
+    /// turn came, with a small margin for its way; a slow one is only counted rightly with this.
+    pub fn finish(self) {
+        self.window.update(|window, now| window.queue.finish(&self.id, now));
+    }
+}
+
+fn jitter(most: Duration) -> Duration {
+    let millis = u64::try_from(most.as_millis()).unwrap_or(u64::MAX).saturating_add(1);
+    Duration::from_millis(random::number() % millis)
+}
+
+/// Why a request was not allowed to leave.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WindowError {
+    /// The requests of this and other processes fill the window until after the deadline.
+    #[error("the request limit of {rate} (requests/seconds) leaves no turn in time; the next one is in {} s", up(.soonest))]
+    TooLate {
+        /// When the next request of anybody is allowed.
+        soonest: Duration,
+        /// The limit.
+        rate: Rate,
+    },
+    /// The API said that the day's calls are used up.
+    #[error("the API calls of this account are used up for today")]
+    UsedUp {
+        /// When the new day begins, as far as known.
+        reset: UnixTime,
+    },
+    /// What is left of the day's calls is kept for removing what is there.
+    #[error("{remaining} API calls are left for today, kept for removing records ({open} to be removed)")]
+    Reserved {
+        /// Calls left.
+        remaining: u64,
+        /// Records that have to be removed.
+        open: usize,
+    },
+    /// The process was asked to stop.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
+}
+
+impl Explain for WindowError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Interrupted(_) => Exit::Failed,
+            _ => Exit::RateLimit,
+        }
+    }
+
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::TooLate { .. } => "rate_limited",
+            Self::UsedUp { .. } => "quota_used_up",
+            Self::Reserved { .. } => "quota_reserved",
+            Self::Interrupted(_) => "interrupted",
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::TooLate { .. } => Some(
+                "wait until the other hooks are done, give more time with IPV64_PROPAGATION_TIMEOUT, or set \
+                 IPV64_API_RATE if your account may send more"
+                    .to_owned(),
+            ),
+            Self::UsedUp { reset } => {
+                Some(format!("the count begins anew at {reset} (midnight in Germany); the next renewal will try again"))
+            }
+            Self::Reserved { .. } => {
+                Some("try again tomorrow, or raise the limit of the account at IPv64.net".to_owned())
+            }
+            Self::Interrupted(_) => None,
+        }
+    }
+}
+
+/// Whole seconds, rounded up.
+fn up(duration: &Duration) -> u64 {
+    duration.as_millis().div_ceil(1000) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::super::State;
+    use super::super::clock::ManualClock;
+    use super::*;
+    use crate::secret::Secret;
+
+    const NOW: UnixTime = UnixTime::from_millis(1_795_438_800_000);
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    fn account(key: &str) -> Account {
+        Account::of(&Secret::parse(key).unwrap())
+    }
+
+    struct Bench {
+        clock: Arc<ManualClock>,
+        window: RequestWindow,
+        state: State,
+    }
+
+    fn bench() -> Bench {
+        let clock = ManualClock::at(NOW);
+        let state = State::in_memory().with_clock(clock.clone());
+        let window = state.window(account("key"), Rate::default());
+        Bench { clock, window, state }
+    }
+
+    impl Bench {
+        /// Asks with a minute's patience, and returns how long it took.
+        fn acquire(&self) -> Result<Duration, WindowError> {
+            let deadline = self.clock.instant() + MINUTE;
+            self.window.acquire(Priority::Addition, deadline).map(|slot| slot.waited())
+        }
+    }
+
+    #[test]
+    fn the_fourth_request_waits_for_the_first_to_expire() {
+        let bench = bench();
+        let waited: Vec<_> = (0..7).map(|_| bench.acquire().unwrap().as_millis()).collect();
+        assert_eq!(waited, [0, 0, 0, 10_300, 0, 0, 10_300]);
+    }
+
+    #[test]
+    fn a_finished_request_counts_from_its_answer() {
+        let bench = bench();
+        let deadline = bench.clock.instant() + MINUTE;
+        let slots: Vec<_> = (0..3).map(|_| bench.window.acquire(Priority::Addition, deadline).unwrap()).collect();
+        bench.clock.advance(Duration::from_secs(4));
+        slots.into_iter().for_each(Slot::finish);
+        assert_eq!(bench.acquire().unwrap().as_millis(), 10_300);
+    }
+
+    #[test]
+    fn accounts_do_not_share_a_window() {
+        let bench = bench();
+        (0..3).for_each(|_| assert_eq!(bench.acquire(), Ok(Duration::ZERO)));
+        let other = bench.state.window(account("other"), Rate::default());
+        assert_eq!(other.acquire(Priority::Read, bench.clock.instant()).unwrap().waited(), Duration::ZERO);
+    }
+
+    #[test]
+    fn gives_up_at_once_when_there_is_no_turn_before_the_deadline() {
+        let bench = bench();
+        (0..3).for_each(|_| assert_eq!(bench.acquire(), Ok(Duration::ZERO)));
+        let before = bench.clock.instant();
+        let deadline = before + Duration::from_secs(10);
+        let error = bench.window.acquire(Priority::Addition, deadline).map(|slot| slot.waited()).unwrap_err();
+        assert_eq!(bench.clock.instant(), before, "it did not wait");
+        assert_eq!(
+            error.to_string(),
+            "the request limit of 3/10 (requests/seconds) leaves no turn in time; the next one is in 11 s"
+        );
+        assert_eq!((error.exit(), error.kind()), (Exit::RateLimit, "rate_limited"));
+    }
+
+    #[test]
+    fn says_once_that_it_waits_and_for_how_long() {
+        let mut bench = bench();
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let notes = Arc::clone(&told);
+        bench.window = bench.window.on_wait(Arc::new(move |turn| notes.lock().unwrap().push(turn)));
+        (0..4).for_each(|_| assert!(bench.acquire().is_ok()));
+        assert_eq!(*told.lock().unwrap(), [Duration::from_millis(10_300)]);
+    }
+
+    #[test]
+    fn a_refusal_stops_everybody_for_a_period_and_a_little_more() {
+        let bench = bench();
+        bench.window.refused(None);
+        let waited = bench.acquire().unwrap().as_secs_f64();
+        assert!((10.0..=12.5).contains(&waited), "{waited}");
+    }
+
+    #[test]
+    fn a_refusal_with_a_time_is_taken_at_its_word_up_to_an_hour() {
+        let bench = bench();
+        bench.window.refused(Some(Duration::from_secs(42)));
+        assert_eq!(bench.acquire().unwrap().as_secs(), 42);
+        bench.window.refused(Some(Duration::MAX));
+        let patient = bench.clock.instant() + 2 * LONGEST_PAUSE;
+        assert_eq!(bench.window.acquire(Priority::Read, patient).unwrap().waited(), LONGEST_PAUSE);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_costs_one_period_at_most() {
+        let bench = bench();
+        (0..3).for_each(|_| assert_eq!(bench.acquire(), Ok(Duration::ZERO)));
+        bench.window.refused(Some(Duration::from_secs(5)));
+        bench.clock.jump_to(UnixTime::from_millis(1_000));
+        assert_eq!(bench.acquire().unwrap().as_millis(), 10_300);
+    }
+
+    #[test]
+    fn a_used_up_day_fails_at_once_and_names_the_end() {
+        let bench = bench();
+        bench.window.daily_exhausted();
+        let error = bench.acquire().unwrap_err();
+        assert_eq!(error.to_string(), "the API calls of this account are used up for today");
+        assert!(error.hint().unwrap().contains("2026-11-23 23:00:00 UTC"), "{error:?}");
+        assert_eq!(bench.window.admit(1, 0), Err(error));
+        bench.clock.advance(Duration::from_secs(3600));
+        assert_eq!(bench.acquire(), Ok(Duration::ZERO), "an hour later it is tried again");
+    }
+
+    #[test]
+    fn additions_leave_enough_calls_to_remove_everything() {
+        let bench = bench();
+        assert_eq!(bench.window.admit(100, 100), Ok(()), "nothing known");
+        bench.window.learn_quota(54, 64);
+        assert_eq!(bench.window.admit(3, 4), Ok(()), "3 adds, 3 + 4 removes, 10 left");
+        let error = bench.window.admit(3, 5).unwrap_err();
+        assert_eq!(error.to_string(), "10 API calls are left for today, kept for removing records (5 to be removed)");
+        assert_eq!((error.exit(), error.kind()), (Exit::RateLimit, "quota_reserved"));
+        bench.window.learn_quota(54, 0);
+        assert_eq!(bench.window.admit(100, 100), Ok(()), "unlimited");
+    }
+
+    #[test]
+    fn an_interrupted_wait_ends_and_leaves_the_queue() {
+        struct Stopped(Arc<ManualClock>);
+        impl Clock for Stopped {
+            fn unix(&self) -> UnixTime {
+                self.0.unix()
+            }
+            fn instant(&self) -> Instant {
+                self.0.instant()
+            }
+            fn sleep(&self, _: Duration) -> Result<(), Interrupted> {
+                Err(Interrupted)
+            }
+        }
+        let bench = bench();
+        (0..3).for_each(|_| assert_eq!(bench.acquire(), Ok(Duration::ZERO)));
+        let stopped = bench.state.clone().with_clock(Arc::new(Stopped(Arc::clone(&bench.clock))));
+        let window = stopped.window(account("key"), Rate::default());
+        let error = window.acquire(Priority::Removal, bench.clock.instant() + MINUTE).err();
+        assert_eq!(error, Some(WindowError::Interrupted(Interrupted)));
+        // A removal that were still in the queue would go first.
+        assert_eq!(bench.acquire().unwrap().as_millis(), 10_300);
+    }
+
+    #[test]
+    fn the_file_does_not_grow_with_the_number_of_accounts() {
+        let bench = bench();
+        for number in 0..40 {
+            let window = bench.state.window(account(&format!("key{number}")), Rate::default());
+            drop(window.acquire(Priority::Read, bench.clock.instant()).unwrap());
+            bench.clock.advance(Duration::from_secs(1));
+        }
+        bench.window.store.update(|windows: &mut Windows| {
+            assert_eq!(windows.accounts.len(), MOST_ACCOUNTS);
+            assert!(windows.accounts.contains_key(&account("key39")));
+        });
+    }
+}
