@@ -38,9 +38,19 @@ pub enum AuthMethod {
 }
 
 impl AuthMethod {
-    /// Every way, by the name that settings use.
-    pub const ALL: [(&'static str, Self); 4] =
-        [("bearer", Self::Bearer), ("basic", Self::Basic), ("apikey", Self::ApiKey), ("token", Self::Token)];
+    /// Every way.
+    pub const ALL: [Self; 4] = [Self::Bearer, Self::Basic, Self::ApiKey, Self::Token];
+
+    /// Returns the name that settings use.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Bearer => "bearer",
+            Self::Basic => "basic",
+            Self::ApiKey => "apikey",
+            Self::Token => "token",
+        }
+    }
 
     fn header(self, key: &Secret) -> Option<Authorization<'_>> {
         match self {

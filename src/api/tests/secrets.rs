@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn the_key_appears_in_no_message_and_no_trace() {
-    for auth in AuthMethod::ALL.map(|(_, auth)| auth) {
+    for auth in AuthMethod::ALL {
         let echo = format!("{{\"info\":\"bad key {KEY}\",\"status\":\"400 {KEY}\",\"add_record\":\"{KEY}!\"}}");
         let page = format!("<html>{KEY} {BASIC}</html>");
         let steps = vec![
