@@ -5,6 +5,7 @@
 
 pub mod api;
 pub mod dns;
+pub mod gate;
 pub mod http;
 pub mod propagation;
 #[cfg(feature = "sim")]

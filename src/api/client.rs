@@ -246,11 +246,12 @@ impl Client {
     ) -> Result<T, ApiError> {
         let mut tries = Tries::new(*policy);
         loop {
-            self.gate.before(call.kind(), policy.deadline).map_err(|error| tries.conclude(error.into()))?;
+            let pass = self.gate.before(call.kind(), policy.deadline).map_err(|error| tries.conclude(error.into()))?;
             let result = self.exchange(call, policy.deadline).and_then(|answer| {
                 let verdict = judge(call, &answer, &self.access)?;
                 accept(verdict, &answer)
             });
+            drop(pass);
             let error = match result {
                 Ok(value) => return Ok(value),
                 Err(error) => error,

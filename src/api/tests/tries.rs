@@ -117,35 +117,75 @@ fn a_broken_off_pause_ends_the_call_with_the_last_error() {
     assert_eq!(client.domains(&patient()).unwrap_err().kind(), "unavailable");
 }
 
-#[derive(Default)]
+/// Lets four requests pass, and writes down what it hears.
+#[derive(Default, Clone)]
 struct Log(Arc<Mutex<Vec<String>>>);
 
-impl Gate for Log {
-    fn before(&self, kind: CallKind, _: Instant) -> Result<(), GateError> {
+impl Log {
+    fn note(&self, text: String) -> usize {
         let mut log = self.0.lock().unwrap();
-        log.push(format!("{kind:?}"));
-        if log.len() > 4 { Err(GateError::Full { wait: Duration::from_secs(7) }) } else { Ok(()) }
+        log.push(text);
+        log.iter().filter(|line| line.starts_with("before")).count()
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("no turn")]
+struct NoTurn;
+
+impl Explain for NoTurn {
+    fn exit(&self) -> Exit {
+        Exit::RateLimit
+    }
+
+    fn kind(&self) -> &'static str {
+        "no_turn"
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("come again".to_owned())
+    }
+}
+
+impl Gate for Log {
+    fn before(&self, kind: CallKind, _: Instant) -> Result<Pass, GateError> {
+        if self.note(format!("before {kind:?}")) > 3 {
+            return Err(GateError::new(NoTurn));
+        }
+        let log = self.clone();
+        Ok(Pass::ending_with(move || {
+            log.note("after".to_owned());
+        }))
     }
 
     fn refused(&self, retry_after: Option<Duration>, limit: Limit) {
-        self.0.lock().unwrap().push(format!("refused {limit:?} {retry_after:?}"));
+        self.note(format!("refused {limit:?} {retry_after:?}"));
     }
 }
 
 #[test]
 fn every_request_passes_the_gate_which_hears_of_refusals() {
-    let log = Arc::default();
+    let log = Log::default();
     let steps = vec![
         Step::json(200, fixture!("domains.json")),
         Step::json(429, fixture!("rate-limited-cooldown.json")),
         Step::json(201, fixture!("add-record.json")),
     ];
-    let setup = Setup::with(steps, AuthMethod::Bearer, Box::new(Log(Arc::clone(&log))));
+    let setup = Setup::with(steps, AuthMethod::Bearer, Box::new(log.clone()));
     setup.client.domains(&patient()).unwrap();
     setup.client.add_record(&challenge(), &patient()).unwrap();
     let error = setup.client.delete_record(&challenge(), &patient()).unwrap_err();
-    assert_eq!(*log.lock().unwrap(), ["Read", "Addition", "refused Burst None", "Addition", "Removal"]);
-    assert_eq!((error.kind(), error.exit()), ("request_window_full", Exit::RateLimit));
-    assert_eq!(error.to_string(), "no API call is allowed for another 7 s, which is too late");
+    let heard = [
+        "before Read",
+        "after",
+        "before Addition",
+        "after",
+        "refused Burst None",
+        "before Addition",
+        "after",
+        "before Removal",
+    ];
+    assert_eq!(*log.0.lock().unwrap(), heard);
+    assert_eq!((error.kind(), error.exit(), error.to_string().as_str()), ("no_turn", Exit::RateLimit, "no turn"));
     assert_eq!(setup.server.seen().len(), 3, "what the gate stops is not sent");
 }
