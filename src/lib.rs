@@ -2,17 +2,37 @@
 //!
 //! The library holds everything but the process: the binary parses its arguments, calls in here and
 //! turns the outcome into an exit code. A room only uses what stands below it in this list.
+//!
+//! - [`commands`]: from a command line to an exit code
+//! - [`cli`], [`report`]: what can be typed, and everything that is printed
+//! - [`solver`]: adds, removes and waits for a set of challenges
+//! - [`hook`]: the conventions of the ACME clients, as pure functions
+//! - [`settings`]: flags, environment and defaults as one value
+//! - [`account`]: which domain of the account holds a name
+//! - [`propagation`]: is the record on every authoritative name server?
+//! - [`dns`]: one question to one server, and the look-ups built from it
+//! - [`gate`]: the request window as the gate of the API
+//! - [`api`]: the IPv64 HTTP API
+//! - [`http`]: HTTP requests with deadlines, for the API and for DNS over HTTPS
+//! - [`state`]: journal, request window, domain cache, learned times
+//! - [`challenge`], [`name`], [`secret`], [`exit`]: the vocabulary that all others share
 
+pub mod account;
 pub mod api;
+pub mod challenge;
+pub mod cli;
+pub mod commands;
 pub mod dns;
+pub mod exit;
 pub mod gate;
+pub mod hook;
 pub mod http;
+pub mod name;
 pub mod propagation;
+pub mod report;
+pub mod secret;
+pub mod settings;
 #[cfg(feature = "sim")]
 pub mod sim;
+pub mod solver;
 pub mod state;
-
-pub mod challenge;
-pub mod exit;
-pub mod name;
-pub mod secret;

@@ -14,6 +14,7 @@ use crate::hook::HookError;
 use crate::http::HttpError;
 use crate::propagation::NotReady;
 use crate::settings::{KeyError, SettingsError};
+use crate::solver::{NotOurs, OrderError};
 
 /// Prints for one process.
 #[derive(Debug, Clone, Copy)]
@@ -120,6 +121,8 @@ fn explanation(error: &anyhow::Error) -> Option<&dyn Explain> {
     }
     error.chain().find_map(|error| {
         known::<HookError>(error)
+            .or_else(|| known::<OrderError>(error))
+            .or_else(|| known::<NotOurs>(error))
             .or_else(|| known::<SettingsError>(error))
             .or_else(|| known::<KeyError>(error))
             .or_else(|| known::<ApiError>(error))

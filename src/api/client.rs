@@ -247,11 +247,12 @@ impl Client {
         let mut tries = Tries::new(*policy);
         loop {
             let pass = self.gate.before(call.kind(), policy.deadline).map_err(|error| tries.conclude(error.into()))?;
-            let result = self.exchange(call, policy.deadline).and_then(|answer| {
+            let answer = self.exchange(call, policy.deadline);
+            drop(pass);
+            let result = answer.and_then(|answer| {
                 let verdict = judge(call, &answer, &self.access)?;
                 accept(verdict, &answer)
             });
-            drop(pass);
             let error = match result {
                 Ok(value) => return Ok(value),
                 Err(error) => error,

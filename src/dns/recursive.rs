@@ -161,3 +161,11 @@ fn ask_plain(address: SocketAddr, question: &Question, deadline: Instant) -> Res
         }
     }
 }
+
+/// Returns the resolvers that the system is configured with; none if its configuration cannot be read.
+#[must_use]
+pub fn of_system() -> Vec<Resolver> {
+    const PORT: u16 = 53;
+    let Ok((config, _)) = hickory_resolver::system_conf::read_system_conf() else { return Vec::new() };
+    config.name_servers().iter().map(|server| Resolver::Plain((server.ip, PORT).into())).collect()
+}

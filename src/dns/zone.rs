@@ -201,3 +201,9 @@ fn zone_in<'a>(reply: &'a Reply, name: &DnsName) -> Option<&'a DnsName> {
     let answered = matches!(reply.rcode, Rcode::NoError | Rcode::NxDomain);
     reply.zone().filter(|zone| answered && name.is_within(zone) && reply.alias(name).is_none())
 }
+
+/// Returns the addresses of the world's root servers.
+#[must_use]
+pub fn world_roots() -> Vec<IpAddr> {
+    hickory_resolver::proto::ROOTS.to_vec()
+}

@@ -2,7 +2,7 @@
 //! Which of the two hooks this is has to be said by a verb: certbot never unsets the variables, so that in one
 //! `certbot renew` the auth hook of the second certificate still sees `CERTBOT_AUTH_OUTPUT` of the first clean-up.
 
-use super::{Action, Call, CaAsked, HookError, OnFailure, Order, Variables, Wait};
+use super::{Action, CaAsked, Call, HookError, OnFailure, Order, Variables, Wait};
 use crate::challenge::Challenge;
 use crate::name::DnsName;
 

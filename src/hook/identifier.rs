@@ -1,6 +1,6 @@
 //! Any client that passes a bare domain and the finished value (getssl, acmed, scripts): `--identifier DOMAIN VALUE`.
 
-use super::{Action, Call, CaAsked, HookError, OnFailure, Wait};
+use super::{Action, CaAsked, Call, HookError, OnFailure, Wait};
 use crate::challenge::Challenge;
 
 const HINT: &str = "the form is `present|cleanup --identifier DOMAIN VALUE`";

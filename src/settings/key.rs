@@ -126,7 +126,9 @@ impl Explain for KeyError {
                 format!("check that {} exists and belongs to the user that runs this program", path.display())
             }
             Self::Exposed { path, .. } => format!("run `chmod 600 {}`", path.display()),
-            Self::Malformed { .. } => "copy the key again from your account page at IPv64.net: one line, nothing else".to_owned(),
+            Self::Malformed { .. } => {
+                "copy the key again from your account page at IPv64.net: one line, nothing else".to_owned()
+            }
         })
     }
 
@@ -134,7 +136,9 @@ impl Explain for KeyError {
         match self {
             Self::Missing => {
                 let places = VARIABLES.join(", ");
-                vec![format!("looked at: --api-key-file, {places}, IPV64_API_KEY_FILE, systemd credential {CREDENTIAL}")]
+                vec![format!(
+                    "looked at: --api-key-file, {places}, IPV64_API_KEY_FILE, systemd credential {CREDENTIAL}"
+                )]
             }
             _ => Vec::new(),
         }

@@ -137,9 +137,16 @@ mod tests {
 
     #[test]
     fn times_have_units() {
-        for (text, milliseconds) in
-            [("90", 90_000), ("0.5", 500), ("500ms", 500), ("90s", 90_000), ("5m", 300_000), ("1h", 3_600_000), ("1 d", 86_400_000), ("0", 0)]
-        {
+        for (text, milliseconds) in [
+            ("90", 90_000),
+            ("0.5", 500),
+            ("500ms", 500),
+            ("90s", 90_000),
+            ("5m", 300_000),
+            ("1h", 3_600_000),
+            ("1 d", 86_400_000),
+            ("0", 0),
+        ] {
             assert_eq!(duration(text), Ok(Duration::from_millis(milliseconds)), "{text}");
         }
         for text in ["", "x", "5 parsecs", "-1", "1e9", "400d", "nan", "inf", "1.2.3", "1\u{1b}"] {

@@ -129,7 +129,10 @@ impl Sources<'_> {
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> Result<Vec<T>, SettingsError> {
         let items = |text: &str| {
-            text.split([',', ' ', '\t', '\n']).filter(|item| !item.is_empty()).map(&parse).collect::<Result<Vec<T>, _>>()
+            text.split([',', ' ', '\t', '\n'])
+                .filter(|item| !item.is_empty())
+                .map(&parse)
+                .collect::<Result<Vec<T>, _>>()
         };
         Ok(self.read_optional(setting, items)?.unwrap_or_default())
     }

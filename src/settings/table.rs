@@ -72,21 +72,43 @@ impl Setting {
         match self {
             Self::ApiKeyFile => ("api-key-file", None, "file that holds the API key; nobody else may read it"),
             Self::ApiAuth => ("api-auth", Some("bearer"), "how the key is sent: bearer, basic, apikey or token"),
-            Self::ApiUrl => ("api-url", Some("https://ipv64.net/api"), "address of the API; plain http to loopback only"),
+            Self::ApiUrl => {
+                ("api-url", Some("https://ipv64.net/api"), "address of the API; plain http to loopback only")
+            }
             Self::CaFile => ("ca-file", None, "further trusted CA certificates (PEM), added to the system's"),
             Self::HttpTimeout => ("http-timeout", Some("30"), "time for one API request, all of it"),
             Self::ApiRate => ("api-rate", Some("3/10"), "at most N API requests in any S seconds, written N/S"),
-            Self::PropagationTimeout => ("propagation-timeout", Some("180"), "give up waiting after this long; 0 = do not wait"),
-            Self::PollingInterval => ("polling-interval", Some("2"), "longest pause between two looks at one name server"),
-            Self::Confirmations => ("confirmations", Some("3"), "positive answers in a row that each name server must give"),
-            Self::Resolvers => ("resolvers", None, "recursive resolvers instead of the system's: ip, ip:port or https URL, comma-separated"),
-            Self::Nameservers => ("nameservers", None, "authoritative servers to ask instead of looking them up: ip, ip:port or name"),
+            Self::PropagationTimeout => {
+                ("propagation-timeout", Some("180"), "give up waiting after this long; 0 = do not wait")
+            }
+            Self::PollingInterval => {
+                ("polling-interval", Some("2"), "longest pause between two looks at one name server")
+            }
+            Self::Confirmations => {
+                ("confirmations", Some("3"), "positive answers in a row that each name server must give")
+            }
+            Self::Resolvers => (
+                "resolvers",
+                None,
+                "recursive resolvers instead of the system's: ip, ip:port or https URL, comma-separated",
+            ),
+            Self::Nameservers => {
+                ("nameservers", None, "authoritative servers to ask instead of looking them up: ip, ip:port or name")
+            }
             Self::NameserverPort => ("nameserver-port", Some("53"), "port on which looked-up name servers are asked"),
-            Self::RootServers => ("root-servers", None, "root servers (ip) to look name servers up from, instead of the world's"),
-            Self::Doh => ("doh", Some(DOH), "resolvers over HTTPS for networks without port 53, comma-separated; off = none"),
-            Self::BlindWait => ("blind-wait", Some("0"), "where nobody can be asked, pause this long instead of failing; 0 = fail"),
+            Self::RootServers => {
+                ("root-servers", None, "root servers (ip) to look name servers up from, instead of the world's")
+            }
+            Self::Doh => {
+                ("doh", Some(DOH), "resolvers over HTTPS for networks without port 53, comma-separated; off = none")
+            }
+            Self::BlindWait => {
+                ("blind-wait", Some("0"), "where nobody can be asked, pause this long instead of failing; 0 = fail")
+            }
             Self::Domain => ("domain", None, "domain of the account that holds the record, instead of looking it up"),
-            Self::FollowCname => ("follow-cname", Some("true"), "place the record at the end of a CNAME chain: true or false"),
+            Self::FollowCname => {
+                ("follow-cname", Some("true"), "place the record at the end of a CNAME chain: true or false")
+            }
             Self::StateDir => ("state-dir", None, "directory of journal, request window and domain cache"),
         }
     }

@@ -1,1 +1,347 @@
-//! A simulated IPv64.
+//! A simulated IPv64: the HTTP API and the name servers on one store of records, on loopback, with real sockets.
+//!
+//! It accepts and rejects what the real service does, as far as that is known, logs every call and question, and can
+//! be made to fail in every way that the real one might. Nothing here is used by the product itself: it is for tests,
+//! for trying ACME clients, and for the demonstration.
+//!
+//! ```no_run
+//! # fn main() -> Result<(), ipv64_acme::sim::SimError> {
+//! use std::time::Duration;
+//! use ipv64_acme::sim::{Config, Sim};
+//!
+//! let sim = Sim::start(Config::with_delays(&[Duration::from_secs(1), Duration::from_secs(3)]))?;
+//! for (variable, value) in sim.env() {
+//!     // hand them to the program under test
+//! }
+//! assert!(sim.records_left().is_empty());
+//! # Ok(())
+//! # }
+//! ```
+
+mod api;
+mod bend;
+mod cache;
+mod clock;
+mod config;
+mod content;
+mod delivery;
+mod faults;
+mod form;
+mod hierarchy;
+mod http;
+mod limits;
+mod listener;
+mod log;
+mod packets;
+mod resolver;
+mod server;
+mod settings;
+mod store;
+mod threads;
+mod topology;
+mod truth;
+mod web;
+mod wire;
+mod world;
+mod zone;
+
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    sync::Arc,
+};
+
+use api::{Api, ApiAccount};
+use faults::Faults;
+use limits::Counters;
+use resolver::Resolver;
+use server::Server;
+use store::{Holdings, Life, NewRecord, StoredDomain};
+use topology::Topology;
+use world::World;
+
+pub use config::{Account, Config, ForeignZone, Limits, NameServer, PROVIDER_SUFFIXES, RefusedCalls, ZoneCut};
+pub use faults::{Action, ApiFault, Effect};
+pub use log::{ApiCall, AuthWay, CallKind, LimitKind, Question, Transport};
+pub use settings::{
+    Authority, Backend, Balance, CacheSettings, Listen, Missing, Packets, Rcode, ResolverMode, ResolverSettings,
+    ServerSettings, StaticRecord,
+};
+pub use store::{Life as RecordLife, StoredRecord};
+
+use crate::name::DnsName;
+
+#[cfg(test)]
+mod tests;
+
+/// Why a simulation does not start, or does not know what is meant.
+#[derive(Debug, thiserror::Error)]
+pub enum SimError {
+    /// An address or a port cannot be had.
+    #[error("cannot listen for {what}")]
+    Bind {
+        /// Who was to listen.
+        what: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A name, a record or a setting of the configuration is malformed.
+    #[error("the simulation cannot be set up: {0}")]
+    Config(String),
+    /// No server, resolver or account has this name or address.
+    #[error("the simulation has no `{0}`")]
+    Unknown(String),
+}
+
+impl crate::exit::Explain for SimError {
+    fn exit(&self) -> crate::exit::Exit {
+        match self {
+            Self::Bind { .. } => crate::exit::Exit::Failed,
+            Self::Config(_) | Self::Unknown(_) => crate::exit::Exit::Usage,
+        }
+    }
+
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Bind { .. } => "sim_bind",
+            Self::Config(_) => "sim_config",
+            Self::Unknown(_) => "sim_unknown",
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Bind { .. } => Some("ports below 1024 need root; port 0 takes a free one".into()),
+            Self::Config(_) => Some("names are written as in DNS, record contents as the API takes them".into()),
+            Self::Unknown(_) => None,
+        }
+    }
+}
+
+/// What the HTTP side shares with the owner of the simulation.
+struct Shared {
+    world: Arc<World>,
+    api: Api,
+    resolvers: Vec<Arc<Resolver>>,
+}
+
+/// A running simulation. Dropping it ends all threads and frees all ports.
+pub struct Sim {
+    shared: Arc<Shared>,
+    api_address: SocketAddr,
+    dns_port: u16,
+}
+
+impl Sim {
+    /// Binds all sockets and starts to serve.
+    ///
+    /// # Errors
+    /// [`SimError::Bind`] if an address or port cannot be had, [`SimError::Config`] for malformed names and records.
+    pub fn start(config: Config) -> Result<Self, SimError> {
+        let topology = Topology::bind(&config)?;
+        let bind = |source| SimError::Bind { what: "the API", source };
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, config.api_port)).map_err(bind)?;
+        let api_address = listener.local_addr().map_err(bind)?;
+        let Topology { servers, resolvers, hierarchy, port } = topology;
+        let world = Arc::new(World::new(hierarchy, config.seed));
+        fill(&mut world.store.hold(), &config)?;
+
+        let mut all = Vec::new();
+        for (role, place) in servers {
+            let server = Arc::new(Server::new(&place.name, place.address, role, place.settings, &world));
+            listener::serve(place.sockets, place.address, &server, &world.crew);
+            all.push(server);
+        }
+        world.set_servers(all);
+        let mut serving = Vec::new();
+        for place in resolvers {
+            let resolver = Arc::new(Resolver::new(&place.name, place.address, place.settings, &world));
+            listener::serve(place.sockets, place.address, &resolver, &world.crew);
+            serving.push(resolver);
+        }
+        let shared = Arc::new(Shared { world, api: api(config), resolvers: serving });
+        web::serve(listener, api_address, &shared);
+        Ok(Self { shared, api_address, dns_port: port })
+    }
+
+    /// The URL of the API.
+    #[must_use]
+    pub fn api_url(&self) -> String {
+        format!("http://{}/api", self.api_address)
+    }
+
+    /// The URL below which the control interface answers.
+    #[must_use]
+    pub fn control_url(&self) -> String {
+        format!("http://{}/sim/", self.api_address)
+    }
+
+    /// The key of an account; the first one has the number 0.
+    #[must_use]
+    pub fn key(&self, account: usize) -> Option<&str> {
+        self.shared.api.accounts.get(account).map(|account| account.key.as_str())
+    }
+
+    /// The environment variables of a client of this simulation.
+    #[must_use]
+    pub fn env(&self) -> Vec<(String, String)> {
+        let roots: Vec<_> = self.shared.world.hierarchy.root.addresses.iter().map(ToString::to_string).collect();
+        let resolver = self.shared.resolvers.first().map(|resolver| resolver.address.to_string());
+        [
+            ("IPV64_API_URL", self.api_url()),
+            ("IPV64_API_KEY", self.key(0).unwrap_or_default().to_owned()),
+            ("IPV64_RESOLVERS", resolver.unwrap_or_default()),
+            ("IPV64_NAMESERVER_PORT", self.dns_port.to_string()),
+            ("IPV64_ROOT_SERVERS", roots.join(",")),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .to_vec()
+    }
+
+    /// The addresses of a server by host name, `root`, `tld`, `foreign`, IP address, or the name of a resolver.
+    #[must_use]
+    pub fn addresses(&self, which: &str) -> Vec<SocketAddr> {
+        let servers = self.shared.servers(which).map(|server| server.address);
+        servers.chain(self.shared.resolvers(which).map(|resolver| resolver.address)).collect()
+    }
+
+    /// Every DNS server address with its name, the resolvers last.
+    #[must_use]
+    pub fn dns_servers(&self) -> Vec<(String, SocketAddr)> {
+        let servers = self.shared.world.servers().iter().map(|server| (server.name.clone(), server.address));
+        let resolvers = self.shared.resolvers.iter().map(|resolver| (resolver.name.clone(), resolver.address));
+        servers.chain(resolvers).collect()
+    }
+
+    /// Changes the behaviour of authoritative servers, named as for [`Sim::addresses`]. It holds from the next question.
+    ///
+    /// # Errors
+    /// [`SimError::Unknown`] if there is no such server.
+    pub fn set_server(&self, which: &str, settings: &ServerSettings) -> Result<(), SimError> {
+        self.shared.set_server(which, settings)
+    }
+
+    /// Changes the behaviour of a resolver.
+    ///
+    /// # Errors
+    /// [`SimError::Unknown`] if there is no such resolver.
+    pub fn set_resolver(&self, which: &str, settings: &ResolverSettings) -> Result<(), SimError> {
+        self.shared.set_resolver(which, settings)
+    }
+
+    /// Orders a fault of the API.
+    pub fn fault(&self, fault: ApiFault) {
+        self.shared.api.faults.push(fault);
+    }
+
+    /// Withdraws all faults of the API that have not happened yet.
+    pub fn clear_faults(&self) {
+        self.shared.api.faults.clear();
+    }
+
+    /// Changes the limits of all accounts; what was counted stays.
+    pub fn set_limits(&self, limits: Limits) {
+        for account in &self.shared.api.accounts {
+            account.counters.set_limits(limits);
+        }
+    }
+
+    /// Sets the calls of today of all accounts, as if so many had been made before.
+    pub fn set_calls_today(&self, calls: usize) {
+        for account in &self.shared.api.accounts {
+            account.counters.set_today(calls);
+        }
+    }
+
+    /// Every API request so far.
+    #[must_use]
+    pub fn api_calls(&self) -> Vec<ApiCall> {
+        self.shared.world.log.calls()
+    }
+
+    /// Every question to a DNS server so far, those among the simulation's own servers included.
+    #[must_use]
+    pub fn questions(&self) -> Vec<Question> {
+        self.shared.world.log.questions()
+    }
+
+    /// Forgets both logs.
+    pub fn clear_logs(&self) {
+        self.shared.world.log.clear();
+    }
+}
+
+impl Drop for Sim {
+    fn drop(&mut self) {
+        self.shared.world.crew.end();
+    }
+}
+
+impl Shared {
+    fn servers<'a>(&'a self, which: &'a str) -> impl Iterator<Item = &'a Arc<Server>> {
+        let is_it = move |server: &&Arc<Server>| server.name == which || server.address.ip().to_string() == which;
+        self.world.servers().iter().filter(is_it)
+    }
+
+    fn resolvers<'a>(&'a self, which: &'a str) -> impl Iterator<Item = &'a Arc<Resolver>> {
+        let is_it =
+            move |resolver: &&Arc<Resolver>| resolver.name == which || resolver.address.ip().to_string() == which;
+        self.resolvers.iter().filter(is_it)
+    }
+
+    fn set_server(&self, which: &str, settings: &ServerSettings) -> Result<(), SimError> {
+        let servers: Vec<_> = self.servers(which).collect();
+        for server in &servers {
+            server.set(settings.clone());
+            listener::wake(server.address);
+        }
+        if servers.is_empty() { Err(SimError::Unknown(which.escape_debug().to_string())) } else { Ok(()) }
+    }
+
+    fn set_resolver(&self, which: &str, settings: &ResolverSettings) -> Result<(), SimError> {
+        let resolvers: Vec<_> = self.resolvers(which).collect();
+        for resolver in &resolvers {
+            resolver.set(settings.clone());
+        }
+        if resolvers.is_empty() { Err(SimError::Unknown(which.escape_debug().to_string())) } else { Ok(()) }
+    }
+}
+
+fn api(config: Config) -> Api {
+    let account = |account: Account| ApiAccount { key: account.key, counters: Counters::new(config.limits) };
+    Api {
+        numbers_as_strings: config.numbers_as_strings,
+        faults: Faults::default(),
+        accounts: config.accounts.into_iter().map(account).collect(),
+    }
+}
+
+/// Puts the configured domains and records into the store.
+fn fill(holdings: &mut Holdings, config: &Config) -> Result<(), SimError> {
+    for (number, account) in config.accounts.iter().enumerate() {
+        for name in &account.domains {
+            let name = DnsName::parse(name).map_err(|error| SimError::Config(error.to_string()))?;
+            holdings.domains.push(StoredDomain::new(name, number, Life::default()));
+        }
+        for record in &account.records {
+            let new = seeded(holdings, number, record).ok_or_else(|| {
+                SimError::Config(format!("no domain holds the record `{}`", record.name.escape_debug()))
+            })?;
+            let malformed = |_| SimError::Config(format!("the record `{}` is malformed", record.name.escape_debug()));
+            holdings.insert(&new, Life::default()).map_err(malformed)?;
+        }
+    }
+    Ok(())
+}
+
+fn seeded(holdings: &Holdings, account: usize, record: &StaticRecord) -> Option<NewRecord> {
+    let name = DnsName::parse(&record.name).ok()?;
+    let holds = |domain: &&StoredDomain| name.is_within(&domain.name);
+    let domain = holdings.domains_of(account).filter(holds).max_by_key(|domain| domain.name.as_str().len())?;
+    Some(NewRecord {
+        domain: domain.name.clone(),
+        prefix: name.prefix_below(&domain.name)?.to_owned(),
+        kind: record.kind.clone(),
+        content: record.content.clone(),
+    })
+}

@@ -9,7 +9,7 @@ use super::locate::{Domains, Located};
 use super::order::Awaited;
 use super::{Outcome, Solved, Solver, Status};
 use crate::api::{Added, ApiError};
-use crate::hook::{Call, CaAsked, OnFailure, Wait};
+use crate::hook::{CaAsked, Call, OnFailure, Wait};
 use crate::propagation::{self, Plan, Ready, Record};
 use crate::state::{EntryId, NewEntry, Visibility};
 
@@ -62,9 +62,8 @@ impl Solver<'_> {
 
     fn store_all(&self, located: &mut [Located], ids: &[EntryId]) -> anyhow::Result<()> {
         for (located, id) in located.iter_mut().zip(ids) {
-            let added = self
-                .store(located)
-                .with_context(|| format!("cannot add the TXT record `{}`", located.record))?;
+            let added =
+                self.store(located).with_context(|| format!("cannot add the TXT record `{}`", located.record))?;
             self.state.journal().confirm(std::slice::from_ref(id));
             let what = if added == Added::New { "added" } else { "was there already" };
             self.events.step(&format!("`{}` {what}", located.record));
@@ -145,7 +144,7 @@ impl Solver<'_> {
 
     fn learn(&self, ready: &Ready) {
         let seen = ready.rows.iter().filter_map(|row| {
-            Some(Visibility { name: row.server.name.clone()?, address: row.server.address.ip(), after: row.after? })
+            Some(Visibility { name: row.server.name.clone()?, address: row.server.address.ip(), took: row.after? })
         });
         self.state.learned().add(&seen.collect::<Vec<_>>());
     }
@@ -153,7 +152,8 @@ impl Solver<'_> {
     /// Waits out the CA's cache where another value at the same name was reported ready a moment ago: the CA would be
     /// shown the RRset without the new value.
     fn hold_off(&self, call: &Call) {
-        let mine = |value| call.challenges.iter().any(|challenge| challenge.value == *value);
+        let mine =
+            |value: &crate::challenge::TxtValue| call.challenges.iter().any(|challenge| challenge.value == *value);
         let marks = call.challenges.iter().flat_map(|challenge| self.state.journal().ready_marks(&challenge.name));
         let age = |mark: &crate::state::ReadyMark| self.state.age(mark.at);
         let rest = marks.filter(|mark| !mine(&mark.value)).map(|mark| CA_CACHE.saturating_sub(age(&mark))).max();
@@ -170,12 +170,7 @@ impl Solver<'_> {
 }
 
 fn solved(located: Located, status: Status) -> Solved {
-    Solved {
-        domain: located.spec.domain().clone(),
-        challenge: located.challenge,
-        record: located.record,
-        status,
-    }
+    Solved { domain: located.spec.domain().clone(), challenge: located.challenge, record: located.record, status }
 }
 
 fn merge(mut notes: Vec<String>, ready: Option<&Ready>) -> Vec<String> {

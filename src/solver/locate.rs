@@ -69,7 +69,7 @@ impl Solver<'_> {
             return Ok(domain.clone());
         }
         let listed = self.client.domains(&self.policy()).context("cannot list the domains of the account")?;
-        let names: Vec<_> = listed.iter().filter_map(|domain| DnsName::parse(&domain.name).ok()).collect();
+        let names: Vec<_> = listed.into_iter().map(|domain| domain.name).collect();
         cache.remember(&names);
         let held = holder(&names, record).cloned();
         held.ok_or_else(|| AccountError::NoDomain { name: record.clone(), domains: names }.into())

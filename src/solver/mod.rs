@@ -25,6 +25,7 @@ use crate::settings::Settings;
 use crate::state::{Account, State};
 
 pub use order::OrderError;
+pub use remove::NotOurs;
 
 /// What a removal may take at least, however short the wait for propagation is set.
 const SHORTEST_BUDGET: Duration = Duration::from_secs(30);

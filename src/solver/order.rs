@@ -52,7 +52,10 @@ impl Explain for OrderError {
     }
 
     fn hint(&self) -> Option<String> {
-        Some("see the message of the earlier call; the ACME client will fail for that name, try again afterwards".to_owned())
+        Some(
+            "see the message of the earlier call; the ACME client will fail for that name, try again afterwards"
+                .to_owned(),
+        )
     }
 }
 
@@ -109,8 +112,7 @@ impl Solver<'_> {
         let target = place.target(name);
         let records = domains.iter().flat_map(|domain| {
             let holds = |record: &&crate::api::Record| {
-                let parsed = DnsName::parse(&domain.name).ok();
-                let full = parsed.map(|parsed| record.name_in(&parsed)).and_then(|text| DnsName::parse(&text).ok());
+                let full = DnsName::parse(&record.name_in(&domain.name)).ok();
                 record.record_type == RecordType::Txt && full.as_ref() == Some(target)
             };
             domain.records.iter().filter(holds)

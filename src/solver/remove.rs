@@ -79,8 +79,7 @@ impl Solver<'_> {
         if deleted.is_err() {
             journal.remove_failed(&doomed.ids);
         }
-        let deleted =
-            deleted.with_context(|| format!("cannot remove the TXT record `{}`", doomed.record))?;
+        let deleted = deleted.with_context(|| format!("cannot remove the TXT record `{}`", doomed.record))?;
         if deleted == Deleted::Missing && self.is_still_served(&doomed) {
             journal.close(&doomed.ids);
             return Err(NotOurs { name: doomed.record }.into());

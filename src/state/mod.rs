@@ -96,6 +96,12 @@ impl State {
         self.store.take_warnings()
     }
 
+    /// Returns how long ago a moment was; zero for one in the future, where the clock was set back.
+    #[must_use]
+    pub fn age(&self, moment: UnixTime) -> std::time::Duration {
+        self.clock.unix().since(moment)
+    }
+
     /// Returns the journal of records, of all accounts.
     #[must_use]
     pub fn journal(&self) -> Journal {

@@ -1,0 +1,202 @@
+//! What every command that talks to IPv64 or DNS needs, built from the settings: client, look-ups, state, signals.
+
+use std::net::SocketAddr;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+use crate::api::{Access, Client};
+use crate::cli::Cli;
+use crate::dns::message::{Kind, Question};
+use crate::dns::pace::Pace;
+use crate::dns::recursive::{DohPost, MAX_MESSAGE, Recursive};
+use crate::dns::zone::{Lookup, Server};
+use crate::dns::{self, message::Reply};
+use crate::exit::Explain as _;
+use crate::gate::WindowGate;
+use crate::http::{Endpoint, HttpClient, HttpConfig, HttpRequest, Method, Payload};
+use crate::report::Report;
+use crate::settings::{Environment, NamedServer, Settings, Sources, key};
+use crate::solver::{Events, Solver};
+use crate::state::{self, Clock, Interrupted, State, SystemClock, UnixTime};
+
+/// Sent with every request.
+const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
+/// How often a pause looks whether a signal has come.
+const TICK: Duration = Duration::from_millis(100);
+/// How long the names of servers that the user gave are looked up.
+const NAME_LOOKUP: Duration = Duration::from_secs(5);
+
+/// Everything built from the settings, for one process.
+pub(super) struct Context {
+    report: Report,
+    settings: Settings,
+    client: Client,
+    lookup: Lookup,
+    state: State,
+    account: state::Account,
+    interrupted: Arc<AtomicBool>,
+}
+
+impl Context {
+    /// Reads settings and key, and prepares everything; sends nothing to IPv64.
+    pub(super) fn open(cli: &Cli, environment: &Environment, report: Report) -> anyhow::Result<Self> {
+        let sources = Sources { flags: &cli.settings.0, environment };
+        let settings = Settings::load(&sources)?;
+        let key = key::find(&sources)?;
+        let interrupted = watch_signals()?;
+        let clock = Arc::new(StoppableClock { interrupted: Arc::clone(&interrupted) });
+        let state = match &settings.state_dir {
+            Some(path) => State::open(path),
+            None => State::in_memory(),
+        }
+        .with_clock(clock);
+        let http = Arc::new(HttpClient::new(&HttpConfig {
+            timeout: settings.http_timeout,
+            ca_file: settings.ca_file.clone(),
+            proxy: settings.proxy.clone(),
+            user_agent: USER_AGENT.to_owned(),
+        })?);
+        let account = state::Account::of(&key);
+        let window = state.window(account.clone(), settings.api_rate).on_wait(Arc::new(move |wait| {
+            report.step(&format!("waiting {:.1} s for a turn: the request window is full", wait.as_secs_f64()));
+        }));
+        let lookup = lookup(&settings, &http)?;
+        let access = Access { endpoint: settings.api_url.clone(), key, auth: settings.api_auth };
+        let stop = Arc::clone(&interrupted);
+        let client = Client::new(http, access, Box::new(WindowGate::new(window)))
+            .observed_by(move |exchange| report.trace(&exchange.to_string()))
+            .pausing_with(move |length| pause(length, &stop));
+        Ok(Self { report, settings, client, lookup, state, account, interrupted })
+    }
+
+    pub(super) fn solver<'a>(&'a self, events: &'a dyn Events) -> Solver<'a> {
+        Solver {
+            settings: &self.settings,
+            client: &self.client,
+            lookup: &self.lookup,
+            state: &self.state,
+            account: self.account.clone(),
+            events,
+            interrupted: Arc::clone(&self.interrupted),
+        }
+    }
+
+    /// Tells what went wrong with the state directory: once, with the way out, since the run went on without it.
+    pub(super) fn tell_warnings(&self) {
+        for warning in self.state.take_warnings() {
+            let hint = warning.hint().map_or_else(String::new, |hint| format!("\nhint: {hint}"));
+            self.report.warning(&format!("{:#}{hint}", anyhow::Error::from(warning)));
+        }
+    }
+}
+
+/// SIGINT and SIGTERM end a wait instead of the process; a second one ends the process.
+fn watch_signals() -> anyhow::Result<Arc<AtomicBool>> {
+    let interrupted = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::flag::register_conditional_default(signal, Arc::clone(&interrupted))
+            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&interrupted)))
+            .context("cannot watch for signals")?;
+    }
+    Ok(interrupted)
+}
+
+fn pause(length: Duration, interrupted: &AtomicBool) -> ControlFlow<()> {
+    let until = Instant::now() + length;
+    while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+        if interrupted.load(Ordering::Relaxed) {
+            return ControlFlow::Break(());
+        }
+        std::thread::sleep(left.min(TICK));
+    }
+    ControlFlow::Continue(())
+}
+
+/// The clock of the machine, whose sleep a signal ends.
+struct StoppableClock {
+    interrupted: Arc<AtomicBool>,
+}
+
+impl Clock for StoppableClock {
+    fn unix(&self) -> UnixTime {
+        SystemClock.unix()
+    }
+
+    fn instant(&self) -> Instant {
+        SystemClock.instant()
+    }
+
+    fn sleep(&self, length: Duration) -> Result<(), Interrupted> {
+        if pause(length, &self.interrupted).is_break() { Err(Interrupted) } else { Ok(()) }
+    }
+}
+
+fn lookup(settings: &Settings, http: &Arc<HttpClient>) -> anyhow::Result<Lookup> {
+    let post = doh_post(http);
+    let configured =
+        if settings.resolvers.is_empty() { dns::recursive::of_system() } else { settings.resolvers.clone() };
+    let resolvers = Recursive::new(configured, Arc::clone(&post));
+    let servers = named_servers(settings, &resolvers)?;
+    let roots = if settings.root_servers.is_empty() { dns::zone::world_roots() } else { settings.root_servers.clone() };
+    Ok(Lookup {
+        resolvers,
+        fallback: Recursive::new(settings.doh.clone(), post),
+        servers,
+        roots,
+        port: settings.nameserver_port,
+        pace: Arc::new(Pace::default()),
+    })
+}
+
+/// Carries DNS queries over HTTPS (RFC 8484 section 4.1) with the same client as the API's requests.
+fn doh_post(http: &Arc<HttpClient>) -> DohPost {
+    const TYPE: &str = "application/dns-message";
+    let http = Arc::clone(http);
+    Arc::new(move |url, query, deadline| {
+        let endpoint = Endpoint::parse(url).map_err(|error| error.to_string())?;
+        let request = HttpRequest {
+            method: Method::Post,
+            endpoint: &endpoint,
+            accept: TYPE,
+            authorization: None,
+            payload: Some(Payload { content_type: TYPE, bytes: query }),
+            limit: MAX_MESSAGE as u64,
+            timeout: deadline.saturating_duration_since(Instant::now()),
+        };
+        let answer = http.send(&request).map_err(|error| error.to_string())?;
+        if answer.status == 200 { Ok(answer.body) } else { Err(format!("HTTP status {}", answer.status)) }
+    })
+}
+
+/// The servers of `IPV64_NAMESERVERS`, with the addresses of those that were given by name.
+fn named_servers(settings: &Settings, resolvers: &Recursive) -> anyhow::Result<Vec<Server>> {
+    let deadline = Instant::now() + NAME_LOOKUP;
+    let mut servers = Vec::new();
+    for named in &settings.nameservers {
+        match named {
+            NamedServer::Address(ip, port) => {
+                let address = SocketAddr::new(*ip, port.unwrap_or(settings.nameserver_port));
+                servers.push(Server { name: None, address });
+            }
+            NamedServer::Name(name) => {
+                let before = servers.len();
+                for kind in [Kind::A, Kind::Aaaa] {
+                    let has = |reply: &Reply| Reply::addresses(&reply.answers, name).next().is_some();
+                    let Ok(reply) = resolvers.ask(&Question::recursive(name, kind), deadline, has) else { continue };
+                    let address = |ip| SocketAddr::new(ip, settings.nameserver_port);
+                    servers.extend(
+                        Reply::addresses(&reply.answers, name)
+                            .map(|ip| Server { name: Some(name.clone()), address: address(ip) }),
+                    );
+                }
+                anyhow::ensure!(servers.len() > before, "`{name}` of IPV64_NAMESERVERS has no address");
+            }
+        }
+    }
+    Ok(servers)
+}

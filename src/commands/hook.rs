@@ -1,0 +1,111 @@
+//! The verbs that ACME clients call: understand, solve, report.
+
+use std::ffi::OsString;
+
+use serde_json::{Value, json};
+
+use super::context::Context;
+use crate::cli::{Cli, HookArgs};
+use crate::exit::Exit;
+use crate::hook::{self, Action, Call, HookError, lego::Form};
+use crate::propagation::Row;
+use crate::report::Report;
+use crate::settings::Environment;
+use crate::solver::{Events, Outcome, Solved, Status};
+
+/// `auth`: certbot's manual auth hook.
+pub(super) fn auth(cli: &Cli, args: &HookArgs, environment: &Environment, report: Report) -> anyhow::Result<Exit> {
+    if args.identifier || !args.args.is_empty() {
+        let hint = "`auth` is certbot's and takes no arguments; use `ipv64-acme present NAME VALUE`";
+        return Err(HookError::new("`auth` does not take arguments", hint).into());
+    }
+    let call = hook::certbot::parse(Action::Add, &|name| environment.get(name))?;
+    solve(cli, &call, environment, report)
+}
+
+/// `present` and `cleanup`: by arguments, or for `cleanup` without any by certbot's variables.
+pub(super) fn record(
+    cli: &Cli,
+    (action, hook): (Action, &HookArgs),
+    (argv, environment): (&[OsString], &Environment),
+    report: Report,
+) -> anyhow::Result<Exit> {
+    let args = hook::texts(&hook.args)?;
+    let call = if hook.identifier {
+        hook::identifier::parse(action, &args)?
+    } else if args.is_empty() && action == Action::Remove {
+        hook::certbot::parse(action, &|name| environment.get(name))?
+    } else {
+        // No name and no value is `--`, so one in argv is the separator that only lego's RAW mode sends.
+        let form = if argv.iter().any(|arg| arg == "--") { Form::Raw } else { Form::Record };
+        hook::lego::parse(action, form, &args)?
+    };
+    solve(cli, &call, environment, report)
+}
+
+fn solve(cli: &Cli, call: &Call, environment: &Environment, report: Report) -> anyhow::Result<Exit> {
+    let context = Context::open(cli, environment, report)?;
+    let events = Told { report };
+    let outcome = context.solver(&events).run(call);
+    context.tell_warnings();
+    let outcome = outcome?;
+    for solved in &outcome.records {
+        report.line(&describe(solved, &outcome));
+    }
+    for note in &outcome.notes {
+        report.line(&format!("  note: {note}"));
+    }
+    report.document(&document(&outcome));
+    Ok(Exit::Done)
+}
+
+fn describe(solved: &Solved, outcome: &Outcome) -> String {
+    let name = &solved.challenge.name;
+    let at = if solved.record == *name { String::new() } else { format!(" (at {})", solved.record) };
+    match (solved.status, &outcome.ready) {
+        (Status::Ready, Some(ready)) => {
+            let seconds = ready.waited.as_secs_f64();
+            let servers = if ready.rows.len() == 1 { "name server" } else { "name servers" };
+            format!("{name}{at}: ready on {} of {} {servers} after {seconds:.1} s", ready.serving(), ready.rows.len())
+        }
+        (Status::Ready | Status::Added, _) => format!("{name}{at}: added"),
+        (Status::Removed, _) => format!("{name}{at}: removed"),
+        (Status::Missing, _) => format!("{name}{at}: was not there"),
+    }
+}
+
+fn document(outcome: &Outcome) -> Value {
+    let seconds = outcome.ready.as_ref().map(|ready| ready.waited.as_secs_f64());
+    let record = |solved: &Solved| {
+        json!({
+            "name": solved.challenge.name,
+            "value": solved.challenge.value,
+            "domain": solved.domain,
+            "status": solved.status,
+            "seconds": seconds,
+            "error": null,
+        })
+    };
+    json!({ "records": outcome.records.iter().map(record).collect::<Vec<_>>() })
+}
+
+/// Passes on what the solver tells.
+struct Told {
+    report: Report,
+}
+
+impl Events for Told {
+    fn step(&self, text: &str) {
+        self.report.step(text);
+    }
+
+    fn warning(&self, text: &str) {
+        self.report.warning(text);
+    }
+
+    fn servers(&self, rows: &[Row]) {
+        for row in rows {
+            self.report.step(&format!("  {}: {}", row.server, row.describe()));
+        }
+    }
+}

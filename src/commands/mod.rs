@@ -1,0 +1,43 @@
+//! From a parsed command line to an exit code: one file per command. What can be tested without a process stands in
+//! the rooms below.
+
+mod context;
+mod hook;
+
+use std::ffi::OsString;
+
+use clap::Parser as _;
+
+use crate::cli::{Cli, Command};
+use crate::exit::Exit;
+use crate::hook::Action;
+use crate::report::Report;
+use crate::settings::Environment;
+
+/// Runs the program with its arguments (the first one is its own name) and its environment.
+#[must_use]
+pub fn run(args: &[OsString], environment: &Environment) -> Exit {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let report = Report::new(cli.output);
+    for (name, nearest) in environment.unknown() {
+        let nearest = nearest.map_or_else(String::new, |nearest| format!(", did you mean `{nearest}`?"));
+        report.warning(&format!("the variable `{name}` is none of ours{nearest}"));
+    }
+    let done = match &cli.command {
+        Command::Auth(hook) => hook::auth(&cli, hook, environment, report),
+        Command::Present(hook) => hook::record(&cli, (Action::Add, hook), (args, environment), report),
+        Command::Cleanup(hook) => hook::record(&cli, (Action::Remove, hook), (args, environment), report),
+        #[cfg(feature = "sim")]
+        Command::Demo | Command::Sim(_) => Ok(Exit::Done),
+    };
+    done.unwrap_or_else(|error| report.error(&error))
+}
+
+/// Prints what clap has to say: help and version on stdout, mistakes on stderr.
+fn usage(error: &clap::Error) -> Exit {
+    error.print().ok();
+    if error.use_stderr() { Exit::Usage } else { Exit::Done }
+}

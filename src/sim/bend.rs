@@ -1,0 +1,75 @@
+//! Answers bent as a server's settings say: other values, other codes, other header bits.
+//! Faults below the level of a message stand in [`super::packets`].
+
+use hickory_resolver::proto::{
+    op::{Query, ResponseCode},
+    rr::{Name, RData, Record, RecordType, rdata::TXT},
+};
+
+use super::{
+    content,
+    settings::{Authority, Missing, Rcode, ServerSettings},
+    store::RECORD_TTL,
+    zone::Reply,
+};
+
+/// The response code by its name.
+pub(super) fn code(rcode: Rcode) -> ResponseCode {
+    match rcode {
+        Rcode::FormErr => ResponseCode::FormErr,
+        Rcode::ServFail => ResponseCode::ServFail,
+        Rcode::NxDomain => ResponseCode::NXDomain,
+        Rcode::NotImp => ResponseCode::NotImp,
+        Rcode::Refused => ResponseCode::Refused,
+    }
+}
+
+/// Bends one answer.
+pub(super) fn reply(mut reply: Reply, settings: &ServerSettings, question: &Query) -> Reply {
+    if settings.authority != Authority::Honest {
+        reply.authoritative = false;
+    }
+    if reply.answers.is_empty() && reply.authoritative {
+        match settings.missing {
+            Missing::Honest => {}
+            Missing::NxDomain => reply.rcode = ResponseCode::NXDomain,
+            Missing::NoData => reply.rcode = ResponseCode::NoError,
+        }
+    }
+    if question.query_type() == RecordType::TXT {
+        bend_values(&mut reply, settings, question.name());
+    }
+    if settings.upper_case {
+        for record in reply.answers.iter_mut().chain(&mut reply.authorities) {
+            record.name = capitals(&record.name);
+        }
+    }
+    reply
+}
+
+/// A name in capitals.
+pub(super) fn capitals(name: &Name) -> Name {
+    Name::from_ascii(name.to_ascii().to_uppercase()).unwrap_or_else(|_| name.clone())
+}
+
+fn bend_values(reply: &mut Reply, settings: &ServerSettings, name: &Name) {
+    let text = |value: &str| RData::TXT(TXT::from_bytes(vec![value.as_bytes()]));
+    for record in &mut reply.answers {
+        let RData::TXT(data) = &record.data else { continue };
+        let value = content::joined(data);
+        if let Some(wrong) = &settings.wrong_value {
+            record.data = text(wrong);
+        } else if settings.split {
+            let half = value.len() / 2;
+            record.data = RData::TXT(TXT::from_bytes(value.as_bytes().chunks(half.max(1)).collect()));
+        }
+    }
+    if reply.authoritative && !settings.extra_values.is_empty() {
+        if reply.answers.is_empty() {
+            reply.rcode = ResponseCode::NoError;
+            reply.authorities.clear();
+        }
+        let extra = settings.extra_values.iter().map(|value| Record::from_rdata(name.clone(), RECORD_TTL, text(value)));
+        reply.answers.extend(extra);
+    }
+}

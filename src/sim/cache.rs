@@ -1,0 +1,89 @@
+//! The packet cache of a load balancer: whole answers, given again to the same question until they are too old.
+//! Keyed as dnsdist does it: name, type, flags and EDNS of the question.
+
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+
+use hickory_resolver::proto::{op::Message, rr::RecordType};
+
+use super::settings::CacheSettings;
+
+type Key = (String, RecordType, Option<(bool, bool, Option<u16>)>);
+
+/// The answers of one address.
+#[derive(Debug, Default)]
+pub(super) struct PacketCache {
+    entries: HashMap<Key, Entry>,
+    /// Until when an answer without records may be given for a name.
+    empty_until: HashMap<String, Instant>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    message: Message,
+    taken: Instant,
+    length: Duration,
+}
+
+impl PacketCache {
+    /// Answers from the cache, or with a fresh answer that is kept if it may be.
+    pub(super) fn answer(&mut self, how: &CacheSettings, query: &Message, fresh: impl FnOnce() -> Message) -> Message {
+        let Some(key) = key(query, how) else { return fresh() };
+        let now = Instant::now();
+        if let Some(entry) = self.entries.get(&key).filter(|entry| now < entry.taken + entry.length) {
+            return aged(entry, query, now);
+        }
+        let message = fresh();
+        let is_empty = message.answers.is_empty();
+        if if is_empty { how.negative } else { how.positive } {
+            let length = lifetime(&message, how.ttl);
+            if is_empty {
+                self.empty_until.insert(key.0.clone(), now + length);
+            }
+            self.entries.insert(key, Entry { message: message.clone(), taken: now, length });
+        }
+        message
+    }
+
+    /// Until when a question for the name may be answered "nothing here" from the cache. The name is in lower case.
+    pub(super) fn empty_until(&self, name: &str) -> Option<Instant> {
+        self.empty_until.get(name).copied()
+    }
+
+    /// Forgets everything.
+    pub(super) fn clear(&mut self) {
+        self.entries.clear();
+        self.empty_until.clear();
+    }
+}
+
+fn key(query: &Message, how: &CacheSettings) -> Option<Key> {
+    let question = query.queries.first()?;
+    let edns = query.edns.as_ref();
+    let bits = (
+        query.metadata.recursion_desired,
+        edns.is_some_and(|edns| edns.flags().dnssec_ok),
+        edns.map(|edns| edns.max_payload()),
+    );
+    let name = question.name().to_lowercase().to_ascii();
+    Some((name, question.query_type(), Some(bits).filter(|_| !how.coarse)))
+}
+
+/// An answer lives no longer than its records (RFC 1035 section 3.2.1), nor than the cache keeps anything.
+fn lifetime(message: &Message, longest: Duration) -> Duration {
+    let ttls = message.answers.iter().chain(&message.authorities).map(|record| record.ttl);
+    ttls.min().map_or(longest, |ttl| longest.min(Duration::from_secs(ttl.into())))
+}
+
+fn aged(entry: &Entry, query: &Message, now: Instant) -> Message {
+    let mut message = entry.message.clone();
+    let age = u32::try_from(now.duration_since(entry.taken).as_secs()).unwrap_or(u32::MAX);
+    for record in message.answers.iter_mut().chain(&mut message.authorities).chain(&mut message.additionals) {
+        record.ttl = record.ttl.saturating_sub(age);
+    }
+    // The asker compares the question with its own, which may be spelt differently.
+    message.queries.clone_from(&query.queries);
+    message
+}

@@ -1,0 +1,204 @@
+//! Which zones there are, who serves them, and what they hold at a given moment: root, top level, provider, foreign.
+//! The answers out of a zone stand in [`super::zone`], the sockets in [`super::server`].
+
+use std::{net::IpAddr, time::Instant};
+
+use hickory_resolver::proto::rr::{
+    Name, RData, Record, RecordType,
+    rdata::{A, AAAA, NS, SOA},
+};
+
+use super::{
+    config::{PROVIDER_SUFFIXES, ZoneCut},
+    content,
+    store::{Holdings, StoredDomain},
+    zone::Zone,
+};
+use crate::name::DnsName;
+
+/// The TTL of what does not change: NS, glue, foreign records.
+const STATIC_TTL: u32 = 300;
+
+/// Whose zones a server serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// The root zone.
+    Root,
+    /// Every top-level zone.
+    TopLevel,
+    /// The provider's zones and the accounts' own domains.
+    Provider,
+    /// The foreign zones.
+    Foreign,
+}
+
+/// A name server by name, with the addresses that its A and AAAA records have.
+#[derive(Debug, Clone)]
+pub(super) struct Host {
+    pub(super) name: Name,
+    pub(super) addresses: Vec<IpAddr>,
+}
+
+/// All that is fixed about the zones.
+#[derive(Debug)]
+pub(super) struct Hierarchy {
+    pub(super) root: Host,
+    pub(super) top_level: Host,
+    pub(super) provider: Vec<Host>,
+    pub(super) foreign: Host,
+    pub(super) foreign_zones: Vec<(Name, Vec<Record>)>,
+    pub(super) zone_cut: ZoneCut,
+    pub(super) negative_ttl: u32,
+}
+
+impl Hierarchy {
+    /// The deepest zone of a role that holds a name, as it was at `as_of`.
+    pub(super) fn zone(&self, role: Role, name: &Name, now: &Holdings, as_of: Option<Instant>) -> Option<Zone> {
+        match role {
+            Role::Root => Some(self.root_zone(now)),
+            Role::TopLevel => self.top_level_zone(name, now),
+            Role::Provider => self.provider_zone(name, now, as_of),
+            Role::Foreign => self.foreign_zone(name),
+        }
+    }
+
+    fn root_zone(&self, now: &Holdings) -> Zone {
+        let mut records = self.apex_records(&Name::root(), std::slice::from_ref(&self.root));
+        records.extend(addresses(&self.root));
+        for label in self.top_level_names(now) {
+            records.push(delegation(&label, &self.top_level));
+        }
+        records.extend(addresses(&self.top_level));
+        Zone { apex: Name::root(), records }
+    }
+
+    fn top_level_names(&self, now: &Holdings) -> Vec<Name> {
+        let hosts = [&self.root, &self.top_level, &self.foreign].into_iter().chain(&self.provider);
+        let mut labels: Vec<_> = suffixes()
+            .chain(self.foreign_zones.iter().map(|(apex, _)| apex.clone()))
+            .chain(own_domains(now).filter_map(|domain| dns(&domain.name)))
+            .chain(hosts.map(|host| host.name.clone()))
+            .map(|name| name.trim_to(1))
+            .collect();
+        labels.sort();
+        labels.dedup();
+        labels
+    }
+
+    fn top_level_zone(&self, name: &Name, now: &Holdings) -> Option<Zone> {
+        let apex = name.trim_to(1);
+        if name.is_root() || !self.top_level_names(now).contains(&apex) {
+            return None;
+        }
+        let mut records = self.apex_records(&apex, std::slice::from_ref(&self.top_level));
+        let mut delegate = |child: &Name, hosts: &[Host]| {
+            if apex.zone_of(child) && !records.iter().any(|record| record.name == *child) {
+                records.extend(hosts.iter().map(|host| delegation(child, host)));
+            }
+        };
+        for (zone, _) in &self.foreign_zones {
+            delegate(zone, std::slice::from_ref(&self.foreign));
+        }
+        for suffix in suffixes() {
+            delegate(&suffix, &self.provider);
+        }
+        for domain in own_domains(now).filter_map(|domain| dns(&domain.name)) {
+            if !self.foreign_zones.iter().any(|(zone, _)| zone.zone_of(&domain)) {
+                delegate(&domain, &self.provider);
+            }
+        }
+        // Glue only for hosts below this zone, as registries have it: elsewhere the asker has to look them up.
+        let hosts = self.provider.iter().chain([&self.foreign, &self.root, &self.top_level]);
+        for host in hosts.filter(|host| apex.zone_of(&host.name)) {
+            records.extend(addresses(host));
+        }
+        Some(Zone { apex, records })
+    }
+
+    fn provider_zone(&self, name: &Name, now: &Holdings, as_of: Option<Instant>) -> Option<Zone> {
+        let seen: Vec<_> = now.domains.iter().filter(|domain| domain.life.is_seen(as_of)).collect();
+        let mut apexes: Vec<_> = suffixes().collect();
+        apexes.extend(seen.iter().filter(|domain| self.is_cut(domain)).filter_map(|domain| dns(&domain.name)));
+        let apex = apexes.iter().filter(|apex| apex.zone_of(name)).max_by_key(|apex| apex.num_labels())?.clone();
+        let mut records = self.apex_records(&apex, &self.provider);
+        let hosts = self.provider.iter().filter(|host| apex.zone_of(&host.name));
+        records.extend(hosts.flat_map(addresses));
+        let is_below = |child: &&Name| **child != apex && apex.zone_of(child);
+        for child in apexes.iter().filter(is_below) {
+            records.extend(self.provider.iter().map(|host| delegation(child, host)));
+        }
+        let inside = |name: &Name| {
+            apexes.iter().filter(|apex| apex.zone_of(name)).max_by_key(|apex| apex.num_labels()) == Some(&apex)
+        };
+        let stored = now.records.iter().filter(|record| record.life.is_seen(as_of) && inside(record.owner()));
+        records.extend(stored.map(super::store::StoredRecord::to_dns));
+        for domain in seen.iter().filter(|domain| domain.wildcard) {
+            records.extend(wildcards(domain, &records));
+        }
+        Some(Zone { apex, records })
+    }
+
+    fn is_cut(&self, domain: &StoredDomain) -> bool {
+        self.zone_cut == ZoneCut::PerDomain || !is_provider_name(&domain.name)
+    }
+
+    fn foreign_zone(&self, name: &Name) -> Option<Zone> {
+        let holds = self.foreign_zones.iter().filter(|(apex, _)| apex.zone_of(name));
+        let (apex, fixed) = holds.max_by_key(|(apex, _)| apex.num_labels())?;
+        let mut records = self.apex_records(apex, std::slice::from_ref(&self.foreign));
+        if apex.zone_of(&self.foreign.name) {
+            records.extend(addresses(&self.foreign));
+        }
+        records.extend(fixed.iter().cloned());
+        Some(Zone { apex: apex.clone(), records })
+    }
+
+    fn apex_records(&self, apex: &Name, hosts: &[Host]) -> Vec<Record> {
+        let mut records: Vec<_> = hosts.iter().map(|host| delegation(apex, host)).collect();
+        if let Some(first) = hosts.first() {
+            let mailbox = content::host("hostmaster.ipv64.net").unwrap_or_default();
+            let soa = SOA::new(first.name.clone(), mailbox, 1, 3600, 600, 86_400, self.negative_ttl);
+            records.push(Record::from_rdata(apex.clone(), self.negative_ttl, RData::SOA(soa)));
+        }
+        records
+    }
+}
+
+/// Whether a name is one label below a suffix of the provider.
+pub(super) fn is_provider_name(name: &DnsName) -> bool {
+    name.parent().is_some_and(|parent| PROVIDER_SUFFIXES.contains(&parent.as_str()))
+}
+
+/// A name in the form of the DNS messages.
+pub(super) fn dns(name: &DnsName) -> Option<Name> {
+    content::host(name.as_str())
+}
+
+fn suffixes() -> impl Iterator<Item = Name> {
+    PROVIDER_SUFFIXES.iter().filter_map(|suffix| content::host(suffix))
+}
+
+fn own_domains(now: &Holdings) -> impl Iterator<Item = &StoredDomain> {
+    now.domains.iter().filter(|domain| domain.life.is_open() && !is_provider_name(&domain.name))
+}
+
+fn delegation(zone: &Name, host: &Host) -> Record {
+    Record::from_rdata(zone.clone(), STATIC_TTL, RData::NS(NS(host.name.clone())))
+}
+
+fn addresses(host: &Host) -> Vec<Record> {
+    let data = |address: &IpAddr| match address {
+        IpAddr::V4(address) => RData::A(A(*address)),
+        IpAddr::V6(address) => RData::AAAA(AAAA(*address)),
+    };
+    host.addresses.iter().map(|address| Record::from_rdata(host.name.clone(), STATIC_TTL, data(address))).collect()
+}
+
+/// The records that a domain with its wildcard switched on has for every name below it.
+fn wildcards(domain: &StoredDomain, records: &[Record]) -> Vec<Record> {
+    let Some(apex) = dns(&domain.name) else { return Vec::new() };
+    let Ok(wildcard) = apex.prepend_label("*") else { return Vec::new() };
+    let is_address = |record: &&Record| matches!(record.record_type(), RecordType::A | RecordType::AAAA);
+    let own = records.iter().filter(|record| record.name == apex).filter(is_address);
+    own.map(|record| Record::from_rdata(wildcard.clone(), record.ttl, record.data.clone())).collect()
+}
