@@ -120,6 +120,10 @@ fn explanation(error: &anyhow::Error) -> Option<&dyn Explain> {
         error.downcast_ref::<T>().map(|error| error as &dyn Explain)
     }
     error.chain().find_map(|error| {
+        #[cfg(feature = "sim")]
+        if let Some(found) = known::<crate::sim::SimError>(error) {
+            return Some(found);
+        }
         known::<HookError>(error)
             .or_else(|| known::<OrderError>(error))
             .or_else(|| known::<NotOurs>(error))

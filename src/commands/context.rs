@@ -96,7 +96,7 @@ impl Context {
 }
 
 /// SIGINT and SIGTERM end a wait instead of the process; a second one ends the process.
-fn watch_signals() -> anyhow::Result<Arc<AtomicBool>> {
+pub(super) fn watch_signals() -> anyhow::Result<Arc<AtomicBool>> {
     let interrupted = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         signal_hook::flag::register_conditional_default(signal, Arc::clone(&interrupted))

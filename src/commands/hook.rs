@@ -1,5 +1,6 @@
 //! The verbs that ACME clients call: understand, solve, report.
 
+use std::cell::RefCell;
 use std::ffi::OsString;
 
 use serde_json::{Value, json};
@@ -8,7 +9,7 @@ use super::context::Context;
 use crate::cli::{Cli, HookArgs};
 use crate::exit::Exit;
 use crate::hook::{self, Action, Call, HookError, lego::Form};
-use crate::propagation::Row;
+use crate::propagation::{Row, Standing};
 use crate::report::Report;
 use crate::settings::Environment;
 use crate::solver::{Events, Outcome, Solved, Status};
@@ -45,7 +46,7 @@ pub(super) fn record(
 
 fn solve(cli: &Cli, call: &Call, environment: &Environment, report: Report) -> anyhow::Result<Exit> {
     let context = Context::open(cli, environment, report)?;
-    let events = Told { report };
+    let events = Told { report, shown: RefCell::default() };
     let outcome = context.solver(&events).run(call);
     context.tell_warnings();
     let outcome = outcome?;
@@ -89,9 +90,10 @@ fn document(outcome: &Outcome) -> Value {
     json!({ "records": outcome.records.iter().map(record).collect::<Vec<_>>() })
 }
 
-/// Passes on what the solver tells.
+/// Passes on what the solver tells; of the table of servers only what has changed.
 struct Told {
     report: Report,
+    shown: RefCell<Vec<Row>>,
 }
 
 impl Events for Told {
@@ -104,8 +106,12 @@ impl Events for Told {
     }
 
     fn servers(&self, rows: &[Row]) {
-        for row in rows {
-            self.report.step(&format!("  {}: {}", row.server, row.describe()));
+        let shown = self.shown.replace(rows.to_vec());
+        for row in rows.iter().filter(|row| row.standing != Standing::Unknown) {
+            let before = shown.iter().find(|before| before.server == row.server);
+            if before.is_none_or(|before| before.standing != row.standing) {
+                self.report.step(&format!("  {}: {}", row.server, row.describe()));
+            }
         }
     }
 }

@@ -2,7 +2,11 @@
 //! the rooms below.
 
 mod context;
+#[cfg(feature = "sim")]
+mod demo;
 mod hook;
+#[cfg(feature = "sim")]
+mod sim;
 
 use std::ffi::OsString;
 
@@ -31,7 +35,9 @@ pub fn run(args: &[OsString], environment: &Environment) -> Exit {
         Command::Present(hook) => hook::record(&cli, (Action::Add, hook), (args, environment), report),
         Command::Cleanup(hook) => hook::record(&cli, (Action::Remove, hook), (args, environment), report),
         #[cfg(feature = "sim")]
-        Command::Demo | Command::Sim(_) => Ok(Exit::Done),
+        Command::Demo => demo::run(report),
+        #[cfg(feature = "sim")]
+        Command::Sim(args) => sim::run(args, report),
     };
     done.unwrap_or_else(|error| report.error(&error))
 }

@@ -16,5 +16,6 @@ mod second_hand;
 pub mod verdict;
 pub mod wait;
 
+pub use evidence::Standing;
 pub use outcome::{Basis, NotReady, Ready, Row};
 pub use wait::{Plan, Record, wait};

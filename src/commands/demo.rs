@@ -1,0 +1,122 @@
+//! `demo`: the main job on one page, against an embedded IPv64. This same binary is run as certbot runs it for a name and
+//! its wildcard; nothing leaves the machine.
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use serde_json::json;
+
+use crate::challenge::TxtValue;
+use crate::exit::Exit;
+use crate::report::Report;
+use crate::sim::{Config, Limits, Sim};
+
+/// The name that the demonstration gets a "certificate" for.
+const NAME: &str = "name.ipv64.net";
+/// How long the two name servers take to serve a change.
+const DELAYS: [Duration; 2] = [Duration::from_secs(3), Duration::from_secs(5)];
+
+/// Runs the demonstration; an error if anything is not as it should be.
+pub(super) fn run(report: Report) -> anyhow::Result<Exit> {
+    let mut config = Config::with_delays(&DELAYS);
+    config.limits = Limits::standard();
+    let sim = Sim::start(config)?;
+    let state = state_dir()?;
+    report.line("IPv64 and its name servers, simulated on this machine:");
+    report.line(&format!("  API               {}", sim.api_url()));
+    for (server, delay) in sim.dns_servers().iter().filter(|(name, _)| name.ends_with("ipv64.net")).zip(DELAYS) {
+        report.line(&format!("  {:<17} {}, serves a change after {} s", server.0, server.1, delay.as_secs()));
+    }
+    let hook = Hook { sim: &sim, state: &state, report };
+    let started = Instant::now();
+    let outcome = certificate(&hook);
+    std::fs::remove_dir_all(&state).ok();
+    outcome?;
+    summary(&sim, started.elapsed(), report)
+}
+
+/// The calls that certbot makes for `-d NAME -d *.NAME`: all auth hooks, then it asks the CA, then all cleanup hooks.
+fn certificate(hook: &Hook<'_>) -> anyhow::Result<()> {
+    let values = [TxtValue::random(), TxtValue::random()];
+    let values = values.into_iter().collect::<Result<Vec<_>, _>>().ok().context("the system has no random numbers")?;
+    hook.report.line(&format!("\ncertbot certonly -d {NAME} -d '*.{NAME}' would call:"));
+    for (value, remaining) in values.iter().zip(["1", "0"]) {
+        hook.call("auth", value, remaining)?;
+    }
+    for value in &values {
+        let since = hook.sim.visible_everywhere_since(&format!("_acme-challenge.{NAME}"), value.as_str());
+        anyhow::ensure!(since.is_some_and(|since| since <= Instant::now()), "a hook said ready too early");
+    }
+    hook.report.line("\nNow certbot asks the CA, which finds both values on every name server. Then it cleans up:");
+    for (value, remaining) in values.iter().zip(["1", "0"]) {
+        hook.call("cleanup", value, remaining)?;
+    }
+    Ok(())
+}
+
+fn summary(sim: &Sim, took: Duration, report: Report) -> anyhow::Result<Exit> {
+    let calls = sim.api_calls();
+    let refused = calls.iter().filter(|call| call.status == Some(429)).count();
+    let left: Vec<_> = sim
+        .records_left()
+        .into_iter()
+        .filter(|record| record.name().as_str().starts_with("_acme-challenge."))
+        .collect();
+    report.line("\nWhat IPv64 saw:");
+    for call in &calls {
+        let parameters: Vec<_> = call.parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let status = call.status.map_or_else(String::new, |status| status.to_string());
+        report.line(&format!("  {:<6} {status}  {}", call.method, parameters.join(" ")));
+    }
+    report.line(&format!(
+        "{} API calls (one list, then two for each of two values), {refused} refused; {} challenge records left; {:.1} s in all",
+        calls.len(),
+        left.len(),
+        took.as_secs_f64()
+    ));
+    report.document(&json!({
+        "api_calls": calls.len(),
+        "refused": refused,
+        "records_left": left.len(),
+        "seconds": took.as_secs_f64(),
+    }));
+    anyhow::ensure!(left.is_empty(), "challenge records are left at the simulated IPv64");
+    Ok(Exit::Done)
+}
+
+/// Runs this binary as certbot's hook.
+struct Hook<'a> {
+    sim: &'a Sim,
+    state: &'a std::path::Path,
+    report: Report,
+}
+
+impl Hook<'_> {
+    fn call(&self, verb: &str, value: &TxtValue, remaining: &str) -> anyhow::Result<()> {
+        self.report.line(&format!("\n$ CERTBOT_DOMAIN={NAME} CERTBOT_VALIDATION={value} ipv64-acme {verb}"));
+        let program = std::env::current_exe().context("cannot find this program")?;
+        let mut command = Command::new(program);
+        command.arg("-v").arg(verb).env_clear().envs(self.sim.env()).env("IPV64_STATE_DIR", self.state);
+        command.envs([
+            ("CERTBOT_DOMAIN", NAME),
+            ("CERTBOT_VALIDATION", value.as_str()),
+            ("CERTBOT_REMAINING_CHALLENGES", remaining),
+            ("CERTBOT_ALL_DOMAINS", &format!("{NAME},{NAME}")),
+        ]);
+        if self.report.is_json() {
+            command.stdout(Stdio::null());
+        }
+        let status = command.status().context("cannot run this program as a hook")?;
+        anyhow::ensure!(status.success(), "the {verb} hook failed ({status})");
+        Ok(())
+    }
+}
+
+/// A place for the journal of this demonstration alone.
+fn state_dir() -> anyhow::Result<std::path::PathBuf> {
+    let random = TxtValue::random().ok().context("the system has no random numbers")?;
+    let path = std::env::temp_dir().join(format!("ipv64-acme-demo-{random}"));
+    std::fs::create_dir(&path).with_context(|| format!("cannot make {}", path.display()))?;
+    Ok(path)
+}
