@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use crate::api::{Access, Client};
+use crate::api::{Access, Client, Domain, RetryPolicy};
 use crate::cli::Cli;
 use crate::dns::message::{Kind, Question};
 use crate::dns::pace::Pace;
@@ -22,7 +22,7 @@ use crate::http::{Endpoint, HttpClient, HttpConfig, HttpRequest, Method, Payload
 use crate::report::Report;
 use crate::settings::{Environment, NamedServer, Settings, Sources, key};
 use crate::solver::{Events, Solver};
-use crate::state::{self, Clock, Interrupted, State, SystemClock, UnixTime};
+use crate::state::{self, Clock, DomainCache, Interrupted, State, SystemClock, UnixTime};
 
 /// Sent with every request.
 const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
@@ -72,6 +72,40 @@ impl Context {
             .observed_by(move |exchange| report.trace(&exchange.to_string()))
             .pausing_with(move |length| pause(length, &stop));
         Ok(Self { report, settings, client, lookup, state, account, interrupted })
+    }
+
+    pub(super) fn report(&self) -> Report {
+        self.report
+    }
+
+    pub(super) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Set by a signal.
+    pub(super) fn interrupted(&self) -> &AtomicBool {
+        &self.interrupted
+    }
+
+    /// Lists the domains of the account, and keeps their names for the next look-up.
+    pub(super) fn domains(&self, policy: &RetryPolicy) -> anyhow::Result<Vec<Domain>> {
+        let domains = self.client.domains(policy).context("cannot list the domains of the account")?;
+        let names: Vec<_> = domains.iter().map(|domain| domain.name.clone()).collect();
+        self.domain_cache().remember(&names);
+        Ok(domains)
+    }
+
+    pub(super) fn domain_cache(&self) -> DomainCache {
+        self.state.domains(self.account.clone())
+    }
+
+    /// Takes what the account says of its API calls: used today, and the limit.
+    pub(super) fn learn_quota(&self, used: u64, limit: u64) {
+        self.state.window(self.account.clone(), self.settings.api_rate).learn_quota(used, limit);
     }
 
     pub(super) fn solver<'a>(&'a self, events: &'a dyn Events) -> Solver<'a> {

@@ -3,7 +3,7 @@
 use super::*;
 
 /// Status and body of an answer to `add_record`; kind, exit code and message of its error.
-const ERRORS: [(u16, &str, &str, Exit, &str); 15] = [
+const ERRORS: [(u16, &str, &str, Exit, &str); 16] = [
     (
         401,
         fixture!("unauthorized.json"),
@@ -18,6 +18,13 @@ const ERRORS: [(u16, &str, &str, Exit, &str); 15] = [
         "forbidden",
         Exit::Key,
         "IPv64 does not allow this with this API key: \"403 Forbidden\"",
+    ),
+    (
+        403,
+        r#"{"info":"error","status":"403 Forbidden","add_record":"domain locked"}"#,
+        "rejected",
+        Exit::Failed,
+        "IPv64 rejects the request: \"domain locked\" (403)",
     ),
     (
         400,
