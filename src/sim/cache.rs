@@ -6,7 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use hickory_resolver::proto::{op::Message, rr::RecordType};
+use hickory_resolver::proto::{
+    op::{Edns, Message},
+    rr::RecordType,
+};
 
 use super::settings::CacheSettings;
 
@@ -65,7 +68,7 @@ fn key(query: &Message, how: &CacheSettings) -> Option<Key> {
     let bits = (
         query.metadata.recursion_desired,
         edns.is_some_and(|edns| edns.flags().dnssec_ok),
-        edns.map(|edns| edns.max_payload()),
+        edns.map(Edns::max_payload),
     );
     let name = question.name().to_lowercase().to_ascii();
     Some((name, question.query_type(), Some(bits).filter(|_| !how.coarse)))

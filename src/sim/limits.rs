@@ -50,6 +50,12 @@ impl Counters {
         hold(&self.state).today = calls;
     }
 
+    /// Starts anew.
+    pub(super) fn reset(&self, limits: Limits) {
+        self.set_limits(limits);
+        *hold(&self.state) = State::default();
+    }
+
     /// Counts a call.
     ///
     /// # Errors

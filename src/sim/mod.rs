@@ -24,7 +24,9 @@ mod cache;
 mod clock;
 mod config;
 mod content;
+mod control;
 mod delivery;
+mod doh;
 mod faults;
 mod form;
 mod hierarchy;
@@ -34,10 +36,13 @@ mod listener;
 mod log;
 mod packets;
 mod resolver;
+mod seed;
 mod server;
 mod settings;
+mod shared;
 mod store;
 mod threads;
+mod tls;
 mod topology;
 mod truth;
 mod web;
@@ -51,12 +56,9 @@ use std::{
     sync::Arc,
 };
 
-use api::{Api, ApiAccount};
-use faults::Faults;
-use limits::Counters;
 use resolver::Resolver;
 use server::Server;
-use store::{Holdings, Life, NewRecord, StoredDomain};
+use shared::Shared;
 use topology::Topology;
 use world::World;
 
@@ -68,8 +70,7 @@ pub use settings::{
     ServerSettings, StaticRecord,
 };
 pub use store::{Life as RecordLife, StoredRecord};
-
-use crate::name::DnsName;
+pub use tls::{Certificate, TlsSide};
 
 #[cfg(test)]
 mod tests;
@@ -88,6 +89,12 @@ pub enum SimError {
     /// A name, a record or a setting of the configuration is malformed.
     #[error("the simulation cannot be set up: {0}")]
     Config(String),
+    /// No certificate can be made.
+    #[error("cannot make a certificate")]
+    Certificate {
+        /// What the library said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// No server, resolver or account has this name or address.
     #[error("the simulation has no `{0}`")]
     Unknown(String),
@@ -96,7 +103,7 @@ pub enum SimError {
 impl crate::exit::Explain for SimError {
     fn exit(&self) -> crate::exit::Exit {
         match self {
-            Self::Bind { .. } => crate::exit::Exit::Failed,
+            Self::Bind { .. } | Self::Certificate { .. } => crate::exit::Exit::Failed,
             Self::Config(_) | Self::Unknown(_) => crate::exit::Exit::Usage,
         }
     }
@@ -104,6 +111,7 @@ impl crate::exit::Explain for SimError {
     fn kind(&self) -> &'static str {
         match self {
             Self::Bind { .. } => "sim_bind",
+            Self::Certificate { .. } => "sim_certificate",
             Self::Config(_) => "sim_config",
             Self::Unknown(_) => "sim_unknown",
         }
@@ -113,23 +121,14 @@ impl crate::exit::Explain for SimError {
         match self {
             Self::Bind { .. } => Some("ports below 1024 need root; port 0 takes a free one".into()),
             Self::Config(_) => Some("names are written as in DNS, record contents as the API takes them".into()),
-            Self::Unknown(_) => None,
+            Self::Certificate { .. } | Self::Unknown(_) => None,
         }
     }
-}
-
-/// What the HTTP side shares with the owner of the simulation.
-struct Shared {
-    world: Arc<World>,
-    api: Api,
-    resolvers: Vec<Arc<Resolver>>,
 }
 
 /// A running simulation. Dropping it ends all threads and frees all ports.
 pub struct Sim {
     shared: Arc<Shared>,
-    api_address: SocketAddr,
-    dns_port: u16,
 }
 
 impl Sim {
@@ -144,7 +143,7 @@ impl Sim {
         let api_address = listener.local_addr().map_err(bind)?;
         let Topology { servers, resolvers, hierarchy, port } = topology;
         let world = Arc::new(World::new(hierarchy, config.seed));
-        fill(&mut world.store.hold(), &config)?;
+        seed::fill(&mut world.store.hold(), &config)?;
 
         let mut all = Vec::new();
         for (role, place) in servers {
@@ -159,21 +158,28 @@ impl Sim {
             listener::serve(place.sockets, place.address, &resolver, &world.crew);
             serving.push(resolver);
         }
-        let shared = Arc::new(Shared { world, api: api(config), resolvers: serving });
+        let api = shared::api(&config);
+        let shared = Arc::new(Shared { world, api, resolvers: serving, config, api_address, dns_port: port });
         web::serve(listener, api_address, &shared);
-        Ok(Self { shared, api_address, dns_port: port })
+        Ok(Self { shared })
     }
 
     /// The URL of the API.
     #[must_use]
     pub fn api_url(&self) -> String {
-        format!("http://{}/api", self.api_address)
+        self.shared.api_url()
+    }
+
+    /// The URL of DNS over HTTPS, spoken without TLS. The resolver named `doh` answers there, else the first one.
+    #[must_use]
+    pub fn doh_url(&self) -> String {
+        self.shared.doh_url()
     }
 
     /// The URL below which the control interface answers.
     #[must_use]
     pub fn control_url(&self) -> String {
-        format!("http://{}/sim/", self.api_address)
+        format!("http://{}/sim/", self.shared.api_address)
     }
 
     /// The key of an account; the first one has the number 0.
@@ -185,17 +191,7 @@ impl Sim {
     /// The environment variables of a client of this simulation.
     #[must_use]
     pub fn env(&self) -> Vec<(String, String)> {
-        let roots: Vec<_> = self.shared.world.hierarchy.root.addresses.iter().map(ToString::to_string).collect();
-        let resolver = self.shared.resolvers.first().map(|resolver| resolver.address.to_string());
-        [
-            ("IPV64_API_URL", self.api_url()),
-            ("IPV64_API_KEY", self.key(0).unwrap_or_default().to_owned()),
-            ("IPV64_RESOLVERS", resolver.unwrap_or_default()),
-            ("IPV64_NAMESERVER_PORT", self.dns_port.to_string()),
-            ("IPV64_ROOT_SERVERS", roots.join(",")),
-        ]
-        .map(|(name, value)| (name.to_owned(), value))
-        .to_vec()
+        self.shared.env()
     }
 
     /// The addresses of a server by host name, `root`, `tld`, `foreign`, IP address, or the name of a resolver.
@@ -265,6 +261,14 @@ impl Sim {
         self.shared.world.log.questions()
     }
 
+    /// Makes everything as at the start: settings, faults, limits, records, logs.
+    ///
+    /// # Errors
+    /// None that [`Sim::start`] would not have had.
+    pub fn reset(&self) -> Result<(), SimError> {
+        self.shared.reset()
+    }
+
     /// Forgets both logs.
     pub fn clear_logs(&self) {
         self.shared.world.log.clear();
@@ -275,73 +279,4 @@ impl Drop for Sim {
     fn drop(&mut self) {
         self.shared.world.crew.end();
     }
-}
-
-impl Shared {
-    fn servers<'a>(&'a self, which: &'a str) -> impl Iterator<Item = &'a Arc<Server>> {
-        let is_it = move |server: &&Arc<Server>| server.name == which || server.address.ip().to_string() == which;
-        self.world.servers().iter().filter(is_it)
-    }
-
-    fn resolvers<'a>(&'a self, which: &'a str) -> impl Iterator<Item = &'a Arc<Resolver>> {
-        let is_it =
-            move |resolver: &&Arc<Resolver>| resolver.name == which || resolver.address.ip().to_string() == which;
-        self.resolvers.iter().filter(is_it)
-    }
-
-    fn set_server(&self, which: &str, settings: &ServerSettings) -> Result<(), SimError> {
-        let servers: Vec<_> = self.servers(which).collect();
-        for server in &servers {
-            server.set(settings.clone());
-            listener::wake(server.address);
-        }
-        if servers.is_empty() { Err(SimError::Unknown(which.escape_debug().to_string())) } else { Ok(()) }
-    }
-
-    fn set_resolver(&self, which: &str, settings: &ResolverSettings) -> Result<(), SimError> {
-        let resolvers: Vec<_> = self.resolvers(which).collect();
-        for resolver in &resolvers {
-            resolver.set(settings.clone());
-        }
-        if resolvers.is_empty() { Err(SimError::Unknown(which.escape_debug().to_string())) } else { Ok(()) }
-    }
-}
-
-fn api(config: Config) -> Api {
-    let account = |account: Account| ApiAccount { key: account.key, counters: Counters::new(config.limits) };
-    Api {
-        numbers_as_strings: config.numbers_as_strings,
-        faults: Faults::default(),
-        accounts: config.accounts.into_iter().map(account).collect(),
-    }
-}
-
-/// Puts the configured domains and records into the store.
-fn fill(holdings: &mut Holdings, config: &Config) -> Result<(), SimError> {
-    for (number, account) in config.accounts.iter().enumerate() {
-        for name in &account.domains {
-            let name = DnsName::parse(name).map_err(|error| SimError::Config(error.to_string()))?;
-            holdings.domains.push(StoredDomain::new(name, number, Life::default()));
-        }
-        for record in &account.records {
-            let new = seeded(holdings, number, record).ok_or_else(|| {
-                SimError::Config(format!("no domain holds the record `{}`", record.name.escape_debug()))
-            })?;
-            let malformed = |_| SimError::Config(format!("the record `{}` is malformed", record.name.escape_debug()));
-            holdings.insert(&new, Life::default()).map_err(malformed)?;
-        }
-    }
-    Ok(())
-}
-
-fn seeded(holdings: &Holdings, account: usize, record: &StaticRecord) -> Option<NewRecord> {
-    let name = DnsName::parse(&record.name).ok()?;
-    let holds = |domain: &&StoredDomain| name.is_within(&domain.name);
-    let domain = holdings.domains_of(account).filter(holds).max_by_key(|domain| domain.name.as_str().len())?;
-    Some(NewRecord {
-        domain: domain.name.clone(),
-        prefix: name.prefix_below(&domain.name)?.to_owned(),
-        kind: record.kind.clone(),
-        content: record.content.clone(),
-    })
 }

@@ -49,10 +49,9 @@ pub(super) fn message(reply: Reply, query: &Message, backend: Option<&Backend>) 
         let mut edns = Edns::new();
         edns.set_max_payload(OWN_PAYLOAD);
         let nsid = backend.and_then(|backend| backend.nsid.as_ref());
-        if let (Some(_), Some(nsid)) = (asked.option(EdnsCode::NSID), nsid) {
-            if let Ok(payload) = NSIDPayload::new(nsid.as_bytes()) {
-                edns.options_mut().insert(EdnsOption::NSID(payload));
-            }
+        let payload = nsid.and_then(|nsid| NSIDPayload::new(nsid.as_bytes()).ok());
+        if let (Some(_), Some(payload)) = (asked.option(EdnsCode::NSID), payload) {
+            edns.options_mut().insert(EdnsOption::NSID(payload));
         }
         message.set_edns(edns);
     }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use hickory_resolver::proto::{
-    op::{Message, Query, ResponseCode},
+    op::{Edns, Message, Query, ResponseCode},
     rr::{RData, Record, RecordType},
 };
 
@@ -22,7 +22,7 @@ use super::{
     listener::{Answer, Asked, Responder},
     log::{Question, Transport},
     packets,
-    settings::{Balance, Listen, Packets, ServerSettings},
+    settings::{Authority, Balance, Listen, Packets, ServerSettings},
     threads::hold,
     world::World,
     zone::Reply,
@@ -76,6 +76,12 @@ impl Server {
         hold(&self.cache).clear();
     }
 
+    /// Goes back to the settings of the start.
+    pub(super) fn reset(&self) {
+        let first = hold(&self.timeline).first().map(|(_, settings)| settings.clone());
+        self.set((*first.unwrap_or_default()).clone());
+    }
+
     /// Asks without sockets, as a resolver of the simulation does.
     pub(super) fn consult(&self, query: &Message, peer: SocketAddr) -> Option<Message> {
         let settings = self.settings();
@@ -124,7 +130,14 @@ impl Server {
             None => self.honest(question, settings, backend, world),
         };
         let reply = bend::reply(reply, settings, question);
-        packets::message(reply, query, settings.backends.get(backend))
+        let mut message = packets::message(reply, query, settings.backends.get(backend));
+        message.metadata.recursion_available = settings.authority == Authority::Intercepted;
+        if settings.upper_case {
+            for query in &mut message.queries {
+                query.set_name(bend::capitals(query.name()));
+            }
+        }
+        message
     }
 
     fn honest(&self, question: &Query, settings: &ServerSettings, backend: usize, world: &World) -> Reply {
@@ -165,7 +178,7 @@ impl Server {
             Balance::RoundRobin => self.turn.fetch_add(1, Ordering::Relaxed).checked_rem(count).unwrap_or_default(),
             Balance::Random => world.chance.below(count),
             // The lowest bits of ports that the system gives are not spread evenly (Linux hands out even ones first).
-            Balance::SourcePort => (usize::from(peer.port()) * 0x9E37 >> 8).checked_rem(count).unwrap_or_default(),
+            Balance::SourcePort => ((usize::from(peer.port()) * 0x9E37) >> 8).checked_rem(count).unwrap_or_default(),
         }
     }
 
@@ -211,7 +224,7 @@ pub(super) fn describe(address: SocketAddr, asked: &Asked<'_>, question: &Query,
         name: question.name().to_ascii().trim_end_matches('.').to_owned(),
         kind: question.query_type().to_string(),
         recursion_desired: asked.query.metadata.recursion_desired,
-        edns: asked.query.edns.as_ref().map(|edns| edns.max_payload()),
+        edns: asked.query.edns.as_ref().map(Edns::max_payload),
         answer: answer.map_or_else(|| "dropped".to_owned(), summary),
         values: answer.map(values).unwrap_or_default(),
     }

@@ -13,6 +13,7 @@ use super::{
     server::{Server, slowest},
     store::StoredRecord,
     threads::hold,
+    world::World,
 };
 
 impl Sim {
@@ -23,19 +24,7 @@ impl Sim {
     /// from the moment when its last kept "nothing here" has run out.
     #[must_use]
     pub fn visible_everywhere_since(&self, name: &str, value: &str) -> Option<Instant> {
-        let name = plain(name);
-        let stands = |record: &&StoredRecord| record.life.is_open() && record.kind == "TXT";
-        let added = {
-            let holdings = self.shared.world.store.hold();
-            let quoted = format!("\"{value}\"");
-            let is_it = |record: &&StoredRecord| record.content == value || record.content == quoted;
-            let mut records = holdings.records.iter().filter(stands).filter(is_it);
-            records.find(|record| record.name() == name)?.life.added.unwrap_or(self.shared.world.started)
-        };
-        let provider = self.shared.world.servers().iter().filter(|server| server.role == Role::Provider);
-        let honest = provider.filter(|server| server.settings().is_honest());
-        let since: Vec<_> = honest.map(|server| visible_since(server, &name, added)).collect();
-        since.into_iter().max().filter(|since| *since <= Instant::now())
+        visible_everywhere_since(&self.shared.world, name, value)
     }
 
     /// The records that stand although nobody configured them.
@@ -71,11 +60,32 @@ impl Sim {
             |question: &&Question| question.address == address && question.transport != Transport::Internal;
         let questions = self.questions();
         let times: Vec<_> = questions.iter().filter(from_outside).map(|question| question.at).collect();
-        let within = |first: &Instant| {
-            times.iter().filter(|at| *at >= first && at.duration_since(*first) < Duration::from_secs(1)).count()
-        };
-        times.iter().map(within).max().unwrap_or_default()
+        most_in_a_second(&times)
     }
+}
+
+/// The most of some moments that lie within less than a second.
+fn most_in_a_second(times: &[Instant]) -> usize {
+    let second = Duration::from_secs(1);
+    let within = |first: &Instant| times.iter().filter(|at| *at >= first && at.duration_since(*first) < second).count();
+    times.iter().map(within).max().unwrap_or_default()
+}
+
+/// See [`Sim::visible_everywhere_since`].
+pub(super) fn visible_everywhere_since(world: &World, name: &str, value: &str) -> Option<Instant> {
+    let name = plain(name);
+    let quoted = format!("\"{value}\"");
+    let added = {
+        let holdings = world.store.hold();
+        let stands = |record: &&StoredRecord| record.life.is_open() && record.kind == "TXT";
+        let is_it = |record: &&StoredRecord| record.content == value || record.content == quoted;
+        let mut records = holdings.records.iter().filter(stands).filter(is_it);
+        records.find(|record| record.name() == name)?.life.added.unwrap_or(world.started)
+    };
+    let provider = world.servers().iter().filter(|server| server.role == Role::Provider);
+    let honest = provider.filter(|server| server.settings().is_honest());
+    let latest = honest.map(|server| visible_since(server, &name, added)).max();
+    latest.filter(|since| *since <= Instant::now())
 }
 
 /// Walks back through the settings of a server as long as they showed the record.
@@ -98,4 +108,17 @@ fn visible_since(server: &Server, name: &str, added: Instant) -> Instant {
 
 fn plain(name: &str) -> String {
     name.trim_end_matches('.').to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_busiest_second_begins_anywhere() {
+        let start = Instant::now();
+        let at = |millis: u64| start + Duration::from_millis(millis);
+        assert_eq!(most_in_a_second(&[at(0), at(900), at(1000), at(1500), at(1899), at(1900), at(5000)]), 4);
+        assert_eq!(most_in_a_second(&[]), 0);
+    }
 }

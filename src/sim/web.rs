@@ -11,9 +11,11 @@ use std::{
 };
 
 use super::{
-    Shared,
+    control,
     delivery::{After, deliver, visible_status},
+    doh,
     http::{Connection, Request, Response},
+    shared::Shared,
 };
 
 /// How long a wake-up call may take.
@@ -65,6 +67,11 @@ fn serve_api(connection: &mut Connection<'_>, request: &Request, number: u64, sh
     deliver(connection, outcome.response, fault, shared.world.crew.stop())
 }
 
-fn other(request: &Request, _peer: SocketAddr, _shared: &Shared) -> Response {
-    Response::new(404, "text/html", format!("<html><body>404: {}</body></html>", request.path.len()))
+/// What the listener has beside the API.
+fn other(request: &Request, peer: SocketAddr, shared: &Shared) -> Response {
+    match request.path.as_str() {
+        "/dns-query" => doh::answer(request, peer, shared.doh_resolver()),
+        path if path.starts_with("/sim/") => control::answer(request, shared),
+        _ => Response::new(404, "text/html", "<html><body>404</body></html>"),
+    }
 }

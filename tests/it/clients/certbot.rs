@@ -1,0 +1,93 @@
+//! certbot with the manual hooks: Debian's version and the newest one.
+
+use std::fs;
+use std::path::PathBuf;
+
+use super::{Client, cases, with_names};
+use crate::support::page;
+use crate::support::process::Finished;
+use crate::support::programs;
+use crate::support::stage::Stage;
+
+/// One installed version of certbot.
+pub(super) struct Certbot {
+    program: fn() -> PathBuf,
+}
+
+pub(super) const DEBIAN: Certbot = Certbot { program: || programs::system("certbot") };
+pub(super) const NEWEST: Certbot = Certbot { program: || programs::python_environment("certbot") };
+
+impl Certbot {
+    /// Returns the command of certbot's page, asking for these names.
+    pub(super) fn block(names: &[&str]) -> String {
+        with_names(&page::shell_block("clients/certbot.md", "Get a certificate"), names)
+    }
+
+    /// Returns what certbot's environment has to hold on a stage.
+    pub(super) fn variables(stage: &Stage) -> [(&'static str, String); 2] {
+        [
+            ("XDG_CONFIG_HOME", stage.path("config").display().to_string()),
+            ("REQUESTS_CA_BUNDLE", stage.pebble.server_certificate().display().to_string()),
+        ]
+    }
+}
+
+impl Client for Certbot {
+    /// What the page does not show, because it belongs to the test, stands in certbot's own configuration file.
+    fn install(&self, stage: &Stage) {
+        stage.put_into_path("certbot", &(self.program)());
+        let options = [
+            format!("server = {}", stage.pebble.directory()),
+            format!("config-dir = {}", stage.path("certbot").display()),
+            format!("work-dir = {}", stage.path("certbot-work").display()),
+            format!("logs-dir = {}", stage.path("certbot-logs").display()),
+            "non-interactive = true".to_owned(),
+            "agree-tos = true".to_owned(),
+            "register-unsafely-without-email = true".to_owned(),
+        ];
+        fs::create_dir_all(stage.path("config/letsencrypt")).unwrap();
+        fs::write(stage.path("config/letsencrypt/cli.ini"), options.join("\n")).unwrap();
+    }
+
+    fn obtain(&self, stage: &Stage, names: &[&str]) -> Finished {
+        stage.shell(&Self::block(names), &Self::variables(stage))
+    }
+
+    fn chain(&self, stage: &Stage, first: &str) -> PathBuf {
+        stage.path("certbot/live").join(first).join("fullchain.pem")
+    }
+}
+
+cases::for_client!(debian, DEBIAN);
+cases::for_client!(newest, NEWEST);
+
+/// In one `certbot renew` the hooks of the second certificate still see variables of the first.
+fn renews_two_certificates_in_one_run(certbot: &Certbot) {
+    let stage = cases::stage_for(certbot);
+    let certificates = [["name.ipv64.net", "*.name.ipv64.net"], ["example.com", "www.example.com"]];
+    for names in &certificates {
+        let finished = certbot.obtain(&stage, names);
+        assert!(finished.status.success(), "{}", finished.said());
+    }
+    let before = certificates.map(|names| fs::read(certbot.chain(&stage, names[0])).unwrap());
+    let renew = "certbot renew --force-renewal --no-random-sleep-on-renew";
+    let finished = stage.shell(renew, &Certbot::variables(&stage));
+    assert!(finished.status.success(), "{}", finished.said());
+    for (names, before) in certificates.iter().zip(before) {
+        assert_ne!(fs::read(certbot.chain(&stage, names[0])).unwrap(), before);
+        cases::assert_certified(&stage, certbot, names);
+    }
+    cases::assert_nothing_left(&stage);
+}
+
+#[test]
+#[ignore = "needs pebble, certbot and lego: run tests/run"]
+fn debian_renews_two_certificates_in_one_run() {
+    renews_two_certificates_in_one_run(&DEBIAN);
+}
+
+#[test]
+#[ignore = "needs pebble, certbot and lego: run tests/run"]
+fn newest_renews_two_certificates_in_one_run() {
+    renews_two_certificates_in_one_run(&NEWEST);
+}

@@ -1,0 +1,36 @@
+//! Real ACME clients, run against Pebble and the simulator.
+//! One file per client says how it is called; [`cases`] says what must come out.
+
+mod cases;
+mod certbot;
+mod failures;
+mod lego;
+
+use std::path::PathBuf;
+
+use crate::support::process::Finished;
+use crate::support::stage::Stage;
+
+/// An ACME client as the tests see it.
+trait Client: Sync {
+    /// Makes the client callable on a stage: program, settings, trust in the CA.
+    fn install(&self, stage: &Stage);
+
+    /// Asks for one certificate with these names, with the command that the client's page shows.
+    fn obtain(&self, stage: &Stage, names: &[&str]) -> Finished;
+
+    /// Returns the file with the certificate chain for the first of the names.
+    fn chain(&self, stage: &Stage, first: &str) -> PathBuf;
+}
+
+/// Returns names as the `-d` options that certbot and lego share.
+fn domain_options(names: &[&str]) -> String {
+    names.iter().map(|name| format!("-d '{name}'")).collect::<Vec<_>>().join(" ")
+}
+
+/// Puts other names into the command block of a page, so that all cases run the command that the page shows.
+fn with_names(block: &str, names: &[&str]) -> String {
+    const SHOWN: &str = "-d 'name.ipv64.net' -d '*.name.ipv64.net'";
+    assert!(block.contains(SHOWN), "the block does not ask for {SHOWN}:\n{block}");
+    block.replace(SHOWN, &domain_options(names))
+}

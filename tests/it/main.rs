@@ -1,0 +1,9 @@
+//! Integration tests: the real binary against the simulated IPv64, alone and called by real ACME clients.
+//! They use loopback and temporary folders only. Those that need further programs are ignored by a plain
+//! `cargo test`; `tests/run` installs what they need and runs them.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "test code")]
+
+mod clients;
+mod support;
+mod verdict;

@@ -1,0 +1,9 @@
+//! What the tests stand on: a CA, ACME clients, and places for their files.
+//! What is expected of the binary stands in the tests themselves.
+
+pub(crate) mod certificate;
+pub(crate) mod page;
+pub(crate) mod pebble;
+pub(crate) mod process;
+pub(crate) mod programs;
+pub(crate) mod stage;
