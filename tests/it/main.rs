@@ -6,3 +6,4 @@
 
 mod clients;
 mod support;
+mod verdict;
