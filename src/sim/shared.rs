@@ -7,7 +7,6 @@ use super::{
     api::{Api, ApiAccount},
     faults::Faults,
     limits::Counters,
-    listener,
     resolver::Resolver,
     seed,
     server::Server,
@@ -62,7 +61,6 @@ impl Shared {
         }
         for server in self.world.servers() {
             server.reset();
-            listener::wake(server.address);
         }
         for resolver in &self.resolvers {
             let wanted = self.config.resolvers.iter().find(|(name, _)| *name == resolver.name);
@@ -90,7 +88,6 @@ impl Shared {
         let servers: Vec<_> = self.servers(which).collect();
         for server in &servers {
             server.set(settings.clone());
-            listener::wake(server.address);
         }
         if servers.is_empty() { Err(SimError::Unknown(which.escape_debug().to_string())) } else { Ok(()) }
     }

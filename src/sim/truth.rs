@@ -21,7 +21,7 @@ impl Sim {
     ///
     /// Honest is an address that answers, with authority, and follows the store: not stale, silent, lame or lying.
     /// Nothing if no such record stands, or if it is not seen everywhere yet. An address with a packet cache counts
-    /// from the moment when its last kept "nothing here" has run out.
+    /// from the moment when the last answer that it keeps without the value has run out.
     #[must_use]
     pub fn visible_everywhere_since(&self, name: &str, value: &str) -> Option<Instant> {
         visible_everywhere_since(&self.shared.world, name, value)
@@ -84,12 +84,12 @@ pub(super) fn visible_everywhere_since(world: &World, name: &str, value: &str) -
     };
     let provider = world.servers().iter().filter(|server| server.role == Role::Provider);
     let honest = provider.filter(|server| server.settings().is_honest());
-    let latest = honest.map(|server| visible_since(server, &name, added)).max();
+    let latest = honest.map(|server| visible_since(server, (&name, value), added)).max();
     latest.filter(|since| *since <= Instant::now())
 }
 
 /// Walks back through the settings of a server as long as they showed the record.
-fn visible_since(server: &Server, name: &str, added: Instant) -> Instant {
+fn visible_since(server: &Server, record: (&str, &str), added: Instant) -> Instant {
     let mut since = None;
     for (begun, settings) in server.timeline().iter().rev() {
         let shown = added + slowest(settings);
@@ -102,7 +102,7 @@ fn visible_since(server: &Server, name: &str, added: Instant) -> Instant {
         }
     }
     let since = since.unwrap_or(added);
-    let cached = hold(&server.cache).empty_until(&format!("{name}."));
+    let cached = hold(&server.cache).lacking_until(&format!("{}.", record.0), record.1);
     cached.map_or(since, |until| until.max(since))
 }
 

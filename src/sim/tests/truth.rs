@@ -73,6 +73,23 @@ fn a_kept_negative_answer_puts_the_moment_off() {
 }
 
 #[test]
+fn a_kept_answer_with_other_values_puts_it_off_too() {
+    let sim = start();
+    call(&sim, "POST", &ADD.replace("value-1", "value-0"));
+    let cache = Some(CacheSettings { ttl: FAST, ..CacheSettings::default() });
+    sim.set_server("ns1.ipv64.net", &ServerSettings { cache, ..ServerSettings::default() }).unwrap();
+    let asked = Instant::now();
+    ask(ns(&sim, 1), NAME, RecordType::TXT);
+    ask(ns(&sim, 1), NAME, RecordType::CNAME);
+    call(&sim, "POST", ADD);
+    let since = until_visible(&sim);
+    assert!(since >= asked + FAST);
+    // What is kept of other types does not matter.
+    ask(ns(&sim, 1), NAME, RecordType::CNAME);
+    assert_eq!(until_visible(&sim), since);
+}
+
+#[test]
 fn questions_before_that_moment_are_premature() {
     let sim = Sim::start(Config::with_delays(&[FAST, SLOW])).unwrap();
     call(&sim, "POST", ADD);
