@@ -18,8 +18,8 @@ use crate::propagation::NotReady;
 use crate::settings::{KeyError, SettingsError};
 use crate::solver::{NotOurs, OrderError};
 
-pub use table::Table;
 use table::Layout;
+pub use table::Table;
 
 /// Prints for one process.
 #[derive(Debug, Clone, Copy)]
