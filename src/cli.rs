@@ -1,11 +1,15 @@
 //! The command line: definitions only. What a command does stands in [`crate::commands`], what the hook verbs take in
 //! [`crate::hook`].
 
+mod client;
+
 use std::ffi::OsString;
 
 use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches, Parser, Subcommand};
 
 use crate::settings::table::Setting;
+
+pub use client::{BatchAction, BatchArgs, ClientCall};
 
 /// ACME DNS-01 hook for domains at IPv64.net: adds the challenge record, waits until every authoritative name server
 /// serves it, removes it.
@@ -85,6 +89,11 @@ pub enum Command {
     Present(HookArgs),
     /// Remove a challenge record: certbot's --manual-cleanup-hook, or as for present
     Cleanup(HookArgs),
+    /// Add or remove the records of a whole order: a JSON array on stdin, [{"name": NAME, "value": VALUE}, ...]
+    Batch(BatchArgs),
+    /// The verbs of dehydrated, uacme, acmetool, Apache's mod_md, simple-acme and TrueNAS.
+    #[command(flatten)]
+    Client(ClientCall),
     /// Show the whole flow against an embedded IPv64; needs no account and no network
     #[cfg(feature = "sim")]
     Demo,

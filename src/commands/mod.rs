@@ -1,6 +1,7 @@
 //! From a parsed command line to an exit code: one file per command. What can be tested without a process stands in
 //! the rooms below.
 
+mod batch;
 mod context;
 #[cfg(feature = "sim")]
 mod demo;
@@ -23,7 +24,7 @@ use crate::settings::Environment;
 pub fn run(args: &[OsString], environment: &Environment) -> Exit {
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
-        Err(error) => return usage(&error),
+        Err(error) => return foreign_event(args, environment).unwrap_or_else(|| usage(&error)),
     };
     let report = Report::new(cli.output);
     for (name, nearest) in environment.unknown() {
@@ -34,12 +35,19 @@ pub fn run(args: &[OsString], environment: &Environment) -> Exit {
         Command::Auth(hook) => hook::auth(&cli, hook, environment, report),
         Command::Present(hook) => hook::record(&cli, (Action::Add, hook), (args, environment), report),
         Command::Cleanup(hook) => hook::record(&cli, (Action::Remove, hook), (args, environment), report),
+        Command::Batch(batch) => batch::run(&cli, batch.action.into(), environment, report),
+        Command::Client(call) => hook::client(&cli, call, environment, report),
         #[cfg(feature = "sim")]
         Command::Demo => demo::run(report),
         #[cfg(feature = "sim")]
         Command::Sim(args) => sim::run(args, report),
     };
     done.unwrap_or_else(|error| report.error(&error))
+}
+
+/// Some ACME clients tell every hook of every event, and mind if one of those ends with an error.
+fn foreign_event(args: &[OsString], environment: &Environment) -> Option<Exit> {
+    crate::hook::foreign_event(args.get(1)?.to_str()?, &|name| environment.get(name))
 }
 
 /// Prints what clap has to say: help and version on stdout, mistakes on stderr.
