@@ -2,6 +2,7 @@
 //! [`crate::hook`].
 
 mod api;
+mod client;
 mod error;
 
 use std::ffi::OsString;
@@ -11,6 +12,7 @@ use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches, Parser, Subcommand}
 use crate::settings::table::Setting;
 
 pub use api::{DomainCommand, RecordAddArgs, RecordCommand, RecordDeleteArgs, RecordListArgs, SecretArgs};
+pub use client::{BatchAction, BatchArgs, ClientCall};
 pub use error::CliError;
 
 /// ACME DNS-01 hook for domains at IPv64.net: adds the challenge record, waits until every authoritative name server
@@ -91,6 +93,11 @@ pub enum Command {
     Present(HookArgs),
     /// Remove a challenge record: certbot's --manual-cleanup-hook, or as for present
     Cleanup(HookArgs),
+    /// Add or remove the records of a whole order: a JSON array on stdin, [{"name": NAME, "value": VALUE}, ...]
+    Batch(BatchArgs),
+    /// The verbs of dehydrated, uacme, acmetool, Apache's mod_md, simple-acme and TrueNAS.
+    #[command(flatten)]
+    Client(ClientCall),
     /// Show the account: its class, and what is used of its limits
     Account(SecretArgs),
     /// Show the last entries of the account's log

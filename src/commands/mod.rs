@@ -2,6 +2,7 @@
 //! the rooms below.
 
 mod account;
+mod batch;
 mod confirm;
 mod context;
 #[cfg(feature = "sim")]
@@ -30,7 +31,7 @@ use crate::settings::Environment;
 pub fn run(args: &[OsString], environment: &Environment) -> Exit {
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
-        Err(error) => return usage(&error),
+        Err(error) => return foreign_event(args, environment).unwrap_or_else(|| usage(&error)),
     };
     let report = Report::new(cli.output);
     for (name, nearest) in environment.unknown() {
@@ -41,6 +42,8 @@ pub fn run(args: &[OsString], environment: &Environment) -> Exit {
         Command::Auth(hook) => hook::auth(&cli, hook, environment, report),
         Command::Present(hook) => hook::record(&cli, (Action::Add, hook), (args, environment), report),
         Command::Cleanup(hook) => hook::record(&cli, (Action::Remove, hook), (args, environment), report),
+        Command::Batch(batch) => batch::run(&cli, batch.action.into(), environment, report),
+        Command::Client(call) => hook::client(&cli, call, environment, report),
         Command::Account(secrets) => with(&cli, environment, report, |context| account::show(context, *secrets)),
         Command::Logs => with(&cli, environment, report, account::logs),
         Command::Domain(command) => with(&cli, environment, report, |context| domain::run(context, command)),
@@ -53,6 +56,11 @@ pub fn run(args: &[OsString], environment: &Environment) -> Exit {
         Command::Sim(args) => sim::run(args, report),
     };
     done.unwrap_or_else(|error| report.error(&error))
+}
+
+/// Some ACME clients tell every hook of every event, and mind if one of those ends with an error.
+fn foreign_event(args: &[OsString], environment: &Environment) -> Option<Exit> {
+    crate::hook::foreign_event(args.get(1)?.to_str()?, &|name| environment.get(name))
 }
 
 /// Runs a command for people with what it needs.

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 
 use super::locate::{Domains, Located};
 use super::order::Awaited;
-use super::{Outcome, Solved, Solver, Status};
+use super::{Failure, Missed, Outcome, Solved, Solver, Status};
 use crate::api::{Added, ApiError};
 use crate::hook::{CaAsked, Call, OnFailure, Wait};
 use crate::propagation::{self, Plan, Ready, Record};
@@ -17,17 +17,15 @@ use crate::state::{EntryId, NewEntry, Visibility};
 const CA_CACHE: Duration = Duration::from_secs(65);
 
 impl Solver<'_> {
-    pub(super) fn add(&self, call: &Call) -> anyhow::Result<Outcome> {
+    pub(super) fn add(&self, call: &Call) -> Result<Outcome, Failure> {
         let mut located = Vec::new();
         for challenge in &call.challenges {
-            located.push(self.locate(challenge, Domains::Cached)?);
+            let place = self.locate(challenge, Domains::Cached);
+            located.push(place.map_err(|error| Failure::of(challenge, error))?);
         }
-        let ids = self.state.journal().intend(&self.entries(call, &located));
-        let stored = self.store_all(&mut located, &ids);
-        if let Err(error) = stored {
-            self.undo(call, &located, &ids);
-            return Err(error);
-        }
+        let entries: Vec<_> = located.iter().map(|located| self.entry(call, located)).collect();
+        let ids = self.state.journal().intend(&entries);
+        self.store_all(call, &mut located, &ids)?;
         let notes: Vec<_> = located.iter().flat_map(|located| located.notes.clone()).collect();
         match self.wait(call, &located) {
             Ok(ready) => {
@@ -42,13 +40,13 @@ impl Solver<'_> {
                 if !self.is_interrupted() {
                     self.undo(call, &located, &ids);
                 }
-                Err(error)
+                Err(Failure { done: left(call, located), failed: vec![Missed { challenge: None, error }] })
             }
         }
     }
 
-    fn entries(&self, call: &Call, located: &[Located]) -> Vec<NewEntry> {
-        let entry = |located: &Located| NewEntry {
+    pub(super) fn entry(&self, call: &Call, located: &Located) -> NewEntry {
+        NewEntry {
             account: self.account.clone(),
             client: call.client.to_owned(),
             challenge: located.challenge.clone(),
@@ -56,17 +54,32 @@ impl Solver<'_> {
             prefix: located.spec.prefix().to_owned(),
             record: located.record.clone(),
             batch: None,
-        };
-        located.iter().map(entry).collect()
+        }
     }
 
-    fn store_all(&self, located: &mut [Located], ids: &[EntryId]) -> anyhow::Result<()> {
-        for (located, id) in located.iter_mut().zip(ids) {
-            let added =
-                self.store(located).with_context(|| format!("cannot add the TXT record `{}`", located.record))?;
-            self.state.journal().confirm(std::slice::from_ref(id));
-            let what = if added == Added::New { "added" } else { "was there already" };
-            self.events.step(&format!("`{}` {what}", located.record));
+    /// Adds one record after the other; the first failure ends it, for the next one would fail for the same reason.
+    fn store_all(&self, call: &Call, located: &mut Vec<Located>, ids: &[EntryId]) -> Result<(), Failure> {
+        for at in 0..located.len() {
+            let record = located[at].record.clone();
+            let added = self.store(&mut located[at]).with_context(|| format!("cannot add the TXT record `{record}`"));
+            match added {
+                Ok(added) => {
+                    self.state.journal().confirm(&ids[at..=at]);
+                    let what = if added == Added::New { "added" } else { "was there already" };
+                    self.events.step(&format!("`{record}` {what}"));
+                }
+                Err(error) => {
+                    // What IPv64 cannot have stored needs no removal, and nothing was sent for those behind it. A client
+                    // that works in several calls is told by the open entry that this one failed.
+                    let undone = if call.on_failure == OnFailure::Undo && !may_be_stored(&error) { at } else { at + 1 };
+                    let failure = Failure::of(&located[at].challenge, error);
+                    self.state.journal().close(&ids[undone..]);
+                    located.truncate(undone);
+                    self.undo(call, located, ids);
+                    located.truncate(at);
+                    return Err(Failure { done: left(call, std::mem::take(located)), ..failure });
+                }
+            }
         }
         Ok(())
     }
@@ -96,7 +109,7 @@ impl Solver<'_> {
 
     /// Removes what a failed call may have left at IPv64, if nobody else will.
     fn undo(&self, call: &Call, located: &[Located], ids: &[EntryId]) {
-        if call.on_failure == OnFailure::Leave {
+        if call.on_failure != OnFailure::Undo {
             return;
         }
         for (located, id) in located.iter().zip(ids) {
@@ -167,6 +180,17 @@ impl Solver<'_> {
             std::thread::sleep(Duration::from_millis(100).min(until.saturating_duration_since(Instant::now())));
         }
     }
+}
+
+/// Whether the record of a failed addition may be at IPv64 all the same.
+fn may_be_stored(error: &anyhow::Error) -> bool {
+    error.chain().find_map(|cause| cause.downcast_ref::<ApiError>()).is_none_or(ApiError::may_have_been_stored)
+}
+
+/// The records of a failed call that stay.
+fn left(call: &Call, located: Vec<Located>) -> Vec<Solved> {
+    let stay = call.on_failure == OnFailure::Leave;
+    located.into_iter().filter(|_| stay).map(|located| solved(located, Status::Added)).collect()
 }
 
 fn solved(located: Located, status: Status) -> Solved {

@@ -96,12 +96,51 @@ pub struct Outcome {
     pub notes: Vec<String>,
 }
 
+/// A call that failed, and how far it came.
+#[derive(Debug)]
+pub struct Failure {
+    /// The records that are done all the same, and stay so.
+    pub done: Vec<Solved>,
+    /// The records that failed, with the reason; never empty.
+    pub failed: Vec<Missed>,
+}
+
+/// Why a record failed.
+#[derive(Debug)]
+pub struct Missed {
+    /// What the client asked for; none if the reason holds for all records of the call.
+    pub challenge: Option<Challenge>,
+    /// The reason, with the name of the record as context.
+    pub error: anyhow::Error,
+}
+
+impl Failure {
+    fn of(challenge: &Challenge, error: anyhow::Error) -> Self {
+        Self { done: Vec::new(), failed: vec![Missed { challenge: Some(challenge.clone()), error }] }
+    }
+}
+
+impl From<Failure> for anyhow::Error {
+    fn from(failure: Failure) -> Self {
+        let first = failure.failed.into_iter().next();
+        first.map_or_else(|| Self::msg("the call failed"), |missed| missed.error)
+    }
+}
+
 impl Solver<'_> {
     /// Does what a call asks for.
     ///
     /// # Errors
     /// The first error that stops it, with the name of the record as context.
     pub fn run(&self, call: &Call) -> anyhow::Result<Outcome> {
+        Ok(self.run_in_parts(call)?)
+    }
+
+    /// Does what a call asks for, and tells for each record what became of it.
+    ///
+    /// # Errors
+    /// [`Failure`] if anything failed.
+    pub fn run_in_parts(&self, call: &Call) -> Result<Outcome, Failure> {
         let outcome = match call.action {
             Action::Add => self.add(call),
             Action::Remove => self.remove(call),
