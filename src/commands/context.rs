@@ -52,7 +52,7 @@ impl Context {
         let clock = Arc::new(StoppableClock { interrupted: Arc::clone(&interrupted) });
         let state = match &settings.state_dir {
             Some(path) => State::open(path),
-            None => State::in_memory(),
+            None => State::without_place(),
         }
         .with_clock(clock);
         let http = Arc::new(HttpClient::new(&HttpConfig {

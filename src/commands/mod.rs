@@ -13,6 +13,7 @@ mod record;
 mod secrets;
 #[cfg(feature = "sim")]
 mod sim;
+mod stop;
 
 use std::ffi::OsString;
 
