@@ -1,11 +1,17 @@
 //! The command line: definitions only. What a command does stands in [`crate::commands`], what the hook verbs take in
 //! [`crate::hook`].
 
+mod api;
+mod error;
+
 use std::ffi::OsString;
 
 use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches, Parser, Subcommand};
 
 use crate::settings::table::Setting;
+
+pub use api::{DomainCommand, RecordAddArgs, RecordCommand, RecordDeleteArgs, RecordListArgs, SecretArgs};
+pub use error::CliError;
 
 /// ACME DNS-01 hook for domains at IPv64.net: adds the challenge record, waits until every authoritative name server
 /// serves it, removes it.
@@ -85,6 +91,16 @@ pub enum Command {
     Present(HookArgs),
     /// Remove a challenge record: certbot's --manual-cleanup-hook, or as for present
     Cleanup(HookArgs),
+    /// Show the account: its class, and what is used of its limits
+    Account(SecretArgs),
+    /// Show the last entries of the account's log
+    Logs,
+    /// List, add and delete domains of the account
+    #[command(subcommand)]
+    Domain(DomainCommand),
+    /// List, add and delete records of the account
+    #[command(subcommand)]
+    Record(RecordCommand),
     /// Show the whole flow against an embedded IPv64; needs no account and no network
     #[cfg(feature = "sim")]
     Demo,

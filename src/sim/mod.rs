@@ -84,7 +84,7 @@ pub use config::{Account, Config, ForeignZone, Limits, NameServer, PROVIDER_SUFF
 pub use faults::{Action, ApiFault, Effect};
 pub use log::{ApiCall, AuthWay, CallKind, LimitKind, Question, Transport};
 pub use settings::{
-    Authority, Backend, Balance, CacheSettings, Listen, Missing, Packets, Rcode, ResolverMode, ResolverSettings,
+    Authority, Backend, Balance, CacheSettings, Listen, Meets, Missing, Packets, Rcode, ResolverMode, ResolverSettings,
     ServerSettings, StaticRecord,
 };
 pub use store::{Life as RecordLife, StoredRecord};

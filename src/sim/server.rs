@@ -23,7 +23,7 @@ use super::{
     listener::{self, Answer, Asked, Responder},
     log::{Question, Transport},
     packets,
-    settings::{Authority, Balance, Listen, Packets, ServerSettings},
+    settings::{Authority, Balance, Listen, Meets, Packets, ServerSettings},
     threads::hold,
     world::World,
     zone::Reply,
@@ -99,7 +99,10 @@ impl Server {
 
     /// Asks without sockets, as a resolver of the simulation does.
     pub(super) fn consult(&self, query: &Message, peer: SocketAddr) -> Option<Message> {
-        let settings = self.settings();
+        let mut settings = self.settings();
+        if settings.meets == Meets::Sockets {
+            settings = Arc::new(settings.undisturbed());
+        }
         let mute = |port: Listen| port != Listen::Open;
         let bent = matches!(settings.packets, Packets::WrongQuestion | Packets::Malformed | Packets::OffPath);
         if bent || (mute(settings.udp) && mute(settings.tcp)) || (settings.truncate && mute(settings.tcp)) {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use ipv64_acme::sim::{
-    Account, Authority, Backend, Balance, CacheSettings, Config, ForeignZone, Listen, Missing, NameServer, Packets,
-    Rcode, ResolverMode, ResolverSettings, ServerSettings, Sim, StaticRecord, ZoneCut,
+    Account, Authority, Backend, Balance, CacheSettings, Config, ForeignZone, Listen, Meets, Missing, NameServer,
+    Packets, Rcode, ResolverMode, ResolverSettings, ServerSettings, Sim, StaticRecord, ZoneCut,
 };
 
 use super::Row;
@@ -140,11 +140,6 @@ fn lagging() -> Vec<Row> {
             4.0,
             &["lags: 1 other TXT value"],
         ),
-        impatient(Row::new("one server denies every name", second(|s| s.rcode = Some(Rcode::NxDomain)))).ends(
-            5,
-            4.0,
-            &["lags: no such name"],
-        ),
         Row::new("a silent server comes back without the record", second(|s| s.drop = 1))
             .at(4.0, heal("ns2.ipv64.net", 9.0))
             .ready(9.0, &["does not answer", "lags: ", "ready on 2 of 2"]),
@@ -166,6 +161,11 @@ fn useless() -> Vec<Row> {
         ),
         excused("a server fails", second(|s| s.rcode = Some(Rcode::ServFail)), "not authoritative: SERVFAIL"),
         excused("a server refuses", second(|s| s.rcode = Some(Rcode::Refused)), "not authoritative: REFUSED"),
+        excused(
+            "a server denies every name without authority",
+            second(|s| s.rcode = Some(Rcode::NxDomain)),
+            "answers without authority",
+        ),
         excused("a server cannot do it", second(|s| s.rcode = Some(Rcode::NotImp)), "not authoritative: RCODE 4"),
         excused("a lame delegation", second(|s| s.lame = true), "not authoritative: "),
         excused("one server answers without AA", second(|s| s.authority = Authority::Missing), "without authority"),
@@ -235,7 +235,8 @@ fn balancers() -> Vec<Row> {
         Row::new("two named back ends by chance", backends(Balance::Random, named)).ready(5.0, &["ready on 2 of 2"]),
         Row::new("two named back ends by source port", backends(Balance::SourcePort, named))
             .ready(5.0, &["ready on 2 of 2"]),
-        Row::new("a packet cache in front", cached(false)).ready(1.0, &["ready on 2 of 2"]),
+        // What was kept of our own early looks is kept for looks like ours only: nobody else is shown it.
+        Row::new("a packet cache in front", cached(false)).unchecked().ready(1.0, &["ready on 2 of 2"]),
         Row::new("a coarse packet cache in front", cached(true)).ready(1.0, &["ready on 2 of 2"]),
         Row::new("a packet cache in front of two back ends in turn", {
             let mut world = backends(Balance::RoundRobin, [None; 2]);
@@ -273,7 +274,7 @@ fn finding() -> Vec<Row> {
         Row::new("no resolver and no root, but DNS over HTTPS", Config::with_delays(&[seconds(1.0)]))
             .with("IPV64_RESOLVERS", "127.255.255.1:9")
             .with("IPV64_ROOT_SERVERS", "127.255.255.1")
-            .with("IPV64_DOH", "{api}/../dns-query")
+            .with("IPV64_DOH", "{web}/dns-query")
             .ready(1.0, &["ready on 1 of 1"]),
     ]
 }
@@ -325,10 +326,12 @@ fn aliases() -> Vec<Row> {
 }
 
 fn between() -> Vec<Row> {
-    let intercepted = || both(|settings| settings.authority = Authority::Intercepted);
+    let intercepted =
+        || both(|settings| (settings.authority, settings.meets) = (Authority::Intercepted, Meets::Sockets));
+    let blocked = || both(|settings| (settings.drop, settings.meets) = (1, Meets::Sockets));
     vec![
         Row::new("something answers in place of the servers, DNS over HTTPS helps", intercepted())
-            .with("IPV64_DOH", "{api}/../dns-query")
+            .with("IPV64_DOH", "{web}/dns-query")
             .with_resolvers()
             .ready(10.0, &["rests on resolvers over HTTPS"]),
         impatient(Row::new("something answers in place of the servers", intercepted()))
@@ -336,7 +339,7 @@ fn between() -> Vec<Row> {
             .within(40.0)
             .with_resolvers()
             .ends(6, 10.0, &["answers in place of the name servers", "IPV64_DOH"]),
-        Row::new("port 53 is blocked, the resolver is not", both(|s| s.drop = 1))
+        Row::new("port 53 is blocked, the resolver is not", blocked())
             .with_resolvers()
             .ready(10.0, &["rests on the configured resolvers"]),
         Row::new("nobody can be asked", both(|s| s.drop = 1))
@@ -349,6 +352,7 @@ fn between() -> Vec<Row> {
             .with("IPV64_ROOT_SERVERS", "127.255.255.1")
             .with("IPV64_BLIND_WAIT", "3")
             .with_resolvers()
+            .unchecked()
             .ready(3.0, &["rests on a fixed pause"]),
     ]
 }
@@ -364,6 +368,7 @@ fn limits() -> Vec<Row> {
         Row::new("no wait", both(|s| *s = ServerSettings::stale()))
             .with("IPV64_PROPAGATION_TIMEOUT", "0")
             .within(5.0)
+            .unchecked()
             .ready(0.0, &[": added"]),
         Row::new("a hanging server does not stretch the deadline", both(|s| s.reply_delay = seconds(30.0)))
             .with("IPV64_PROPAGATION_TIMEOUT", "6")
