@@ -398,7 +398,7 @@ mod tests {
             rounds += 1;
         }
         assert_eq!(rounds, 9);
-        assert_eq!(bench.journal.leftovers(Duration::ZERO).len(), 1);
+        assert_eq!(bench.journal.leftovers(Some(Duration::ZERO)).len(), 1);
     }
 
     #[test]
@@ -406,9 +406,9 @@ mod tests {
         let Bench { journal, clock } = bench();
         let _ = journal.intend(&[record("a.example.org", "v")]);
         clock.advance(LEFT_OVER_AFTER - Duration::from_secs(1));
-        assert!(journal.leftovers(LEFT_OVER_AFTER).is_empty());
+        assert!(journal.leftovers(Some(LEFT_OVER_AFTER)).is_empty());
         clock.advance(Duration::from_secs(1));
-        assert_eq!(journal.leftovers(LEFT_OVER_AFTER).len(), 1);
+        assert_eq!(journal.leftovers(Some(LEFT_OVER_AFTER)).len(), 1);
     }
 
     #[test]
@@ -418,7 +418,7 @@ mod tests {
         clock.jump_to(UnixTime::from_millis(1_000));
         assert_eq!(journal.open_entries()[0].added_at, UnixTime::from_millis(1_000));
         clock.advance(LEFT_OVER_AFTER);
-        assert_eq!(journal.leftovers(LEFT_OVER_AFTER).len(), 1);
+        assert_eq!(journal.leftovers(Some(LEFT_OVER_AFTER)).len(), 1);
     }
 
     #[test]
