@@ -16,7 +16,7 @@ const VALID: Duration = Duration::from_secs(86_400);
 /// A list from further in the future than clocks drift is as good as none.
 const DRIFT: Duration = Duration::from_secs(60);
 /// One process asks for all that need the list at the same time. After this long it is thought to have been killed.
-const ASKING: Duration = Duration::from_secs(20);
+const ASKING: Duration = Duration::from_secs(5);
 /// Accounts in the file; the oldest list makes room.
 const MOST_ACCOUNTS: usize = 16;
 

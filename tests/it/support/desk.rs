@@ -67,6 +67,13 @@ impl Desk {
         finished.stdout
     }
 
+    /// Runs a command that has to succeed and may warn, and returns its stderr.
+    pub(crate) fn succeed_with_warning(&self, args: &[&str]) -> String {
+        let finished = self.run(args);
+        assert!(finished.status.success(), "{args:?}: {}", finished.said());
+        finished.stderr
+    }
+
     /// Runs a command with `--json` that has to succeed; its stdout has to be one document on one line.
     pub(crate) fn json(&self, args: &[&str]) -> Value {
         let stdout = self.succeed(&[args, &["--json"]].concat());
