@@ -135,6 +135,7 @@ impl Solver<'_> {
             timeout: self.settings.propagation_timeout,
             confirmations: self.settings.confirmations,
             polling_interval: self.settings.polling_interval,
+            suspects: self.state.learned().unsteady(),
             lookup: self.lookup.clone(),
             blind_wait: self.settings.blind_wait,
             interrupted: std::sync::Arc::clone(&self.interrupted),
@@ -144,7 +145,12 @@ impl Solver<'_> {
 
     fn learn(&self, ready: &Ready) {
         let seen = ready.rows.iter().filter_map(|row| {
-            Some(Visibility { name: row.server.name.clone()?, address: row.server.address.ip(), took: row.after? })
+            Some(Visibility {
+                name: row.server.name.clone()?,
+                address: row.server.address.ip(),
+                took: row.after?,
+                is_unsteady: row.unsteady,
+            })
         });
         self.state.learned().add(&seen.collect::<Vec<_>>());
     }
