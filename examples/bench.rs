@@ -47,7 +47,11 @@ impl<'a> World<'a> {
         let words: Vec<&OsStr> = wrapper.iter().map(OsStr::new).chain([self.program.as_os_str()]).collect();
         let mut command = Command::new(words[0]);
         command.args(&words[1..]).env_clear().env("PATH", "/usr/bin:/bin").envs(self.sim.env());
-        command.env("IPV64_STATE_DIR", self.state.path()).env("IPV64_API_RATE", "1000/1").stdin(Stdio::null());
+        command
+            .env("IPV64_STATE_DIR", self.state.path())
+            .env("IPV64_API_RATE", "1000/1")
+            .env("IPV64_DOH", "off")
+            .stdin(Stdio::null());
         command
     }
 
