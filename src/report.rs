@@ -5,7 +5,7 @@ mod table;
 
 use std::io::{self, IsTerminal as _, Write as _};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::account::AccountError;
 use crate::api::ApiError;
@@ -16,7 +16,8 @@ use crate::hook::HookError;
 use crate::http::HttpError;
 use crate::propagation::NotReady;
 use crate::settings::{KeyError, SettingsError};
-use crate::solver::{NotOurs, OrderError};
+use crate::solver::{Interrupted, NotOurs, OrderError};
+use crate::state::WindowError;
 
 use table::Layout;
 pub use table::Table;
@@ -97,14 +98,15 @@ impl Report {
 
     /// Prints an error with its causes, what was observed and what to do, and returns the exit code that it stands for.
     pub fn error(&self, error: &anyhow::Error) -> Exit {
+        self.document(&json!({ "error": error_entry(error) }));
+        self.error_text(error)
+    }
+
+    /// Prints an error like [`Report::error`], where `--json` has told of it already.
+    pub fn error_text(&self, error: &anyhow::Error) -> Exit {
         let explained = explanation(error);
         let exit = explained.map_or(Exit::Failed, Explain::exit);
         let hint = explained.and_then(Explain::hint);
-        if self.output.json {
-            let kind = explained.map_or("failed", Explain::kind);
-            let message = format!("{error:#}");
-            self.document(&json!({ "error": { "kind": kind, "message": message, "hint": hint } }));
-        }
         let mut text = format!("error: {error}");
         for cause in causes(error) {
             text.push_str(&format!("\n  Caused by: {cause}"));
@@ -118,6 +120,14 @@ impl Report {
         to_stderr(&text);
         exit
     }
+}
+
+/// Returns an error as it stands in the document of `--json`.
+#[must_use]
+pub fn error_entry(error: &anyhow::Error) -> Value {
+    let explained = explanation(error);
+    let kind = explained.map_or("failed", Explain::kind);
+    json!({ "kind": kind, "message": format!("{error:#}"), "hint": explained.and_then(Explain::hint) })
 }
 
 /// Returns the causes below the topmost error, without those whose text stands in the one above already.
@@ -145,11 +155,13 @@ fn explanation(error: &anyhow::Error) -> Option<&dyn Explain> {
         }
         known::<HookError>(error)
             .or_else(|| known::<CliError>(error))
+            .or_else(|| known::<Interrupted>(error))
             .or_else(|| known::<OrderError>(error))
             .or_else(|| known::<NotOurs>(error))
             .or_else(|| known::<SettingsError>(error))
             .or_else(|| known::<KeyError>(error))
             .or_else(|| known::<ApiError>(error))
+            .or_else(|| known::<WindowError>(error))
             .or_else(|| known::<AccountError>(error))
             .or_else(|| known::<PlaceError>(error))
             .or_else(|| known::<NotReady>(error))

@@ -2,6 +2,7 @@
 //! the rooms below.
 
 mod account;
+mod batch;
 mod confirm;
 mod context;
 #[cfg(feature = "sim")]
@@ -12,6 +13,9 @@ mod record;
 mod secrets;
 #[cfg(feature = "sim")]
 mod sim;
+mod status;
+mod stop;
+mod sweep;
 
 use std::ffi::OsString;
 
@@ -30,7 +34,7 @@ use crate::settings::Environment;
 pub fn run(args: &[OsString], environment: &Environment) -> Exit {
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
-        Err(error) => return usage(&error),
+        Err(error) => return foreign_event(args, environment).unwrap_or_else(|| usage(&error)),
     };
     let report = Report::new(cli.output);
     for (name, nearest) in environment.unknown() {
@@ -41,18 +45,27 @@ pub fn run(args: &[OsString], environment: &Environment) -> Exit {
         Command::Auth(hook) => hook::auth(&cli, hook, environment, report),
         Command::Present(hook) => hook::record(&cli, (Action::Add, hook), (args, environment), report),
         Command::Cleanup(hook) => hook::record(&cli, (Action::Remove, hook), (args, environment), report),
+        Command::Batch(batch) => batch::run(&cli, batch.action.into(), environment, report),
+        Command::Client(call) => hook::client(&cli, call, environment, report),
         Command::Account(secrets) => with(&cli, environment, report, |context| account::show(context, *secrets)),
         Command::Logs => with(&cli, environment, report, account::logs),
         Command::Domain(command) => with(&cli, environment, report, |context| domain::run(context, command)),
         Command::Record(command) => record::check(command)
             .map_err(Into::into)
             .and_then(|()| with(&cli, environment, report, |context| record::run(context, command))),
+        Command::Sweep(args) => with(&cli, environment, report, |context| sweep::run(context, args)),
+        Command::Status => with(&cli, environment, report, status::run),
         #[cfg(feature = "sim")]
         Command::Demo => demo::run(report),
         #[cfg(feature = "sim")]
         Command::Sim(args) => sim::run(args, report),
     };
     done.unwrap_or_else(|error| report.error(&error))
+}
+
+/// Some ACME clients tell every hook of every event, and mind if one of those ends with an error.
+fn foreign_event(args: &[OsString], environment: &Environment) -> Option<Exit> {
+    crate::hook::foreign_event(args.get(1)?.to_str()?, &|name| environment.get(name))
 }
 
 /// Runs a command for people with what it needs.

@@ -6,5 +6,6 @@
 
 mod api;
 mod clients;
+mod frugal;
 mod support;
 mod verdict;
