@@ -1,7 +1,9 @@
 //! The command line: definitions only. What a command does stands in [`crate::commands`], what the hook verbs take in
 //! [`crate::hook`].
 
+mod api;
 mod client;
+mod error;
 
 use std::ffi::OsString;
 
@@ -9,7 +11,9 @@ use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches, Parser, Subcommand}
 
 use crate::settings::table::Setting;
 
+pub use api::{DomainCommand, RecordAddArgs, RecordCommand, RecordDeleteArgs, RecordListArgs, SecretArgs};
 pub use client::{BatchAction, BatchArgs, ClientCall};
+pub use error::CliError;
 
 /// ACME DNS-01 hook for domains at IPv64.net: adds the challenge record, waits until every authoritative name server
 /// serves it, removes it.
@@ -94,6 +98,16 @@ pub enum Command {
     /// The verbs of dehydrated, uacme, acmetool, Apache's mod_md, simple-acme and TrueNAS.
     #[command(flatten)]
     Client(ClientCall),
+    /// Show the account: its class, and what is used of its limits
+    Account(SecretArgs),
+    /// Show the last entries of the account's log
+    Logs,
+    /// List, add and delete domains of the account
+    #[command(subcommand)]
+    Domain(DomainCommand),
+    /// List, add and delete records of the account
+    #[command(subcommand)]
+    Record(RecordCommand),
     /// Show the whole flow against an embedded IPv64; needs no account and no network
     #[cfg(feature = "sim")]
     Demo,

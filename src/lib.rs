@@ -11,6 +11,7 @@
 //! - [`account`]: which domain of the account holds a name
 //! - [`propagation`]: is the record on every authoritative name server?
 //! - [`dns`]: one question to one server, and the look-ups built from it
+//! - [`gate`]: the request window as the gate of the API
 //! - [`api`]: the IPv64 HTTP API
 //! - [`http`]: HTTP requests with deadlines, for the API and for DNS over HTTPS
 //! - [`state`]: journal, request window, domain cache, learned times
@@ -23,6 +24,7 @@ pub mod cli;
 pub mod commands;
 pub mod dns;
 pub mod exit;
+pub mod gate;
 pub mod hook;
 pub mod http;
 pub mod name;

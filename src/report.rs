@@ -1,13 +1,15 @@
 //! The only file that prints. Results go to stdout; steps, warnings and errors to stderr. A hook's streams may be closed,
 //! so nothing here fails because nobody reads.
 
-use std::io::{self, Write as _};
+mod table;
+
+use std::io::{self, IsTerminal as _, Write as _};
 
 use serde_json::{Value, json};
 
 use crate::account::AccountError;
 use crate::api::ApiError;
-use crate::cli::OutputArgs;
+use crate::cli::{CliError, OutputArgs};
 use crate::dns::cname::PlaceError;
 use crate::exit::{Exit, Explain};
 use crate::hook::HookError;
@@ -15,6 +17,9 @@ use crate::http::HttpError;
 use crate::propagation::NotReady;
 use crate::settings::{KeyError, SettingsError};
 use crate::solver::{NotOurs, OrderError};
+
+use table::Layout;
+pub use table::Table;
 
 /// Prints for one process.
 #[derive(Debug, Clone, Copy)]
@@ -48,11 +53,25 @@ impl Report {
         }
     }
 
-    /// Prints the document of `--json`.
-    pub fn document(&self, document: &Value) {
-        if self.output.json {
-            to_stdout(&document.to_string());
+    /// Prints a table as the result, where [`Report::line`] would print: aligned on a terminal, else with tabs.
+    pub fn table(&self, table: &Table) {
+        let layout = if io::stdout().is_terminal() { Layout::Aligned } else { Layout::Tabs };
+        let text = table.text(layout);
+        if !text.is_empty() {
+            self.line(&text);
         }
+    }
+
+    /// Prints the document of `--json`.
+    pub fn document(&self, document: &impl serde::Serialize) {
+        if let Some(text) = Some(document).filter(|_| self.output.json).and_then(|it| serde_json::to_string(it).ok()) {
+            to_stdout(&text);
+        }
+    }
+
+    /// Asks a question on stderr; the answer is read by whoever asks.
+    pub fn question(&self, text: &str) {
+        write!(io::stderr().lock(), "{text} ").ok();
     }
 
     /// Tells a step, with `-v`.
@@ -134,6 +153,7 @@ fn explanation(error: &anyhow::Error) -> Option<&dyn Explain> {
             return Some(found);
         }
         known::<HookError>(error)
+            .or_else(|| known::<CliError>(error))
             .or_else(|| known::<OrderError>(error))
             .or_else(|| known::<NotOurs>(error))
             .or_else(|| known::<SettingsError>(error))

@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use crate::http::{HttpResponse, excerpt};
-use crate::secret::Secret;
 
 use super::wire::{Call, Envelope};
-use super::{ApiError, Limit};
+use super::{Access, ApiError, Limit};
 
 /// How much of an answer an error keeps, in characters.
 const KEPT: usize = 200;
@@ -24,40 +23,42 @@ pub(super) enum Verdict {
 }
 
 /// Judges an answer by its HTTP status and by the `info` and `status` in its body.
-pub(super) fn judge(call: &Call<'_>, answer: &HttpResponse, key: &Secret) -> Result<Verdict, ApiError> {
+pub(super) fn judge(call: &Call<'_>, answer: &HttpResponse, access: &Access) -> Result<Verdict, ApiError> {
     let envelope = Envelope::parse(&answer.body);
     let status = real_status(answer.status, envelope.as_ref());
     // 401 and 429 mean one thing whoever sends them, the API or a server before it.
     match (status, &envelope) {
         (300..400, _) => {
-            let location = answer.location.as_ref().map(|location| clean(location, key));
+            let location = answer.location.as_ref().map(|location| clean(location, access));
             Err(ApiError::Redirected { status, location })
         }
-        (401, _) => Err(ApiError::Unauthorized { words: words(call, envelope.as_ref(), key) }),
+        (401, _) => Err(ApiError::Unauthorized { words: words(call, envelope.as_ref(), access) }),
         (429, _) => Err(ApiError::RateLimited {
             limit: limit(envelope.as_ref(), answer.retry_after),
-            words: words(call, envelope.as_ref(), key),
+            words: words(call, envelope.as_ref(), access),
             retry_after: answer.retry_after,
         }),
-        (_, None) => Err(unreadable(answer, key)),
-        (500.., Some(_)) => Err(ApiError::Unavailable { status, text: words(call, envelope.as_ref(), key) }),
+        (_, None) => Err(unreadable(answer, access)),
+        (500.., Some(_)) => Err(ApiError::Unavailable { status, text: words(call, envelope.as_ref(), access) }),
         (200..300, Some(envelope)) if envelope.is_success() => Ok(Verdict::Done),
         (400, Some(envelope)) if is_already_there(call, envelope) => Ok(Verdict::HeldBefore),
         // Observed: 403 with the key `del_record` for a record that does not exist. A 403 without it is a refusal.
         (403, Some(envelope)) if is_missing(call, envelope) => Ok(Verdict::HeldBefore),
-        (403, _) => Err(ApiError::Forbidden { words: words(call, envelope.as_ref(), key) }),
-        _ => Err(ApiError::Rejected { status, words: words(call, envelope.as_ref(), key) }),
+        (403, Some(envelope)) if about_call(call, envelope).is_none() => {
+            Err(ApiError::Forbidden { words: words(call, Some(envelope), access) })
+        }
+        _ => Err(ApiError::Rejected { status, words: words(call, envelope.as_ref(), access) }),
     }
 }
 
 /// An answer whose body cannot be understood. JSON is not shown: it may be an account with its secrets.
-pub(super) fn unreadable(answer: &HttpResponse, key: &Secret) -> ApiError {
+pub(super) fn unreadable(answer: &HttpResponse, access: &Access) -> ApiError {
     let text = match String::from_utf8_lossy(&answer.body).trim_start() {
         "" => "an empty body".to_owned(),
         json if json.starts_with(['{', '[']) => {
             format!("{} bytes of JSON that cannot be understood", answer.body.len())
         }
-        other => format!("\"{}\"", clean(other, key)),
+        other => format!("\"{}\"", clean(other, access)),
     };
     ApiError::Unavailable { status: answer.status, text }
 }
@@ -90,15 +91,19 @@ fn limit(envelope: Option<&Envelope>, retry_after: Option<Duration>) -> Limit {
     }
 }
 
-/// The API's own words, in quotes: what it says about the call, else `info`, else `status`.
-fn words(call: &Call<'_>, envelope: Option<&Envelope>, key: &Secret) -> String {
-    let Some(envelope) = envelope else { return "without words".to_owned() };
-    let about_call = envelope.answer_to(call).filter(|words| *words != call.name());
-    let info = envelope.info().filter(|info| !matches!(*info, "error" | "success"));
-    let words = about_call.or(info).or_else(|| envelope.status()).or_else(|| envelope.info());
-    format!("\"{}\"", clean(words.unwrap_or_default(), key))
+/// What the API says about this very call: then a 403 is about the request, and not about the key.
+fn about_call<'a>(call: &Call<'_>, envelope: &'a Envelope) -> Option<&'a str> {
+    envelope.answer_to(call).filter(|words| *words != call.name())
 }
 
-fn clean(text: &str, key: &Secret) -> String {
-    excerpt(&key.mask_in(text), KEPT)
+/// The API's own words, in quotes: what it says about the call, else `info`, else `status`.
+fn words(call: &Call<'_>, envelope: Option<&Envelope>, access: &Access) -> String {
+    let Some(envelope) = envelope else { return "without words".to_owned() };
+    let info = envelope.info().filter(|info| !matches!(*info, "error" | "success"));
+    let words = about_call(call, envelope).or(info).or_else(|| envelope.status()).or_else(|| envelope.info());
+    format!("\"{}\"", clean(words.unwrap_or_default(), access))
+}
+
+fn clean(text: &str, access: &Access) -> String {
+    excerpt(&access.mask_in(text), KEPT)
 }

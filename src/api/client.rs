@@ -38,9 +38,19 @@ pub enum AuthMethod {
 }
 
 impl AuthMethod {
-    /// Every way, by the name that settings use.
-    pub const ALL: [(&'static str, Self); 4] =
-        [("bearer", Self::Bearer), ("basic", Self::Basic), ("apikey", Self::ApiKey), ("token", Self::Token)];
+    /// Every way.
+    pub const ALL: [Self; 4] = [Self::Bearer, Self::Basic, Self::ApiKey, Self::Token];
+
+    /// Returns the name that settings use.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Bearer => "bearer",
+            Self::Basic => "basic",
+            Self::ApiKey => "apikey",
+            Self::Token => "token",
+        }
+    }
 
     fn header(self, key: &Secret) -> Option<Authorization<'_>> {
         match self {
@@ -68,6 +78,16 @@ pub struct Access {
     pub key: Secret,
     /// How the key is sent.
     pub auth: AuthMethod,
+}
+
+impl Access {
+    /// Replaces the key in a text from outside, for a server that echoes it.
+    pub(super) fn mask_in(&self, text: &str) -> String {
+        match self.auth.header(&self.key) {
+            Some(header) => header.mask_in(text),
+            None => self.key.mask_in(text),
+        }
+    }
 }
 
 /// What became of an addition.
@@ -215,7 +235,7 @@ impl Client {
         parse: impl Fn(&[u8]) -> Result<T, serde_json::Error>,
     ) -> Result<T, ApiError> {
         // An answer that cannot be read is like none, and asked for again.
-        self.run(call, policy, |_, answer| parse(&answer.body).map_err(|_| unreadable(answer, &self.access.key)))
+        self.run(call, policy, |_, answer| parse(&answer.body).map_err(|_| unreadable(answer, &self.access)))
     }
 
     fn run<T>(
@@ -226,11 +246,11 @@ impl Client {
     ) -> Result<T, ApiError> {
         let mut tries = Tries::new(*policy);
         loop {
-            self.gate.before(call.kind(), policy.deadline).map_err(|error| tries.conclude(error.into()))?;
+            let pass = self.gate.before(call.kind(), policy.deadline).map_err(|error| tries.conclude(error.into()))?;
             let answer = self.exchange(call, policy.deadline);
-            self.gate.after();
+            drop(pass);
             let result = answer.and_then(|answer| {
-                let verdict = judge(call, &answer, &self.access.key)?;
+                let verdict = judge(call, &answer, &self.access)?;
                 accept(verdict, &answer)
             });
             let error = match result {

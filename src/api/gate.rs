@@ -1,6 +1,8 @@
 //! The gate that every request passes before it leaves, so that all processes together keep the provider's limits.
 //! How it counts, and where, is left to its owner; this file only says what the two have to tell each other.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::exit::{Exit, Explain};
@@ -30,17 +32,35 @@ pub enum Limit {
 
 /// Decides when a request may leave.
 pub trait Gate: Send + Sync {
-    /// Returns when a request of this kind may leave, at the latest at the deadline.
+    /// Returns when a request of this kind may leave, at the latest at the deadline. The pass is dropped when the answer
+    /// is there, or when there will be none.
     ///
     /// # Errors
     /// [`GateError`] when there is no room until then, or none today.
-    fn before(&self, kind: CallKind, deadline: Instant) -> Result<(), GateError>;
-
-    /// Hears that the answer to the request that was let through is there, or that there will be none.
-    fn after(&self) {}
+    fn before(&self, kind: CallKind, deadline: Instant) -> Result<Pass, GateError>;
 
     /// Hears of a 429 and of the pause that the answer asked for.
     fn refused(&self, retry_after: Option<Duration>, limit: Limit);
+}
+
+/// The right to send one request.
+#[must_use = "the request counts as under way until this is dropped"]
+#[derive(Default)]
+pub struct Pass(Option<Box<dyn FnOnce()>>);
+
+impl Pass {
+    /// Makes a pass that tells its gate when the request is over.
+    pub fn ending_with(end: impl FnOnce() + 'static) -> Self {
+        Self(Some(Box::new(end)))
+    }
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        if let Some(end) = self.0.take() {
+            end();
+        }
+    }
 }
 
 /// Lets everything pass: for tests, and for programs that call seldom.
@@ -48,55 +68,54 @@ pub trait Gate: Send + Sync {
 pub struct OpenGate;
 
 impl Gate for OpenGate {
-    fn before(&self, _: CallKind, _: Instant) -> Result<(), GateError> {
-        Ok(())
+    fn before(&self, _: CallKind, _: Instant) -> Result<Pass, GateError> {
+        Ok(Pass::default())
     }
 
     fn refused(&self, _: Option<Duration>, _: Limit) {}
 }
 
-/// Why a request may not leave. Nothing was sent.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum GateError {
-    /// Other calls fill the request window until after the deadline.
-    #[error("no API call is allowed for another {} s, which is too late", wait.as_secs().max(1))]
-    Full {
-        /// How long until there is room.
-        wait: Duration,
-    },
-    /// The process was asked to stop while it waited.
-    #[error("interrupted while waiting for a turn")]
-    Interrupted,
-    /// The calls of the day are used up, or what is left of them is kept for removals.
-    #[error("{reason}")]
-    Daily {
-        /// What was counted, in words for users.
-        reason: String,
-    },
+/// Why a request may not leave, in the words of the gate. Nothing was sent.
+#[derive(Debug, Clone)]
+pub struct GateError(Arc<dyn Explain + Send + Sync>);
+
+impl GateError {
+    /// Takes the gate's own error, with its exit code and its hint.
+    pub fn new(error: impl Explain + Send + Sync + 'static) -> Self {
+        Self(Arc::new(error))
+    }
 }
+
+impl PartialEq for GateError {
+    fn eq(&self, other: &Self) -> bool {
+        (self.kind(), self.to_string()) == (other.kind(), other.to_string())
+    }
+}
+
+impl Eq for GateError {}
+
+impl fmt::Display for GateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl std::error::Error for GateError {}
 
 impl Explain for GateError {
     fn exit(&self) -> Exit {
-        match self {
-            Self::Interrupted => Exit::Failed,
-            Self::Full { .. } | Self::Daily { .. } => Exit::RateLimit,
-        }
+        self.0.exit()
     }
 
     fn kind(&self) -> &'static str {
-        match self {
-            Self::Full { .. } => "request_window_full",
-            Self::Daily { .. } => "daily_quota",
-            Self::Interrupted => "interrupted",
-        }
+        self.0.kind()
     }
 
     fn hint(&self) -> Option<String> {
-        let hint = match self {
-            Self::Interrupted => return None,
-            Self::Full { .. } => "try again in a minute; other processes with this key may be at work",
-            Self::Daily { .. } => "wait for the next day, or ask IPv64 for a class with more API calls",
-        };
-        Some(hint.to_owned())
+        self.0.hint()
+    }
+
+    fn details(&self) -> Vec<String> {
+        self.0.details()
     }
 }

@@ -54,7 +54,7 @@ mod wire;
 pub use client::{Access, Added, AuthMethod, Client, Deleted};
 pub use content::{ContentError, check_content};
 pub use error::ApiError;
-pub use gate::{CallKind, Gate, GateError, Limit, OpenGate};
+pub use gate::{CallKind, Gate, GateError, Limit, OpenGate, Pass};
 pub use models::{Account, AccountClass, Domain, Hidden, LogEntry, Record, RecordSpec};
 pub use observe::{Exchange, Outcome};
 pub use record_type::RecordType;

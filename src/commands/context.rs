@@ -2,14 +2,14 @@
 
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use crate::api::{Access, CallKind, Client, Gate, GateError, Limit};
+use crate::api::{Access, Client, Domain, RetryPolicy};
 use crate::cli::Cli;
 use crate::dns::message::{Kind, Question};
 use crate::dns::pace::Pace;
@@ -17,13 +17,12 @@ use crate::dns::recursive::{DohPost, MAX_MESSAGE, Recursive};
 use crate::dns::zone::{Lookup, Server};
 use crate::dns::{self, message::Reply};
 use crate::exit::Explain as _;
+use crate::gate::WindowGate;
 use crate::http::{Endpoint, HttpClient, HttpConfig, HttpRequest, Method, Payload};
 use crate::report::Report;
 use crate::settings::{Environment, NamedServer, Settings, Sources, key};
 use crate::solver::{Events, Solver};
-use crate::state::{
-    self, Clock, Interrupted, Priority, RequestWindow, Slot, State, SystemClock, UnixTime, WindowError,
-};
+use crate::state::{self, Clock, DomainCache, Interrupted, State, SystemClock, UnixTime};
 
 /// Sent with every request.
 const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
@@ -69,10 +68,44 @@ impl Context {
         let lookup = lookup(&settings, &http)?;
         let access = Access { endpoint: settings.api_url.clone(), key, auth: settings.api_auth };
         let stop = Arc::clone(&interrupted);
-        let client = Client::new(http, access, Box::new(WindowGate { window, slot: Mutex::new(None) }))
+        let client = Client::new(http, access, Box::new(WindowGate::new(window)))
             .observed_by(move |exchange| report.trace(&exchange.to_string()))
             .pausing_with(move |length| pause(length, &stop));
         Ok(Self { report, settings, client, lookup, state, account, interrupted })
+    }
+
+    pub(super) fn report(&self) -> Report {
+        self.report
+    }
+
+    pub(super) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Set by a signal.
+    pub(super) fn interrupted(&self) -> &AtomicBool {
+        &self.interrupted
+    }
+
+    /// Lists the domains of the account, and keeps their names for the next look-up.
+    pub(super) fn domains(&self, policy: &RetryPolicy) -> anyhow::Result<Vec<Domain>> {
+        let domains = self.client.domains(policy).context("cannot list the domains of the account")?;
+        let names: Vec<_> = domains.iter().map(|domain| domain.name.clone()).collect();
+        self.domain_cache().remember(&names);
+        Ok(domains)
+    }
+
+    pub(super) fn domain_cache(&self) -> DomainCache {
+        self.state.domains(self.account.clone())
+    }
+
+    /// Takes what the account says of its API calls: used today, and the limit.
+    pub(super) fn learn_quota(&self, used: u64, limit: u64) {
+        self.state.window(self.account.clone(), self.settings.api_rate).learn_quota(used, limit);
     }
 
     pub(super) fn solver<'a>(&'a self, events: &'a dyn Events) -> Solver<'a> {
@@ -134,42 +167,6 @@ impl Clock for StoppableClock {
 
     fn sleep(&self, length: Duration) -> Result<(), Interrupted> {
         if pause(length, &self.interrupted).is_break() { Err(Interrupted) } else { Ok(()) }
-    }
-}
-
-/// The request window as the gate of the API client.
-struct WindowGate {
-    window: RequestWindow,
-    slot: Mutex<Option<Slot>>,
-}
-
-impl Gate for WindowGate {
-    fn before(&self, kind: CallKind, deadline: Instant) -> Result<(), GateError> {
-        let priority = match kind {
-            CallKind::Removal => Priority::Removal,
-            CallKind::Addition => Priority::Addition,
-            CallKind::Read => Priority::Read,
-        };
-        let slot = self.window.acquire(priority, deadline).map_err(|error| match error {
-            WindowError::TooLate { soonest, .. } => GateError::Full { wait: soonest },
-            WindowError::Interrupted(_) => GateError::Interrupted,
-            used_up => GateError::Daily { reason: used_up.to_string() },
-        })?;
-        *self.slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(slot);
-        Ok(())
-    }
-
-    fn after(&self) {
-        if let Some(slot) = self.slot.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            slot.finish();
-        }
-    }
-
-    fn refused(&self, retry_after: Option<Duration>, limit: Limit) {
-        match limit {
-            Limit::Daily => self.window.daily_exhausted(),
-            Limit::Burst | Limit::Unknown => self.window.refused(retry_after),
-        }
     }
 }
 

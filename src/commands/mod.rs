@@ -1,17 +1,24 @@
 //! From a parsed command line to an exit code: one file per command. What can be tested without a process stands in
 //! the rooms below.
 
+mod account;
 mod batch;
+mod confirm;
 mod context;
 #[cfg(feature = "sim")]
 mod demo;
+mod domain;
 mod hook;
+mod record;
+mod secrets;
 #[cfg(feature = "sim")]
 mod sim;
 
 use std::ffi::OsString;
 
 use clap::Parser as _;
+
+use context::Context;
 
 use crate::cli::{Cli, Command};
 use crate::exit::Exit;
@@ -37,6 +44,12 @@ pub fn run(args: &[OsString], environment: &Environment) -> Exit {
         Command::Cleanup(hook) => hook::record(&cli, (Action::Remove, hook), (args, environment), report),
         Command::Batch(batch) => batch::run(&cli, batch.action.into(), environment, report),
         Command::Client(call) => hook::client(&cli, call, environment, report),
+        Command::Account(secrets) => with(&cli, environment, report, |context| account::show(context, *secrets)),
+        Command::Logs => with(&cli, environment, report, account::logs),
+        Command::Domain(command) => with(&cli, environment, report, |context| domain::run(context, command)),
+        Command::Record(command) => record::check(command)
+            .map_err(Into::into)
+            .and_then(|()| with(&cli, environment, report, |context| record::run(context, command))),
         #[cfg(feature = "sim")]
         Command::Demo => demo::run(report),
         #[cfg(feature = "sim")]
@@ -48,6 +61,19 @@ pub fn run(args: &[OsString], environment: &Environment) -> Exit {
 /// Some ACME clients tell every hook of every event, and mind if one of those ends with an error.
 fn foreign_event(args: &[OsString], environment: &Environment) -> Option<Exit> {
     crate::hook::foreign_event(args.get(1)?.to_str()?, &|name| environment.get(name))
+}
+
+/// Runs a command for people with what it needs.
+fn with(
+    cli: &Cli,
+    environment: &Environment,
+    report: Report,
+    action: impl FnOnce(&Context) -> anyhow::Result<Exit>,
+) -> anyhow::Result<Exit> {
+    let context = Context::open(cli, environment, report)?;
+    let done = action(&context);
+    context.tell_warnings();
+    done
 }
 
 /// Prints what clap has to say: help and version on stdout, mistakes on stderr.

@@ -1,11 +1,14 @@
 //! Where a challenge record has to be placed: the end of the CNAME chain of its name (RFC 1034 section 3.6.2),
 //! asked of the authoritative servers so that no resolver learns that the name has no record yet.
 
+use std::sync::{Arc, mpsc};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use super::exchange::ask_whole;
+use super::exchange::{Transport, ask};
 use super::message::{Kind, Question, Rcode, Reply};
-use super::zone::{Lookup, NoZone, Server, Zone};
+use super::pace::Pace;
+use super::zone::{FoundBy, Lookup, Server, Zone};
 use crate::challenge::TxtValue;
 use crate::exit::{Exit, Explain};
 use crate::name::DnsName;
@@ -38,6 +41,13 @@ pub struct Place {
 }
 
 impl Place {
+    /// The name itself, in a zone of which nobody knows the servers.
+    #[must_use]
+    pub fn unknown(name: &DnsName) -> Self {
+        let zone = Zone { apex: None, servers: Vec::new(), found_by: FoundBy::Resolvers };
+        Self { chain: vec![name.clone()], zone, notes: Vec::new() }
+    }
+
     /// Returns the name that has to hold the record.
     #[must_use]
     pub fn target<'a>(&'a self, name: &'a DnsName) -> &'a DnsName {
@@ -61,16 +71,13 @@ pub enum PlaceError {
         /// All names passed.
         chain: Vec<DnsName>,
     },
-    /// No servers for one of the names.
-    #[error(transparent)]
-    NoZone(#[from] NoZone),
-    /// No server of the zone gave a usable answer.
-    #[error("no authoritative name server answered whether `{name}` is an alias")]
+    /// Nobody gave a usable answer.
+    #[error("nobody answers whether `{name}` is an alias")]
     NoAnswer {
         /// The name asked for.
         name: DnsName,
-        /// Each server and what it did.
-        servers: Vec<String>,
+        /// Everything that was tried, a line each.
+        tried: Vec<String>,
     },
 }
 
@@ -87,7 +94,6 @@ impl Explain for PlaceError {
         match self {
             Self::Loop { .. } => "cname_loop",
             Self::TooLong { .. } => "cname_too_long",
-            Self::NoZone(_) => "no_name_servers",
             Self::NoAnswer { .. } => "name_servers_unreachable",
         }
     }
@@ -97,11 +103,10 @@ impl Explain for PlaceError {
             Self::Loop { .. } | Self::TooLong { .. } => {
                 "let the CNAME record of the challenge name point at a name that has no CNAME record itself".to_owned()
             }
-            Self::NoZone(_) | Self::NoAnswer { .. } => {
-                "check that DNS works on this machine (is port 53 open?), or name \
-                 resolvers with IPV64_RESOLVERS, for example `IPV64_RESOLVERS=https://1.1.1.1/dns-query`"
-                    .to_owned()
-            }
+            Self::NoAnswer { .. } => "check that DNS works on this machine (is port 53 open?), or name resolvers with \
+                                      IPV64_RESOLVERS, for example `IPV64_RESOLVERS=https://1.1.1.1/dns-query`; \
+                                      without a CNAME at that name, IPV64_FOLLOW_CNAME=false spares the look-up"
+                .to_owned(),
         })
     }
 
@@ -110,10 +115,18 @@ impl Explain for PlaceError {
             Self::Loop { chain } | Self::TooLong { chain } => {
                 vec![chain.iter().map(DnsName::as_str).collect::<Vec<_>>().join(" -> ")]
             }
-            Self::NoZone(error) => error.tried.clone(),
-            Self::NoAnswer { servers, .. } => servers.clone(),
+            Self::NoAnswer { tried, .. } => tried.clone(),
         }
     }
+}
+
+/// What is known about one name on the way.
+struct Step {
+    /// The zone of the name; its servers may not have answered.
+    zone: Zone,
+    /// Where the name points, if it is an alias of its own.
+    alias: Option<DnsName>,
+    notes: Vec<String>,
 }
 
 impl Lookup {
@@ -122,46 +135,80 @@ impl Lookup {
     /// # Errors
     /// [`PlaceError`], by the deadline.
     pub fn place(&self, name: &DnsName, follow: Follow, deadline: Instant) -> Result<Place, PlaceError> {
-        let mut place = Place { chain: vec![name.clone()], zone: self.zone_above(name, deadline)?, notes: Vec::new() };
-        if follow == Follow::Never {
-            return Ok(place);
-        }
+        let mut chain = vec![name.clone()];
+        let mut notes = Vec::new();
         let mut current = name.clone();
-        for _ in 0..MAX_HOPS {
-            let Some(target) = self.alias(&current, &mut place, deadline)? else { return Ok(place) };
-            let known = place.chain.contains(&target);
-            place.chain.push(target.clone());
-            if known {
-                return Err(PlaceError::Loop { chain: place.chain });
+        for _ in 0..=MAX_HOPS {
+            let step = self.step(&current, follow, deadline)?;
+            notes.extend(step.notes);
+            let Some(target) = step.alias.filter(|_| follow == Follow::Chain) else {
+                return Ok(Place { chain, zone: step.zone, notes });
+            };
+            let passed = chain.contains(&target);
+            chain.push(target.clone());
+            if passed {
+                return Err(PlaceError::Loop { chain });
             }
-            place.zone = self.zone_above(&target, deadline)?;
             current = target;
         }
-        Err(PlaceError::TooLong { chain: place.chain })
+        Err(PlaceError::TooLong { chain })
     }
 
-    /// Finds the zone from the name above, so that no resolver is asked for the name itself. A zone cut at the name is
-    /// found by the referral that the zone above answers with.
-    fn zone_above(&self, name: &DnsName, deadline: Instant) -> Result<Zone, NoZone> {
-        self.zone_of(&name.parent().unwrap_or_else(|| name.clone()), deadline)
-    }
-
-    /// Returns the alias target of a name, if it has one of its own. Moves `place.zone` down along referrals.
-    fn alias(&self, name: &DnsName, place: &mut Place, deadline: Instant) -> Result<Option<DnsName>, PlaceError> {
-        for _ in 0..MAX_DELEGATIONS {
-            let reply = self.ask_zone(&place.zone, &Question::authoritative(name, Kind::Cname), deadline)?;
-            if let Some(below) = reply.referral() {
-                place.zone = self.follow_referral(below, &reply, deadline)?;
+    /// Finds out about one name: in the first way in which its servers are found and answer, else by asking resolvers.
+    ///
+    /// The zone is found from the name above, so that no resolver is asked for the name itself; a zone cut at the name is
+    /// found by the referral with which the zone above answers.
+    fn step(&self, name: &DnsName, follow: Follow, deadline: Instant) -> Result<Step, PlaceError> {
+        let above = name.parent().unwrap_or_else(|| name.clone());
+        let mut tried = Vec::new();
+        let mut unheard: Option<Zone> = None;
+        for way in self.ways() {
+            let zone = match self.zone_by(*way, &above, deadline) {
+                Ok(zone) => zone,
+                Err(lines) => {
+                    tried.extend(lines);
+                    continue;
+                }
+            };
+            if unheard.as_ref().is_some_and(|unheard| unheard.servers == zone.servers) {
                 continue;
             }
-            let Some(target) = reply.alias(name) else { return Ok(None) };
-            if self.is_wildcard(name, target, &place.zone, deadline)? {
-                place.notes.push(format!("`{name}` is an alias of `{target}` only by a wildcard; not followed"));
-                return Ok(None);
+            match self.ask_zone(name, zone.clone(), deadline) {
+                Ok(step) => return Ok(step),
+                Err(lines) => tried.extend(lines),
             }
-            return Ok(Some(target.clone()));
+            unheard.get_or_insert(zone);
         }
-        Err(PlaceError::NoAnswer { name: name.clone(), servers: vec!["referrals without end".to_owned()] })
+        let zone = unheard.unwrap_or_else(|| Place::unknown(name).zone);
+        match self.ask_resolvers_for_alias(name, deadline) {
+            Ok(alias) => Ok(Step { zone, alias, notes: Vec::new() }),
+            // Whoever does not follow aliases does not need to know.
+            Err(_) if follow == Follow::Never => Ok(Step { zone, alias: None, notes: Vec::new() }),
+            Err(lines) => {
+                tried.extend(lines);
+                tried.dedup();
+                Err(PlaceError::NoAnswer { name: name.clone(), tried })
+            }
+        }
+    }
+
+    /// Asks the servers of a zone about a name, and those of zones below it that they refer to.
+    fn ask_zone(&self, name: &DnsName, mut zone: Zone, deadline: Instant) -> Result<Step, Vec<String>> {
+        for _ in 0..MAX_DELEGATIONS {
+            let reply = self.ask_servers(&zone, &Question::authoritative(name, Kind::Cname), deadline)?;
+            if let Some(below) = reply.referral() {
+                zone = self.follow_referral(below, &reply, &zone, deadline)?;
+                continue;
+            }
+            let Some(target) = reply.alias(name) else { return Ok(Step { zone, alias: None, notes: Vec::new() }) };
+            if self.is_wildcard(name, target, &zone, deadline)? {
+                let note = format!("`{name}` is an alias of `{target}` only by a wildcard; not followed");
+                return Ok(Step { zone, alias: None, notes: vec![note] });
+            }
+            let notes = self.text_beside(name, &zone, deadline);
+            return Ok(Step { zone, alias: Some(target.clone()), notes });
+        }
+        Err(vec![format!("more than {MAX_DELEGATIONS} referrals for `{name}`")])
     }
 
     /// Asks for a name that nobody made: if it is the same alias, a wildcard answers for all names (RFC 4592).
@@ -171,54 +218,105 @@ impl Lookup {
         target: &DnsName,
         zone: &Zone,
         deadline: Instant,
-    ) -> Result<bool, PlaceError> {
+    ) -> Result<bool, Vec<String>> {
         let random = TxtValue::random().map(|value| value.as_str().replace(['-', '_'], "").to_ascii_lowercase());
         let label = random.unwrap_or_default().chars().take(16).collect::<String>();
         let Some(sibling) = name.parent().and_then(|parent| parent.prepend(&label).ok()) else { return Ok(false) };
-        let reply = self.ask_zone(zone, &Question::authoritative(&sibling, Kind::Cname), deadline)?;
+        let reply = self.ask_servers(zone, &Question::authoritative(&sibling, Kind::Cname), deadline)?;
         Ok(reply.alias(&sibling) == Some(target))
     }
 
-    fn follow_referral(&self, below: &DnsName, reply: &Reply, deadline: Instant) -> Result<Zone, NoZone> {
+    /// A TXT record beside an alias is against the rules (RFC 1034 section 3.6.2), and some servers show it instead.
+    fn text_beside(&self, name: &DnsName, zone: &Zone, deadline: Instant) -> Vec<String> {
+        let reply = self.ask_servers(zone, &Question::authoritative(name, Kind::Txt), deadline);
+        let beside = reply.is_ok_and(|reply| reply.texts(name).next().is_some());
+        beside.then(|| format!("`{name}` has a TXT record beside its CNAME; remove one of them")).into_iter().collect()
+    }
+
+    fn follow_referral(
+        &self,
+        below: &DnsName,
+        reply: &Reply,
+        zone: &Zone,
+        deadline: Instant,
+    ) -> Result<Zone, Vec<String>> {
         let names: Vec<_> = Reply::name_servers(&reply.authority).cloned().collect();
         let glue = |name| Reply::addresses(&reply.additional, name).map(move |ip| self.server(name, ip));
-        let servers: Vec<_> = names.iter().flat_map(glue).collect();
+        let mut servers: Vec<_> = names.iter().flat_map(glue).collect();
         if servers.is_empty() {
-            return self.servers_of(below, &names, deadline);
+            servers = self.servers_of(&names, deadline);
         }
-        Ok(Zone { apex: Some(below.clone()), servers, found_by: super::zone::FoundBy::Resolvers })
+        if servers.is_empty() {
+            return Err(vec![format!("the name servers of `{below}` have no addresses")]);
+        }
+        Ok(Zone { apex: Some(below.clone()), servers, found_by: zone.found_by })
     }
 
-    /// Asks the servers of a zone, one after the other, until one answers with authority or refers further down.
-    fn ask_zone(&self, zone: &Zone, question: &Question, deadline: Instant) -> Result<Reply, PlaceError> {
-        let mut seen = Vec::new();
-        while Instant::now() < deadline {
+    /// Asks all servers of a zone at once, over UDP and then over TCP, until one answers with authority or refers further
+    /// down.
+    fn ask_servers(&self, zone: &Zone, question: &Question, deadline: Instant) -> Result<Reply, Vec<String>> {
+        let mut lines = Vec::new();
+        for transport in [Transport::Udp, Transport::Tcp] {
+            let until = deadline.min(Instant::now() + ATTEMPT);
+            let (sender, replies) = mpsc::channel();
             for server in &zone.servers {
-                match self.ask_server(server, question, deadline) {
+                let (server, question) = (server.clone(), question.clone());
+                let (sender, pace) = (sender.clone(), Arc::clone(&self.pace));
+                let ask = move || {
+                    sender.send(ask_server(&server, &question, (transport, &pace), until)).ok();
+                };
+                // Not joined: the deadline ends it.
+                thread::Builder::new().name("alias".to_owned()).spawn(ask).ok();
+            }
+            drop(sender);
+            for outcome in replies {
+                match outcome {
                     Ok(reply) => return Ok(reply),
-                    Err(line) => seen.push(line),
+                    Err(line) => lines.push(line),
                 }
             }
-            if seen.len() >= zone.servers.len() * 2 {
-                break;
-            }
         }
-        seen.sort();
-        seen.dedup();
-        Err(PlaceError::NoAnswer { name: question.name.clone(), servers: seen })
+        lines.sort();
+        lines.dedup();
+        Err(lines)
     }
 
-    fn ask_server(&self, server: &Server, question: &Question, deadline: Instant) -> Result<Reply, String> {
-        if !self.pace.wait(server.address.ip(), deadline) {
-            return Err(format!("{server}: no time left"));
+    /// Where no authoritative server can be asked: resolvers, those over HTTPS first, since the others may be what is in
+    /// the way. They remember that the name has no record yet; the check that follows has to live with that.
+    fn ask_resolvers_for_alias(&self, name: &DnsName, deadline: Instant) -> Result<Option<DnsName>, Vec<String>> {
+        let answered = |reply: &Reply| matches!(reply.rcode, Rcode::NoError | Rcode::NxDomain);
+        let mut lines = Vec::new();
+        for set in [&self.fallback, &self.resolvers] {
+            let until = deadline.min(Instant::now() + 2 * ATTEMPT);
+            match set.ask(&Question::recursive(name, Kind::Cname), until, answered) {
+                Ok(reply) => return Ok(reply.alias(name).cloned()),
+                Err(no_use) => lines.extend(no_use.into_iter().map(|line| line.to_string())),
+            }
         }
-        let attempt = deadline.min(Instant::now() + ATTEMPT);
-        match ask_whole(server.address, question, attempt) {
-            Ok(reply) if reply.referral().is_some_and(|below| question.name.is_within(below)) => Ok(reply),
-            Ok(reply) if reply.authoritative && matches!(reply.rcode, Rcode::NoError | Rcode::NxDomain) => Ok(reply),
-            Ok(reply) if reply.authoritative => Err(format!("{server}: {}", reply.rcode)),
-            Ok(reply) => Err(format!("{server}: {} without authority", reply.rcode)),
-            Err(error) => Err(format!("{server}: {error}")),
+        Err(lines)
+    }
+}
+
+fn ask_server(
+    server: &Server,
+    question: &Question,
+    (transport, pace): (Transport, &Pace),
+    until: Instant,
+) -> Result<Reply, String> {
+    if !pace.wait(server.address.ip(), until) {
+        return Err(format!("{server}: no time left"));
+    }
+    match ask(server.address, question, transport, until) {
+        Ok(reply) if reply.truncated => Err(format!("{server}: the answer over UDP was cut")),
+        Ok(reply) if reply.referral().is_some_and(|below| question.name.is_within(below)) => Ok(reply),
+        Ok(reply) if reply.authoritative && matches!(reply.rcode, Rcode::NoError | Rcode::NxDomain) => Ok(reply),
+        Ok(reply) if matches!(reply.rcode, Rcode::NoError | Rcode::NxDomain) && reply.recursion_available => {
+            Err(format!("{server}: answers without authority; something on the way answers in its place"))
         }
+        Ok(reply) if matches!(reply.rcode, Rcode::NoError | Rcode::NxDomain) => {
+            Err(format!("{server}: answers without authority"))
+        }
+        Ok(reply) => Err(format!("{server}: {}", reply.rcode)),
+        Err(error) => Err(format!("{server}: {error}")),
     }
 }

@@ -57,7 +57,7 @@ pub enum FoundBy {
 pub struct Zone {
     /// The name at the zone cut; none where the user named the servers.
     pub apex: Option<DnsName>,
-    /// Every address of every authoritative server; never empty.
+    /// Every address of every authoritative server; empty only where nobody knows any.
     pub servers: Vec<Server>,
     /// How they were found.
     pub found_by: FoundBy,
@@ -80,57 +80,39 @@ pub struct Lookup {
     pub pace: Arc<Pace>,
 }
 
-/// Why no servers were found for a name.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no authoritative name server was found for `{name}`")]
-pub struct NoZone {
-    /// The name.
-    pub name: DnsName,
-    /// What each way of looking ended with, a line each.
-    pub tried: Vec<String>,
-}
-
 impl Lookup {
-    /// Finds the zone that holds a name, and its servers.
-    ///
-    /// # Errors
-    /// [`NoZone`] with what was tried; the deadline ends the search.
-    pub fn zone_of(&self, name: &DnsName, deadline: Instant) -> Result<Zone, NoZone> {
-        if !self.servers.is_empty() {
-            return Ok(Zone { apex: None, servers: self.servers.clone(), found_by: FoundBy::Settings });
-        }
-        let mut tried = Vec::new();
-        let until = || deadline.min(Instant::now() + ONE_WAY);
-        match self.ask_resolvers(&self.resolvers, name, until()) {
-            Ok((apex, servers)) => return Ok(Zone { apex: Some(apex), servers, found_by: FoundBy::Resolvers }),
-            Err(lines) => tried.extend(lines),
-        }
-        match walk::from_roots(self, name, until()) {
-            Ok((apex, servers)) => return Ok(Zone { apex: Some(apex), servers, found_by: FoundBy::Roots }),
-            Err(line) => tried.push(line),
-        }
-        match self.ask_resolvers(&self.fallback, name, until()) {
-            Ok((apex, servers)) => Ok(Zone { apex: Some(apex), servers, found_by: FoundBy::Https }),
-            Err(lines) => {
-                tried.extend(lines);
-                Err(NoZone { name: name.clone(), tried })
-            }
+    /// The ways in which servers can be found, the most trusted by the user first.
+    #[must_use]
+    pub fn ways(&self) -> &'static [FoundBy] {
+        if self.servers.is_empty() {
+            &[FoundBy::Resolvers, FoundBy::Roots, FoundBy::Https]
+        } else {
+            &[FoundBy::Settings]
         }
     }
 
-    /// Finds the servers of a zone whose apex is known, for example from a referral.
+    /// Finds the zone that holds a name, and its servers, in one way.
     ///
     /// # Errors
-    /// [`NoZone`] if none of the names has an address.
-    pub fn servers_of(&self, apex: &DnsName, names: &[DnsName], deadline: Instant) -> Result<Zone, NoZone> {
-        for (set, found_by) in [(&self.resolvers, FoundBy::Resolvers), (&self.fallback, FoundBy::Https)] {
-            let servers = self.addresses(set, names, deadline.min(Instant::now() + ONE_WAY));
-            if !servers.is_empty() {
-                return Ok(Zone { apex: Some(apex.clone()), servers, found_by });
+    /// What was tried, a line each; the deadline ends the search.
+    pub fn zone_by(&self, way: FoundBy, name: &DnsName, deadline: Instant) -> Result<Zone, Vec<String>> {
+        let deadline = deadline.min(Instant::now() + ONE_WAY);
+        let (apex, servers) = match way {
+            FoundBy::Settings => {
+                return Ok(Zone { apex: None, servers: self.servers.clone(), found_by: FoundBy::Settings });
             }
-        }
-        let tried = names.iter().map(|name| format!("{name}: no address found")).collect();
-        Err(NoZone { name: apex.clone(), tried })
+            FoundBy::Resolvers => self.ask_resolvers(&self.resolvers, name, deadline)?,
+            FoundBy::Roots => walk::from_roots(self, name, deadline).map_err(|line| vec![line])?,
+            FoundBy::Https => self.ask_resolvers(&self.fallback, name, deadline)?,
+        };
+        Ok(Zone { apex: Some(apex), servers, found_by: way })
+    }
+
+    /// Finds the addresses of the servers that a referral names without glue; none if nobody knows any.
+    pub(super) fn servers_of(&self, names: &[DnsName], deadline: Instant) -> Vec<Server> {
+        let sets = [&self.resolvers, &self.fallback].into_iter();
+        let found = sets.map(|set| self.addresses(set, names, deadline.min(Instant::now() + ONE_WAY)));
+        found.into_iter().find(|servers| !servers.is_empty()).unwrap_or_default()
     }
 
     /// SOA upwards until a resolver knows the zone, then NS, then the addresses.

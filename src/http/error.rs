@@ -156,7 +156,7 @@ impl Explain for HttpError {
             }
             Self::Proxy { .. } => "write it as http://HOST:PORT, or list the host in NO_PROXY to go without a proxy",
             Self::CaFile { .. } => "give a readable PEM file (-----BEGIN CERTIFICATE-----), or leave the setting out",
-            Self::Unreachable { .. } => "check the network, the firewall and the proxy variables; nothing was changed",
+            Self::Unreachable { .. } => "check the network, the firewall and the proxy variables",
             Self::TimedOut { .. } => "try again later, or raise IPV64_HTTP_TIMEOUT on a slow line",
             Self::Tls { .. } => {
                 "check this machine's clock and certificates; behind a proxy that opens TLS, name its CA file in IPV64_CA_FILE"

@@ -1,4 +1,4 @@
-//! Text from outside, cut and cleaned until it fits into a message of one line.
+//! Text from outside, cleaned until it fits into a message of one line.
 
 /// Cuts a text to `longest` characters, folds blanks and line ends into single blanks, and makes control and
 /// direction characters visible, so that a remote text can neither move the cursor nor hide what it says.
@@ -12,15 +12,24 @@ pub fn excerpt(text: &str, longest: usize) -> String {
             shown.push(' ');
             left -= 1;
         }
-        for c in word.chars().take(left) {
-            if is_invisible(c) { shown.extend(c.escape_default()) } else { shown.push(c) }
-        }
+        let cut: String = word.chars().take(left).collect();
+        shown.push_str(&visible(&cut));
         let length = word.chars().count();
         if length > left || (length == left && words.clone().next().is_some()) {
             shown.push('…');
             break;
         }
         left -= length;
+    }
+    shown
+}
+
+/// Makes control and direction characters visible; everything else stays.
+#[must_use]
+pub fn visible(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_invisible(c) { shown.extend(c.escape_default()) } else { shown.push(c) }
     }
     shown
 }

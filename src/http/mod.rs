@@ -19,11 +19,11 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ureq::http as types;
 
 pub use error::{HttpError, Reached};
-pub use excerpt::excerpt;
+pub use excerpt::{excerpt, visible};
 pub use proxy::ProxyEnv;
 pub use target::Endpoint;
 
-use crate::secret::Secret;
+use crate::secret::{MASK, Secret};
 
 /// The longest time for reaching a host: name, TCP, proxy, TLS. ureq shares it among the host's addresses, the first
 /// one getting most: without it a dead IPv6 address costs the kernel's two minutes.
@@ -80,13 +80,25 @@ pub enum Authorization<'a> {
 }
 
 impl Authorization<'_> {
-    fn header(self) -> String {
+    /// Replaces the secret in a text from outside, also in the form that the header has.
+    #[must_use]
+    pub fn mask_in(self, text: &str) -> String {
         match self {
-            Self::Bearer(key) => format!("Bearer {}", key.expose()),
-            Self::Basic { user, password } => {
-                format!("Basic {}", STANDARD.encode(format!("{user}:{}", password.expose())))
-            }
+            Self::Bearer(key) => key.mask_in(text),
+            Self::Basic { password, .. } => password.mask_in(text).replace(&self.credentials(), MASK),
         }
+    }
+
+    fn credentials(self) -> String {
+        match self {
+            Self::Bearer(key) => key.expose().to_owned(),
+            Self::Basic { user, password } => STANDARD.encode(format!("{user}:{}", password.expose())),
+        }
+    }
+
+    fn header(self) -> String {
+        let scheme = if matches!(self, Self::Bearer(_)) { "Bearer" } else { "Basic" };
+        format!("{scheme} {}", self.credentials())
     }
 }
 
@@ -244,3 +256,5 @@ fn read(mut answer: types::Response<ureq::Body>, limit: u64) -> Result<HttpRespo
 pub(crate) mod scripted;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tls_tests;

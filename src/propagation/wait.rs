@@ -191,7 +191,8 @@ impl<'a> Waiting<'a> {
 
     fn not_ready(&self, rows: Vec<Row>, cause: Cause, intercepted: bool) -> NotReady {
         let names = self.texts.iter().map(|text| text.name.clone()).collect();
-        NotReady { names, cause, waited: self.start.elapsed(), rows, intercepted }
+        // The last look comes after the time limit, which is what the user knows.
+        NotReady { names, cause, waited: self.start.elapsed().min(self.plan.timeout), rows, intercepted }
     }
 
     fn rows(&self, state: &State) -> Vec<Row> {

@@ -53,8 +53,10 @@ pub(super) fn positive_duration(text: &str) -> Result<Duration, String> {
 }
 
 pub(super) fn auth(text: &str) -> Result<AuthMethod, String> {
-    let named = AuthMethod::ALL.into_iter().find(|(name, _)| *name == text.to_ascii_lowercase());
-    named.map(|(_, method)| method).ok_or_else(|| format!("{text:?} is not one of bearer, basic, apikey, token"))
+    AuthMethod::ALL
+        .into_iter()
+        .find(|method| method.as_str() == text.to_ascii_lowercase())
+        .ok_or_else(|| format!("{text:?} is not one of bearer, basic, apikey, token"))
 }
 
 pub(super) fn path(text: &str) -> Result<PathBuf, String> {

@@ -7,7 +7,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::{
     config::PROVIDER_SUFFIXES,
-    faults::{ApiFault, Effect, Faults},
+    faults::{Action, Effect, Faults},
     form,
     hierarchy::is_provider_name,
     http::{Request, Response},
@@ -48,9 +48,7 @@ pub(super) struct Outcome {
     /// The answer; nothing if the call was not carried out.
     pub(super) response: Option<Response>,
     /// The fault that hits the answer.
-    pub(super) fault: Option<ApiFault>,
-    /// The key that the client sent.
-    pub(super) key: Option<String>,
+    pub(super) action: Option<Action>,
     /// The entry of the log, its status to be filled in.
     pub(super) call: ApiCall,
 }
@@ -77,7 +75,8 @@ impl Api {
         call.faulty = fault.is_some();
         let suppressed = fault.as_ref().is_some_and(|fault| fault.effect == Effect::Nothing);
         let response = if suppressed { None } else { Some(self.execute(&parts, &mut call, world)) };
-        Outcome { response, fault, key: parts.key.map(|(_, key)| key), call }
+        let key = parts.key.map(|(_, key)| key).unwrap_or_default();
+        Outcome { response, action: fault.map(|fault| fault.action.with_key(&key)), call }
     }
 
     fn execute(&self, parts: &Parts, call: &mut ApiCall, world: &World) -> Response {

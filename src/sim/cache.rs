@@ -11,7 +11,7 @@ use hickory_resolver::proto::{
     rr::RecordType,
 };
 
-use super::settings::CacheSettings;
+use super::{content, settings::CacheSettings};
 
 type Key = (String, RecordType, Option<(bool, bool, Option<u16>)>);
 
@@ -19,8 +19,8 @@ type Key = (String, RecordType, Option<(bool, bool, Option<u16>)>);
 #[derive(Debug, Default)]
 pub(super) struct PacketCache {
     entries: HashMap<Key, Entry>,
-    /// Until when an answer without records may be given for a name.
-    empty_until: HashMap<String, Instant>,
+    /// For each name: the TXT values that were kept together, and until when.
+    texts: HashMap<String, Vec<(Vec<String>, Instant)>>,
 }
 
 #[derive(Debug)]
@@ -39,26 +39,27 @@ impl PacketCache {
             return aged(entry, query, now);
         }
         let message = fresh();
-        let is_empty = message.answers.is_empty();
-        if if is_empty { how.negative } else { how.positive } {
+        if if message.answers.is_empty() { how.negative } else { how.positive } {
             let length = lifetime(&message, how.ttl);
-            if is_empty {
-                self.empty_until.insert(key.0.clone(), now + length);
+            if key.1 == RecordType::TXT {
+                let texts = (content::texts(&message), now + length);
+                self.texts.entry(key.0.clone()).or_default().push(texts);
             }
             self.entries.insert(key, Entry { message: message.clone(), taken: now, length });
         }
         message
     }
 
-    /// Until when a question for the name may be answered "nothing here" from the cache. The name is in lower case.
-    pub(super) fn empty_until(&self, name: &str) -> Option<Instant> {
-        self.empty_until.get(name).copied()
+    /// Until when a question for the name may be answered without the value. The name is in lower case.
+    pub(super) fn lacking_until(&self, name: &str, value: &str) -> Option<Instant> {
+        let kept = self.texts.get(name)?.iter();
+        kept.filter(|(values, _)| values.iter().all(|other| other != value)).map(|(_, until)| *until).max()
     }
 
     /// Forgets everything.
     pub(super) fn clear(&mut self) {
         self.entries.clear();
-        self.empty_until.clear();
+        self.texts.clear();
     }
 }
 

@@ -1,9 +1,12 @@
 //! Record contents: from the text that the API takes to the data that the name servers give.
 //! Owner names and times stand in [`super::store`].
 
-use hickory_resolver::proto::rr::{
-    Name, RData, RecordType,
-    rdata::{A, AAAA, CNAME, MX, NS, NULL, SRV, TXT},
+use hickory_resolver::proto::{
+    op::Message,
+    rr::{
+        Name, RData, Record, RecordType,
+        rdata::{A, AAAA, CNAME, MX, NS, NULL, SRV, TXT},
+    },
 };
 
 /// The longest character-string in octets (RFC 1035 section 3.3).
@@ -81,6 +84,15 @@ fn authorization(content: &str) -> Option<RData> {
     data.extend(tag.as_bytes());
     data.extend(value.as_bytes());
     Some(RData::Unknown { code: RecordType::CAA, rdata: NULL::with(data) })
+}
+
+/// The TXT values of an answer.
+pub(super) fn texts(message: &Message) -> Vec<String> {
+    let value = |record: &Record| match &record.data {
+        RData::TXT(text) => Some(joined(text)),
+        _ => None,
+    };
+    message.answers.iter().filter_map(value).collect()
 }
 
 /// The text of a TXT record: its character-strings joined, as RFC 8555 section 8.4 and RFC 7208 section 3.3 read it.

@@ -18,9 +18,10 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use super::{
-    ApiCall, ApiFault, Question, ResolverSettings, ServerSettings, Shared, SimError, StoredRecord,
+    ApiCall, ApiFault, Question, ResolverSettings, ServerSettings, SimError, StoredRecord,
     config::Limits,
     http::{Request, Response},
+    shared::Shared,
     truth,
 };
 

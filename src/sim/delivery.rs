@@ -3,7 +3,7 @@
 use std::{io, time::Duration};
 
 use super::{
-    faults::{Action, ApiFault},
+    faults::Action,
     http::{Connection, Response},
     threads::Stop,
 };
@@ -23,9 +23,9 @@ pub(super) enum After {
 }
 
 /// The status that a client will see, for the log; nothing if it sees none.
-pub(super) fn visible_status(response: Option<&Response>, fault: Option<&ApiFault>) -> Option<u16> {
+pub(super) fn visible_status(response: Option<&Response>, action: Option<&Action>) -> Option<u16> {
     let own = response.map(|response| response.status);
-    match fault.map(|fault| &fault.action) {
+    match action {
         None => own,
         Some(Action::Answer { status, .. }) => Some(*status),
         Some(Action::Reset | Action::Close) => None,
@@ -44,55 +44,50 @@ const NOT_DONE: u16 = 504;
 pub(super) fn deliver(
     connection: &mut Connection<'_>,
     response: Option<Response>,
-    fault: Option<(ApiFault, Option<String>)>,
+    action: Option<&Action>,
     stop: &Stop,
 ) -> io::Result<After> {
     let response = response.unwrap_or_else(|| Response::new(NOT_DONE, "text/html", "<html>504</html>"));
-    let Some((fault, key)) = fault else {
-        connection.finish()?;
-        connection.send(&response.to_bytes())?;
-        return Ok(After::KeepOpen);
-    };
-    if fault.action == Action::Reset {
+    if action == Some(&Action::Reset) {
         // The last octet of the request is unread: closing resets the connection.
         return Ok(After::Close);
     }
     connection.finish()?;
-    match fault.action {
-        Action::Answer { status, content_type, headers, body } => {
-            let body = body.replace("{key}", key.as_deref().unwrap_or_default());
-            let mut answer = Response::new(status, &content_type, body);
-            answer.headers.extend(headers);
+    match action {
+        None => connection.send(&response.to_bytes())?,
+        Some(Action::Answer { status, content_type, headers, body }) => {
+            let mut answer = Response::new(*status, content_type, body.as_bytes());
+            answer.headers.extend(headers.iter().cloned());
             connection.send(&answer.to_bytes())?;
-            return Ok(After::KeepOpen);
         }
-        Action::Delay(length) => {
-            if !stop.pause(length) {
-                connection.send(&response.to_bytes())?;
-                return Ok(After::KeepOpen);
-            }
-        }
-        Action::Truncate => {
+        Some(Action::Delay(length)) if !stop.pause(*length) => connection.send(&response.to_bytes())?,
+        Some(Action::Slow(pause)) => return trickle(connection, &response, *pause, stop),
+        Some(Action::Truncate) => {
             connection.send(&response.head(Some(response.body.len())))?;
             connection.send(response.body.get(..response.body.len() / 2).unwrap_or_default())?;
+            return Ok(After::Close);
         }
-        Action::Slow(pause) => {
-            connection.send(&response.head(Some(response.body.len())))?;
-            for octet in &response.body {
-                if stop.pause(pause) {
-                    return Ok(After::Close);
-                }
-                connection.send(&[*octet])?;
-            }
-            return Ok(After::KeepOpen);
+        Some(Action::Endless) => return pour(connection, stop),
+        Some(Action::Reset | Action::Close | Action::Delay(_)) => return Ok(After::Close),
+    }
+    Ok(After::KeepOpen)
+}
+
+fn trickle(connection: &mut Connection<'_>, response: &Response, pause: Duration, stop: &Stop) -> io::Result<After> {
+    connection.send(&response.head(Some(response.body.len())))?;
+    for octet in &response.body {
+        if stop.pause(pause) {
+            return Ok(After::Close);
         }
-        Action::Endless => {
-            connection.send(&Response::new(200, "application/json", "").head(None))?;
-            while !stop.pause(PIECE_PAUSE) {
-                connection.send(&BLANKS)?;
-            }
-        }
-        Action::Reset | Action::Close => {}
+        connection.send(&[*octet])?;
+    }
+    Ok(After::KeepOpen)
+}
+
+fn pour(connection: &mut Connection<'_>, stop: &Stop) -> io::Result<After> {
+    connection.send(&Response::new(200, "application/json", "").head(None))?;
+    while !stop.pause(PIECE_PAUSE) {
+        connection.send(&BLANKS)?;
     }
     Ok(After::Close)
 }

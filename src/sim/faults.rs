@@ -141,6 +141,14 @@ impl Action {
         Self::html(307, "").with_header("Location", url)
     }
 
+    /// The same with the client's key in place of `{key}`.
+    pub(super) fn with_key(mut self, key: &str) -> Self {
+        if let Self::Answer { body, .. } = &mut self {
+            *body = body.replace("{key}", key);
+        }
+        self
+    }
+
     /// The same with one more header; other actions stay as they are.
     #[must_use]
     pub fn with_header(mut self, name: &str, value: &str) -> Self {

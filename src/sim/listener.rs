@@ -45,6 +45,9 @@ pub(super) trait Responder: Send + Sync + 'static {
     /// What a port does at the moment.
     fn port(&self, transport: Transport) -> Listen;
 
+    /// Is told that a port was opened or closed.
+    fn port_is(&self, transport: Transport, bound: bool);
+
     /// Takes note of a question that a silent port swallowed.
     fn mute(&self, asked: &Asked<'_>);
 }
@@ -85,32 +88,35 @@ fn serve_udp(socket: UdpSocket, address: SocketAddr, server: &Arc<impl Responder
     while !crew.stop().is_set() {
         if server.port(Transport::Udp) == Listen::Closed {
             open = None;
-            crew.stop().pause(RETRY);
-            continue;
-        }
-        let Some(socket) = &open else {
+        } else if open.is_none() {
             open = UdpSocket::bind(address).ok().map(Arc::new);
+        }
+        server.port_is(Transport::Udp, open.is_some());
+        let Some(socket) = &open else {
             crew.stop().pause(RETRY);
             continue;
         };
         let Ok((length, peer)) = socket.recv_from(&mut buffer) else { continue };
-        let Some(query) = buffer.get(..length).and_then(question) else { continue };
-        if server.port(Transport::Udp) != Listen::Open {
-            server.mute(&Asked { query: &query, transport: Transport::Udp, peer });
-            continue;
-        }
-        let Some(answer) = server.respond(&Asked { query: &query, transport: Transport::Udp, peer }) else { continue };
-        if answer.after.is_zero() {
-            send(socket, &answer.packets, peer);
-        } else {
-            let (socket, crew_of_reply) = (socket.clone(), crew.clone());
-            crew.spawn(move || {
-                if !crew_of_reply.stop().pause(answer.after) {
-                    send(&socket, &answer.packets, peer);
-                }
-            });
+        if let Some(query) = buffer.get(..length).and_then(question) {
+            serve_datagram(socket, &Asked { query: &query, transport: Transport::Udp, peer }, server, crew);
         }
     }
+}
+
+fn serve_datagram(socket: &Arc<UdpSocket>, asked: &Asked<'_>, server: &Arc<impl Responder>, crew: &Arc<Crew>) {
+    if server.port(Transport::Udp) != Listen::Open {
+        return server.mute(asked);
+    }
+    let Some(answer) = server.respond(asked) else { return };
+    if answer.after.is_zero() {
+        return send(socket, &answer.packets, asked.peer);
+    }
+    let (socket, peer, pausing) = (socket.clone(), asked.peer, crew.clone());
+    crew.spawn(move || {
+        if !pausing.stop().pause(answer.after) {
+            send(&socket, &answer.packets, peer);
+        }
+    });
 }
 
 fn send(socket: &UdpSocket, packets: &[Packet], peer: SocketAddr) {
@@ -137,11 +143,11 @@ fn serve_tcp(listener: TcpListener, address: SocketAddr, server: &Arc<impl Respo
     while !crew.stop().is_set() {
         if server.port(Transport::Tcp) == Listen::Closed {
             open = None;
-            crew.stop().pause(RETRY);
-            continue;
-        }
-        let Some(listener) = &open else {
+        } else if open.is_none() {
             open = TcpListener::bind(address).ok();
+        }
+        server.port_is(Transport::Tcp, open.is_some());
+        let Some(listener) = &open else {
             crew.stop().pause(RETRY);
             continue;
         };

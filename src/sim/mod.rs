@@ -36,10 +36,13 @@ mod listener;
 mod log;
 mod packets;
 mod resolver;
+mod seed;
 mod server;
 mod settings;
+mod shared;
 mod store;
 mod threads;
+mod tls;
 mod topology;
 mod truth;
 mod web;
@@ -53,12 +56,9 @@ use std::{
     sync::Arc,
 };
 
-use api::{Api, ApiAccount};
-use faults::Faults;
-use limits::Counters;
 use resolver::Resolver;
 use server::Server;
-use store::{Holdings, Life, NewRecord, StoredDomain};
+use shared::Shared;
 use topology::Topology;
 use world::World;
 
@@ -66,12 +66,11 @@ pub use config::{Account, Config, ForeignZone, Limits, NameServer, PROVIDER_SUFF
 pub use faults::{Action, ApiFault, Effect};
 pub use log::{ApiCall, AuthWay, CallKind, LimitKind, Question, Transport};
 pub use settings::{
-    Authority, Backend, Balance, CacheSettings, Listen, Missing, Packets, Rcode, ResolverMode, ResolverSettings,
+    Authority, Backend, Balance, CacheSettings, Listen, Meets, Missing, Packets, Rcode, ResolverMode, ResolverSettings,
     ServerSettings, StaticRecord,
 };
 pub use store::{Life as RecordLife, StoredRecord};
-
-use crate::name::DnsName;
+pub use tls::{Certificate, TlsSide};
 
 #[cfg(test)]
 mod tests;
@@ -90,6 +89,12 @@ pub enum SimError {
     /// A name, a record or a setting of the configuration is malformed.
     #[error("the simulation cannot be set up: {0}")]
     Config(String),
+    /// No certificate can be made.
+    #[error("cannot make a certificate")]
+    Certificate {
+        /// What the library said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// No server, resolver or account has this name or address.
     #[error("the simulation has no `{0}`")]
     Unknown(String),
@@ -98,7 +103,7 @@ pub enum SimError {
 impl crate::exit::Explain for SimError {
     fn exit(&self) -> crate::exit::Exit {
         match self {
-            Self::Bind { .. } => crate::exit::Exit::Failed,
+            Self::Bind { .. } | Self::Certificate { .. } => crate::exit::Exit::Failed,
             Self::Config(_) | Self::Unknown(_) => crate::exit::Exit::Usage,
         }
     }
@@ -106,6 +111,7 @@ impl crate::exit::Explain for SimError {
     fn kind(&self) -> &'static str {
         match self {
             Self::Bind { .. } => "sim_bind",
+            Self::Certificate { .. } => "sim_certificate",
             Self::Config(_) => "sim_config",
             Self::Unknown(_) => "sim_unknown",
         }
@@ -115,19 +121,9 @@ impl crate::exit::Explain for SimError {
         match self {
             Self::Bind { .. } => Some("ports below 1024 need root; port 0 takes a free one".into()),
             Self::Config(_) => Some("names are written as in DNS, record contents as the API takes them".into()),
-            Self::Unknown(_) => None,
+            Self::Certificate { .. } | Self::Unknown(_) => None,
         }
     }
-}
-
-/// What the HTTP side shares with the owner of the simulation.
-struct Shared {
-    world: Arc<World>,
-    api: Api,
-    resolvers: Vec<Arc<Resolver>>,
-    config: Config,
-    api_address: SocketAddr,
-    dns_port: u16,
 }
 
 /// A running simulation. Dropping it ends all threads and frees all ports.
@@ -147,7 +143,7 @@ impl Sim {
         let api_address = listener.local_addr().map_err(bind)?;
         let Topology { servers, resolvers, hierarchy, port } = topology;
         let world = Arc::new(World::new(hierarchy, config.seed));
-        fill(&mut world.store.hold(), &config)?;
+        seed::fill(&mut world.store.hold(), &config)?;
 
         let mut all = Vec::new();
         for (role, place) in servers {
@@ -162,7 +158,7 @@ impl Sim {
             listener::serve(place.sockets, place.address, &resolver, &world.crew);
             serving.push(resolver);
         }
-        let api = api(&config);
+        let api = shared::api(&config);
         let shared = Arc::new(Shared { world, api, resolvers: serving, config, api_address, dns_port: port });
         web::serve(listener, api_address, &shared);
         Ok(Self { shared })
@@ -283,122 +279,4 @@ impl Drop for Sim {
     fn drop(&mut self) {
         self.shared.world.crew.end();
     }
-}
-
-impl Shared {
-    fn api_url(&self) -> String {
-        format!("http://{}/api", self.api_address)
-    }
-
-    fn doh_url(&self) -> String {
-        format!("http://{}/dns-query", self.api_address)
-    }
-
-    fn env(&self) -> Vec<(String, String)> {
-        let roots: Vec<_> = self.world.hierarchy.root.addresses.iter().map(ToString::to_string).collect();
-        let key = self.api.accounts.first().map(|account| account.key.clone());
-        let resolver = self.resolvers.first().map(|resolver| resolver.address.to_string());
-        [
-            ("IPV64_API_URL", self.api_url()),
-            ("IPV64_API_KEY", key.unwrap_or_default()),
-            ("IPV64_RESOLVERS", resolver.unwrap_or_default()),
-            ("IPV64_NAMESERVER_PORT", self.dns_port.to_string()),
-            ("IPV64_ROOT_SERVERS", roots.join(",")),
-        ]
-        .map(|(name, value)| (name.to_owned(), value))
-        .to_vec()
-    }
-
-    fn doh_resolver(&self) -> Option<&Resolver> {
-        let named = self.resolvers.iter().find(|resolver| resolver.name == "doh");
-        named.or_else(|| self.resolvers.first()).map(|resolver| &**resolver)
-    }
-
-    /// Makes everything as at the start.
-    fn reset(&self) -> Result<(), SimError> {
-        self.api.faults.clear();
-        for account in &self.api.accounts {
-            account.counters.reset(self.config.limits);
-        }
-        for server in self.world.servers() {
-            server.reset();
-            listener::wake(server.address);
-        }
-        for resolver in &self.resolvers {
-            let wanted = self.config.resolvers.iter().find(|(name, _)| *name == resolver.name);
-            resolver.set(wanted.map(|(_, settings)| settings.clone()).unwrap_or_default());
-        }
-        let mut holdings = Holdings::default();
-        fill(&mut holdings, &self.config)?;
-        *self.world.store.hold() = holdings;
-        self.world.log.clear();
-        Ok(())
-    }
-
-    fn servers<'a>(&'a self, which: &'a str) -> impl Iterator<Item = &'a Arc<Server>> {
-        let is_it = move |server: &&Arc<Server>| server.name == which || server.address.ip().to_string() == which;
-        self.world.servers().iter().filter(is_it)
-    }
-
-    fn resolvers<'a>(&'a self, which: &'a str) -> impl Iterator<Item = &'a Arc<Resolver>> {
-        let is_it =
-            move |resolver: &&Arc<Resolver>| resolver.name == which || resolver.address.ip().to_string() == which;
-        self.resolvers.iter().filter(is_it)
-    }
-
-    fn set_server(&self, which: &str, settings: &ServerSettings) -> Result<(), SimError> {
-        let servers: Vec<_> = self.servers(which).collect();
-        for server in &servers {
-            server.set(settings.clone());
-            listener::wake(server.address);
-        }
-        if servers.is_empty() { Err(SimError::Unknown(which.escape_debug().to_string())) } else { Ok(()) }
-    }
-
-    fn set_resolver(&self, which: &str, settings: &ResolverSettings) -> Result<(), SimError> {
-        let resolvers: Vec<_> = self.resolvers(which).collect();
-        for resolver in &resolvers {
-            resolver.set(settings.clone());
-        }
-        if resolvers.is_empty() { Err(SimError::Unknown(which.escape_debug().to_string())) } else { Ok(()) }
-    }
-}
-
-fn api(config: &Config) -> Api {
-    let account = |account: &Account| ApiAccount { key: account.key.clone(), counters: Counters::new(config.limits) };
-    Api {
-        numbers_as_strings: config.numbers_as_strings,
-        faults: Faults::default(),
-        accounts: config.accounts.iter().map(account).collect(),
-    }
-}
-
-/// Puts the configured domains and records into the store.
-fn fill(holdings: &mut Holdings, config: &Config) -> Result<(), SimError> {
-    for (number, account) in config.accounts.iter().enumerate() {
-        for name in &account.domains {
-            let name = DnsName::parse(name).map_err(|error| SimError::Config(error.to_string()))?;
-            holdings.domains.push(StoredDomain::new(name, number, Life::default()));
-        }
-        for record in &account.records {
-            let new = seeded(holdings, number, record).ok_or_else(|| {
-                SimError::Config(format!("no domain holds the record `{}`", record.name.escape_debug()))
-            })?;
-            let malformed = |_| SimError::Config(format!("the record `{}` is malformed", record.name.escape_debug()));
-            holdings.insert(&new, Life::default()).map_err(malformed)?;
-        }
-    }
-    Ok(())
-}
-
-fn seeded(holdings: &Holdings, account: usize, record: &StaticRecord) -> Option<NewRecord> {
-    let name = DnsName::parse(&record.name).ok()?;
-    let holds = |domain: &&StoredDomain| name.is_within(&domain.name);
-    let domain = holdings.domains_of(account).filter(holds).max_by_key(|domain| domain.name.as_str().len())?;
-    Some(NewRecord {
-        domain: domain.name.clone(),
-        prefix: name.prefix_below(&domain.name)?.to_owned(),
-        kind: record.kind.clone(),
-        content: record.content.clone(),
-    })
 }

@@ -48,6 +48,8 @@ pub(super) fn message(reply: Reply, query: &Message, backend: Option<&Backend>) 
     if let Some(asked) = &query.edns {
         let mut edns = Edns::new();
         edns.set_max_payload(OWN_PAYLOAD);
+        // The bit comes back as it was sent (RFC 3225 section 3).
+        edns.set_dnssec_ok(asked.flags().dnssec_ok);
         let nsid = backend.and_then(|backend| backend.nsid.as_ref());
         let payload = nsid.and_then(|nsid| NSIDPayload::new(nsid.as_bytes()).ok());
         if let (Some(_), Some(payload)) = (asked.option(EdnsCode::NSID), payload) {

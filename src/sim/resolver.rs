@@ -193,6 +193,8 @@ impl Responder for Resolver {
         Listen::Open
     }
 
+    fn port_is(&self, _: Transport, _: bool) {}
+
     fn mute(&self, _: &Asked<'_>) {}
 }
 

@@ -5,28 +5,32 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc, Mutex, Weak,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
 
 use hickory_resolver::proto::{
-    op::{Edns, Message, Query, ResponseCode},
-    rr::{RData, Record, RecordType},
+    op::{Edns, Message, OpCode, Query, ResponseCode},
+    rr::{DNSClass, Name, Record, RecordType},
 };
 
 use super::{
     bend,
     cache::PacketCache,
+    content,
     hierarchy::Role,
-    listener::{Answer, Asked, Responder},
+    listener::{self, Answer, Asked, Responder},
     log::{Question, Transport},
     packets,
-    settings::{Authority, Balance, Listen, Packets, ServerSettings},
+    settings::{Authority, Balance, Listen, Meets, Packets, ServerSettings},
     threads::hold,
     world::World,
     zone::Reply,
 };
+
+/// How long a port may take to open or close before the settings count as changed anyhow.
+const PORTS_SETTLE: Duration = Duration::from_secs(2);
 
 /// One address of one authoritative server.
 pub(super) struct Server {
@@ -37,6 +41,8 @@ pub(super) struct Server {
     world: Weak<World>,
     asked: AtomicUsize,
     turn: AtomicUsize,
+    udp_bound: AtomicBool,
+    tcp_bound: AtomicBool,
     pub(super) cache: Mutex<PacketCache>,
 }
 
@@ -56,6 +62,8 @@ impl Server {
             world: Arc::downgrade(world),
             asked: AtomicUsize::new(0),
             turn: AtomicUsize::new(0),
+            udp_bound: AtomicBool::new(true),
+            tcp_bound: AtomicBool::new(true),
             cache: Mutex::default(),
         }
     }
@@ -70,10 +78,17 @@ impl Server {
         hold(&self.timeline).clone()
     }
 
-    /// Changes the settings and forgets what the packet cache holds.
+    /// Changes the settings, forgets what the packet cache holds, and waits until the ports are as they should be.
     pub(super) fn set(&self, settings: ServerSettings) {
+        let wanted = [settings.udp != Listen::Closed, settings.tcp != Listen::Closed];
         hold(&self.timeline).push((Instant::now(), Arc::new(settings)));
         hold(&self.cache).clear();
+        let end = Instant::now() + PORTS_SETTLE;
+        let ports = || [self.udp_bound.load(Ordering::Acquire), self.tcp_bound.load(Ordering::Acquire)];
+        while ports() != wanted && Instant::now() < end {
+            listener::wake(self.address);
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// Goes back to the settings of the start.
@@ -84,7 +99,10 @@ impl Server {
 
     /// Asks without sockets, as a resolver of the simulation does.
     pub(super) fn consult(&self, query: &Message, peer: SocketAddr) -> Option<Message> {
-        let settings = self.settings();
+        let mut settings = self.settings();
+        if settings.meets == Meets::Sockets {
+            settings = Arc::new(settings.undisturbed());
+        }
         let mute = |port: Listen| port != Listen::Open;
         let bent = matches!(settings.packets, Packets::WrongQuestion | Packets::Malformed | Packets::OffPath);
         if bent || (mute(settings.udp) && mute(settings.tcp)) || (settings.truncate && mute(settings.tcp)) {
@@ -103,10 +121,10 @@ impl Server {
             return None;
         }
         let backend = self.backend(settings, asked.peer, &world);
-        let fresh = || self.fresh(question, settings, backend, asked.query, &world);
+        let case = Case { question, query: asked.query, settings, backend, world: &world };
         let mut message = match &settings.cache {
-            Some(cache) => hold(&self.cache).answer(cache, asked.query, fresh),
-            None => fresh(),
+            Some(cache) => hold(&self.cache).answer(cache, asked.query, || self.fresh(&case)),
+            None => self.fresh(&case),
         };
         message.metadata.id = asked.query.metadata.id;
         if asked.transport == Transport::Udp {
@@ -116,23 +134,18 @@ impl Server {
         Some(message)
     }
 
-    fn fresh(
-        &self,
-        question: &Query,
-        settings: &ServerSettings,
-        backend: usize,
-        query: &Message,
-        world: &World,
-    ) -> Message {
-        let reply = match settings.rcode {
+    /// The answer of a backend, bent as the settings say.
+    fn fresh(&self, case: &Case<'_>) -> Message {
+        let reply = match case.settings.rcode {
+            _ if case.query.metadata.op_code != OpCode::Query => Reply::code(ResponseCode::NotImp),
             Some(rcode) => Reply::code(bend::code(rcode)),
-            None if settings.lame => self.upward(world),
-            None => self.honest(question, settings, backend, world),
+            None if case.settings.lame => upward(case.world),
+            None => self.honest(case),
         };
-        let reply = bend::reply(reply, settings, question);
-        let mut message = packets::message(reply, query, settings.backends.get(backend));
-        message.metadata.recursion_available = settings.authority == Authority::Intercepted;
-        if settings.upper_case {
+        let reply = bend::reply(reply, case.settings, case.question);
+        let mut message = packets::message(reply, case.query, case.settings.backends.get(case.backend));
+        message.metadata.recursion_available = case.settings.authority == Authority::Intercepted;
+        if case.settings.upper_case {
             for query in &mut message.queries {
                 query.set_name(bend::capitals(query.name()));
             }
@@ -140,14 +153,12 @@ impl Server {
         message
     }
 
-    fn honest(&self, question: &Query, settings: &ServerSettings, backend: usize, world: &World) -> Reply {
-        let as_of = self.as_of(settings, backend);
-        let holdings = world.store.hold();
-        let name = question.name().to_lowercase();
-        match world.hierarchy.zone(self.role, &name, &holdings, as_of) {
-            Some(zone) => zone.answer(&name, question.query_type()),
-            None => Reply::code(ResponseCode::Refused),
-        }
+    fn honest(&self, case: &Case<'_>) -> Reply {
+        let as_of = self.as_of(case.settings, case.backend);
+        let name = case.question.name().to_lowercase();
+        let zone = case.world.hierarchy.zone(self.role, &name, &case.world.store.hold(), as_of);
+        let zone = zone.filter(|_| case.question.query_class() == DNSClass::IN);
+        zone.map_or_else(|| Reply::code(ResponseCode::Refused), |zone| zone.answer(&name, case.question.query_type()))
     }
 
     /// From when the copy is that a backend has of the store.
@@ -162,14 +173,6 @@ impl Server {
         let timeline = hold(&self.timeline);
         let is_stale = |settings: &ServerSettings| settings.backends.get(backend).is_some_and(|backend| backend.stale);
         timeline.iter().rev().take_while(|(_, settings)| is_stale(settings)).last().map(|(since, _)| *since)
-    }
-
-    fn upward(&self, world: &World) -> Reply {
-        let root =
-            world.hierarchy.zone(Role::Root, &hickory_resolver::proto::rr::Name::root(), &world.store.hold(), None);
-        let is_server = |record: &Record| record.name.is_root() && record.record_type() == RecordType::NS;
-        let authorities = root.map(|zone| zone.records.into_iter().filter(is_server).collect()).unwrap_or_default();
-        Reply { authorities, ..Reply::default() }
     }
 
     fn backend(&self, settings: &ServerSettings, peer: SocketAddr, world: &World) -> usize {
@@ -192,6 +195,23 @@ impl Server {
     }
 }
 
+/// A question on its way through a server.
+struct Case<'a> {
+    question: &'a Query,
+    query: &'a Message,
+    settings: &'a ServerSettings,
+    backend: usize,
+    world: &'a World,
+}
+
+/// What a server says of zones that it does not know: ask the root.
+fn upward(world: &World) -> Reply {
+    let root = world.hierarchy.zone(Role::Root, &Name::root(), &world.store.hold(), None);
+    let is_server = |record: &Record| record.name.is_root() && record.record_type() == RecordType::NS;
+    let authorities = root.map(|zone| zone.records.into_iter().filter(is_server).collect()).unwrap_or_default();
+    Reply { authorities, ..Reply::default() }
+}
+
 impl Responder for Server {
     fn respond(&self, asked: &Asked<'_>) -> Option<Answer> {
         let settings = self.settings();
@@ -203,6 +223,11 @@ impl Responder for Server {
     fn port(&self, transport: Transport) -> Listen {
         let settings = self.settings();
         if transport == Transport::Tcp { settings.tcp } else { settings.udp }
+    }
+
+    fn port_is(&self, transport: Transport, bound: bool) {
+        let port = if transport == Transport::Tcp { &self.tcp_bound } else { &self.udp_bound };
+        port.store(bound, Ordering::Release);
     }
 
     fn mute(&self, asked: &Asked<'_>) {
@@ -226,7 +251,7 @@ pub(super) fn describe(address: SocketAddr, asked: &Asked<'_>, question: &Query,
         recursion_desired: asked.query.metadata.recursion_desired,
         edns: asked.query.edns.as_ref().map(Edns::max_payload),
         answer: answer.map_or_else(|| "dropped".to_owned(), summary),
-        values: answer.map(values).unwrap_or_default(),
+        values: answer.map(content::texts).unwrap_or_default(),
     }
 }
 
@@ -246,14 +271,6 @@ fn summary(message: &Message) -> String {
     }
     words.extend(message.answers.iter().map(|record| record.record_type().to_string()));
     words.join(" ")
-}
-
-fn values(message: &Message) -> Vec<String> {
-    let value = |record: &Record| match &record.data {
-        RData::TXT(text) => Some(super::content::joined(text)),
-        _ => None,
-    };
-    message.answers.iter().filter_map(value).collect()
 }
 
 /// The longest delay among the backends: when a change is seen whoever answers.

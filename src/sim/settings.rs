@@ -44,6 +44,8 @@ pub struct ServerSettings {
     pub packets: Packets,
     /// The packet cache in front of the backends.
     pub cache: Option<CacheSettings>,
+    /// Whom all this meets.
+    pub meets: Meets,
 }
 
 impl Default for ServerSettings {
@@ -66,6 +68,7 @@ impl Default for ServerSettings {
             upper_case: false,
             packets: Packets::Sound,
             cache: None,
+            meets: Meets::Everybody,
         }
     }
 }
@@ -90,8 +93,16 @@ impl ServerSettings {
         Self { backends: vec![Backend { stale: true, ..Backend::default() }], ..Self::default() }
     }
 
+    /// The same server without its faults.
+    pub(super) fn undisturbed(&self) -> Self {
+        Self { backends: self.backends.clone(), balance: self.balance, ..Self::default() }
+    }
+
     /// Whether whoever asks often enough gets the truth of its backends: what "every server serves it" counts.
     pub(super) fn is_honest(&self) -> bool {
+        if self.meets == Meets::Sockets {
+            return self.undisturbed().is_honest();
+        }
         let reachable = self.udp == Listen::Open || self.tcp == Listen::Open;
         let whole = !self.truncate || self.tcp == Listen::Open;
         let speaks = self.drop != 1 && self.rcode.is_none() && !self.lame && self.authority == Authority::Honest;
@@ -99,6 +110,17 @@ impl ServerSettings {
         let truthful = self.wrong_value.is_none() && !self.backends.iter().any(|backend| backend.stale);
         reachable && whole && speaks && sound && truthful
     }
+}
+
+/// Whom the faults of a server meet.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Meets {
+    /// All who ask.
+    #[default]
+    Everybody,
+    /// Those who ask over sockets, but not the simulation's own resolvers: a disturbance in the network of the client.
+    Sockets,
 }
 
 /// One machine behind an address.

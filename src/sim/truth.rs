@@ -21,7 +21,7 @@ impl Sim {
     ///
     /// Honest is an address that answers, with authority, and follows the store: not stale, silent, lame or lying.
     /// Nothing if no such record stands, or if it is not seen everywhere yet. An address with a packet cache counts
-    /// from the moment when its last kept "nothing here" has run out.
+    /// from the moment when the last answer that it keeps without the value has run out.
     #[must_use]
     pub fn visible_everywhere_since(&self, name: &str, value: &str) -> Option<Instant> {
         visible_everywhere_since(&self.shared.world, name, value)
@@ -60,11 +60,15 @@ impl Sim {
             |question: &&Question| question.address == address && question.transport != Transport::Internal;
         let questions = self.questions();
         let times: Vec<_> = questions.iter().filter(from_outside).map(|question| question.at).collect();
-        let within = |first: &Instant| {
-            times.iter().filter(|at| *at >= first && at.duration_since(*first) < Duration::from_secs(1)).count()
-        };
-        times.iter().map(within).max().unwrap_or_default()
+        most_in_a_second(&times)
     }
+}
+
+/// The most of some moments that lie within less than a second.
+fn most_in_a_second(times: &[Instant]) -> usize {
+    let second = Duration::from_secs(1);
+    let within = |first: &Instant| times.iter().filter(|at| *at >= first && at.duration_since(*first) < second).count();
+    times.iter().map(within).max().unwrap_or_default()
 }
 
 /// See [`Sim::visible_everywhere_since`].
@@ -80,12 +84,12 @@ pub(super) fn visible_everywhere_since(world: &World, name: &str, value: &str) -
     };
     let provider = world.servers().iter().filter(|server| server.role == Role::Provider);
     let honest = provider.filter(|server| server.settings().is_honest());
-    let latest = honest.map(|server| visible_since(server, &name, added)).max();
+    let latest = honest.map(|server| visible_since(server, (&name, value), added)).max();
     latest.filter(|since| *since <= Instant::now())
 }
 
 /// Walks back through the settings of a server as long as they showed the record.
-fn visible_since(server: &Server, name: &str, added: Instant) -> Instant {
+fn visible_since(server: &Server, record: (&str, &str), added: Instant) -> Instant {
     let mut since = None;
     for (begun, settings) in server.timeline().iter().rev() {
         let shown = added + slowest(settings);
@@ -98,10 +102,23 @@ fn visible_since(server: &Server, name: &str, added: Instant) -> Instant {
         }
     }
     let since = since.unwrap_or(added);
-    let cached = hold(&server.cache).empty_until(&format!("{name}."));
+    let cached = hold(&server.cache).lacking_until(&format!("{}.", record.0), record.1);
     cached.map_or(since, |until| until.max(since))
 }
 
 fn plain(name: &str) -> String {
     name.trim_end_matches('.').to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_busiest_second_begins_anywhere() {
+        let start = Instant::now();
+        let at = |millis: u64| start + Duration::from_millis(millis);
+        assert_eq!(most_in_a_second(&[at(0), at(900), at(1000), at(1500), at(1899), at(1900), at(5000)]), 4);
+        assert_eq!(most_in_a_second(&[]), 0);
+    }
 }

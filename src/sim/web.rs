@@ -11,10 +11,11 @@ use std::{
 };
 
 use super::{
-    Shared, control,
+    control,
     delivery::{After, deliver, visible_status},
     doh,
     http::{Connection, Request, Response},
+    shared::Shared,
 };
 
 /// How long a wake-up call may take.
@@ -59,11 +60,10 @@ fn serve_connection(stream: TcpStream, client: (u64, SocketAddr), shared: &Share
 fn serve_api(connection: &mut Connection<'_>, request: &Request, number: u64, shared: &Shared) -> io::Result<After> {
     let outcome = shared.api.handle(request, number, &shared.world);
     let mut call = outcome.call;
-    call.status = visible_status(outcome.response.as_ref(), outcome.fault.as_ref());
+    call.status = visible_status(outcome.response.as_ref(), outcome.action.as_ref());
     // First the log, then the answer: who has the answer finds the call.
     shared.world.log.call(call);
-    let fault = outcome.fault.map(|fault| (fault, outcome.key));
-    deliver(connection, outcome.response, fault, shared.world.crew.stop())
+    deliver(connection, outcome.response, outcome.action.as_ref(), shared.world.crew.stop())
 }
 
 /// What the listener has beside the API.

@@ -6,7 +6,7 @@ use super::Solver;
 use crate::account::{AccountError, holder};
 use crate::api::{RecordSpec, RecordType};
 use crate::challenge::Challenge;
-use crate::dns::cname::{Follow, Place};
+use crate::dns::cname::{Follow, Place, PlaceError};
 use crate::dns::zone::Zone;
 use crate::name::DnsName;
 
@@ -51,8 +51,12 @@ impl Solver<'_> {
         if follow == Follow::Never && self.settings.propagation_timeout.is_zero() {
             return Ok(None);
         }
-        let place = self.lookup.place(name, follow, self.budget());
-        place.map(Some).with_context(|| format!("cannot find out where the record of `{name}` belongs"))
+        match self.lookup.place(name, follow, self.budget()) {
+            Ok(place) => Ok(Some(place)),
+            // The user has allowed to go on blindly where nobody can be asked.
+            Err(PlaceError::NoAnswer { .. }) if self.settings.blind_wait.is_some() => Ok(Some(Place::unknown(name))),
+            Err(error) => Err(error).with_context(|| format!("cannot find out where the record of `{name}` belongs")),
+        }
     }
 
     /// Finds the account domain that holds a name: the setting, the cache, the account.

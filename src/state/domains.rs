@@ -76,3 +76,68 @@ impl DomainCache {
         self.store.update(|lists: &mut Lists| lists.accounts.remove(&self.account));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::State;
+    use super::super::clock::ManualClock;
+    use super::*;
+    use crate::secret::Secret;
+
+    const NOW: UnixTime = UnixTime::from_millis(1_795_438_800_000);
+
+    fn account(key: &str) -> Account {
+        Account::of(&Secret::parse(key).unwrap())
+    }
+
+    fn names(texts: &[&str]) -> Vec<DnsName> {
+        texts.iter().map(|text| DnsName::parse(text).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_list_is_valid_for_a_day_and_for_its_account() {
+        let clock = ManualClock::at(NOW);
+        let state = State::in_memory().with_clock(clock.clone());
+        let cache = state.domains(account("key"));
+        assert_eq!(cache.names(), None);
+        cache.remember(&names(&["a.ipv64.net", "b.example"]));
+        assert_eq!(state.domains(account("other")).names(), None);
+        clock.advance(VALID - Duration::from_secs(1));
+        assert_eq!(cache.names(), Some(names(&["a.ipv64.net", "b.example"])));
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(cache.names(), None);
+    }
+
+    #[test]
+    fn an_account_without_domains_is_something_else_than_no_list() {
+        let cache = State::in_memory().domains(account("key"));
+        cache.remember(&[]);
+        assert_eq!(cache.names(), Some(Vec::new()));
+        cache.invalidate();
+        assert_eq!(cache.names(), None);
+    }
+
+    #[test]
+    fn a_list_of_the_future_is_not_valid_for_ever() {
+        let clock = ManualClock::at(NOW);
+        let cache = State::in_memory().with_clock(clock.clone()).domains(account("key"));
+        cache.remember(&names(&["a.ipv64.net"]));
+        clock.jump_to(UnixTime::from_millis(NOW.as_millis() - 30_000));
+        assert!(cache.names().is_some(), "clocks drift");
+        clock.jump_to(UnixTime::from_millis(NOW.as_millis() - 61_000));
+        assert_eq!(cache.names(), None);
+    }
+
+    #[test]
+    fn the_oldest_list_makes_room() {
+        let clock = ManualClock::at(NOW);
+        let state = State::in_memory().with_clock(clock.clone());
+        for number in 0..=MOST_ACCOUNTS {
+            state.domains(account(&format!("key{number}"))).remember(&[]);
+            clock.advance(Duration::from_secs(1));
+        }
+        let kept =
+            (0..=MOST_ACCOUNTS).filter(|number| state.domains(account(&format!("key{number}"))).names().is_some());
+        assert_eq!(kept.collect::<Vec<_>>(), (1..=MOST_ACCOUNTS).collect::<Vec<_>>());
+    }
+}

@@ -138,3 +138,48 @@ fn percentile(sorted: &[u64], percent: usize) -> Option<Duration> {
     let rank = (sorted.len() * percent).div_ceil(100);
     sorted.get(rank.checked_sub(1)?).copied().map(Duration::from_millis)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::State;
+    use super::*;
+
+    fn seen(server: &str, address: u8, millis: u64) -> Visibility {
+        let address = IpAddr::from([127, 0, 0, address]);
+        Visibility { name: DnsName::parse(server).unwrap(), address, took: Duration::from_millis(millis) }
+    }
+
+    #[test]
+    fn the_usual_times_are_those_of_the_last_twenty_records() {
+        let learned = State::in_memory().learned();
+        learned.add(&[seen("ns1.example", 1, 999_999)]);
+        (1..=20).for_each(|second| learned.add(&[seen("ns1.example", 1, second * 1000)]));
+        let usual = learned.usual(&DnsName::parse("ns1.example").unwrap(), IpAddr::from([127, 0, 0, 1])).unwrap();
+        assert_eq!((usual.p50.as_secs(), usual.p95.as_secs(), usual.samples), (10, 19, 20));
+    }
+
+    #[test]
+    fn one_record_is_enough_to_begin_with() {
+        let learned = State::in_memory().learned();
+        learned.add(&[seen("ns1.example", 1, 3000)]);
+        let all = learned.all();
+        assert_eq!((all[0].p50.as_secs(), all[0].p95.as_secs(), all[0].samples), (3, 3, 1));
+    }
+
+    #[test]
+    fn each_address_of_a_server_is_learned_by_itself() {
+        let learned = State::in_memory().learned();
+        learned.add(&[seen("ns1.example", 2, 5000), seen("ns1.example", 1, 3000), seen("ns0.example", 1, 1000)]);
+        let all: Vec<_> = learned.all().iter().map(|usual| (usual.address.to_string(), usual.p50.as_secs())).collect();
+        assert_eq!(all, [("127.0.0.1".to_owned(), 1), ("127.0.0.1".to_owned(), 3), ("127.0.0.2".to_owned(), 5)]);
+        assert_eq!(learned.usual(&DnsName::parse("ns2.example").unwrap(), IpAddr::from([127, 0, 0, 1])), None);
+    }
+
+    #[test]
+    fn the_number_of_servers_has_an_end() {
+        let learned = State::in_memory().learned();
+        (0..=255).for_each(|address| learned.add(&[seen("ns1.example", address, 1)]));
+        assert_eq!(learned.all().len(), MOST_SERVERS);
+        assert_eq!(learned.all().last().map(|usual| usual.address), Some(IpAddr::from([127, 0, 0, 255])));
+    }
+}

@@ -39,6 +39,9 @@ mod rate;
 mod store;
 mod window;
 
+#[cfg(test)]
+mod processes;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -62,6 +65,7 @@ use store::Store;
 pub struct State {
     store: Arc<Store>,
     clock: Arc<dyn Clock>,
+    opened_at: UnixTime,
 }
 
 impl State {
@@ -69,19 +73,23 @@ impl State {
     /// [`State::take_warnings`] says why.
     #[must_use]
     pub fn open(path: &Path) -> Self {
-        Self { store: Arc::new(Store::open(path)), clock: Arc::new(SystemClock) }
+        Self::new(Store::open(path))
     }
 
     /// Keeps everything in memory, for one process.
     #[must_use]
     pub fn in_memory() -> Self {
-        Self { store: Arc::new(Store::in_memory()), clock: Arc::new(SystemClock) }
+        Self::new(Store::in_memory())
+    }
+
+    fn new(store: Store) -> Self {
+        Self { store: Arc::new(store), clock: Arc::new(SystemClock), opened_at: SystemClock.unix() }
     }
 
     /// Sets the clock, for example one whose sleep a signal ends. To be called before all else.
     #[must_use]
     pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
-        Self { clock, ..self }
+        Self { opened_at: clock.unix(), clock, ..self }
     }
 
     /// Returns the directory in use; nothing if all is kept in memory.
@@ -105,13 +113,13 @@ impl State {
     /// Returns the journal of records, of all accounts.
     #[must_use]
     pub fn journal(&self) -> Journal {
-        Journal::new(Arc::clone(&self.store), Arc::clone(&self.clock))
+        Journal::new(Arc::clone(&self.store), Arc::clone(&self.clock), self.opened_at)
     }
 
     /// Returns the request window of an account.
     #[must_use]
     pub fn window(&self, account: Account, rate: Rate) -> RequestWindow {
-        RequestWindow::new(Arc::clone(&self.store), Arc::clone(&self.clock), (account, rate))
+        RequestWindow::new(Arc::clone(&self.store), Arc::clone(&self.clock), account, rate)
     }
 
     /// Returns the remembered domains of an account.

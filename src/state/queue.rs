@@ -163,3 +163,223 @@ impl Queue {
 fn goes_before(a: &Ticket, b: &Ticket) -> bool {
     (a.priority, a.joined, &a.id) < (b.priority, b.joined, &b.id)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: UnixTime = UnixTime::from_millis(1_795_438_800_000);
+
+    fn ticket(id: &str, priority: Priority, joined: UnixTime) -> Ticket {
+        Ticket { id: id.to_owned(), priority, joined }
+    }
+
+    /// A queue in which three of three requests are used, at [`NOW`].
+    fn full() -> Queue {
+        let mut queue = Queue::default();
+        for id in ["1", "2", "3"] {
+            assert_eq!(queue.ask(&ticket(id, Priority::Read, NOW), Rate::default(), NOW), Turn::Now);
+        }
+        queue
+    }
+
+    fn is_now(turn: Turn) -> bool {
+        turn == Turn::Now
+    }
+
+    #[test]
+    fn removals_go_before_additions_and_these_before_reads() {
+        let mut queue = full();
+        let waiting = [Priority::Read, Priority::Addition, Priority::Removal].map(|p| ticket("x", p, NOW));
+        let waiting: Vec<_> =
+            waiting.into_iter().enumerate().map(|(i, t)| Ticket { id: format!("w{i}"), ..t }).collect();
+        let rate: Rate = "1/10".parse().unwrap();
+        waiting.iter().for_each(|ticket| assert!(!is_now(queue.ask(ticket, rate, NOW))));
+        let mut order = Vec::new();
+        let mut now = NOW;
+        while order.len() < 3 {
+            now = now + Duration::from_millis(500);
+            for ticket in &waiting {
+                if !order.contains(&ticket.priority) && is_now(queue.ask(ticket, rate, now)) {
+                    order.push(ticket.priority);
+                }
+            }
+        }
+        assert_eq!(order, [Priority::Removal, Priority::Addition, Priority::Read]);
+    }
+
+    #[test]
+    fn equals_go_in_the_order_in_which_they_came() {
+        let mut queue = full();
+        let first = ticket("b", Priority::Addition, NOW);
+        let second = ticket("a", Priority::Addition, NOW + Duration::from_secs(9));
+        let rate: Rate = "1/10".parse().unwrap();
+        assert!(!is_now(queue.ask(&first, rate, second.joined)));
+        assert!(!is_now(queue.ask(&second, rate, second.joined)));
+        let free = NOW + rate.hold();
+        assert!(!is_now(queue.ask(&second, rate, free)));
+        assert!(is_now(queue.ask(&first, rate, free)));
+    }
+
+    #[test]
+    fn a_killed_waiter_holds_up_nobody_for_longer_than_three_seconds() {
+        let mut queue = full();
+        let rate = Rate::default();
+        let before = NOW + (rate.hold() - Duration::from_secs(1));
+        let killed = ["x", "y", "z"].map(|id| ticket(id, Priority::Removal, before));
+        killed.iter().for_each(|ticket| assert!(!is_now(queue.ask(ticket, rate, before))));
+        let alive = ticket("alive", Priority::Addition, before);
+        assert!(!is_now(queue.ask(&alive, rate, NOW + rate.hold())), "they may still come");
+        assert!(is_now(queue.ask(&alive, rate, before + WAITER_LOST)));
+    }
+
+    #[test]
+    fn the_wait_is_told_with_and_without_the_others() {
+        let mut queue = full();
+        let rate = Rate::default();
+        let first = queue.ask(&ticket("a", Priority::Addition, NOW), rate, NOW);
+        assert_eq!(first, Turn::Wait { turn: rate.hold(), soonest: rate.hold() });
+        queue.pause(Duration::from_secs(60), NOW);
+        let paused = queue.ask(&ticket("a", Priority::Addition, NOW), rate, NOW);
+        assert_eq!(paused, Turn::Wait { turn: Duration::from_secs(60), soonest: Duration::from_secs(60) });
+    }
+
+    #[test]
+    fn a_short_pause_does_not_shorten_a_long_one() {
+        let mut queue = Queue::default();
+        queue.pause(Duration::from_secs(60), NOW);
+        queue.pause(Duration::from_secs(1), NOW);
+        assert_eq!(queue.pause_left(NOW), Duration::from_secs(60));
+    }
+
+    /// xorshift64*: the same schedule for the same seed, on every machine.
+    struct Dice(u64);
+
+    impl Dice {
+        fn below(&mut self, end: u64) -> u64 {
+            self.0 ^= self.0 >> 12;
+            self.0 ^= self.0 << 25;
+            self.0 ^= self.0 >> 27;
+            self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) % end
+        }
+
+        fn once_in(&mut self, times: u64) -> bool {
+            self.below(times) == 0
+        }
+    }
+
+    /// What a simulated process does next.
+    enum Step {
+        Ask(Ticket),
+        Finish(String),
+    }
+
+    /// Processes that come, wait, send, are slow, are killed and come again, on one queue.
+    struct Schedule {
+        dice: Dice,
+        rate: Rate,
+        queue: Queue,
+        steps: std::collections::BTreeMap<(u64, u64), Step>,
+        numbers: u64,
+        arrivals: Vec<u64>,
+        latest_wait: u64,
+    }
+
+    impl Schedule {
+        fn new(seed: u64, rate: &str) -> Self {
+            Self {
+                dice: Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1),
+                rate: rate.parse().unwrap(),
+                queue: Queue::default(),
+                steps: std::collections::BTreeMap::new(),
+                numbers: 0,
+                arrivals: Vec::new(),
+                latest_wait: 0,
+            }
+        }
+
+        fn plan(&mut self, at: u64, step: Step) {
+            self.numbers += 1;
+            self.steps.insert((at, self.numbers), step);
+        }
+
+        fn run(&mut self, processes: u64) {
+            let period = self.rate.period().as_millis() as u64;
+            for number in 0..processes {
+                let at = self.dice.below(period * 4);
+                let priority = [Priority::Removal, Priority::Addition, Priority::Read][self.dice.below(3) as usize];
+                let joined = NOW + Duration::from_millis(at);
+                self.plan(at, Step::Ask(ticket(&format!("{number:04}"), priority, joined)));
+            }
+            let most = processes * 10_000;
+            for _ in 0..most {
+                let Some(((at, _), step)) = self.steps.pop_first() else { return };
+                self.take(at, step);
+            }
+            panic!("not done after {most} steps");
+        }
+
+        fn take(&mut self, at: u64, step: Step) {
+            let now = NOW + Duration::from_millis(at);
+            let ticket = match step {
+                Step::Finish(id) => return self.queue.finish(&id, now),
+                Step::Ask(ticket) => ticket,
+            };
+            match self.queue.ask(&ticket, self.rate, now) {
+                Turn::Now => self.send(at, ticket),
+                Turn::Wait { .. } if self.dice.once_in(200) => {} // killed in the queue
+                Turn::Wait { turn, .. } => {
+                    // Woken up late, as on a busy machine.
+                    let late = self.dice.below(20);
+                    let pause = (turn.min(BEAT).as_millis() as u64).max(5) + late;
+                    self.plan(at + pause, Step::Ask(ticket));
+                }
+            }
+        }
+
+        fn send(&mut self, at: u64, ticket: Ticket) {
+            self.latest_wait = self.latest_wait.max(at - (ticket.joined.as_millis() - NOW.as_millis()));
+            let period = self.rate.period();
+            if self.dice.once_in(10) {
+                // Killed with the request on its way: nobody reports the answer, the margin has to do.
+                let margin = (self.rate.hold() - period).as_millis() as u64;
+                let way = self.dice.below(margin);
+                self.arrivals.push(at + way);
+                return;
+            }
+            let way = self.dice.below(period.as_millis() as u64 * 3 / 4);
+            self.arrivals.push(at + way);
+            let back = self.dice.below(100);
+            self.plan(at + way + back, Step::Finish(ticket.id));
+        }
+
+        /// Finds the first arrival that the server would refuse.
+        fn refused(&mut self) -> Option<(u64, u64)> {
+            self.arrivals.sort_unstable();
+            let period = self.rate.period().as_millis() as u64;
+            let windows = self.arrivals.windows(self.rate.requests() + 1);
+            windows.map(|window| (window[0], *window.last().unwrap())).find(|(first, last)| last - first < period)
+        }
+    }
+
+    #[test]
+    fn the_server_never_sees_too_many_requests_in_any_period() {
+        for seed in 1..=100 {
+            let rate = ["3/10", "1/1", "5/2", "2/0.5", "10/60"][seed as usize % 5];
+            let mut schedule = Schedule::new(seed, rate);
+            schedule.run(60);
+            assert!(schedule.arrivals.len() > 20, "seed {seed}: only {} requests", schedule.arrivals.len());
+            assert_eq!(schedule.refused(), None, "seed {seed}, rate {rate}");
+        }
+    }
+
+    #[test]
+    fn everybody_gets_a_turn_in_about_the_time_that_the_rate_needs() {
+        for seed in 1..=20 {
+            let mut schedule = Schedule::new(seed, "3/10");
+            schedule.run(30);
+            // Ten rounds of at most 10.3 s and 7.5 s on the way, and some killed waiters.
+            assert!(schedule.latest_wait < 10 * 18_000 + 30_000, "seed {seed}: {} ms", schedule.latest_wait);
+        }
+    }
+}

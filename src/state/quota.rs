@@ -1,13 +1,14 @@
 //! How many calls the account has left today, as far as it can be known without asking.
-//! Everything here may be wrong about the provider's day, and so it never forbids for longer than an hour.
+//! Everything here may be wrong about the provider's day, and so it never forbids for longer than a quarter of an hour.
 
 use std::time::Duration;
 
 use super::calendar;
 use super::clock::UnixTime;
 
-/// After this long a used-up quota is tried again, should the provider's midnight not be the one in `calendar`.
-const PROBE_AFTER: Duration = Duration::from_secs(3600);
+/// After this long a used-up quota is tried again, should it not have been the day's limit, or should the provider's
+/// midnight not be the one in `calendar`. Four calls an hour hammer nobody.
+const PROBE_AFTER: Duration = Duration::from_secs(900);
 /// Own calls after which the account is read although nothing is known of it: well below the documented default
 /// of 64 a day (IPv64 API document).
 const UNKNOWN_READ_AFTER: u64 = 40;
@@ -54,7 +55,7 @@ pub struct Quota {
 }
 
 impl Ledger {
-    /// Begins a new day at midnight, and forgets a refusal that is an hour old.
+    /// Begins a new day at midnight, and forgets a refusal that is a quarter of an hour old.
     pub(super) fn normalise(&mut self, now: UnixTime) {
         let day = calendar::german_day(now);
         if self.day != day {
@@ -149,12 +150,12 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_holds_for_an_hour_and_names_midnight() {
+    fn a_refusal_holds_for_a_quarter_of_an_hour_and_names_midnight() {
         let mut ledger = after(1);
         ledger.refuse(NOON);
-        ledger.normalise(NOON + Duration::from_secs(3599));
+        ledger.normalise(NOON + Duration::from_secs(899));
         assert_eq!(ledger.quota().used_up_until, Some(MIDNIGHT));
-        ledger.normalise(NOON + Duration::from_secs(3600));
+        ledger.normalise(NOON + PROBE_AFTER);
         assert_eq!(ledger.quota().used_up_until, None);
     }
 

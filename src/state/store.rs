@@ -33,17 +33,19 @@ struct Inner {
     /// been changed by others, and two truths cannot be merged.
     memory: BTreeMap<&'static str, String>,
     warnings: Vec<StateError>,
-    locks_missing: bool,
+    /// What is wrong with the directory as a whole was said once; saying it for each file helps nobody.
+    disk_complained: bool,
+    /// How to go on without the lock, once it could not be had: asking again would mean waiting again.
+    without_lock: Option<Access>,
 }
 
 /// What may be done to the files during one update.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Access {
-    /// All, and nobody else does anything meanwhile.
-    Locked(#[expect(dead_code, reason = "holds the lock until it is dropped")] Locked),
-    /// All; the file system has no locks.
-    Unlocked,
+    /// All.
+    Full,
     /// Look only: the lock is stuck.
-    ReadOnly,
+    Look,
     /// There are no files.
     Memory,
 }
@@ -94,52 +96,55 @@ impl Store {
     /// The same, for a change that has to survive more than usual.
     pub(super) fn update_with<T: Document, R>(&self, durability: Durability, change: impl FnOnce(&mut T) -> R) -> R {
         let mut inner = self.inner();
-        let access = self.access(&mut inner);
-        let (before, mut document) = self.load::<T>(&mut inner, &access).unwrap_or_default();
+        let (access, _lock) = self.lock(&mut inner);
+        let (before, mut document) = self.load::<T>(&mut inner).unwrap_or_default();
         let result = change(&mut document);
         if let Ok(after) = serde_json::to_string(&Envelope { version: T::VERSION, content: &document })
             && after != before
         {
-            self.save::<T>(&mut inner, &access, (after, durability));
+            let directory = self.directory.as_ref().filter(|_| access == Access::Full);
+            inner.save::<T>(directory, after, durability);
         }
         result
     }
 
-    fn access(&self, inner: &mut Inner) -> Access {
-        let Some(directory) = self.directory.as_ref() else { return Access::Memory };
-        if inner.locks_missing {
-            return Access::Unlocked;
+    /// Takes the lock of the directory, if there is one to be had.
+    fn lock(&self, inner: &mut Inner) -> (Access, Option<Locked>) {
+        let Some(directory) = self.directory.as_ref() else { return (Access::Memory, None) };
+        if let Some(access) = inner.without_lock {
+            return (access, None);
         }
-        match directory.lock() {
-            Ok(lock) => Access::Locked(lock),
-            Err(error) => {
-                inner.locks_missing = matches!(error, StateError::NoLocks(_));
-                inner.warnings.push(error);
-                if inner.locks_missing { Access::Unlocked } else { Access::ReadOnly }
-            }
-        }
+        let error = match directory.lock() {
+            Ok(lock) => return (Access::Full, Some(lock)),
+            Err(error) => error,
+        };
+        // Without locks two processes may lose a change of each other; without files they surely would.
+        let access = if matches!(error, StateError::NoLocks(_)) { Access::Full } else { Access::Look };
+        inner.without_lock = Some(access);
+        inner.warnings.push(error);
+        (access, None)
     }
 
     /// Returns a document and its text, after setting aside a file that makes no sense.
-    fn load<T: Document>(&self, inner: &mut Inner, access: &Access) -> Option<(String, T)> {
+    fn load<T: Document>(&self, inner: &mut Inner) -> Option<(String, T)> {
         if let Some(text) = inner.memory.get(T::FILE) {
             return parse(text).ok().map(|document| (text.clone(), document));
         }
-        let directory = self.directory.as_ref().filter(|_| !matches!(access, Access::Memory))?;
-        let problem = match directory.read(T::FILE) {
+        let directory = self.directory.as_ref()?;
+        let set_aside = |word| directory.set_aside(T::FILE, word);
+        let path = directory.file(T::FILE);
+        let warning = match directory.read(T::FILE).map(|text| text.map(|text| (parse(&text), text))) {
             Ok(None) => return None,
-            Ok(Some(text)) => match parse(&text) {
-                Ok(document) => return Some((text, document)),
-                Err(Problem::Damaged) => directory
-                    .set_aside(T::FILE, "damaged")
-                    .map(|aside| StateError::Damaged { path: directory.file(T::FILE), aside }),
-                Err(Problem::Version(version)) => directory
-                    .set_aside(T::FILE, "unknown")
-                    .map(|aside| StateError::UnknownVersion { path: directory.file(T::FILE), aside, version }),
-            },
+            Ok(Some((Ok(document), text))) => return Some((text, document)),
+            Ok(Some((Err(Problem::Damaged), _))) => {
+                set_aside("damaged").map(|aside| StateError::Damaged { path, aside })
+            }
+            Ok(Some((Err(Problem::Version(version)), _))) => {
+                set_aside("unknown").map(|aside| StateError::UnknownVersion { path, aside, version })
+            }
             Err(error) => Err(error),
         };
-        let warning = problem.unwrap_or_else(|error| {
+        let warning = warning.unwrap_or_else(|error| {
             // What could neither be read nor moved must not be overwritten either.
             inner.memory.insert(T::FILE, String::new());
             error
@@ -148,20 +153,25 @@ impl Store {
         None
     }
 
-    fn save<T: Document>(&self, inner: &mut Inner, access: &Access, (text, durability): (String, Durability)) {
-        let to_disk = matches!(access, Access::Locked(_) | Access::Unlocked) && !inner.memory.contains_key(T::FILE);
-        if let Some(directory) = self.directory.as_ref().filter(|_| to_disk) {
-            match directory.replace(T::FILE, &text, durability) {
-                Ok(()) => return,
-                Err(error) => inner.warnings.push(error),
-            }
-        }
-        inner.memory.insert(T::FILE, text);
-    }
-
     fn inner(&self) -> MutexGuard<'_, Inner> {
         // A panic elsewhere left the maps whole: every change to them is one insert.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    /// Replaces the file of a document, or keeps the text in memory if there is none or that fails.
+    fn save<T: Document>(&mut self, directory: Option<&StateDir>, text: String, durability: Durability) {
+        let directory = directory.filter(|_| !self.memory.contains_key(T::FILE));
+        match directory.map(|directory| directory.replace(T::FILE, &text, durability)) {
+            Some(Ok(())) => return,
+            Some(Err(error)) if !self.disk_complained => {
+                self.disk_complained = true;
+                self.warnings.push(error);
+            }
+            _ => {}
+        }
+        self.memory.insert(T::FILE, text);
     }
 }
 
@@ -177,4 +187,139 @@ fn parse<T: Document>(text: &str) -> Result<T, Problem> {
         return Err(Problem::Version(head.version));
     }
     serde_json::from_str::<Envelope<T>>(text).map(|envelope| envelope.content).map_err(|_| Problem::Damaged)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[derive(Default, serde::Serialize, serde::Deserialize)]
+    struct Counter {
+        count: u64,
+    }
+
+    impl Document for Counter {
+        const FILE: &'static str = "counter.json";
+        const VERSION: u64 = 3;
+    }
+
+    fn add_one(store: &Store) -> u64 {
+        store.update(|counter: &mut Counter| {
+            counter.count += 1;
+            counter.count
+        })
+    }
+
+    #[test]
+    fn a_document_outlives_its_store() {
+        let temp = tempfile::tempdir().unwrap();
+        assert_eq!(add_one(&Store::open(temp.path())), 1);
+        assert_eq!(add_one(&Store::open(temp.path())), 2);
+        let text = fs::read_to_string(temp.path().join("counter.json")).unwrap();
+        assert_eq!(text, r#"{"version":3,"content":{"count":2}}"#);
+    }
+
+    #[test]
+    fn reading_does_not_write() {
+        let temp = tempfile::tempdir().unwrap();
+        let store = Store::open(temp.path());
+        add_one(&store);
+        let path = temp.path().join("counter.json");
+        let before = std::os::unix::fs::MetadataExt::ino(&fs::metadata(&path).unwrap());
+        store.update(|_: &mut Counter| ());
+        assert_eq!(std::os::unix::fs::MetadataExt::ino(&fs::metadata(&path).unwrap()), before);
+    }
+
+    #[test]
+    fn no_change_of_another_thread_or_store_is_lost() {
+        let temp = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    let store = Store::open(temp.path());
+                    (0..25).for_each(|_| drop(add_one(&store).to_string()));
+                    assert!(store.take_warnings().is_empty());
+                });
+            }
+        });
+        assert_eq!(add_one(&Store::open(temp.path())), 201);
+    }
+
+    #[test]
+    fn a_damaged_file_is_set_aside_and_the_work_goes_on() {
+        for content in
+            ["", "{", "null", "[]", "\u{0}\u{0}", r#"{"version":3,"content":{"count":-1}}"#, r#"{"count":1}"#]
+        {
+            let temp = tempfile::tempdir().unwrap();
+            fs::write(temp.path().join("counter.json"), content).unwrap();
+            let store = Store::open(temp.path());
+            assert_eq!(add_one(&store), 1, "{content:?}");
+            let warnings = store.take_warnings();
+            let [StateError::Damaged { aside, .. }] = warnings.as_slice() else { panic!("{content:?}: {warnings:?}") };
+            assert_eq!(fs::read_to_string(aside).unwrap(), content);
+            assert_eq!(add_one(&Store::open(temp.path())), 2);
+        }
+    }
+
+    #[test]
+    fn a_file_of_a_later_version_is_set_aside_whatever_it_holds() {
+        let temp = tempfile::tempdir().unwrap();
+        let content = r#"{"version":4,"records":["all is different here"]}"#;
+        fs::write(temp.path().join("counter.json"), content).unwrap();
+        let store = Store::open(temp.path());
+        assert_eq!(add_one(&store), 1);
+        let warnings = store.take_warnings();
+        assert_eq!(warnings.len(), 1);
+        assert!(
+            warnings[0].to_string().contains("counter.json` has format version 4, unknown here"),
+            "{}",
+            warnings[0]
+        );
+    }
+
+    #[test]
+    fn a_file_that_is_no_text_or_far_too_long_counts_as_damaged() {
+        for content in [b"\xff\xfe\x00".to_vec(), vec![b' '; (16 << 20) + 1]] {
+            let temp = tempfile::tempdir().unwrap();
+            fs::write(temp.path().join("counter.json"), content).unwrap();
+            let store = Store::open(temp.path());
+            assert_eq!(add_one(&store), 1);
+            assert!(matches!(store.take_warnings().as_slice(), [StateError::Damaged { .. }]));
+        }
+    }
+
+    #[test]
+    fn without_a_directory_memory_does_the_work_after_one_warning() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let store = Store::open(file.path());
+        assert_eq!((add_one(&store), add_one(&store)), (1, 2));
+        assert!(matches!(store.take_warnings().as_slice(), [StateError::Directory { .. }]));
+        assert!(store.take_warnings().is_empty());
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_replaced_goes_on_in_memory_and_is_left_alone() {
+        let temp = tempfile::tempdir().unwrap();
+        let store = Store::open(temp.path());
+        assert_eq!(add_one(&store), 1);
+        // A folder in the place of the draft: neither removed nor written to, by root either.
+        fs::create_dir(temp.path().join("counter.json.new")).unwrap();
+        assert_eq!((add_one(&store), add_one(&store)), (2, 3));
+        assert!(matches!(store.take_warnings().as_slice(), [StateError::File { action: "write", .. }]));
+        assert_eq!(
+            fs::read_to_string(temp.path().join("counter.json")).unwrap(),
+            r#"{"version":3,"content":{"count":1}}"#
+        );
+    }
+
+    #[test]
+    fn a_symbolic_link_is_left_alone_and_memory_does_the_work() {
+        let temp = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("/dev/null", temp.path().join("counter.json")).unwrap();
+        let store = Store::open(temp.path());
+        assert_eq!((add_one(&store), add_one(&store)), (1, 2));
+        assert!(matches!(store.take_warnings().as_slice(), [StateError::NotAFile(_)]));
+    }
 }

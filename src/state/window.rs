@@ -58,7 +58,7 @@ pub struct RequestWindow {
 }
 
 impl RequestWindow {
-    pub(super) fn new(store: Arc<Store>, clock: Arc<dyn Clock>, (account, rate): (Account, Rate)) -> Self {
+    pub(super) fn new(store: Arc<Store>, clock: Arc<dyn Clock>, account: Account, rate: Rate) -> Self {
         Self { store, clock, account, rate, on_wait: None }
     }
 
@@ -112,8 +112,8 @@ impl RequestWindow {
         self.update(|window, now| window.queue.pause(length, now));
     }
 
-    /// Notes a 429 that means the whole day. For an hour at most all processes fail with
-    /// [`WindowError::UsedUp`] at once; then one request tries whether the day has ended where the provider is.
+    /// Notes a 429 that means the whole day. For a quarter of an hour all processes fail with
+    /// [`WindowError::UsedUp`] at once; then it is tried again, as nobody knows for sure when the day ends.
     pub fn daily_exhausted(&self) {
         self.update(|window, now| window.ledger.refuse(now));
     }
@@ -220,7 +220,7 @@ pub enum WindowError {
         rate: Rate,
     },
     /// The API said that the day's calls are used up.
-    #[error("the API calls of this account are used up for today")]
+    #[error("the API calls of this account are used up until {reset} (midnight in Germany)")]
     UsedUp {
         /// When the new day begins, as far as known.
         reset: UnixTime,
@@ -262,9 +262,7 @@ impl Explain for WindowError {
                  IPV64_API_RATE if your account may send more"
                     .to_owned(),
             ),
-            Self::UsedUp { reset } => {
-                Some(format!("the count begins anew at {reset} (midnight in Germany); the next renewal will try again"))
-            }
+            Self::UsedUp { .. } => Some("the next renewal will try again; see `ipv64-acme status`".to_owned()),
             Self::Reserved { .. } => {
                 Some("try again tomorrow, or raise the limit of the account at IPv64.net".to_owned())
             }
@@ -397,11 +395,13 @@ mod tests {
         let bench = bench();
         bench.window.daily_exhausted();
         let error = bench.acquire().unwrap_err();
-        assert_eq!(error.to_string(), "the API calls of this account are used up for today");
-        assert!(error.hint().unwrap().contains("2026-11-23 23:00:00 UTC"), "{error:?}");
+        assert_eq!(
+            error.to_string(),
+            "the API calls of this account are used up until 2026-11-23 23:00:00 UTC (midnight in Germany)"
+        );
         assert_eq!(bench.window.admit(1, 0), Err(error));
-        bench.clock.advance(Duration::from_secs(3600));
-        assert_eq!(bench.acquire(), Ok(Duration::ZERO), "an hour later it is tried again");
+        bench.clock.advance(Duration::from_secs(900));
+        assert_eq!(bench.acquire(), Ok(Duration::ZERO), "later it is tried again");
     }
 
     #[test]
@@ -432,13 +432,16 @@ mod tests {
             }
         }
         let bench = bench();
-        (0..3).for_each(|_| assert_eq!(bench.acquire(), Ok(Duration::ZERO)));
+        let rate: Rate = "1/1".parse().unwrap();
+        let soon = bench.clock.instant() + MINUTE;
+        let acquire = |state: &State, priority| {
+            state.window(account("key"), rate).acquire(priority, soon).map(|slot| slot.waited().as_millis())
+        };
+        assert_eq!(acquire(&bench.state, Priority::Read), Ok(0));
         let stopped = bench.state.clone().with_clock(Arc::new(Stopped(Arc::clone(&bench.clock))));
-        let window = stopped.window(account("key"), Rate::default());
-        let error = window.acquire(Priority::Removal, bench.clock.instant() + MINUTE).err();
-        assert_eq!(error, Some(WindowError::Interrupted(Interrupted)));
+        assert_eq!(acquire(&stopped, Priority::Removal), Err(WindowError::Interrupted(Interrupted)));
         // A removal that were still in the queue would go first.
-        assert_eq!(bench.acquire().unwrap().as_millis(), 10_300);
+        assert_eq!(acquire(&bench.state, Priority::Addition), Ok(1_050));
     }
 
     #[test]

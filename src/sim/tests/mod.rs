@@ -6,6 +6,7 @@ mod dns;
 mod dns_faults;
 mod faults;
 mod resolver;
+mod tls;
 mod truth;
 
 use std::{
@@ -19,7 +20,7 @@ use hickory_resolver::proto::{
     rr::{Name, RData, Record, RecordType},
 };
 
-use super::*;
+use super::{content::texts, *};
 
 /// The name of the record that [`ADD`] makes.
 const NAME: &str = "_acme-challenge.name.ipv64.net";
@@ -89,14 +90,6 @@ fn ask(server: SocketAddr, name: &str, kind: RecordType) -> Message {
 
 fn ns(sim: &Sim, number: usize) -> SocketAddr {
     sim.addresses(&format!("ns{number}.ipv64.net"))[0]
-}
-
-fn texts(message: &Message) -> Vec<String> {
-    let text = |record: &Record| match &record.data {
-        RData::TXT(data) => Some(content::joined(data)),
-        _ => None,
-    };
-    message.answers.iter().filter_map(text).collect()
 }
 
 /// Sends a request and reads until the server closes.

@@ -27,6 +27,20 @@ fn an_alias_is_followed_from_zone_to_zone() {
 }
 
 #[test]
+fn a_challenge_name_can_be_delegated_to_the_provider() {
+    let cut = "_acme-challenge.cut.foreign.example";
+    let mut config = Config::default();
+    config.accounts[0].domains.push(cut.into());
+    let servers = ["ns1.ipv64.net", "ns2.ipv64.net"].map(|server| StaticRecord::new(cut, "NS", server));
+    config.foreign_zones[0].records.extend(servers);
+    let sim = Sim::start(config).unwrap();
+    assert_eq!(call(&sim, "POST", &format!("add_record={cut}&praefix=&type=TXT&content=value-1")).0, 201);
+    assert_eq!(texts(&resolve(&sim, "ca", cut, RecordType::TXT)), ["value-1"]);
+    let referral = ask(sim.addresses("foreign")[0], cut, RecordType::TXT);
+    assert!(!referral.metadata.authoritative && referral.authorities.len() == 2);
+}
+
+#[test]
 fn the_zone_is_found_by_its_soa() {
     let sim = start();
     for (name, zone) in [

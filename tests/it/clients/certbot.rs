@@ -91,3 +91,15 @@ fn debian_renews_two_certificates_in_one_run() {
 fn newest_renews_two_certificates_in_one_run() {
     renews_two_certificates_in_one_run(&NEWEST);
 }
+
+#[test]
+#[ignore = "needs pebble, certbot and lego: run tests/run"]
+fn three_names_stay_within_the_limits_of_the_account() {
+    let mut stage = cases::stage_for(&NEWEST);
+    stage.enforce_limits();
+    let names = ["name.ipv64.net", "*.name.ipv64.net", "example.com"];
+    let finished = NEWEST.obtain(&stage, &names);
+    assert!(finished.status.success(), "{}", finished.said());
+    cases::assert_certified(&stage, &NEWEST, &names);
+    assert!(stage.sim.api_calls().iter().all(|call| call.refused_by.is_none()), "{:#?}", stage.sim.api_calls());
+}

@@ -37,7 +37,7 @@ fn with_wrong_key(client: &dyn Client) -> (Stage, Finished) {
 fn certbot_shows_the_reason_of_a_refused_key_and_asks_the_ca_all_the_same() {
     for certbot in [&certbot::DEBIAN, &certbot::NEWEST] {
         let (stage, finished) = with_wrong_key(certbot);
-        assert_failed_with(&finished, &["IPV64_API_KEY", "reported error code 3"]);
+        assert_failed_with(&finished, &["IPv64 does not accept the API key", "your account page", "error code 3"]);
         assert_ne!(stage.pebble.validations(), 0);
     }
 }
@@ -46,7 +46,7 @@ fn certbot_shows_the_reason_of_a_refused_key_and_asks_the_ca_all_the_same() {
 #[ignore = "needs pebble, certbot and lego: run tests/run"]
 fn lego_shows_the_reason_of_a_refused_key_and_does_not_ask_the_ca() {
     let (stage, finished) = with_wrong_key(&lego::DEFAULT);
-    assert_failed_with(&finished, &["IPV64_API_KEY", "exit status 3"]);
+    assert_failed_with(&finished, &["IPv64 does not accept the API key", "your account page", "exit status 3"]);
     assert_eq!(stage.pebble.validations(), 0);
 }
 

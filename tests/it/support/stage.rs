@@ -6,7 +6,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use ipv64_acme::sim::{Config, Sim};
+use ipv64_acme::sim::{Config, Limits, Sim};
 use tempfile::TempDir;
 
 use super::pebble::Pebble;
@@ -30,7 +30,9 @@ impl Stage {
         for name in ["bin", "home"] {
             fs::create_dir(folder.path().join(name)).unwrap();
         }
-        let variables = sim.env();
+        let mut variables = sim.env();
+        // The simulation has no limits until `enforce_limits`: without them most tests need not wait for a window.
+        variables.push(("IPV64_API_RATE".to_owned(), "100/1".to_owned()));
         let stage = Self { sim, pebble, folder, variables };
         stage.put_into_path("ipv64-acme", &programs::hook());
         stage
@@ -69,6 +71,12 @@ impl Stage {
     /// Gives every later command a variable, in place of the simulation's of the same name.
     pub(crate) fn set_variable(&mut self, name: &str, value: &str) {
         self.variables.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Lets the simulation refuse what is too much for an account, and the hook keep its default rate.
+    pub(crate) fn enforce_limits(&mut self) {
+        self.sim.set_limits(Limits::standard());
+        self.variables.retain(|(name, _)| name != "IPV64_API_RATE");
     }
 
     /// Sends a signal, named as for `kill`, to the hook that a client on this stage has called.

@@ -1,0 +1,266 @@
+//! `record list`, `record add`, `record delete`.
+
+use anyhow::Context as _;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::context::Context;
+use super::secrets::Secrets;
+use crate::account::{AccountError, holder};
+use crate::api::{Added, ApiError, Deleted, Domain, Record, RecordSpec, RecordType, RetryPolicy, check_content};
+use crate::cli::{CliError, RecordAddArgs, RecordCommand, RecordDeleteArgs, RecordListArgs};
+use crate::exit::Exit;
+use crate::name::DnsName;
+use crate::report::Table;
+
+/// Runs one of the commands.
+pub(super) fn run(context: &Context, command: &RecordCommand) -> anyhow::Result<Exit> {
+    match command {
+        RecordCommand::List(args) => list(context, args),
+        RecordCommand::Add(args) => add(context, args),
+        RecordCommand::Delete(args) => delete(context, args),
+    }
+}
+
+/// Checks what can be checked without settings, so that a mistake is told before anything else is looked at.
+pub(super) fn check(command: &RecordCommand) -> Result<(), CliError> {
+    match command {
+        RecordCommand::List(RecordListArgs { record_type: Some(name), .. }) => record_type(name).map(drop),
+        RecordCommand::List(_) => Ok(()),
+        RecordCommand::Add(args) => {
+            let wanted = record_type(&args.record_type)?;
+            if args.unchecked {
+                return Ok(());
+            }
+            known(&wanted)?;
+            check_content(&wanted, &args.content).map_err(|error| CliError::Argument {
+                argument: "CONTENT",
+                problem: error.to_string(),
+                hint: "--unchecked sends it all the same".to_owned(),
+            })
+        }
+        RecordCommand::Delete(args) => Target::of(args).map(drop),
+    }
+}
+
+fn record_type(name: &str) -> Result<RecordType, CliError> {
+    match RecordType::from_name(name) {
+        RecordType::Other(other) if other.is_empty() || !other.bytes().all(|b| b.is_ascii_alphanumeric()) => {
+            Err(unknown_type(name, "a type has letters and digits, such as TXT"))
+        }
+        found => Ok(found),
+    }
+}
+
+fn known(wanted: &RecordType) -> Result<(), CliError> {
+    match wanted {
+        RecordType::Other(name) => Err(unknown_type(name, "--unchecked sends it all the same")),
+        _ => Ok(()),
+    }
+}
+
+fn unknown_type(name: &str, hint: &str) -> CliError {
+    let known = RecordType::KNOWN.map(|known| known.to_string()).join(", ");
+    let problem = format!("`{}` is not one of {known}", crate::http::excerpt(name, 40));
+    CliError::Argument { argument: "TYPE", problem, hint: hint.to_owned() }
+}
+
+fn list(context: &Context, args: &RecordListArgs) -> anyhow::Result<Exit> {
+    let domains = context.domains(&RetryPolicy::interactive())?;
+    if let Some(name) = args.of.as_ref().filter(|name| !domains.iter().any(|domain| domain.name == **name)) {
+        let domains = domains.into_iter().map(|domain| domain.name).collect();
+        return Err(CliError::NoSuchDomain { name: name.clone(), domains }.into());
+    }
+    let filter = Filter::of(args)?;
+    let secrets = Secrets::from(args.secrets);
+    let views: Vec<_> = domains
+        .iter()
+        .filter(|domain| args.of.as_ref().is_none_or(|name| domain.name == *name))
+        .flat_map(|domain| domain.records.iter().map(move |record| View::new(domain, record, secrets)))
+        .filter(|view| filter.takes(view))
+        .collect();
+    if context.report().is_json() {
+        context.report().document(&Views { records: views });
+    } else {
+        context.report().table(&table(&views, secrets));
+    }
+    Ok(Exit::Done)
+}
+
+/// Which records are listed.
+struct Filter {
+    record_type: Option<RecordType>,
+    name: Option<String>,
+}
+
+impl Filter {
+    fn of(args: &RecordListArgs) -> Result<Self, CliError> {
+        // A prefix can be written at IPv64 that is no name here; such a text is compared as it is.
+        let spelled = |text: &str| DnsName::parse(text).map_or_else(|_| text.to_lowercase(), |name| name.to_string());
+        Ok(Self {
+            record_type: args.record_type.as_deref().map(record_type).transpose()?,
+            name: args.name.as_deref().map(spelled),
+        })
+    }
+
+    fn takes(&self, view: &View<'_>) -> bool {
+        self.record_type.as_ref().is_none_or(|wanted| wanted.as_str() == view.record_type)
+            && self.name.as_ref().is_none_or(|wanted| view.name.to_lowercase() == *wanted)
+    }
+}
+
+fn table(views: &[View<'_>], secrets: Secrets) -> Table {
+    let mut heads = vec!["ID", "NAME", "TYPE", "TTL", "LAST UPDATE", "CONTENT"];
+    heads.extend((secrets == Secrets::Shown).then_some("RECORD KEY"));
+    let mut table = Table::new(&heads);
+    for view in views {
+        let number = |number: Option<u64>| number.map(|number| number.to_string()).unwrap_or_default();
+        let (id, ttl) = (number(view.id), number(view.ttl));
+        let updated = view.last_update.unwrap_or_default();
+        match secrets {
+            Secrets::Masked => table.row([&id, &view.name, view.record_type, &ttl, updated, view.content]),
+            Secrets::Shown => {
+                let key = view.key.as_deref().unwrap_or_default();
+                table.row([&id, &view.name, view.record_type, &ttl, updated, view.content, key]);
+            }
+        }
+    }
+    table
+}
+
+fn add(context: &Context, args: &RecordAddArgs) -> anyhow::Result<Exit> {
+    let wanted = record_type(&args.record_type)?;
+    let spec = place(context, &args.name, &wanted, &args.content)?;
+    let added = context.client().add_record(&spec, &RetryPolicy::interactive()).inspect_err(|error| {
+        // The domain may have come from the cache and be gone.
+        if matches!(error.cause(), ApiError::Rejected { .. }) {
+            context.domain_cache().invalidate();
+        }
+    });
+    let added = added.with_context(|| format!("cannot add the {wanted} record `{}`", args.name))?;
+    let (said, status) = match added {
+        Added::New => ("added", "added"),
+        Added::AlreadyThere => ("was there already", "already_there"),
+    };
+    context.report().line(&format!("{} {wanted} {}: {said}", args.name, crate::http::visible(&args.content)));
+    context.report().document(&json!({ "record": document(&args.name, &spec), "status": status }));
+    Ok(Exit::Done)
+}
+
+/// What to delete.
+enum Target {
+    Id(u64),
+    Record(DnsName, RecordType, String),
+}
+
+impl Target {
+    fn of(args: &RecordDeleteArgs) -> Result<Self, CliError> {
+        let refuse =
+            |argument, problem: String, hint: &str| CliError::Argument { argument, problem, hint: hint.into() };
+        let (Some(name), Some(content)) = (&args.record_type, &args.content) else {
+            let hint = "give a number as `record list` shows it, or NAME TYPE CONTENT";
+            let problem = format!("`{}` is not a record number", crate::http::excerpt(&args.target, 80));
+            return args.target.parse().map(Self::Id).map_err(|_| refuse("ID", problem, hint));
+        };
+        let hint = "give the full name of the record, such as _acme-challenge.name.ipv64.net";
+        let target = DnsName::parse(&args.target).map_err(|error| refuse("NAME", error.to_string(), hint))?;
+        if content.is_empty() {
+            return Err(refuse("CONTENT", "it is empty".to_owned(), "give it exactly as `record list` shows it"));
+        }
+        Ok(Self::Record(target, record_type(name)?, content.clone()))
+    }
+}
+
+fn delete(context: &Context, args: &RecordDeleteArgs) -> anyhow::Result<Exit> {
+    let policy = RetryPolicy::interactive();
+    let (deleted, label, record) = match Target::of(args)? {
+        Target::Id(id) => {
+            let deleted = context.client().delete_record_by_id(id, &policy);
+            (
+                deleted.with_context(|| format!("cannot delete the record {id}"))?,
+                format!("record {id}"),
+                json!({ "id": id }),
+            )
+        }
+        Target::Record(name, wanted, content) => {
+            let spec = place(context, &name, &wanted, &content)?;
+            let deleted = context.client().delete_record(&spec, &policy);
+            let deleted = deleted.with_context(|| format!("cannot delete the {wanted} record `{name}`"))?;
+            (deleted, format!("{name} {wanted} {}", crate::http::visible(&content)), document(&name, &spec))
+        }
+    };
+    let (said, status) = match deleted {
+        Deleted::Gone => ("deleted", "deleted"),
+        Deleted::Missing => ("was not there", "missing"),
+    };
+    context.report().line(&format!("{label}: {said}"));
+    context.report().document(&json!({ "record": record, "status": status }));
+    Ok(Exit::Done)
+}
+
+/// Finds the domain of the account that holds a name: the setting, the cache, the account.
+fn place(context: &Context, name: &DnsName, wanted: &RecordType, content: &str) -> anyhow::Result<RecordSpec> {
+    let within = |domain: &DnsName| RecordSpec::within(domain, name, wanted.clone(), content);
+    if let Some(domain) = &context.settings().domain {
+        let not_below = || AccountError::NotBelow { name: name.clone(), domain: domain.clone() };
+        return Ok(within(domain).ok_or_else(not_below)?);
+    }
+    let cached = context.domain_cache().names().unwrap_or_default();
+    if let Some(spec) = holder(&cached, name).and_then(within) {
+        return Ok(spec);
+    }
+    let domains = context.domains(&RetryPolicy::interactive())?;
+    let names: Vec<_> = domains.into_iter().map(|domain| domain.name).collect();
+    let spec = holder(&names, name).and_then(within);
+    Ok(spec.ok_or_else(|| AccountError::NoDomain { name: name.clone(), domains: names })?)
+}
+
+fn document(name: &DnsName, spec: &RecordSpec) -> Value {
+    json!({
+        "name": name,
+        "domain": spec.domain(),
+        "prefix": spec.prefix(),
+        "type": spec.record_type.as_str(),
+        "content": spec.content,
+    })
+}
+
+#[derive(Serialize)]
+struct Views<'a> {
+    records: Vec<View<'a>>,
+}
+
+/// A record as `--json` gives it.
+#[derive(Serialize)]
+struct View<'a> {
+    id: Option<u64>,
+    name: String,
+    domain: &'a DnsName,
+    prefix: &'a str,
+    #[serde(rename = "type")]
+    record_type: &'a str,
+    content: &'a str,
+    ttl: Option<u64>,
+    last_update: Option<&'a str>,
+    key: Option<String>,
+    failover_policy: Option<&'a str>,
+    deactivated: Option<bool>,
+}
+
+impl<'a> View<'a> {
+    fn new(domain: &'a Domain, record: &'a Record, secrets: Secrets) -> Self {
+        Self {
+            id: record.id,
+            name: record.name_in(&domain.name),
+            domain: &domain.name,
+            prefix: &record.prefix,
+            record_type: record.record_type.as_str(),
+            content: &record.content,
+            ttl: record.ttl,
+            last_update: record.last_update.as_deref(),
+            key: secrets.text(record.key.as_ref()),
+            failover_policy: record.failover_policy.as_deref(),
+            deactivated: record.deactivated,
+        }
+    }
+}

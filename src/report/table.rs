@@ -1,0 +1,92 @@
+//! Rows and columns as text: aligned for people, separated by tabs for programs. Printing is left to [`super`].
+
+use crate::http::visible;
+
+/// The blanks between two aligned columns.
+const GAP: &str = "  ";
+
+/// How a table is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Layout {
+    /// For a terminal: columns of equal width below their heads.
+    Aligned,
+    /// For a pipe: one tab between two columns, no heads.
+    Tabs,
+}
+
+/// A table of texts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Table {
+    heads: Vec<&'static str>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// Makes a table with these heads; without heads it has none on a terminal either.
+    #[must_use]
+    pub fn new(heads: &[&'static str]) -> Self {
+        Self { heads: heads.to_vec(), rows: Vec::new() }
+    }
+
+    /// Adds a row. Control characters become visible, so that a cell is one cell.
+    pub fn row<const N: usize>(&mut self, cells: [&str; N]) {
+        self.rows.push(cells.iter().map(|cell| visible(cell)).collect());
+    }
+
+    /// Lays the table out; empty if it has no rows.
+    pub(super) fn text(&self, layout: Layout) -> String {
+        match layout {
+            Layout::Tabs => self.rows.iter().map(|row| row.join("\t")).collect::<Vec<_>>().join("\n"),
+            Layout::Aligned if self.rows.is_empty() => String::new(),
+            Layout::Aligned => self.aligned(),
+        }
+    }
+
+    fn aligned(&self) -> String {
+        let heads: Vec<String> = self.heads.iter().map(ToString::to_string).collect();
+        let rows = || Some(&heads).filter(|heads| !heads.is_empty()).into_iter().chain(&self.rows);
+        let columns = rows().map(Vec::len).max().unwrap_or(0);
+        let width =
+            |column| rows().filter_map(|row: &Vec<String>| row.get(column)).map(|cell: &String| length(cell)).max();
+        let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
+        let line = |row: &Vec<String>| {
+            let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+            cells.collect::<Vec<_>>().join(GAP).trim_end().to_owned()
+        };
+        rows().map(line).collect::<Vec<_>>().join("\n")
+    }
+}
+
+fn length(text: &str) -> usize {
+    text.chars().count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Table {
+        let mut table = Table::new(&["NAME", "TYPE", "CONTENT"]);
+        table.row(["ä.example", "A", "192.0.2.1"]);
+        table.row(["example", "TXT", "a\tb\u{1b}[31m"]);
+        table.row(["x", "", ""]);
+        table
+    }
+
+    #[test]
+    fn people_get_aligned_columns_below_heads() {
+        let expected = "NAME       TYPE  CONTENT\nä.example  A     192.0.2.1\nexample    TXT   a\\tb\\u{1b}[31m\nx";
+        assert_eq!(sample().text(Layout::Aligned), expected);
+    }
+
+    #[test]
+    fn programs_get_one_tab_between_two_cells() {
+        assert_eq!(sample().text(Layout::Tabs), "ä.example\tA\t192.0.2.1\nexample\tTXT\ta\\tb\\u{1b}[31m\nx\t\t");
+    }
+
+    #[test]
+    fn nothing_is_nothing() {
+        assert_eq!(Table::new(&["NAME"]).text(Layout::Aligned), "");
+        assert_eq!(Table::new(&["NAME"]).text(Layout::Tabs), "");
+    }
+}
