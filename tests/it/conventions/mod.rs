@@ -2,5 +2,6 @@
 //! That the real clients call so is shown in `crate::clients`.
 
 mod batch;
+mod scripts;
 mod verbs;
 pub(crate) mod world;

@@ -148,7 +148,7 @@ fn an_add_that_its_client_forgets_is_undone() {
 }
 
 #[test]
-fn a_removal_that_fails_for_a_while_costs_no_certificate_and_is_done_by_the_next_call() {
+fn a_removal_that_fails_for_a_while_costs_no_certificate_and_stays_in_the_journal() {
     let removals: [(&[&str], &[&str]); 2] = [
         (&["deploy_challenge", NAME, "t", "v"], &["clean_challenge", NAME, "t", "v"]),
         (&["present", "--identifier", NAME, "v"], &["cleanup", "--identifier", NAME, "v"]),
@@ -163,6 +163,8 @@ fn a_removal_that_fails_for_a_while_costs_no_certificate_and_is_done_by_the_next
         assert_eq!(code(&finished), 0, "{}", finished.said());
         assert!(finished.stderr.contains("warning") && finished.stderr.contains(RECORD), "{}", finished.said());
         assert_eq!(world.records().len(), 1);
+        let journal = std::fs::read_to_string(world.path("state/journal.json")).unwrap();
+        assert!(journal.contains(RECORD) && journal.contains(r#""failed":true"#), "{journal}");
     }
 }
 
