@@ -42,9 +42,10 @@ pub(super) fn judge(call: &Call<'_>, answer: &HttpResponse, access: &Access) -> 
         (500.., Some(_)) => Err(ApiError::Unavailable { status, text: words(call, envelope.as_ref(), access) }),
         (200..300, Some(envelope)) if envelope.is_success() => Ok(Verdict::Done),
         (400, Some(envelope)) if is_already_there(call, envelope) => Ok(Verdict::HeldBefore),
-        // Observed: 403 with the key `del_record` for a record that does not exist. A 403 without it is a refusal.
+        // Observed: 403 with the key `del_record` for a record that does not exist. A 403 that names the call is about
+        // the request; only one that does not is taken to be about the key.
         (403, Some(envelope)) if is_missing(call, envelope) => Ok(Verdict::HeldBefore),
-        (403, Some(envelope)) if about_call(call, envelope).is_none() => {
+        (403, Some(envelope)) if envelope.answer_to(call).is_none() => {
             Err(ApiError::Forbidden { words: words(call, Some(envelope), access) })
         }
         _ => Err(ApiError::Rejected { status, words: words(call, envelope.as_ref(), access) }),
@@ -91,16 +92,12 @@ fn limit(envelope: Option<&Envelope>, retry_after: Option<Duration>) -> Limit {
     }
 }
 
-/// What the API says about this very call: then a 403 is about the request, and not about the key.
-fn about_call<'a>(call: &Call<'_>, envelope: &'a Envelope) -> Option<&'a str> {
-    envelope.answer_to(call).filter(|words| *words != call.name())
-}
-
 /// The API's own words, in quotes: what it says about the call, else `info`, else `status`.
 fn words(call: &Call<'_>, envelope: Option<&Envelope>, access: &Access) -> String {
     let Some(envelope) = envelope else { return "without words".to_owned() };
+    let about_call = envelope.answer_to(call).filter(|words| *words != call.name());
     let info = envelope.info().filter(|info| !matches!(*info, "error" | "success"));
-    let words = about_call(call, envelope).or(info).or_else(|| envelope.status()).or_else(|| envelope.info());
+    let words = about_call.or(info).or_else(|| envelope.status()).or_else(|| envelope.info());
     format!("\"{}\"", clean(words.unwrap_or_default(), access))
 }
 

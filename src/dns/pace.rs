@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 /// The most questions that one address gets within [`PER`]. IPv64 blocks clients that ask too fast (observed).
 pub const MOST: usize = 5;
 /// The span of [`MOST`], a little above a second so that a late packet does not make six in one second.
-const PER: Duration = Duration::from_millis(1050);
+pub const PER: Duration = Duration::from_millis(1120);
 
 /// The questions that each address got lately.
 #[derive(Debug, Default)]
@@ -32,6 +32,17 @@ impl Pace {
         };
         slots.push_back(slot);
         slot
+    }
+
+    /// Notes that a question was sent later than it was booked for: threads start late on a busy machine.
+    pub fn sent(&self, address: IpAddr, slot: Instant, now: Instant) {
+        let mut sent = self.sent.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let slots = sent.entry(address).or_default();
+        if let Some(place) = slots.iter().position(|booked| *booked == slot).filter(|_| slot < now) {
+            slots.remove(place);
+            slots.push_back(now);
+            slots.make_contiguous().sort();
+        }
     }
 
     /// Returns how many questions an address may get at once, now.
@@ -76,6 +87,19 @@ mod tests {
         for last in 0..20 {
             assert_eq!(pace.book(IpAddr::from([192, 0, 2, last]), now), now);
         }
+    }
+
+    #[test]
+    fn a_late_question_counts_from_when_it_was_sent() {
+        let pace = Pace::default();
+        let address = IpAddr::from([192, 0, 2, 1]);
+        let booked = Instant::now();
+        let late = booked + Duration::from_millis(300);
+        for _ in 0..MOST {
+            let slot = pace.book(address, booked);
+            pace.sent(address, slot, late);
+        }
+        assert_eq!(pace.book(address, late), late + PER);
     }
 
     #[test]

@@ -13,6 +13,9 @@ const CHANCES_SPAN: Duration = Duration::from_secs(10);
 /// Positive answers in a row from an address that has changed its mind before: there are several back ends behind it, and
 /// at most one in a few thousand runs of this length comes from a half-updated pair by chance.
 const UNSTEADY_RUN: u32 = 12;
+/// Answers that are needed from an address whose servers tell their names (NSID), to have heard of all of them: two that
+/// take turns by chance both show up among so many but for one time in five hundred.
+const NAMED_ANSWERS: u32 = 10;
 /// After how many failures over TCP the address counts as one without TCP.
 const TCP_FAILURES: u32 = 2;
 
@@ -78,6 +81,12 @@ pub struct Evidence {
     run_has_tcp: bool,
     /// Whether a record was there and then was not.
     unsteady: bool,
+    /// Whether another address of the zone has several back ends.
+    suspected: bool,
+    /// Answers with authority so far.
+    heard: u32,
+    /// How many of them came without the name of the back end.
+    nameless: u32,
     /// Failures over TCP, and the reason of the last.
     tcp_failures: u32,
     udp_silent: bool,
@@ -100,6 +109,9 @@ impl Evidence {
             run: 0,
             run_has_tcp: false,
             unsteady: false,
+            suspected: false,
+            heard: 0,
+            nameless: 0,
             tcp_failures: 0,
             udp_silent: false,
             backends: BTreeMap::new(),
@@ -124,8 +136,14 @@ impl Evidence {
                 }
             }
         }
-        if let (Some(backend), Answer::Has | Answer::Lacks(_)) = (backend, &answer) {
-            self.backends.insert(backend, answer == Answer::Has);
+        if let Answer::Has | Answer::Lacks(_) = answer {
+            self.heard = self.heard.saturating_add(1);
+            match backend {
+                Some(backend) => {
+                    self.backends.insert(backend, answer == Answer::Has);
+                }
+                None => self.nameless = self.nameless.saturating_add(1),
+            }
         }
         self.last = Some((now, answer));
     }
@@ -209,20 +227,35 @@ impl Evidence {
     /// Returns how many positive answers in a row this address has to give.
     #[must_use]
     pub fn needed(&self) -> u32 {
-        if self.unsteady { UNSTEADY_RUN.max(self.confirmations) } else { self.confirmations }
+        // Back ends with names are waited for one by one; without names only a long run tells.
+        let blind = (self.unsteady || self.suspected) && !self.is_named() && self.confirmations > 1;
+        if blind { UNSTEADY_RUN.max(self.confirmations) } else { self.confirmations }
+    }
+
+    /// Whether every answer told which back end gave it.
+    fn is_named(&self) -> bool {
+        self.heard > 0 && self.nameless == 0
     }
 
     /// Returns how many more positive answers are needed, at least.
     #[must_use]
     pub fn still_needed(&self) -> u32 {
         let missing = u32::try_from(self.missing().count()).unwrap_or(u32::MAX);
-        self.needed().saturating_sub(self.run).max(missing).max(u32::from(self.wants_tcp() && self.run > 0))
+        let unheard =
+            if self.is_named() && self.confirmations > 1 { NAMED_ANSWERS.saturating_sub(self.heard) } else { 0 };
+        let tcp = u32::from(self.wants_tcp() && self.run > 0);
+        self.needed().saturating_sub(self.run).max(missing).max(unheard).max(tcp)
     }
 
-    /// Returns whether the address has changed its mind: there are several back ends behind it.
+    /// Returns whether several servers have been seen behind the address.
     #[must_use]
-    pub fn is_unsteady(&self) -> bool {
-        self.unsteady
+    pub fn shows_several_back_ends(&self) -> bool {
+        self.unsteady || self.backends.len() > 1
+    }
+
+    /// Notes that another address of the zone has several back ends.
+    pub fn suspect(&mut self) {
+        self.suspected = true;
     }
 
     /// Returns where the address stands.
@@ -240,10 +273,7 @@ impl Evidence {
     }
 
     fn is_confirmed(&self) -> bool {
-        self.run >= self.needed()
-            && self.there.iter().all(|there| *there)
-            && self.backends.values().all(|has| *has)
-            && !self.wants_tcp()
+        self.still_needed() == 0 && self.backends.values().all(|has| *has) && !self.wants_tcp()
     }
 
     /// Returns whether the address no longer blocks although it does not serve: it had its chances. One that this machine
@@ -349,6 +379,31 @@ mod tests {
             assert_eq!(see(Answer::Has, b"primary"), Standing::Confirming);
         }
         assert_eq!(see(Answer::Has, b"secondary"), Standing::Serving);
+    }
+
+    #[test]
+    fn a_single_named_back_end_needs_enough_answers_to_be_known_as_single() {
+        let now = Instant::now();
+        let mut evidence = Evidence::new(1, 3);
+        for count in 1..=NAMED_ANSWERS {
+            assert_ne!(evidence.standing(), Standing::Serving, "{count}");
+            let backend = Some(b"only".to_vec());
+            evidence.observe(now, Observation { record: 0, transport: Transport::Tcp, answer: Answer::Has, backend });
+        }
+        assert_eq!(evidence.standing(), Standing::Serving);
+    }
+
+    #[test]
+    fn one_balancer_in_a_zone_makes_all_addresses_suspect() {
+        let now = Instant::now();
+        let mut evidence = Evidence::new(1, 3);
+        evidence.suspect();
+        for _ in 1..UNSTEADY_RUN {
+            see(&mut evidence, now, Transport::Tcp, Answer::Has);
+            assert_eq!(evidence.standing(), Standing::Confirming);
+        }
+        see(&mut evidence, now, Transport::Tcp, Answer::Has);
+        assert_eq!(evidence.standing(), Standing::Serving);
     }
 
     #[test]

@@ -35,8 +35,8 @@ pub struct Row {
     pub after: Option<Duration>,
     /// Whether TCP was tried and did not work.
     pub no_tcp: bool,
-    /// Whether it changed its mind: several back ends.
-    pub unsteady: bool,
+    /// Whether several servers have been seen behind it.
+    pub several: bool,
 }
 
 impl Row {
@@ -54,8 +54,8 @@ impl Row {
             Standing::NoRoute => "cannot be reached from here: no route".to_owned(),
             Standing::Unknown => "not asked yet".to_owned(),
         };
-        if self.unsteady {
-            text.push_str("; changed its answer, so there are several servers behind this address");
+        if self.several && self.standing != Standing::Serving {
+            text.push_str("; there are several servers behind this address, which do not agree");
         }
         if self.no_tcp && matches!(self.standing, Standing::Serving | Standing::Confirming) {
             text.push_str("; does not answer over TCP");

@@ -49,12 +49,15 @@ pub(super) struct Board {
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) slots: Vec<Slot>,
+    /// Pollers that may still add to what is known.
+    pub(super) pollers: usize,
     pub(super) stop: bool,
 }
 
 impl Board {
     pub(super) fn new(slots: Vec<Slot>) -> Self {
-        Self { state: Mutex::new(State { slots, stop: false }), changed: Condvar::new() }
+        let pollers = slots.len();
+        Self { state: Mutex::new(State { slots, pollers, stop: false }), changed: Condvar::new() }
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
@@ -69,6 +72,14 @@ impl Board {
 
     pub(super) fn stop(&self) {
         self.lock().stop = true;
+        self.changed.notify_all();
+    }
+
+    /// Notes that a poller has had its last look.
+    fn leave(&self) {
+        let mut state = self.lock();
+        state.pollers = state.pollers.saturating_sub(1);
+        drop(state);
         self.changed.notify_all();
     }
 
@@ -109,24 +120,17 @@ impl Poller {
                 return;
             }
             // One more look at the deadline: a record that arrived during the last pause is not late.
-            self.look();
+            self.look(schedule.breadth(look));
             if last {
+                self.board.leave();
                 return;
             }
         }
     }
 
-    /// One look: one question and, if the record has appeared, as many more as the pace has room for.
-    fn look(&self) {
-        let (record, udp_silent, tcp_broken) = {
-            let state = self.board.lock();
-            let evidence = &state.slots[self.slot].evidence;
-            (evidence.next_record(), evidence.udp_is_silent(), evidence.tcp_is_broken())
-        };
-        let mut round = vec![(record, Transport::Udp)];
-        if udp_silent && !tcp_broken {
-            round.push((record, Transport::Tcp));
-        }
+    /// One look: a few questions at once and, if the record has appeared, as many more as the pace has room for.
+    fn look(&self, breadth: usize) {
+        let round = self.first_round(breadth);
         self.ask_all(&round);
         let mut extra = EXTRA;
         while let Some(round) = self.next_round(extra) {
@@ -135,6 +139,22 @@ impl Poller {
                 return;
             }
         }
+    }
+
+    fn first_round(&self, breadth: usize) -> Vec<(usize, Transport)> {
+        let state = self.board.lock();
+        let evidence = &state.slots[self.slot].evidence;
+        let next = evidence.next_record();
+        if evidence.udp_is_silent() {
+            let tcp = (!evidence.tcp_is_broken()).then_some((next, Transport::Tcp));
+            return std::iter::once((next, Transport::Udp)).chain(tcp).collect();
+        }
+        // Whoever wants one confirmation, or has all, is served with one question.
+        let plenty = self.confirmations > 1 && evidence.standing() != Standing::Serving;
+        let count =
+            if plenty { breadth.min(self.pace.free(self.server.address.ip(), Instant::now())).max(1) } else { 1 };
+        let records = evidence.missing().chain(std::iter::repeat(next));
+        records.take(count).map(|record| (record, Transport::Udp)).collect()
     }
 
     /// Returns what to ask next to confirm a record that has appeared; nothing if it has not, or if all is confirmed.
@@ -172,9 +192,9 @@ impl Poller {
             self.board.lock().slots[self.slot].open.push(Instant::now());
             let (poller, record, transport) = (self.clone(), *record, *transport);
             let builder = thread::Builder::new().name("question".to_owned()).stack_size(STACK);
-            if builder.spawn(move || poller.ask(record, transport)).is_err() {
+            if builder.spawn(move || poller.ask(record, transport, slot)).is_err() {
                 // No thread to be had (a limit on processes): ask from here, one after the other.
-                self.ask(record, transport);
+                self.ask(record, transport, slot);
             }
         }
         let mut state = self.board.lock();
@@ -185,8 +205,9 @@ impl Poller {
         !state.stop
     }
 
-    fn ask(&self, record: usize, transport: Transport) {
+    fn ask(&self, record: usize, transport: Transport, booked: Instant) {
         let sent = Instant::now();
+        self.pace.sent(self.server.address.ip(), booked, sent);
         let observation = self.observe(record, transport);
         let mut state = self.board.lock();
         let slot = &mut state.slots[self.slot];
@@ -196,6 +217,12 @@ impl Poller {
             slot.open.remove(place);
         }
         slot.evidence.observe(Instant::now(), observation);
+        if slot.evidence.shows_several_back_ends() {
+            // One balancer in a zone: its other addresses are taken for balancers too, before they show it.
+            for slot in &mut state.slots {
+                slot.evidence.suspect();
+            }
+        }
         drop(state);
         self.board.changed.notify_all();
     }

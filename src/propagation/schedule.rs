@@ -1,13 +1,19 @@
-//! When an address is looked at next. Looks are sparse enough to leave room within the pace for a burst: the moment a
-//! record appears, several answers can be asked for at once.
+//! When an address is looked at next, and with how many questions. Looks are sparse enough to leave room within the pace
+//! for a burst: the moment a record appears, several answers can be asked for at once.
 
 use std::time::{Duration, Instant};
 
+use crate::dns::pace::{MOST, PER};
+
 /// From the start of the wait to the first look.
 const FIRST: Duration = Duration::from_millis(150);
-/// Between two looks while most records arrive: just over the span of the pace, so that with the look that finds
-/// the record four more questions are free at once, and five answers decide within one round trip.
-const DENSE: Duration = Duration::from_millis(1060);
+/// Between two looks while most records arrive: just over the span of the pace, so that the look that finds the record and
+/// what confirms it make five answers within two round trips.
+const DENSE: Duration = PER.saturating_add(Duration::from_millis(10));
+/// Questions of the first look: nothing is to be expected so early, but the back ends behind an address get known.
+const FIRST_BREADTH: usize = MOST;
+/// Questions of a look while most records arrive: two at once often show two back ends of a balancer that differ.
+const DENSE_BREADTH: usize = 2;
 /// How long most records take at the longest.
 const DENSE_FOR: Duration = Duration::from_secs(10);
 /// By which factor the pause grows afterwards.
@@ -28,6 +34,17 @@ impl Schedule {
     /// Starts at `start`; `longest` is the polling interval of the settings.
     pub(super) fn new(start: Instant, longest: Duration) -> Self {
         Self { start, longest, pause: DENSE.min(longest), next: start + FIRST }
+    }
+
+    /// Returns how many questions a look at a moment takes.
+    pub(super) fn breadth(&self, look: Instant) -> usize {
+        if look <= self.start + FIRST {
+            FIRST_BREADTH
+        } else if look < self.start + DENSE_FOR {
+            DENSE_BREADTH
+        } else {
+            1
+        }
     }
 
     /// Returns the moment of the next look, and moves on. `jitter` is between 0 and 1.

@@ -136,7 +136,7 @@ impl<'a> Waiting<'a> {
                     drop(state);
                     return self.second_hand(rows, intercepted);
                 }
-                Verdict::NotYet if now >= self.deadline + LAST_LOOK => {
+                Verdict::NotYet if now >= self.deadline + LAST_LOOK || (now >= self.deadline && state.pollers == 0) => {
                     return Err(self.not_ready(rows, Cause::TimedOut, false));
                 }
                 Verdict::NotYet => {}
@@ -212,7 +212,7 @@ impl<'a> Waiting<'a> {
             last,
             after: evidence.serving_since().map(|since| since.saturating_duration_since(self.start)),
             no_tcp: evidence.tcp_is_broken(),
-            unsteady: evidence.is_unsteady(),
+            several: evidence.shows_several_back_ends(),
         }
     }
 }

@@ -7,7 +7,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::{
     config::PROVIDER_SUFFIXES,
-    faults::{Action, Effect, Faults},
+    faults::{Action, ApiFault, Effect, Faults},
     form,
     hierarchy::is_provider_name,
     http::{Request, Response},
@@ -74,9 +74,14 @@ impl Api {
         let mut call = entry(request, &parts, connection);
         call.faulty = fault.is_some();
         let suppressed = fault.as_ref().is_some_and(|fault| fault.effect == Effect::Nothing);
+        let wait = fault.as_ref().map(ApiFault::wait_before).unwrap_or_default();
+        // Nobody is left to see it if the simulation ends meanwhile.
+        world.crew.stop().pause(wait);
         let response = if suppressed { None } else { Some(self.execute(&parts, &mut call, world)) };
+        // A late call has waited already.
+        let action = fault.filter(|_| wait.is_zero()).map(|fault| fault.action);
         let key = parts.key.map(|(_, key)| key).unwrap_or_default();
-        Outcome { response, action: fault.map(|fault| fault.action.with_key(&key)), call }
+        Outcome { response, action: action.map(|action| action.with_key(&key)), call }
     }
 
     fn execute(&self, parts: &Parts, call: &mut ApiCall, world: &World) -> Response {

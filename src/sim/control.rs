@@ -1,16 +1,5 @@
 //! The control interface of a simulation that runs as a process: `/sim/` on the listener of the API.
-//!
-//! | request | does |
-//! |---|---|
-//! | `GET /sim/state` | `env` (variables for clients), `api`, `doh`, `servers` and `resolvers` (`name`, `address`, `settings`), `faults`, `accounts` (`number`, `calls_today`) |
-//! | `GET /sim/log` | `calls` and `questions`, fields as in [`ApiCall`] and [`Question`]; `at` is seconds since the start |
-//! | `GET /sim/records` | `now`, `records`: `id`, `name`, `domain`, `praefix`, `type`, `content`, `added`, `deleted` (seconds since the start; null for configured and standing ones), `everywhere` (since when every honest server shows a TXT record) |
-//! | `POST /sim/server/WHICH` | changes the named fields of [`ServerSettings`] or [`ResolverSettings`]; WHICH as for [`super::Sim::addresses`] |
-//! | `POST /sim/fault` | orders one [`ApiFault`] or a list of them |
-//! | `POST /sim/limits` | `burst` (`[3, 10]` or null), `daily` (64 or null), `today` (the calls made so far); named fields only |
-//! | `POST /sim/reset` | everything as at the start: settings, faults, limits, records, logs |
-//!
-//! Answers are JSON; a refusal is 400 or 404 with `{"error": "…"}`.
+//! Its requests and JSON fields are listed in the documentation of [`super`].
 
 use std::time::{Duration, Instant};
 

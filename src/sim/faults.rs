@@ -50,6 +50,20 @@ impl ApiFault {
         Self { effect: Effect::Committed, ..self }
     }
 
+    /// The call takes effect at the end of its delay.
+    #[must_use]
+    pub fn late(self) -> Self {
+        Self { effect: Effect::Late, ..self }
+    }
+
+    /// How long to wait before the call is carried out.
+    pub(super) fn wait_before(&self) -> Duration {
+        match (self.effect, &self.action) {
+            (Effect::Late, Action::Delay(length)) => *length,
+            _ => Duration::ZERO,
+        }
+    }
+
     /// Lets so many matching calls pass first.
     #[must_use]
     pub fn skipping(self, skip: u32) -> Self {
@@ -72,6 +86,9 @@ pub enum Effect {
     Nothing,
     /// It is carried out, and only the answer is hit.
     Committed,
+    /// It is carried out at the end of [`Action::Delay`], when the client may have given up; with other actions as
+    /// [`Effect::Committed`].
+    Late,
 }
 
 /// What the client gets instead of the answer.

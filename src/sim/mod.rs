@@ -2,7 +2,9 @@
 //!
 //! It accepts and rejects what the real service does, as far as that is known, logs every call and question, and can
 //! be made to fail in every way that the real one might. Nothing here is used by the product itself: it is for tests,
-//! for trying ACME clients, and for the demonstration.
+//! for trying ACME clients, and for the demonstration. It needs a system on which all of 127/8 is loopback (Linux).
+//!
+//! # In process
 //!
 //! ```no_run
 //! # fn main() -> Result<(), ipv64_acme::sim::SimError> {
@@ -17,6 +19,22 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # As a process
+//!
+//! The listener of the API has a control interface below `/sim/`:
+//!
+//! | request | does |
+//! |---|---|
+//! | `GET /sim/state` | `env` (variables for clients), `api`, `doh`, `servers` and `resolvers` (`name`, `address`, `settings`), `faults`, `accounts` (`number`, `calls_today`) |
+//! | `GET /sim/log` | `calls` and `questions`, fields as in [`ApiCall`] and [`Question`]; `at` is seconds since the start |
+//! | `GET /sim/records` | `now`, `records`: `id`, `name`, `domain`, `praefix`, `type`, `content`, `added`, `deleted` (seconds since the start; null for configured and standing ones), `everywhere` (since when every honest server shows a TXT record) |
+//! | `POST /sim/server/WHICH` | changes the named fields of [`ServerSettings`] or [`ResolverSettings`]; WHICH as for [`Sim::addresses`] |
+//! | `POST /sim/fault` | orders one [`ApiFault`] or a list of them |
+//! | `POST /sim/limits` | `burst` (`[3, 10]` or null), `daily` (64 or null), `today` (the calls made so far); named fields only |
+//! | `POST /sim/reset` | everything as at the start: settings, faults, limits, records, logs |
+//!
+//! Answers are JSON; a refusal is 400 or 404 with `{"error": "…"}`.
 
 mod api;
 mod bend;
@@ -272,6 +290,12 @@ impl Sim {
     /// Forgets both logs.
     pub fn clear_logs(&self) {
         self.shared.world.log.clear();
+    }
+}
+
+impl std::fmt::Debug for Sim {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sim").field("api", &self.api_url()).field("dns", &self.dns_servers()).finish()
     }
 }
 

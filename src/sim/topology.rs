@@ -92,7 +92,7 @@ impl Block {
             let address = self.address(host);
             Ok(Place { name, address, sockets: Sockets::bind(address)?, settings })
         };
-        (200..).zip(wanted).map(place).collect()
+        (200..=254).zip(wanted).map(place).collect()
     }
 }
 

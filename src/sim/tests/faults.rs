@@ -74,6 +74,22 @@ fn slow_and_late_answers_are_right_but_slow_and_late() {
 }
 
 #[test]
+fn a_late_call_takes_effect_when_its_client_has_gone() {
+    let sim = start();
+    let delay = Duration::from_millis(300);
+    sim.fault(ApiFault::on(CallKind::AddRecord, Action::Delay(delay)).late());
+    let begun = Instant::now();
+    let mut stream = TcpStream::connect(sim.shared.api_address).unwrap();
+    stream.write_all(add_request(&sim).as_bytes()).unwrap();
+    drop(stream);
+    let end = Instant::now() + PATIENCE;
+    while sim.records_left().is_empty() && Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(sim.records_left()[0].life.added.unwrap() >= begun + delay);
+}
+
+#[test]
 fn the_endless_body_does_not_end_and_does_not_hold_up_the_end() {
     let sim = start();
     sim.fault(ApiFault::next(Action::Endless));

@@ -5,11 +5,12 @@
 mod rows;
 
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ipv64_acme::sim::{Config, Sim, Transport};
+use ipv64_acme::sim::{Config, Question, Sim, Transport};
 
 use crate::support::{process, programs};
 
@@ -145,9 +146,9 @@ impl Row {
                 }
             }
         }
-        for (name, address) in sim.dns_servers() {
-            let busiest = sim.busiest_second(address);
-            if busiest > 5 && name.ends_with("ipv64.net") {
+        for (name, address) in sim.dns_servers().into_iter().filter(|(name, _)| name.ends_with("ipv64.net")) {
+            let busiest = busiest(&sim, address);
+            if busiest > 5 {
                 let _ = writeln!(wrong, "{name} {address} got {busiest} questions in one second");
             }
         }
@@ -163,6 +164,18 @@ impl Row {
         }
         if wrong.is_empty() { Ok(()) } else { Err(format!("### {}\n{wrong}took {took:.2} s\n{said}", self.condition)) }
     }
+}
+
+/// The most questions that an address got within a second. A tenth of it is left to the scheduling of sixty processes on few
+/// cores: the sender keeps a longer distance, but packets can bunch up on the way.
+fn busiest(sim: &Sim, address: SocketAddr) -> usize {
+    let asked = sim.questions().into_iter();
+    let from_outside = |question: &Question| question.address == address && question.transport != Transport::Internal;
+    let times: Vec<_> = asked.filter(from_outside).map(|question| question.at).collect();
+    let within = |first: &Instant| {
+        times.iter().filter(|at| *at >= first && at.duration_since(*first) < Duration::from_millis(900)).count()
+    };
+    times.iter().map(within).max().unwrap_or_default()
 }
 
 /// Rows mostly wait, so they all run at once.

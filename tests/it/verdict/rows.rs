@@ -250,7 +250,7 @@ fn balancers() -> Vec<Row> {
             world.name_servers[1].addresses[0].backends[1].stale = true;
             world
         }))
-        .ends(5, 4.0, &["several servers behind this address"]),
+        .ends(5, 4.0, &["several servers behind this address, which do not agree"]),
     ]
 }
 
