@@ -12,10 +12,10 @@ use super::stop::run_stoppable;
 use crate::challenge::Challenge;
 use crate::cli::Cli;
 use crate::exit::Exit;
-use crate::hook::{Action, Call, batch};
+use crate::hook::{Action, batch};
 use crate::report::{Report, error_entry};
 use crate::settings::Environment;
-use crate::solver::{Failure, Outcome};
+use crate::solver::{Failure, Missed, Outcome};
 
 /// Reads a batch from stdin and works through it.
 pub(super) fn run(cli: &Cli, action: Action, environment: &Environment, report: Report) -> anyhow::Result<Exit> {
@@ -32,9 +32,12 @@ pub(super) fn run(cli: &Cli, action: Action, environment: &Environment, report: 
         }
     };
     show_lines(&done, report);
+    if failure.is_some() && call.action == Action::Add && !done.records.is_empty() {
+        report.warning("the records above are still there: remove them with `ipv64-acme batch cleanup`");
+    }
     let entries = call.challenges.iter().map(|challenge| entry(challenge, &done, failure.as_ref()));
     report.document(&json!({ "records": entries.collect::<Vec<_>>() }));
-    Ok(failure.map_or(Exit::Done, |failure| tell(&failure, &call, report)))
+    Ok(failure.map_or(Exit::Done, |failure| tell(&failure, report)))
 }
 
 /// Reads stdin, one octet further than allowed, so that more can be told from just enough.
@@ -48,8 +51,7 @@ fn read() -> anyhow::Result<Vec<u8>> {
 /// What became of one record, for `--json`. Statuses besides those of a success are `failed` and `not_tried`.
 fn entry(challenge: &Challenge, done: &Outcome, failure: Option<&Failure>) -> Value {
     let missed = failure.and_then(|failure| {
-        let about =
-            |missed: &&crate::solver::Missed| missed.challenge.as_ref().is_none_or(|missed| missed == challenge);
+        let about = |missed: &&Missed| missed.challenge.as_ref().is_none_or(|missed| missed == challenge);
         failure.failed.iter().find(about)
     });
     let error = missed.map(|missed| error_entry(&missed.error));
@@ -69,13 +71,9 @@ fn entry(challenge: &Challenge, done: &Outcome, failure: Option<&Failure>) -> Va
 }
 
 /// Prints every error, and returns the exit code of the worst.
-fn tell(failure: &Failure, call: &Call, report: Report) -> Exit {
+fn tell(failure: &Failure, report: Report) -> Exit {
     let exits = failure.failed.iter().map(|missed| report.error_text(&missed.error));
-    let worst = exits.max_by_key(|exit| severity(*exit)).unwrap_or(Exit::Failed);
-    if call.action == Action::Add && !failure.done.is_empty() {
-        report.warning("records were added: remove them with `ipv64-acme batch cleanup`");
-    }
-    worst
+    exits.max_by_key(|exit| severity(*exit)).unwrap_or(Exit::Failed)
 }
 
 /// What somebody has to change weighs more than what passes by itself; beyond that the code decides.

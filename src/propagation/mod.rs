@@ -6,6 +6,7 @@
 //! - [`poller`]: asks one address, at the right moments
 //! - [`wait`]: runs the pollers until the verdict or the deadline
 //! - [`second_hand`]: resolvers instead, where no authoritative server can be asked
+//! - [`second_opinion`]: whether the root servers lead to the same servers, when all lag for long
 //! - [`outcome`]: what is reported, with the table of servers and the advice that fits it
 
 pub mod evidence;
@@ -13,6 +14,7 @@ pub mod outcome;
 mod poller;
 mod schedule;
 mod second_hand;
+mod second_opinion;
 pub mod verdict;
 pub mod wait;
 

@@ -2,6 +2,7 @@
 //! What the answers mean is decided in [`super::evidence`] and [`super::verdict`].
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -11,6 +12,7 @@ use super::outcome::{Basis, Cause, NotReady, Ready, Row};
 use super::poller::{Board, Poller, Slot, State, Texts};
 use super::schedule::Schedule;
 use super::second_hand::{self, Round, Trust};
+use super::second_opinion::{self, Opinion};
 use super::verdict::{Verdict, judge};
 use crate::challenge::TxtValue;
 use crate::dns::zone::{Lookup, Server, Zone};
@@ -45,6 +47,10 @@ pub struct Plan {
     pub confirmations: u32,
     /// The longest pause between two looks at one address.
     pub polling_interval: Duration,
+    /// What addresses took at most in nearly all earlier waits.
+    pub usual: Vec<(IpAddr, Duration)>,
+    /// Addresses that disagreed with themselves in earlier waits.
+    pub suspects: Vec<IpAddr>,
     /// Resolvers and pace.
     pub lookup: Lookup,
     /// How long to pause instead, where nobody can be asked; nothing if that is an error.
@@ -59,10 +65,33 @@ pub struct Plan {
 /// # Errors
 /// [`NotReady`] with the table of servers.
 pub fn wait(plan: &Plan, changed: &mut dyn FnMut(&[Row])) -> Result<Ready, NotReady> {
-    let waiting = Waiting::start(plan);
-    let ended = waiting.run(changed);
-    waiting.board.stop();
-    ended
+    let began = Instant::now();
+    let mut plan = plan.clone();
+    let mut opinion = Opinion::Open;
+    loop {
+        let waiting = Waiting::start(&plan, began);
+        let ended = waiting.run(opinion, changed);
+        waiting.board.stop();
+        match ended {
+            Ok(ready) => return Ok(Ready { split: opinion == Opinion::Settled, ..ready }),
+            Err(Stopped::NotReady(not_ready)) => return Err(not_ready),
+            Err(Stopped::Elsewhere(records)) => plan.records = records,
+        }
+        opinion = Opinion::Settled;
+    }
+}
+
+/// Why one set of servers is asked no longer.
+enum Stopped {
+    NotReady(NotReady),
+    /// The root servers lead to other servers: those are to be asked.
+    Elsewhere(Vec<Record>),
+}
+
+impl From<NotReady> for Stopped {
+    fn from(not_ready: NotReady) -> Self {
+        Self::NotReady(not_ready)
+    }
 }
 
 struct Waiting<'a> {
@@ -76,8 +105,7 @@ struct Waiting<'a> {
 }
 
 impl<'a> Waiting<'a> {
-    fn start(plan: &'a Plan) -> Self {
-        let start = Instant::now();
+    fn start(plan: &'a Plan, start: Instant) -> Self {
         let deadline = start + plan.timeout;
         let mut servers: BTreeMap<Server, Vec<&Record>> = BTreeMap::new();
         for record in &plan.records {
@@ -89,10 +117,12 @@ impl<'a> Waiting<'a> {
         }
         let asked: Vec<(Server, Vec<Texts>)> =
             servers.into_iter().map(|(server, records)| (server, group(&records))).collect();
-        let slot = |(server, texts): &(Server, Vec<Texts>)| Slot {
-            server: server.clone(),
-            evidence: Evidence::new(texts.len(), plan.confirmations),
-            open: Vec::new(),
+        let slot = |(server, texts): &(Server, Vec<Texts>)| {
+            let mut evidence = Evidence::new(texts.len(), plan.confirmations);
+            if plan.suspects.contains(&server.address.ip()) {
+                evidence.suspect();
+            }
+            Slot { server: server.clone(), evidence, open: Vec::new() }
         };
         let board = Arc::new(Board::new(asked.iter().map(slot).collect()));
         let place = |server: &Server| asked.iter().position(|(other, _)| other.address == server.address);
@@ -101,6 +131,7 @@ impl<'a> Waiting<'a> {
         zones.sort();
         zones.dedup();
         for (slot, (server, texts)) in asked.into_iter().enumerate() {
+            let usual = plan.usual.iter().find(|(address, _)| *address == server.address.ip()).map(|(_, usual)| *usual);
             let poller = Poller {
                 board: Arc::clone(&board),
                 slot,
@@ -111,14 +142,15 @@ impl<'a> Waiting<'a> {
                 deadline,
             };
             // Without a thread the address stays unknown, blocks, and is named in the table.
-            poller.start(Schedule::new(start, plan.polling_interval)).ok();
+            poller.start(Schedule::new(Instant::now(), plan.polling_interval, usual)).ok();
         }
         let all: Vec<_> = plan.records.iter().collect();
         Self { plan, start, deadline, board, texts: group(&all), zones }
     }
 
-    fn run(&self, changed: &mut dyn FnMut(&[Row])) -> Result<Ready, NotReady> {
+    fn run(&self, opinion: Opinion, changed: &mut dyn FnMut(&[Row])) -> Result<Ready, Stopped> {
         let mut shown = Vec::new();
+        let mut elsewhere = None;
         let mut state = self.board.lock();
         loop {
             let now = Instant::now();
@@ -128,16 +160,22 @@ impl<'a> Waiting<'a> {
                 shown.clone_from(&rows);
             }
             if self.plan.interrupted.load(Ordering::Relaxed) {
-                return Err(self.not_ready(rows, Cause::Interrupted, false));
+                return Err(self.not_ready(rows, Cause::Interrupted, false).into());
+            }
+            if opinion == Opinion::Open && now >= self.start + second_opinion::AFTER && is_all_lagging(&rows) {
+                let answer = elsewhere.get_or_insert_with(|| second_opinion::ask(self.plan));
+                if let Ok(records) = answer.try_recv() {
+                    return Err(Stopped::Elsewhere(records));
+                }
             }
             match self.verdict(&state, now) {
                 Verdict::Ready => return Ok(self.ready(rows, Basis::Authoritative)),
                 Verdict::NobodyToAsk { intercepted } => {
                     drop(state);
-                    return self.second_hand(rows, intercepted);
+                    return Ok(self.second_hand(rows, intercepted)?);
                 }
                 Verdict::NotYet if now >= self.deadline + LAST_LOOK || (now >= self.deadline && state.pollers == 0) => {
-                    return Err(self.not_ready(rows, Cause::TimedOut, false));
+                    return Err(self.not_ready(rows, Cause::TimedOut, false).into());
                 }
                 Verdict::NotYet => {}
             }
@@ -186,7 +224,7 @@ impl<'a> Waiting<'a> {
     }
 
     fn ready(&self, rows: Vec<Row>, basis: Basis) -> Ready {
-        Ready { waited: self.start.elapsed(), rows, basis }
+        Ready { waited: self.start.elapsed(), rows, basis, split: false }
     }
 
     fn not_ready(&self, rows: Vec<Row>, cause: Cause, intercepted: bool) -> NotReady {
@@ -213,6 +251,7 @@ impl<'a> Waiting<'a> {
             after: evidence.serving_since().map(|since| since.saturating_duration_since(self.start)),
             no_tcp: evidence.tcp_is_broken(),
             several: evidence.shows_several_back_ends(),
+            unsteady: evidence.is_unsteady(),
         }
     }
 }
@@ -220,6 +259,10 @@ impl<'a> Waiting<'a> {
 /// Whether an answer is still coming that could take back what the address has said.
 fn is_awaited(slot: &Slot, now: Instant) -> bool {
     slot.evidence.standing() == Standing::Serving && slot.open.iter().any(|sent| now < *sent + LATE)
+}
+
+fn is_all_lagging(rows: &[Row]) -> bool {
+    rows.iter().all(|row| row.standing == Standing::Lagging)
 }
 
 fn differs(old: &[Row], new: &[Row]) -> bool {

@@ -160,6 +160,8 @@ impl Solver<'_> {
             timeout: self.settings.propagation_timeout,
             confirmations: self.settings.confirmations,
             polling_interval: self.settings.polling_interval,
+            usual: self.state.learned().all().into_iter().map(|usual| (usual.address, usual.p95)).collect(),
+            suspects: self.state.learned().unsteady(),
             lookup: self.lookup.clone(),
             blind_wait: self.settings.blind_wait,
             interrupted: std::sync::Arc::clone(&self.interrupted),
@@ -169,7 +171,12 @@ impl Solver<'_> {
 
     fn learn(&self, ready: &Ready) {
         let seen = ready.rows.iter().filter_map(|row| {
-            Some(Visibility { name: row.server.name.clone()?, address: row.server.address.ip(), took: row.after? })
+            Some(Visibility {
+                name: row.server.name.clone()?,
+                address: row.server.address.ip(),
+                took: row.after?,
+                is_unsteady: row.unsteady,
+            })
         });
         self.state.learned().add(&seen.collect::<Vec<_>>());
     }

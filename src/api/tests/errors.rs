@@ -147,3 +147,31 @@ fn the_start_of_an_error_page_is_kept_and_no_more() {
     let error = error_of(503, &"ä".repeat(300));
     assert_eq!(error, ApiError::Unavailable { status: 503, text: format!("\"{}…\"", "ä".repeat(200)) });
 }
+
+#[test]
+fn no_mutilated_answer_makes_it_panic() {
+    let bodies = [
+        fixture!("account-observed-fields.json"),
+        fixture!("domains-observed-fields.json"),
+        fixture!("logs.json"),
+        fixture!("add-record-already-there.json"),
+        fixture!("maintenance.html"),
+    ];
+    let read = |body: &[u8]| {
+        drop((wire::account(body), wire::domains(body), wire::logs(body)));
+        wire::Envelope::parse(body).is_some()
+    };
+    let mut understood = 0;
+    for body in bodies {
+        for at in 0..body.len() {
+            let (cut, mut turned) = (&body.as_bytes()[..at], body.as_bytes().to_vec());
+            turned[at] ^= 0x11;
+            for mutilated in [cut, &turned] {
+                understood += usize::from(read(mutilated));
+            }
+        }
+    }
+    assert!(understood > 0, "some of them are still answers");
+    let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
+    assert!(!read(deep.as_bytes()));
+}

@@ -132,6 +132,17 @@ fn a_redirect_is_not_followed_and_the_key_stays_here() {
 }
 
 #[test]
+fn a_burst_limit_is_waited_out() {
+    let desk = desk();
+    desk.sim.set_limits(ipv64_acme::sim::Limits { daily: None, ..ipv64_acme::sim::Limits::standard() });
+    for _ in 0..4 {
+        desk.succeed(&["logs"]);
+    }
+    let statuses: Vec<_> = desk.sim.api_calls().iter().filter_map(|call| call.status).collect();
+    assert_eq!(statuses, [200, 200, 200, 429, 200]);
+}
+
+#[test]
 fn a_limit_that_stays_is_told_and_remembered() {
     let desk = desk();
     desk.sim.fault(ApiFault::next(Action::daily().with_header("Retry-After", "7200")).times(MANY));
