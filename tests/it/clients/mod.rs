@@ -4,6 +4,7 @@
 mod cases;
 mod certbot;
 mod failures;
+mod faults;
 mod lego;
 
 use std::path::PathBuf;
