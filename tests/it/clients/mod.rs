@@ -1,10 +1,13 @@
 //! Real ACME clients, run against Pebble and the simulator.
 //! One file per client says how it is called; [`cases`] says what must come out.
 
+mod acmetool;
 mod cases;
 mod certbot;
+mod dehydrated;
 mod failures;
 mod lego;
+mod uacme;
 
 use std::path::PathBuf;
 
