@@ -27,8 +27,8 @@ pub(super) fn obtains(client: &dyn Client, names: &[&str]) {
     // certbot's words for what a hook writes to stderr.
     assert!(!finished.said().contains("error output"), "{}", finished.said());
     assert_certified(&stage, client, names);
-    assert_eq!(calls(&stage.sim, CallKind::AddRecord), names.len());
-    assert_eq!(calls(&stage.sim, CallKind::DelRecord), names.len());
+    assert_eq!(calls(&stage.sim, CallKind::AddRecord), names.len(), "{}", finished.said());
+    assert_eq!(calls(&stage.sim, CallKind::DelRecord), names.len(), "{}", finished.said());
     // Once while nothing is cached, and no call of another kind.
     assert_eq!(stage.sim.api_calls().len(), 2 * names.len() + 1, "{:#?}", stage.sim.api_calls());
     assert_nothing_left(&stage);

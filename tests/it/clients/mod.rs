@@ -1,12 +1,16 @@
 //! Real ACME clients, run against Pebble and the simulator.
 //! One file per client says how it is called; [`cases`] says what must come out.
 
+mod acme_sh;
 mod acmetool;
 mod cases;
 mod certbot;
 mod dehydrated;
+mod dns_multi;
 mod failures;
 mod lego;
+mod plugin;
+mod stops;
 mod uacme;
 
 use std::path::PathBuf;
