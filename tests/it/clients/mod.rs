@@ -3,6 +3,7 @@
 
 mod acme_sh;
 mod acmetool;
+mod apache;
 mod cases;
 mod certbot;
 mod dehydrated;
