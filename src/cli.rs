@@ -4,6 +4,7 @@
 mod api;
 mod client;
 mod error;
+mod upkeep;
 
 use std::ffi::OsString;
 
@@ -14,6 +15,7 @@ use crate::settings::table::Setting;
 pub use api::{DomainCommand, RecordAddArgs, RecordCommand, RecordDeleteArgs, RecordListArgs, SecretArgs};
 pub use client::{BatchAction, BatchArgs, ClientCall};
 pub use error::CliError;
+pub use upkeep::SweepArgs;
 
 /// ACME DNS-01 hook for domains at IPv64.net: adds the challenge record, waits until every authoritative name server
 /// serves it, removes it.
@@ -108,6 +110,10 @@ pub enum Command {
     /// List, add and delete records of the account
     #[command(subcommand)]
     Record(RecordCommand),
+    /// List challenge records that were left behind, and delete them with --yes
+    Sweep(SweepArgs),
+    /// Show the API calls left today, the records that are open, and how long the name servers usually take
+    Status,
     /// Show the whole flow against an embedded IPv64; needs no account and no network
     #[cfg(feature = "sim")]
     Demo,

@@ -16,7 +16,8 @@ use crate::hook::HookError;
 use crate::http::HttpError;
 use crate::propagation::NotReady;
 use crate::settings::{KeyError, SettingsError};
-use crate::solver::{NotOurs, OrderError};
+use crate::solver::{Interrupted, NotOurs, OrderError};
+use crate::state::WindowError;
 
 use table::Layout;
 pub use table::Table;
@@ -154,11 +155,13 @@ fn explanation(error: &anyhow::Error) -> Option<&dyn Explain> {
         }
         known::<HookError>(error)
             .or_else(|| known::<CliError>(error))
+            .or_else(|| known::<Interrupted>(error))
             .or_else(|| known::<OrderError>(error))
             .or_else(|| known::<NotOurs>(error))
             .or_else(|| known::<SettingsError>(error))
             .or_else(|| known::<KeyError>(error))
             .or_else(|| known::<ApiError>(error))
+            .or_else(|| known::<WindowError>(error))
             .or_else(|| known::<AccountError>(error))
             .or_else(|| known::<PlaceError>(error))
             .or_else(|| known::<NotReady>(error))

@@ -1,12 +1,14 @@
 //! `batch`: the records of a whole order from stdin, one wait, and an answer for each record.
 
 use std::io::Read as _;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
 use super::context::Context;
-use super::hook::{Told, record_entry, show_lines};
+use super::hook::{record_entry, show_lines};
+use super::stop::run_stoppable;
 use crate::challenge::Challenge;
 use crate::cli::Cli;
 use crate::exit::Exit;
@@ -18,9 +20,9 @@ use crate::solver::{Failure, Missed, Outcome};
 /// Reads a batch from stdin and works through it.
 pub(super) fn run(cli: &Cli, action: Action, environment: &Environment, report: Report) -> anyhow::Result<Exit> {
     let call = batch::parse(action, &read()?)?;
-    let context = Context::open(cli, environment, report)?;
-    let events = Told::new(report);
-    let outcome = context.solver(&events).run_in_parts(&call);
+    let context = Arc::new(Context::open(cli, environment, report)?);
+    let work = call.clone();
+    let outcome = run_stoppable(&context, &call, move |solver| solver.run_in_parts(&work));
     context.tell_warnings();
     let (done, failure) = match outcome {
         Ok(outcome) => (outcome, None),

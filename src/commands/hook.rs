@@ -2,10 +2,12 @@
 
 use std::cell::RefCell;
 use std::ffi::OsString;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use super::context::Context;
+use super::stop::run_stoppable;
 use crate::cli::{Cli, ClientCall, HookArgs};
 use crate::exit::Exit;
 use crate::hook::{self, Action, Call, HookError, Request, lego::Form};
@@ -53,20 +55,21 @@ pub(super) fn client(cli: &Cli, call: &ClientCall, environment: &Environment, re
         Request::RemoveAllAt(name) => {
             let context = Context::open(cli, environment, report)?;
             let events = Told::new(report);
-            let outcome = context.solver(&events).remove_all_at(&name);
-            context.tell_warnings();
-            show(&outcome?, report);
-            Ok(Exit::Done)
+            let all = context.solver(&events).all_at(&name);
+            solve_in(&Arc::new(context), &all)
         }
     }
 }
 
 fn solve(cli: &Cli, call: &Call, environment: &Environment, report: Report) -> anyhow::Result<Exit> {
-    let context = Context::open(cli, environment, report)?;
-    let events = Told::new(report);
-    let outcome = context.solver(&events).run(call);
+    solve_in(&Arc::new(Context::open(cli, environment, report)?), call)
+}
+
+fn solve_in(context: &Arc<Context>, call: &Call) -> anyhow::Result<Exit> {
+    let work = call.clone();
+    let outcome = run_stoppable(context, call, move |solver| solver.run(&work));
     context.tell_warnings();
-    show(&outcome?, report);
+    show(&outcome?, context.report());
     Ok(Exit::Done)
 }
 

@@ -13,6 +13,9 @@ mod record;
 mod secrets;
 #[cfg(feature = "sim")]
 mod sim;
+mod status;
+mod stop;
+mod sweep;
 
 use std::ffi::OsString;
 
@@ -50,6 +53,8 @@ pub fn run(args: &[OsString], environment: &Environment) -> Exit {
         Command::Record(command) => record::check(command)
             .map_err(Into::into)
             .and_then(|()| with(&cli, environment, report, |context| record::run(context, command))),
+        Command::Sweep(args) => with(&cli, environment, report, |context| sweep::run(context, args)),
+        Command::Status => with(&cli, environment, report, status::run),
         #[cfg(feature = "sim")]
         Command::Demo => demo::run(report),
         #[cfg(feature = "sim")]

@@ -5,11 +5,19 @@
 //! - [`add`]: journal, addition, wait; undoes what failed
 //! - [`remove`]: exactly what was added, also when the CNAME has changed since
 //! - [`order`]: the records of an order that a client spreads over several calls
+//! - [`reserve`]: calls of the day that are kept for removals
+//! - [`hold_off`]: the CA's cache, where a name gets a second value
+//! - [`leftovers`]: what earlier calls have left behind
+//! - [`interrupted`]: what is open when a signal ends a call
 
 mod add;
+mod hold_off;
+mod interrupted;
+mod leftovers;
 mod locate;
 mod order;
 mod remove;
+mod reserve;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,6 +32,7 @@ use crate::propagation::{Ready, Row};
 use crate::settings::Settings;
 use crate::state::{Account, State};
 
+pub use interrupted::Interrupted;
 pub use order::OrderError;
 pub use remove::NotOurs;
 
@@ -120,6 +129,12 @@ impl Failure {
     }
 }
 
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self { done: Vec::new(), failed: vec![Missed { challenge: None, error }] }
+    }
+}
+
 impl From<Failure> for anyhow::Error {
     fn from(failure: Failure) -> Self {
         let first = failure.failed.into_iter().next();
@@ -145,7 +160,8 @@ impl Solver<'_> {
             Action::Add => self.add(call),
             Action::Remove => self.remove(call),
         };
-        self.finish_others();
+        let outcome = outcome.map_err(|failure| self.explain_interruption(call, failure));
+        self.clear_leftovers(call, &outcome);
         outcome
     }
 

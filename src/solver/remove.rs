@@ -6,7 +6,7 @@ use anyhow::Context as _;
 
 use super::locate::Domains;
 use super::{Failure, Missed, Outcome, Solved, Solver, Status};
-use crate::api::{ApiError, Deleted, RecordSpec, RecordType};
+use crate::api::{ApiError, CallKind, Deleted, RecordSpec, RecordType};
 use crate::challenge::Challenge;
 use crate::dns::cname::PlaceError;
 use crate::dns::exchange::ask_whole;
@@ -16,8 +16,6 @@ use crate::hook::{Action, CaAsked, Call, OnFailure, Wait};
 use crate::name::DnsName;
 use crate::state::{Entry, EntryId, NewEntry};
 
-/// How many removals of earlier calls one call finishes.
-const MOST_OTHERS: usize = 4;
 /// How long servers may still show a record that is gone at IPv64.
 const STILL_SHOWN: Duration = Duration::from_secs(20);
 /// How long one server is waited for.
@@ -78,27 +76,34 @@ impl Solver<'_> {
         }
     }
 
-    /// Removes every record that the journal has for a challenge name, for a client that does not say which value. None
-    /// is as good as one: apex and wildcard bring two such calls for two records.
-    ///
-    /// # Errors
-    /// The first error, after all records have been tried.
-    pub fn remove_all_at(&self, name: &DnsName) -> anyhow::Result<Outcome> {
+    /// Returns the call that removes every record that the journal has for a challenge name, for a client that does not
+    /// say which value. None is as good as one: apex and wildcard bring two such calls for two records.
+    #[must_use]
+    pub fn all_at(&self, name: &DnsName) -> Call {
         let entries = self.state.journal().find(name, None).into_iter();
         let mine = entries.filter(|entry| entry.account == self.account);
-        let challenges = mine.map(|entry| Challenge { name: entry.name, value: entry.value }).collect();
-        self.run(&Call {
+        Call {
             client: "mod_md",
             action: Action::Remove,
-            challenges,
+            challenges: mine.map(|entry| Challenge { name: entry.name, value: entry.value }).collect(),
             wait: Wait::Now,
             on_failure: OnFailure::Leave,
             ca_asked: CaAsked::AfterEach,
-        })
+        }
     }
 
+    /// Removes a record from wherever the journal has it: the alias of its name may have changed between two additions.
     fn remove_one(&self, call: &Call, challenge: &Challenge) -> anyhow::Result<Solved> {
-        let doomed = self.doomed(call, challenge)?;
+        let mut places = self.recorded(challenge);
+        let Some(latest) = places.pop() else { return self.remove_at(self.unrecorded(call, challenge)?) };
+        for place in places {
+            self.remove_at(place)?;
+        }
+        self.remove_at(latest)
+    }
+
+    fn remove_at(&self, doomed: Doomed) -> anyhow::Result<Solved> {
+        self.go_on()?;
         let journal = self.state.journal();
         journal.remove_asked(&doomed.ids);
         let deleted = self
@@ -127,18 +132,23 @@ impl Solver<'_> {
         }
     }
 
-    /// The record as the journal has it; else where it would be added today.
-    fn doomed(&self, call: &Call, challenge: &Challenge) -> anyhow::Result<Doomed> {
+    /// The record as the journal has it, once for each place; the latest is the last one.
+    fn recorded(&self, challenge: &Challenge) -> Vec<Doomed> {
         let entries = self.state.journal().find(&challenge.name, Some(&challenge.value)).into_iter();
-        let entries: Vec<Entry> = entries.filter(|entry| entry.account == self.account).collect();
-        let ids = entries.iter().map(|entry| entry.id.clone()).collect();
-        let challenge = challenge.clone();
-        if let Some((spec, entry)) = entries.iter().find_map(|entry| Some((spec_of(entry)?, entry))) {
-            return Ok(Doomed { challenge, record: entry.record.clone(), spec, ids, unknown: None });
-        }
-        let located = self.locate(&challenge, Domains::Cached)?;
+        let doomed = |entry: Entry| {
+            let spec = spec_of(&entry)?;
+            let (challenge, ids) = (challenge.clone(), vec![entry.id]);
+            Some(Doomed { challenge, record: entry.record, spec, ids, unknown: None })
+        };
+        entries.filter(|entry| entry.account == self.account).filter_map(doomed).collect()
+    }
+
+    /// The record where it would be added today.
+    fn unrecorded(&self, call: &Call, challenge: &Challenge) -> anyhow::Result<Doomed> {
+        let located = self.locate(challenge, Domains::Cached, CallKind::Removal)?;
         let unknown = Some(self.entry(call, &located));
-        Ok(Doomed { challenge, record: located.record, spec: located.spec, ids, unknown })
+        let challenge = challenge.clone();
+        Ok(Doomed { challenge, record: located.record, spec: located.spec, ids: Vec::new(), unknown })
     }
 
     /// Tells "gone already" from "not yours", which the API answers alike (observed): by what the authoritative servers
@@ -165,25 +175,6 @@ impl Solver<'_> {
         }
         false
     }
-
-    /// Finishes removals that earlier calls were asked for and could not do. Nothing that goes wrong here is a failure of
-    /// this call.
-    pub(super) fn finish_others(&self) {
-        for entry in self.state.journal().take_finishable(&self.account, MOST_OTHERS) {
-            let ids = [entry.id.clone()];
-            let Some(spec) = spec_of(&entry) else {
-                self.state.journal().close(&ids);
-                continue;
-            };
-            match self.client.delete_record(&spec, &self.policy()) {
-                Ok(_) => {
-                    self.state.journal().close(&ids);
-                    self.events.step(&format!("`{}`, left over from an earlier call, removed", entry.record));
-                }
-                Err(_) => self.state.journal().remove_failed(&ids),
-            }
-        }
-    }
 }
 
 /// Whether the same removal may succeed later without anybody doing anything.
@@ -194,6 +185,7 @@ fn is_passing(error: &anyhow::Error) -> bool {
     })
 }
 
-fn spec_of(entry: &Entry) -> Option<RecordSpec> {
+/// Returns the record of an entry; nothing if the journal contradicts itself.
+pub(super) fn spec_of(entry: &Entry) -> Option<RecordSpec> {
     RecordSpec::within(&entry.domain, &entry.record, RecordType::Txt, entry.value.as_str())
 }

@@ -7,5 +7,6 @@
 mod api;
 mod clients;
 mod conventions;
+mod frugal;
 mod support;
 mod verdict;
