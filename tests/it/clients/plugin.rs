@@ -6,7 +6,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 use super::certbot::{self, Certbot};
-use super::{Client, with_names};
+use super::{Client, cases, with_names};
 use crate::support::page;
 use crate::support::process::Finished;
 use crate::support::stage::Stage;
@@ -54,14 +54,14 @@ impl Client for Plugin {
     }
 }
 
-super::cases::for_client!(debian, DEBIAN, "Debian's certbot");
-super::cases::for_client!(newest, NEWEST, "certbot 5");
+cases::for_client!(debian, DEBIAN, "Debian's certbot");
+cases::for_client!(newest, NEWEST, "certbot 5");
 
 #[test]
 #[ignore = "needs pebble and certbot: run tests/run"]
 fn certbot_lists_the_plugin() {
     for plugin in [&DEBIAN, &NEWEST] {
-        let stage = super::cases::stage_for(plugin);
+        let stage = cases::stage_for(plugin);
         let finished = Plugin::shell(&stage, "certbot plugins");
         assert!(finished.stdout.contains("* dns-ipv64"), "{}", finished.said());
     }
@@ -71,5 +71,13 @@ fn certbot_lists_the_plugin() {
 #[ignore = "needs pebble and certbot: run tests/run"]
 fn ten_names_take_one_wait() {
     let names: Vec<_> = (0..10).map(|number| format!("host{number}.name.ipv64.net")).collect();
-    super::cases::obtains(&NEWEST, &names.iter().map(String::as_str).collect::<Vec<_>>());
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let stage = cases::stage_for(&NEWEST);
+    let finished = NEWEST.obtain(&stage, &names);
+    assert!(finished.status.success(), "{}", finished.said());
+    cases::assert_certified(&stage, &NEWEST, &names);
+    cases::assert_nothing_left(&stage);
+    let added: Vec<_> = stage.sim.records().iter().filter_map(|record| record.life.added).collect();
+    let took = *added.iter().max().unwrap() - *added.iter().min().unwrap();
+    assert!(took < cases::SLOWEST * 9, "something waited between the additions: {took:?}");
 }
