@@ -5,6 +5,7 @@ mod api;
 mod error;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches, Parser, Subcommand};
 
@@ -23,6 +24,9 @@ pub struct Cli {
     /// Output.
     #[command(flatten)]
     pub output: OutputArgs,
+    /// Read this configuration file (TOML) [IPV64_CONFIG]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Settings", hide_short_help = true)]
+    pub config: Option<PathBuf>,
     /// Settings given as flags.
     #[command(flatten)]
     pub settings: SettingArgs,

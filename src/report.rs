@@ -15,7 +15,7 @@ use crate::exit::{Exit, Explain};
 use crate::hook::HookError;
 use crate::http::HttpError;
 use crate::propagation::NotReady;
-use crate::settings::{KeyError, SettingsError};
+use crate::settings::{FileError, KeyError, SettingsError};
 use crate::solver::{NotOurs, OrderError};
 
 use table::Layout;
@@ -147,6 +147,7 @@ fn explanation(error: &anyhow::Error) -> Option<&dyn Explain> {
             .or_else(|| known::<CliError>(error))
             .or_else(|| known::<OrderError>(error))
             .or_else(|| known::<NotOurs>(error))
+            .or_else(|| known::<FileError>(error))
             .or_else(|| known::<SettingsError>(error))
             .or_else(|| known::<KeyError>(error))
             .or_else(|| known::<ApiError>(error))

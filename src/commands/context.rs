@@ -20,7 +20,7 @@ use crate::exit::Explain as _;
 use crate::gate::WindowGate;
 use crate::http::{Endpoint, HttpClient, HttpConfig, HttpRequest, Method, Payload};
 use crate::report::Report;
-use crate::settings::{Environment, NamedServer, Settings, Sources, key};
+use crate::settings::{ConfigFile, Environment, NamedServer, Settings, Sources, key};
 use crate::solver::{Events, Solver};
 use crate::state::{self, Clock, DomainCache, Interrupted, State, SystemClock, UnixTime};
 
@@ -45,7 +45,8 @@ pub(super) struct Context {
 impl Context {
     /// Reads settings and key, and prepares everything; sends nothing to IPv64.
     pub(super) fn open(cli: &Cli, environment: &Environment, report: Report) -> anyhow::Result<Self> {
-        let sources = Sources { flags: &cli.settings.0, environment };
+        let file = ConfigFile::find(cli.config.as_deref(), environment)?;
+        let sources = Sources { flags: &cli.settings.0, environment, file: file.as_ref() };
         let settings = Settings::load(&sources)?;
         let key = key::find(&sources)?;
         let interrupted = watch_signals()?;

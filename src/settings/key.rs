@@ -154,7 +154,7 @@ mod tests {
 
     fn find_in(flags: &[(Setting, String)], variables: &[(&str, &str)]) -> Result<String, KeyError> {
         let environment = Environment::new(variables.iter().map(|(name, value)| ((*name).into(), (*value).into())));
-        find(&Sources { flags, environment: &environment }).map(|key| key.expose().to_owned())
+        find(&Sources { flags, environment: &environment, file: None }).map(|key| key.expose().to_owned())
     }
 
     fn file(directory: &tempfile::TempDir, name: &str, text: &str, mode: u32) -> String {
