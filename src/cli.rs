@@ -3,6 +3,7 @@
 
 mod api;
 mod error;
+mod people;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use crate::settings::table::Setting;
 
 pub use api::{DomainCommand, RecordAddArgs, RecordCommand, RecordDeleteArgs, RecordListArgs, SecretArgs};
 pub use error::CliError;
+pub use people::{DoctorArgs, InitArgs, ManArgs, TestArgs};
 
 /// ACME DNS-01 hook for domains at IPv64.net: adds the challenge record, waits until every authoritative name server
 /// serves it, removes it.
@@ -105,6 +107,14 @@ pub enum Command {
     /// List, add and delete records of the account
     #[command(subcommand)]
     Record(RecordCommand),
+    /// Set up this machine: check the API key, store it, show the line for each ACME client
+    Init(InitArgs),
+    /// Check key, quota, domains, delegation and name servers, and say what to do
+    Doctor(DoctorArgs),
+    /// Try a whole challenge without a CA: add a random value, wait, show the time of each server, delete
+    Test(TestArgs),
+    /// Show every setting in force and where it comes from
+    Config,
     /// Show the whole flow against an embedded IPv64; needs no account and no network
     #[cfg(feature = "sim")]
     Demo,

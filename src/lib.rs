@@ -9,6 +9,7 @@
 //! - [`hook`]: the conventions of the ACME clients, as pure functions
 //! - [`settings`]: flags, environment and defaults as one value
 //! - [`account`]: which domain of the account holds a name
+//! - [`doctor`]: what stands between this machine and a certificate
 //! - [`propagation`]: is the record on every authoritative name server?
 //! - [`dns`]: one question to one server, and the look-ups built from it
 //! - [`gate`]: the request window as the gate of the API
@@ -23,6 +24,7 @@ pub mod challenge;
 pub mod cli;
 pub mod commands;
 pub mod dns;
+pub mod doctor;
 pub mod exit;
 pub mod gate;
 pub mod hook;

@@ -56,12 +56,7 @@ impl Context {
             None => State::in_memory(),
         }
         .with_clock(clock);
-        let http = Arc::new(HttpClient::new(&HttpConfig {
-            timeout: settings.http_timeout,
-            ca_file: settings.ca_file.clone(),
-            proxy: settings.proxy.clone(),
-            user_agent: USER_AGENT.to_owned(),
-        })?);
+        let http = http_client(&settings)?;
         let account = state::Account::of(&key);
         let window = state.window(account.clone(), settings.api_rate).on_wait(Arc::new(move |wait| {
             report.step(&format!("waiting {:.1} s for a turn: the request window is full", wait.as_secs_f64()));
@@ -171,7 +166,16 @@ impl Clock for StoppableClock {
     }
 }
 
-fn lookup(settings: &Settings, http: &Arc<HttpClient>) -> anyhow::Result<Lookup> {
+pub(super) fn http_client(settings: &Settings) -> anyhow::Result<Arc<HttpClient>> {
+    Ok(Arc::new(HttpClient::new(&HttpConfig {
+        timeout: settings.http_timeout,
+        ca_file: settings.ca_file.clone(),
+        proxy: settings.proxy.clone(),
+        user_agent: USER_AGENT.to_owned(),
+    })?))
+}
+
+pub(super) fn lookup(settings: &Settings, http: &Arc<HttpClient>) -> anyhow::Result<Lookup> {
     let post = doh_post(http);
     let configured =
         if settings.resolvers.is_empty() { dns::recursive::of_system() } else { settings.resolvers.clone() };

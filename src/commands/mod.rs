@@ -2,10 +2,12 @@
 //! the rooms below.
 
 mod account;
+mod config;
 mod confirm;
 mod context;
 #[cfg(feature = "sim")]
 mod demo;
+mod doctor;
 mod domain;
 mod hook;
 mod record;
@@ -47,6 +49,8 @@ pub fn run(args: &[OsString], environment: &Environment) -> Exit {
         Command::Record(command) => record::check(command)
             .map_err(Into::into)
             .and_then(|()| with(&cli, environment, report, |context| record::run(context, command))),
+        Command::Doctor(args) => doctor::run(&cli, args, environment, report),
+        Command::Config => config::run(&cli, environment, report),
         #[cfg(feature = "sim")]
         Command::Demo => demo::run(report),
         #[cfg(feature = "sim")]

@@ -300,7 +300,8 @@ mod tests {
 
     #[test]
     fn what_is_no_list_of_values_is_refused_with_its_place() {
-        for text in ["api_url", "api_url = ", "[doh]\nx = 1", "api_url = \"a\nb\"", "a\u{1b}[31m = 1", "doh = [[\"a\"]"] {
+        for text in ["api_url", "api_url = ", "[doh]\nx = 1", "api_url = \"a\nb\"", "a\u{1b}[31m = 1", "doh = [[\"a\"]"]
+        {
             let said = said(text);
             assert!(said.contains(FILE_NAME) && !said.contains('\u{1b}'), "{said:?}");
         }
