@@ -2,8 +2,10 @@
 //! [`crate::hook`].
 
 mod api;
+mod client;
 mod error;
 mod people;
+mod upkeep;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -13,8 +15,10 @@ use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches, Parser, Subcommand}
 use crate::settings::table::Setting;
 
 pub use api::{DomainCommand, RecordAddArgs, RecordCommand, RecordDeleteArgs, RecordListArgs, SecretArgs};
+pub use client::{BatchAction, BatchArgs, ClientCall};
 pub use error::CliError;
 pub use people::{DoctorArgs, InitArgs, ManArgs, TestArgs};
+pub use upkeep::SweepArgs;
 
 /// ACME DNS-01 hook for domains at IPv64.net: adds the challenge record, waits until every authoritative name server
 /// serves it, removes it.
@@ -97,6 +101,11 @@ pub enum Command {
     Present(HookArgs),
     /// Remove a challenge record: certbot's --manual-cleanup-hook, or as for present
     Cleanup(HookArgs),
+    /// Add or remove the records of a whole order: a JSON array on stdin, [{"name": NAME, "value": VALUE}, ...]
+    Batch(BatchArgs),
+    /// The verbs of dehydrated, uacme, acmetool, Apache's mod_md, simple-acme and TrueNAS.
+    #[command(flatten)]
+    Client(ClientCall),
     /// Show the account: its class, and what is used of its limits
     Account(SecretArgs),
     /// Show the last entries of the account's log
@@ -115,6 +124,10 @@ pub enum Command {
     Test(TestArgs),
     /// Show every setting in force and where it comes from
     Config,
+    /// List challenge records that were left behind, and delete them with --yes
+    Sweep(SweepArgs),
+    /// Show the API calls left today, the records that are open, and how long the name servers usually take
+    Status,
     /// Show the whole flow against an embedded IPv64; needs no account and no network
     #[cfg(feature = "sim")]
     Demo,

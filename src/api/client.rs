@@ -14,7 +14,7 @@ use super::models::{Account, Domain, LogEntry, RecordSpec};
 use super::observe::{Exchange, Outcome};
 use super::retry::{Next, RetryPolicy, Tries};
 use super::wire::{self, Call};
-use super::{ApiError, Gate};
+use super::{ApiError, CallKind, Gate};
 
 /// The largest answer: 10,000 records take about 3 MB.
 const ANSWER_LIMIT: u64 = 32 * 1024 * 1024;
@@ -245,8 +245,9 @@ impl Client {
         accept: impl Fn(Verdict, &HttpResponse) -> Result<T, ApiError>,
     ) -> Result<T, ApiError> {
         let mut tries = Tries::new(*policy);
+        let kind = if call.kind() == CallKind::Read { policy.reads_for } else { call.kind() };
         loop {
-            let pass = self.gate.before(call.kind(), policy.deadline).map_err(|error| tries.conclude(error.into()))?;
+            let pass = self.gate.before(kind, policy.deadline).map_err(|error| tries.conclude(error.into()))?;
             let answer = self.exchange(call, policy.deadline);
             drop(pass);
             let result = answer.and_then(|answer| {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::wire::Call;
-use super::{ApiError, Limit};
+use super::{ApiError, CallKind, Limit};
 
 /// The pause before the second try; it doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -23,19 +23,33 @@ pub struct RetryPolicy {
     pub deadline: Instant,
     /// The most requests for one call, the first one included.
     pub tries: u32,
+    /// What a call that only reads is needed for, and as early as which it leaves.
+    pub reads_for: CallKind,
 }
 
 impl RetryPolicy {
     /// For hooks: nobody is watching, and a certificate depends on it.
     #[must_use]
     pub fn until(deadline: Instant) -> Self {
-        Self { deadline, tries: 10 }
+        Self { deadline, tries: 10, reads_for: CallKind::Read }
     }
 
     /// For people: at most 30 s and three requests.
     #[must_use]
     pub fn interactive() -> Self {
-        Self { deadline: Instant::now() + INTERACTIVE, tries: 3 }
+        Self { deadline: Instant::now() + INTERACTIVE, tries: 3, reads_for: CallKind::Read }
+    }
+
+    /// The same for a call whose answer is needed before a record can be added or removed.
+    #[must_use]
+    pub fn reading_for(self, kind: CallKind) -> Self {
+        Self { reads_for: kind, ..self }
+    }
+
+    /// The same with so many requests at most.
+    #[must_use]
+    pub fn with_tries(self, tries: u32) -> Self {
+        Self { tries, ..self }
     }
 }
 

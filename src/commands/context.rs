@@ -22,7 +22,7 @@ use crate::http::{Endpoint, HttpClient, HttpConfig, HttpRequest, Method, Payload
 use crate::report::Report;
 use crate::settings::{ConfigFile, Environment, NamedServer, Settings, Sources, key};
 use crate::solver::{Events, Solver};
-use crate::state::{self, Clock, DomainCache, Interrupted, State, SystemClock, UnixTime};
+use crate::state::{self, Clock, DomainCache, Interrupted, RequestWindow, State, SystemClock, UnixTime};
 
 /// Sent with every request.
 const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
@@ -53,7 +53,7 @@ impl Context {
         let clock = Arc::new(StoppableClock { interrupted: Arc::clone(&interrupted) });
         let state = match &settings.state_dir {
             Some(path) => State::open(path),
-            None => State::in_memory(),
+            None => State::without_place(),
         }
         .with_clock(clock);
         let http = http_client(&settings)?;
@@ -76,6 +76,19 @@ impl Context {
 
     pub(super) fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    pub(super) fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Whose key it is.
+    pub(super) fn account(&self) -> &state::Account {
+        &self.account
+    }
+
+    pub(super) fn window(&self) -> RequestWindow {
+        self.state.window(self.account.clone(), self.settings.api_rate)
     }
 
     pub(super) fn client(&self) -> &Client {
@@ -101,7 +114,7 @@ impl Context {
 
     /// Takes what the account says of its API calls: used today, and the limit.
     pub(super) fn learn_quota(&self, used: u64, limit: u64) {
-        self.state.window(self.account.clone(), self.settings.api_rate).learn_quota(used, limit);
+        self.window().learn_quota(used, limit);
     }
 
     pub(super) fn solver<'a>(&'a self, events: &'a dyn Events) -> Solver<'a> {

@@ -2,15 +2,17 @@
 
 use std::cell::RefCell;
 use std::ffi::OsString;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use super::context::Context;
-use crate::cli::{Cli, HookArgs};
+use super::stop::run_stoppable;
+use crate::cli::{Cli, ClientCall, HookArgs};
 use crate::exit::Exit;
-use crate::hook::{self, Action, Call, HookError, lego::Form};
+use crate::hook::{self, Action, Call, HookError, Request, lego::Form};
 use crate::propagation::{Row, Standing};
-use crate::report::Report;
+use crate::report::{Live, Report};
 use crate::settings::Environment;
 use crate::solver::{Events, Outcome, Solved, Status};
 
@@ -44,20 +46,47 @@ pub(super) fn record(
     solve(cli, &call, environment, report)
 }
 
+/// The verb of one client.
+pub(super) fn client(cli: &Cli, call: &ClientCall, environment: &Environment, report: Report) -> anyhow::Result<Exit> {
+    let args = hook::texts(&call.args)?;
+    match call.verb.parse(&args, &|name| environment.get(name))? {
+        Request::Solve(call) => solve(cli, &call, environment, report),
+        Request::Nothing(exit) => Ok(exit),
+        Request::RemoveAllAt(name) => {
+            let context = Context::open(cli, environment, report)?;
+            let events = Told::new(report);
+            let all = context.solver(&events).all_at(&name);
+            solve_in(&Arc::new(context), &all)
+        }
+    }
+}
+
 fn solve(cli: &Cli, call: &Call, environment: &Environment, report: Report) -> anyhow::Result<Exit> {
-    let context = Context::open(cli, environment, report)?;
-    let events = Told { report, shown: RefCell::default() };
-    let outcome = context.solver(&events).run(call);
+    solve_in(&Arc::new(Context::open(cli, environment, report)?), call)
+}
+
+fn solve_in(context: &Arc<Context>, call: &Call) -> anyhow::Result<Exit> {
+    let work = call.clone();
+    let outcome = run_stoppable(context, call, move |solver| solver.run(&work));
     context.tell_warnings();
-    let outcome = outcome?;
+    show(&outcome?, context.report());
+    Ok(Exit::Done)
+}
+
+/// Prints what became of the records, as text or as the document of `--json`.
+fn show(outcome: &Outcome, report: Report) {
+    show_lines(outcome, report);
+    report.document(&document(outcome));
+}
+
+/// Prints a line for each record, and the notes.
+pub(super) fn show_lines(outcome: &Outcome, report: Report) {
     for solved in &outcome.records {
-        report.line(&describe(solved, &outcome));
+        report.line(&describe(solved, outcome));
     }
     for note in &outcome.notes {
         report.line(&format!("  note: {note}"));
     }
-    report.document(&document(&outcome));
-    Ok(Exit::Done)
 }
 
 fn describe(solved: &Solved, outcome: &Outcome) -> String {
@@ -76,36 +105,48 @@ fn describe(solved: &Solved, outcome: &Outcome) -> String {
 }
 
 fn document(outcome: &Outcome) -> Value {
-    let seconds = outcome.ready.as_ref().map(|ready| ready.waited.as_secs_f64());
-    let record = |solved: &Solved| {
-        json!({
-            "name": solved.challenge.name,
-            "value": solved.challenge.value,
-            "domain": solved.domain,
-            "status": solved.status,
-            "seconds": seconds,
-            "error": null,
-        })
-    };
-    json!({ "records": outcome.records.iter().map(record).collect::<Vec<_>>() })
+    json!({ "records": outcome.records.iter().map(|solved| record_entry(solved, outcome)).collect::<Vec<_>>() })
 }
 
-/// Passes on what the solver tells; of the table of servers only what has changed.
-struct Told {
+/// One record in the document of `--json`.
+pub(super) fn record_entry(solved: &Solved, outcome: &Outcome) -> Value {
+    json!({
+        "name": solved.challenge.name,
+        "value": solved.challenge.value,
+        "domain": solved.domain,
+        "status": solved.status,
+        "seconds": outcome.ready.as_ref().map(|ready| ready.waited.as_secs_f64()),
+        "error": null,
+    })
+}
+
+/// Passes on what the solver tells: the table of servers as lines that are redrawn on a terminal, and with `-v` each
+/// change in it.
+pub(super) struct Told {
     report: Report,
     shown: RefCell<Vec<Row>>,
+    live: Live,
+}
+
+impl Told {
+    pub(super) fn new(report: Report) -> Self {
+        Self { report, shown: RefCell::default(), live: Live::new(report) }
+    }
 }
 
 impl Events for Told {
     fn step(&self, text: &str) {
+        self.live.clear();
         self.report.step(text);
     }
 
     fn warning(&self, text: &str) {
+        self.live.clear();
         self.report.warning(text);
     }
 
     fn servers(&self, rows: &[Row]) {
+        self.live.draw(&rows.iter().map(|row| format!("{}: {}", row.server, row.describe())).collect::<Vec<_>>());
         let shown = self.shown.replace(rows.to_vec());
         for row in rows.iter().filter(|row| row.standing != Standing::Unknown) {
             let before = shown.iter().find(|before| before.server == row.server);

@@ -3,6 +3,7 @@
 
 mod account;
 mod config;
+mod batch;
 mod confirm;
 mod context;
 #[cfg(feature = "sim")]
@@ -10,10 +11,15 @@ mod demo;
 mod doctor;
 mod domain;
 mod hook;
+mod init;
 mod record;
 mod secrets;
 #[cfg(feature = "sim")]
 mod sim;
+mod status;
+mod stop;
+mod sweep;
+mod trial;
 
 use std::ffi::OsString;
 
@@ -24,7 +30,7 @@ use context::Context;
 use crate::cli::{Cli, Command};
 use crate::exit::Exit;
 use crate::hook::Action;
-use crate::report::Report;
+use crate::report::{Report, Terminal};
 use crate::settings::Environment;
 
 /// Runs the program with its arguments (the first one is its own name) and its environment.
@@ -32,9 +38,9 @@ use crate::settings::Environment;
 pub fn run(args: &[OsString], environment: &Environment) -> Exit {
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
-        Err(error) => return usage(&error),
+        Err(error) => return foreign_event(args, environment).unwrap_or_else(|| usage(&error)),
     };
-    let report = Report::new(cli.output);
+    let report = Report::new(cli.output, Terminal::named(environment.get("TERM").as_deref()));
     for (name, nearest) in environment.unknown() {
         let nearest = nearest.map_or_else(String::new, |nearest| format!(", did you mean `{nearest}`?"));
         report.warning(&format!("the variable `{name}` is none of ours{nearest}"));
@@ -43,20 +49,31 @@ pub fn run(args: &[OsString], environment: &Environment) -> Exit {
         Command::Auth(hook) => hook::auth(&cli, hook, environment, report),
         Command::Present(hook) => hook::record(&cli, (Action::Add, hook), (args, environment), report),
         Command::Cleanup(hook) => hook::record(&cli, (Action::Remove, hook), (args, environment), report),
+        Command::Batch(batch) => batch::run(&cli, batch.action.into(), environment, report),
+        Command::Client(call) => hook::client(&cli, call, environment, report),
         Command::Account(secrets) => with(&cli, environment, report, |context| account::show(context, *secrets)),
         Command::Logs => with(&cli, environment, report, account::logs),
         Command::Domain(command) => with(&cli, environment, report, |context| domain::run(context, command)),
         Command::Record(command) => record::check(command)
             .map_err(Into::into)
             .and_then(|()| with(&cli, environment, report, |context| record::run(context, command))),
+        Command::Init(args) => init::run(&cli, args, environment, report),
         Command::Doctor(args) => doctor::run(&cli, args, environment, report),
+        Command::Test(args) => trial::run(&cli, args, environment, report),
         Command::Config => config::run(&cli, environment, report),
+        Command::Sweep(args) => with(&cli, environment, report, |context| sweep::run(context, args)),
+        Command::Status => with(&cli, environment, report, status::run),
         #[cfg(feature = "sim")]
         Command::Demo => demo::run(report),
         #[cfg(feature = "sim")]
         Command::Sim(args) => sim::run(args, report),
     };
     done.unwrap_or_else(|error| report.error(&error))
+}
+
+/// Some ACME clients tell every hook of every event, and mind if one of those ends with an error.
+fn foreign_event(args: &[OsString], environment: &Environment) -> Option<Exit> {
+    crate::hook::foreign_event(args.get(1)?.to_str()?, &|name| environment.get(name))
 }
 
 /// Runs a command for people with what it needs.

@@ -120,7 +120,8 @@ mod tests {
 
     #[test]
     fn says_what_is_wrong_and_which_option_to_set() {
-        let table: [(&[(&str, &str)], &str, &str); 5] = [
+        type Case = (&'static [(&'static str, &'static str)], &'static str, &'static str);
+        let table: [Case; 5] = [
             (&[], "CERTBOT_DOMAIN", "--manual-auth-hook"),
             (&[("CERTBOT_DOMAIN", "a.example")], "CERTBOT_VALIDATION", "--manual-auth-hook"),
             (

@@ -1,7 +1,6 @@
 //! Any client that passes a bare domain and the finished value (getssl, acmed, scripts): `--identifier DOMAIN VALUE`.
 
 use super::{Action, CaAsked, Call, HookError, OnFailure, Wait};
-use crate::challenge::Challenge;
 
 const HINT: &str = "the form is `present|cleanup --identifier DOMAIN VALUE`";
 const WRONG_TYPE: &str = "choose dns-01 as the challenge type of your ACME client";
@@ -14,16 +13,17 @@ pub fn parse(action: Action, args: &[String]) -> Result<Call, HookError> {
     let [domain, value] = args else {
         return Err(HookError::new(format!("--identifier takes 2 arguments, not {}", args.len()), HINT));
     };
-    let domain = super::name(domain, HINT)?;
-    let value = super::value(value, WRONG_TYPE)?;
-    let challenge =
-        Challenge::for_identifier(&domain, value).map_err(|error| HookError::new(error.to_string(), HINT))?;
+    let challenge = super::for_domain(domain, super::value(value, WRONG_TYPE)?, HINT)?;
     Ok(Call {
         client: "identifier",
         action,
         challenges: vec![challenge],
         wait: Wait::Now,
-        on_failure: OnFailure::Undo,
+        on_failure: match action {
+            Action::Add => OnFailure::Undo,
+            // acmed drops the certificate if its clean-up hook fails.
+            Action::Remove => OnFailure::Postpone,
+        },
         ca_asked: CaAsked::AfterEach,
     })
 }

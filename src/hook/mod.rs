@@ -1,15 +1,24 @@
 //! The conventions by which ACME clients call a program, as pure functions from arguments and environment to a [`Call`].
 //! No I/O: what a call leads to is the solver's business.
 //!
-//! One file per convention: [`certbot`], [`lego`], [`identifier`] (any client that passes a domain and a value).
+//! One file per convention: [`certbot`], [`lego`], [`identifier`] (any client that passes a domain and a value),
+//! [`batch`] (a whole order as JSON), and those that have verbs of their own ([`verb`]).
 
+pub mod acmetool;
+pub mod batch;
 pub mod certbot;
+pub mod dehydrated;
 pub mod identifier;
 pub mod lego;
+pub mod mod_md;
+pub mod simple_acme;
+pub mod truenas;
+pub mod uacme;
+pub mod verb;
 
 use std::ffi::OsString;
 
-use crate::challenge::{Challenge, TxtValue, ValueError};
+use crate::challenge::{CHALLENGE_LABEL, Challenge, TxtValue, ValueError};
 use crate::exit::{Exit, Explain};
 use crate::name::DnsName;
 
@@ -43,13 +52,16 @@ pub struct Order {
     pub names: Vec<DnsName>,
 }
 
-/// What to do with a record whose add failed.
+/// What to do with a record whose add or remove failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnFailure {
     /// Remove it at once: the client will not ask for it.
     Undo,
     /// Leave it: the client is sure to call the remove.
     Leave,
+    /// Let a remove succeed that failed for a passing reason, and leave it to the next call: the client would throw away
+    /// a certificate that the CA has granted.
+    Postpone,
 }
 
 /// Who asks the CA, and when.
@@ -72,10 +84,30 @@ pub struct Call {
     pub challenges: Vec<Challenge>,
     /// When an add is done.
     pub wait: Wait,
-    /// What to do if an add fails.
+    /// What to do if it fails.
     pub on_failure: OnFailure,
     /// When the client asks the CA.
     pub ca_asked: CaAsked,
+}
+
+/// What the arguments of a client ask for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Request {
+    /// Work through a call.
+    Solve(Call),
+    /// Remove every record that the journal has for a name: a remove that came without a value.
+    RemoveAllAt(DnsName),
+    /// End with this code and say nothing.
+    Nothing(Exit),
+}
+
+/// Returns how a word that is no verb of ours has to end, if it is an event that a client sends to every hook.
+#[must_use]
+pub fn foreign_event(word: &str, variables: &Variables<'_>) -> Option<Exit> {
+    if acmetool::is_event(word) {
+        return Some(Exit::NotOurs);
+    }
+    dehydrated::is_event(word, variables).then_some(Exit::Done)
 }
 
 /// A call that cannot be understood: what is wrong, and which of the client's settings to look at.
@@ -118,6 +150,27 @@ pub fn texts(args: &[OsString]) -> Result<Vec<String>, HookError> {
         })
     };
     args.iter().map(text).collect()
+}
+
+/// The error for a verb with too few or too many arguments.
+fn wrong_count(verb: &str, wanted: &str, args: &[String], hint: &str) -> HookError {
+    HookError::new(format!("`{verb}` takes {wanted}, not {}", args.len()), hint)
+}
+
+/// Makes the challenge for a domain that a client passed.
+fn for_domain(domain: &str, value: TxtValue, hint: &str) -> Result<Challenge, HookError> {
+    Ok(Challenge { name: record_name(domain, hint)?, value })
+}
+
+/// Makes the challenge for the name of a record that a client passed.
+fn for_record(record: &str, value: TxtValue, hint: &str) -> Result<Challenge, HookError> {
+    Ok(Challenge { name: name(record, hint)?.without_wildcard(), value })
+}
+
+/// Returns the name of the record for a domain that a client passed.
+fn record_name(domain: &str, hint: &str) -> Result<DnsName, HookError> {
+    let domain = name(domain, hint)?.without_wildcard();
+    domain.prepend(CHALLENGE_LABEL).map_err(|error| HookError::new(error.to_string(), hint))
 }
 
 /// Reads a name that a client passed.

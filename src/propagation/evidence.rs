@@ -81,7 +81,7 @@ pub struct Evidence {
     run_has_tcp: bool,
     /// Whether a record was there and then was not.
     unsteady: bool,
-    /// Whether another address of the zone has several back ends.
+    /// Whether this address or another one of its zone is known to have several back ends.
     suspected: bool,
     /// Answers with authority so far.
     heard: u32,
@@ -253,7 +253,13 @@ impl Evidence {
         self.unsteady || self.backends.len() > 1
     }
 
-    /// Notes that another address of the zone has several back ends.
+    /// Returns whether the address disagreed with itself, and did not tell which of its servers answered.
+    #[must_use]
+    pub fn is_unsteady(&self) -> bool {
+        self.unsteady && !self.is_named()
+    }
+
+    /// Notes that the address, or another one of its zone, is known to have several back ends.
     pub fn suspect(&mut self) {
         self.suspected = true;
     }

@@ -37,6 +37,8 @@ pub struct Row {
     pub no_tcp: bool,
     /// Whether several servers have been seen behind it.
     pub several: bool,
+    /// Whether it disagreed with itself without telling which of them answered.
+    pub unsteady: bool,
 }
 
 impl Row {

@@ -2,6 +2,7 @@
 //! What the answers mean is decided in [`super::evidence`] and [`super::verdict`].
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -45,6 +46,8 @@ pub struct Plan {
     pub confirmations: u32,
     /// The longest pause between two looks at one address.
     pub polling_interval: Duration,
+    /// Addresses that disagreed with themselves in earlier waits.
+    pub suspects: Vec<IpAddr>,
     /// Resolvers and pace.
     pub lookup: Lookup,
     /// How long to pause instead, where nobody can be asked; nothing if that is an error.
@@ -89,10 +92,12 @@ impl<'a> Waiting<'a> {
         }
         let asked: Vec<(Server, Vec<Texts>)> =
             servers.into_iter().map(|(server, records)| (server, group(&records))).collect();
-        let slot = |(server, texts): &(Server, Vec<Texts>)| Slot {
-            server: server.clone(),
-            evidence: Evidence::new(texts.len(), plan.confirmations),
-            open: Vec::new(),
+        let slot = |(server, texts): &(Server, Vec<Texts>)| {
+            let mut evidence = Evidence::new(texts.len(), plan.confirmations);
+            if plan.suspects.contains(&server.address.ip()) {
+                evidence.suspect();
+            }
+            Slot { server: server.clone(), evidence, open: Vec::new() }
         };
         let board = Arc::new(Board::new(asked.iter().map(slot).collect()));
         let place = |server: &Server| asked.iter().position(|(other, _)| other.address == server.address);
@@ -213,6 +218,7 @@ impl<'a> Waiting<'a> {
             after: evidence.serving_since().map(|since| since.saturating_duration_since(self.start)),
             no_tcp: evidence.tcp_is_broken(),
             several: evidence.shows_several_back_ends(),
+            unsteady: evidence.is_unsteady(),
         }
     }
 }

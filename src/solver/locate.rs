@@ -1,14 +1,22 @@
 //! Where a challenge's record belongs: its name and zone by DNS, its domain by the account.
 
+use std::time::{Duration, Instant};
+
 use anyhow::Context as _;
 
 use super::Solver;
 use crate::account::{AccountError, holder};
-use crate::api::{RecordSpec, RecordType};
+use crate::api::{CallKind, RecordSpec, RecordType};
 use crate::challenge::Challenge;
 use crate::dns::cname::{Follow, Place, PlaceError};
 use crate::dns::zone::Zone;
 use crate::name::DnsName;
+use crate::state::{DomainCache, DomainList};
+
+/// How long a process waits for the list that another one asks for, which takes a turn in the request window.
+const ANOTHER_ASKS: Duration = Duration::from_secs(30);
+/// The pause between two looks into the cache.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// The place of one record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +39,8 @@ pub(super) enum Domains {
 
 impl Solver<'_> {
     /// Finds the place of a record; asks, changes nothing.
-    pub(super) fn locate(&self, challenge: &Challenge, domains: Domains) -> anyhow::Result<Located> {
+    pub(super) fn locate(&self, challenge: &Challenge, domains: Domains, purpose: CallKind) -> anyhow::Result<Located> {
+        self.go_on()?;
         let place = self.place(&challenge.name)?;
         let (record, zone, notes) = match place {
             Some(place) => (place.target(&challenge.name).clone(), Some(place.zone), place.notes),
@@ -40,7 +49,7 @@ impl Solver<'_> {
         if record != challenge.name {
             self.events.step(&format!("`{}` is an alias: the record belongs at `{record}`", challenge.name));
         }
-        let domain = self.domain_of(&record, domains)?;
+        let domain = self.domain_of(&record, domains, purpose)?;
         let spec = spec(&domain, &record, challenge)?;
         Ok(Located { challenge: challenge.clone(), record, zone, spec, notes })
     }
@@ -59,8 +68,22 @@ impl Solver<'_> {
         }
     }
 
+    /// Returns the cached list. Where there is none and another process is asking, its answer is waited for.
+    fn known_domains(&self, cache: &DomainCache) -> Option<Vec<DnsName>> {
+        let until = Instant::now() + ANOTHER_ASKS;
+        loop {
+            match cache.names_or_turn() {
+                DomainList::Known(names) => return Some(names),
+                DomainList::BeingAsked if Instant::now() < until && !self.is_interrupted() => {
+                    std::thread::sleep(LOOK_AGAIN);
+                }
+                DomainList::BeingAsked | DomainList::Ask => return None,
+            }
+        }
+    }
+
     /// Finds the account domain that holds a name: the setting, the cache, the account.
-    fn domain_of(&self, record: &DnsName, domains: Domains) -> anyhow::Result<DnsName> {
+    fn domain_of(&self, record: &DnsName, domains: Domains, purpose: CallKind) -> anyhow::Result<DnsName> {
         if let Some(domain) = &self.settings.domain {
             if record.is_within(domain) {
                 return Ok(domain.clone());
@@ -68,11 +91,12 @@ impl Solver<'_> {
             return Err(AccountError::NotBelow { name: record.clone(), domain: domain.clone() }.into());
         }
         let cache = self.state.domains(self.account.clone());
-        let cached = if domains == Domains::Cached { cache.names() } else { None };
+        let cached = if domains == Domains::Cached { self.known_domains(&cache) } else { None };
         if let Some(domain) = cached.as_ref().and_then(|cached| holder(cached, record)) {
             return Ok(domain.clone());
         }
-        let listed = self.client.domains(&self.policy()).context("cannot list the domains of the account")?;
+        let listed = self.client.domains(&self.policy().reading_for(purpose)).inspect_err(|_| cache.give_up());
+        let listed = listed.context("cannot list the domains of the account")?;
         let names: Vec<_> = listed.into_iter().map(|domain| domain.name).collect();
         cache.remember(&names);
         let held = holder(&names, record).cloned();

@@ -5,11 +5,19 @@
 //! - [`add`]: journal, addition, wait; undoes what failed
 //! - [`remove`]: exactly what was added, also when the CNAME has changed since
 //! - [`order`]: the records of an order that a client spreads over several calls
+//! - [`reserve`]: calls of the day that are kept for removals
+//! - [`hold_off`]: the CA's cache, where a name gets a second value
+//! - [`leftovers`]: what earlier calls have left behind
+//! - [`interrupted`]: what is open when a signal ends a call
 
 mod add;
+mod hold_off;
+mod interrupted;
+mod leftovers;
 mod locate;
 mod order;
 mod remove;
+mod reserve;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,6 +32,7 @@ use crate::propagation::{Ready, Row};
 use crate::settings::Settings;
 use crate::state::{Account, State};
 
+pub use interrupted::Interrupted;
 pub use order::OrderError;
 pub use remove::NotOurs;
 
@@ -96,17 +105,63 @@ pub struct Outcome {
     pub notes: Vec<String>,
 }
 
+/// A call that failed, and how far it came.
+#[derive(Debug)]
+pub struct Failure {
+    /// The records that are done all the same, and stay so.
+    pub done: Vec<Solved>,
+    /// The records that failed, with the reason; never empty.
+    pub failed: Vec<Missed>,
+}
+
+/// Why a record failed.
+#[derive(Debug)]
+pub struct Missed {
+    /// What the client asked for; none if the reason holds for all records of the call.
+    pub challenge: Option<Challenge>,
+    /// The reason, with the name of the record as context.
+    pub error: anyhow::Error,
+}
+
+impl Failure {
+    fn of(challenge: &Challenge, error: anyhow::Error) -> Self {
+        Self { done: Vec::new(), failed: vec![Missed { challenge: Some(challenge.clone()), error }] }
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self { done: Vec::new(), failed: vec![Missed { challenge: None, error }] }
+    }
+}
+
+impl From<Failure> for anyhow::Error {
+    fn from(failure: Failure) -> Self {
+        let first = failure.failed.into_iter().next();
+        first.map_or_else(|| Self::msg("the call failed"), |missed| missed.error)
+    }
+}
+
 impl Solver<'_> {
     /// Does what a call asks for.
     ///
     /// # Errors
     /// The first error that stops it, with the name of the record as context.
     pub fn run(&self, call: &Call) -> anyhow::Result<Outcome> {
+        Ok(self.run_in_parts(call)?)
+    }
+
+    /// Does what a call asks for, and tells for each record what became of it.
+    ///
+    /// # Errors
+    /// [`Failure`] if anything failed.
+    pub fn run_in_parts(&self, call: &Call) -> Result<Outcome, Failure> {
         let outcome = match call.action {
             Action::Add => self.add(call),
             Action::Remove => self.remove(call),
         };
-        self.finish_others();
+        let outcome = outcome.map_err(|failure| self.explain_interruption(call, failure));
+        self.clear_leftovers(call, &outcome);
         outcome
     }
 

@@ -5,7 +5,7 @@ use anyhow::Context as _;
 
 use super::Solver;
 use super::locate::Located;
-use crate::api::{Domain, RecordType};
+use crate::api::{CallKind, Domain, RecordType};
 use crate::challenge::TxtValue;
 use crate::dns::zone::Zone;
 use crate::exit::{Exit, Explain};
@@ -69,7 +69,9 @@ impl Solver<'_> {
         let mut listed: Option<Vec<Domain>> = None;
         let mut all = Vec::new();
         for name in &names {
-            let journal = self.of_journal(name);
+            let mut journal = self.of_journal(name);
+            // What stands before the newest ones is left over from an earlier order, whose fate is not ours.
+            journal.drain(..journal.len().saturating_sub(wanted(name)));
             if let Some(failed) = journal.iter().find(|entry| entry.progress == Progress::Intended) {
                 return Err(OrderError { name: failed.name.clone() }.into());
             }
@@ -79,7 +81,10 @@ impl Solver<'_> {
                 // The journal of the earlier calls is lost: no state directory, or another one.
                 let known = match listed.take() {
                     Some(known) => known,
-                    None => self.client.domains(&self.policy()).context("cannot list the records of this order")?,
+                    None => self
+                        .client
+                        .domains(&self.policy().reading_for(CallKind::Addition))
+                        .context("cannot list the records of this order")?,
                 };
                 let found = self.of_account(name, &known)?;
                 listed = Some(known);

@@ -5,18 +5,17 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 
 use super::locate::Domains;
-use super::{Outcome, Solved, Solver, Status};
-use crate::api::{Deleted, RecordSpec, RecordType};
+use super::{Failure, Missed, Outcome, Solved, Solver, Status};
+use crate::api::{ApiError, CallKind, Deleted, RecordSpec, RecordType};
 use crate::challenge::Challenge;
+use crate::dns::cname::PlaceError;
 use crate::dns::exchange::ask_whole;
 use crate::dns::message::{Kind, Question};
 use crate::exit::{Exit, Explain};
-use crate::hook::Call;
+use crate::hook::{Action, CaAsked, Call, OnFailure, Wait};
 use crate::name::DnsName;
-use crate::state::{Entry, EntryId};
+use crate::state::{Entry, EntryId, NewEntry};
 
-/// How many removals of earlier calls one call finishes.
-const MOST_OTHERS: usize = 4;
 /// How long servers may still show a record that is gone at IPv64.
 const STILL_SHOWN: Duration = Duration::from_secs(20);
 /// How long one server is waited for.
@@ -52,34 +51,66 @@ struct Doomed {
     record: DnsName,
     spec: RecordSpec,
     ids: Vec<EntryId>,
+    /// What to write into the journal if the removal fails and the journal does not have the record.
+    unknown: Option<NewEntry>,
 }
 
 impl Solver<'_> {
-    pub(super) fn remove(&self, call: &Call) -> anyhow::Result<Outcome> {
+    pub(super) fn remove(&self, call: &Call) -> Result<Outcome, Failure> {
         let mut records = Vec::new();
-        let mut failed = None;
+        let mut failed = Vec::new();
         for challenge in &call.challenges {
             // One failure must not keep the others from going.
-            match self.remove_one(challenge) {
+            match self.remove_one(call, challenge) {
                 Ok(solved) => records.push(solved),
-                Err(error) => failed = failed.or(Some(error)),
+                Err(error) if call.on_failure == OnFailure::Postpone && is_passing(&error) => {
+                    self.events.warning(&format!("{error:#}; the next call, or `ipv64-acme sweep`, removes it"));
+                }
+                Err(error) => failed.push(Missed { challenge: Some(challenge.clone()), error }),
             }
         }
-        match failed {
-            Some(error) => Err(error),
-            None => Ok(Outcome { records, ready: None, notes: Vec::new() }),
+        if failed.is_empty() {
+            Ok(Outcome { records, ready: None, notes: Vec::new() })
+        } else {
+            Err(Failure { done: records, failed })
         }
     }
 
-    fn remove_one(&self, challenge: &Challenge) -> anyhow::Result<Solved> {
-        let doomed = self.doomed(challenge)?;
+    /// Returns the call that removes every record that the journal has for a challenge name, for a client that does not
+    /// say which value. None is as good as one: apex and wildcard bring two such calls for two records.
+    #[must_use]
+    pub fn all_at(&self, name: &DnsName) -> Call {
+        let entries = self.state.journal().find(name, None).into_iter();
+        let mine = entries.filter(|entry| entry.account == self.account);
+        Call {
+            client: "mod_md",
+            action: Action::Remove,
+            challenges: mine.map(|entry| Challenge { name: entry.name, value: entry.value }).collect(),
+            wait: Wait::Now,
+            on_failure: OnFailure::Leave,
+            ca_asked: CaAsked::AfterEach,
+        }
+    }
+
+    /// Removes a record from wherever the journal has it: the alias of its name may have changed between two additions.
+    fn remove_one(&self, call: &Call, challenge: &Challenge) -> anyhow::Result<Solved> {
+        let mut places = self.recorded(challenge);
+        let Some(latest) = places.pop() else { return self.remove_at(self.unrecorded(call, challenge)?) };
+        for place in places {
+            self.remove_at(place)?;
+        }
+        self.remove_at(latest)
+    }
+
+    fn remove_at(&self, doomed: Doomed) -> anyhow::Result<Solved> {
+        self.go_on()?;
         let journal = self.state.journal();
         journal.remove_asked(&doomed.ids);
-        let deleted = self.client.delete_record(&doomed.spec, &self.policy());
-        if deleted.is_err() {
-            journal.remove_failed(&doomed.ids);
-        }
-        let deleted = deleted.with_context(|| format!("cannot remove the TXT record `{}`", doomed.record))?;
+        let deleted = self
+            .client
+            .delete_record(&doomed.spec, &self.policy())
+            .with_context(|| format!("cannot remove the TXT record `{}`", doomed.record))
+            .inspect_err(|error| self.keep_in_mind(&doomed, error))?;
         if deleted == Deleted::Missing && self.is_still_served(&doomed) {
             journal.close(&doomed.ids);
             return Err(NotOurs { name: doomed.record }.into());
@@ -92,16 +123,32 @@ impl Solver<'_> {
         Ok(Solved { challenge: doomed.challenge, record: doomed.record, domain, status })
     }
 
-    /// The record as the journal has it; else where it would be added today.
-    fn doomed(&self, challenge: &Challenge) -> anyhow::Result<Doomed> {
-        let entries = self.state.journal().find(&challenge.name, Some(&challenge.value)).into_iter();
-        let entries: Vec<Entry> = entries.filter(|entry| entry.account == self.account).collect();
-        let ids = entries.iter().map(|entry| entry.id.clone()).collect();
-        if let Some((spec, entry)) = entries.iter().find_map(|entry| Some((spec_of(entry)?, entry))) {
-            return Ok(Doomed { challenge: challenge.clone(), record: entry.record.clone(), spec, ids });
+    /// Leaves a failed removal to the next call, also where the journal did not know of the record.
+    fn keep_in_mind(&self, doomed: &Doomed, error: &anyhow::Error) {
+        let journal = self.state.journal();
+        journal.remove_failed(&doomed.ids);
+        if let Some(unknown) = doomed.unknown.as_ref().filter(|_| is_passing(error)) {
+            journal.remove_failed(&journal.intend(std::slice::from_ref(unknown)));
         }
-        let located = self.locate(challenge, Domains::Cached)?;
-        Ok(Doomed { challenge: challenge.clone(), record: located.record, spec: located.spec, ids })
+    }
+
+    /// The record as the journal has it, once for each place; the latest is the last one.
+    fn recorded(&self, challenge: &Challenge) -> Vec<Doomed> {
+        let entries = self.state.journal().find(&challenge.name, Some(&challenge.value)).into_iter();
+        let doomed = |entry: Entry| {
+            let spec = spec_of(&entry)?;
+            let (challenge, ids) = (challenge.clone(), vec![entry.id]);
+            Some(Doomed { challenge, record: entry.record, spec, ids, unknown: None })
+        };
+        entries.filter(|entry| entry.account == self.account).filter_map(doomed).collect()
+    }
+
+    /// The record where it would be added today.
+    fn unrecorded(&self, call: &Call, challenge: &Challenge) -> anyhow::Result<Doomed> {
+        let located = self.locate(challenge, Domains::Cached, CallKind::Removal)?;
+        let unknown = Some(self.entry(call, &located));
+        let challenge = challenge.clone();
+        Ok(Doomed { challenge, record: located.record, spec: located.spec, ids: Vec::new(), unknown })
     }
 
     /// Tells "gone already" from "not yours", which the API answers alike (observed): by what the authoritative servers
@@ -128,27 +175,17 @@ impl Solver<'_> {
         }
         false
     }
-
-    /// Finishes removals that earlier calls were asked for and could not do. Nothing that goes wrong here is a failure of
-    /// this call.
-    pub(super) fn finish_others(&self) {
-        for entry in self.state.journal().take_finishable(&self.account, MOST_OTHERS) {
-            let ids = [entry.id.clone()];
-            let Some(spec) = spec_of(&entry) else {
-                self.state.journal().close(&ids);
-                continue;
-            };
-            match self.client.delete_record(&spec, &self.policy()) {
-                Ok(_) => {
-                    self.state.journal().close(&ids);
-                    self.events.step(&format!("`{}`, left over from an earlier call, removed", entry.record));
-                }
-                Err(_) => self.state.journal().remove_failed(&ids),
-            }
-        }
-    }
 }
 
-fn spec_of(entry: &Entry) -> Option<RecordSpec> {
+/// Whether the same removal may succeed later without anybody doing anything.
+fn is_passing(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.downcast_ref::<ApiError>().is_some_and(ApiError::is_transient)
+            || cause.downcast_ref::<PlaceError>().is_some_and(|error| error.exit() == Exit::NoAnswer)
+    })
+}
+
+/// Returns the record of an entry; nothing if the journal contradicts itself.
+pub(super) fn spec_of(entry: &Entry) -> Option<RecordSpec> {
     RecordSpec::within(&entry.domain, &entry.record, RecordType::Txt, entry.value.as_str())
 }

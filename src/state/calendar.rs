@@ -34,6 +34,18 @@ pub(super) fn german_day(time: UnixTime) -> u64 {
     time.as_secs().saturating_add(german_offset(time.as_secs())) / DAY
 }
 
+/// Reads `YYYY-MM-DD hh:mm:ss` as seconds since 1970, as if it were UTC; nothing for any other text.
+pub(super) fn parse(text: &str) -> Option<u64> {
+    let (day, time) = text.trim().split_once(' ')?;
+    let numbers = |text: &str, separator| -> Option<[u64; 3]> {
+        text.split(separator).map(|part| part.parse().ok()).collect::<Option<Vec<_>>>()?.try_into().ok()
+    };
+    let ([year, month, day], [hour, minute, second]) = (numbers(day, '-')?, numbers(time, ':')?);
+    let is_date = (1970..=LAST_YEAR).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day);
+    let is_time = hour < 24 && minute < 60 && second < 60;
+    (is_date && is_time).then(|| (days_until(year, month) + day - 1) * DAY + hour * HOUR + minute * 60 + second)
+}
+
 /// Returns the first midnight in Germany after `time`.
 pub(super) fn next_german_midnight(time: UnixTime) -> UnixTime {
     let local_midnight = german_day(time).saturating_add(1).saturating_mul(DAY);
@@ -121,5 +133,17 @@ mod tests {
         let end = UnixTime::from_millis(u64::MAX);
         assert!(next_german_midnight(end).as_millis() > 0);
         assert_eq!(date(u64::MAX).0, 9999);
+    }
+
+    #[test]
+    fn times_are_read_and_nonsense_is_not() {
+        // `date -u -d '2024-02-29 23:59:59' +%s`
+        assert_eq!(parse("2024-02-29 23:59:59"), Some(1_709_251_199));
+        assert_eq!(parse("1970-01-01 00:00:00"), Some(0));
+        let nonsense =
+            ["", "2026-11-23", "2026-11-23T13:00:00", "2026-13-01 00:00:00", "2026-11-23 24:00:00", "0-0-0 0:0:0"];
+        for text in nonsense.into_iter().chain(["99999999999999999999-1-1 1:1:1"]) {
+            assert_eq!(parse(text), None, "{text}");
+        }
     }
 }

@@ -20,6 +20,15 @@ impl UnixTime {
         Self(millis)
     }
 
+    /// Reads a time as IPv64 writes it, `YYYY-MM-DD hh:mm:ss`, and returns the latest that it can mean.
+    ///
+    /// The time zone is not documented. German clocks are ahead of UTC, so a time that is read as UTC is never earlier
+    /// than it was: nothing counts as older than it is.
+    #[must_use]
+    pub fn parse_provider(text: &str) -> Option<Self> {
+        calendar::parse(text).map(|seconds| Self::default() + Duration::from_secs(seconds))
+    }
+
     /// Returns milliseconds since 1970.
     #[must_use]
     pub const fn as_millis(self) -> u64 {

@@ -15,6 +15,8 @@ use super::store::{Document, Store};
 const VALID: Duration = Duration::from_secs(86_400);
 /// A list from further in the future than clocks drift is as good as none.
 const DRIFT: Duration = Duration::from_secs(60);
+/// One process asks for all that need the list at the same time. After this long it is thought to have been killed.
+const ASKING: Duration = Duration::from_secs(5);
 /// Accounts in the file; the oldest list makes room.
 const MOST_ACCOUNTS: usize = 16;
 
@@ -23,6 +25,9 @@ const MOST_ACCOUNTS: usize = 16;
 #[serde(default)]
 struct Lists {
     accounts: BTreeMap<Account, List>,
+    /// Who is asking the API just now, and since when.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    asking: BTreeMap<Account, UnixTime>,
 }
 
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
@@ -33,6 +38,17 @@ struct List {
 
 impl Document for Lists {
     const FILE: &'static str = "domains.json";
+}
+
+/// What a process that needs the list has to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DomainList {
+    /// Nothing: here it is.
+    Known(Vec<DnsName>),
+    /// Ask the API, then [`DomainCache::remember`] or [`DomainCache::give_up`].
+    Ask,
+    /// Look again a little later: another process is asking.
+    BeingAsked,
 }
 
 /// The domains of one account, as the API gave them within the last day.
@@ -51,17 +67,35 @@ impl DomainCache {
     /// Returns the domains; nothing if there is no list, or one older than a day.
     #[must_use]
     pub fn names(&self) -> Option<Vec<DnsName>> {
+        self.store.update(|lists: &mut Lists| lists.valid(&self.account, self.clock.unix()))
+    }
+
+    /// Returns the domains, or who asks the API for them: of twenty hooks that start together, one.
+    #[must_use]
+    pub fn names_or_turn(&self) -> DomainList {
         self.store.update(|lists: &mut Lists| {
             let now = self.clock.unix();
-            let list = lists.accounts.get(&self.account)?;
-            let valid = now.since(list.fetched_at) < VALID && list.fetched_at.since(now) <= DRIFT;
-            valid.then(|| list.names.clone())
+            if let Some(names) = lists.valid(&self.account, now) {
+                return DomainList::Known(names);
+            }
+            lists.asking.retain(|_, since| *since <= now && now.since(*since) < ASKING);
+            if lists.asking.contains_key(&self.account) {
+                return DomainList::BeingAsked;
+            }
+            lists.asking.insert(self.account.clone(), now);
+            DomainList::Ask
         })
+    }
+
+    /// Lets others ask: the API did not give a list.
+    pub fn give_up(&self) {
+        self.store.update(|lists: &mut Lists| lists.asking.remove(&self.account));
     }
 
     /// Keeps a list that the API has just given.
     pub fn remember(&self, names: &[DnsName]) {
         self.store.update(|lists: &mut Lists| {
+            lists.asking.remove(&self.account);
             lists.accounts.insert(self.account.clone(), List { names: names.to_vec(), fetched_at: self.clock.unix() });
             while lists.accounts.len() > MOST_ACCOUNTS {
                 let others = lists.accounts.iter().filter(|(account, _)| **account != self.account);
@@ -74,6 +108,14 @@ impl DomainCache {
     /// Forgets the list: the API refused a domain of it, or one was added or deleted.
     pub fn invalidate(&self) {
         self.store.update(|lists: &mut Lists| lists.accounts.remove(&self.account));
+    }
+}
+
+impl Lists {
+    fn valid(&self, account: &Account, now: UnixTime) -> Option<Vec<DnsName>> {
+        let list = self.accounts.get(account)?;
+        let valid = now.since(list.fetched_at) < VALID && list.fetched_at.since(now) <= DRIFT;
+        valid.then(|| list.names.clone())
     }
 }
 
@@ -106,6 +148,31 @@ mod tests {
         assert_eq!(cache.names(), Some(names(&["a.ipv64.net", "b.example"])));
         clock.advance(Duration::from_secs(1));
         assert_eq!(cache.names(), None);
+    }
+
+    #[test]
+    fn one_process_asks_for_all_that_start_together() {
+        let clock = ManualClock::at(NOW);
+        let state = State::in_memory().with_clock(clock.clone());
+        let (first, second) = (state.domains(account("key")), state.domains(account("key")));
+        assert_eq!(first.names_or_turn(), DomainList::Ask);
+        assert_eq!(second.names_or_turn(), DomainList::BeingAsked);
+        assert_eq!(state.domains(account("other")).names_or_turn(), DomainList::Ask);
+        first.remember(&names(&["a.ipv64.net"]));
+        assert_eq!(second.names_or_turn(), DomainList::Known(names(&["a.ipv64.net"])));
+    }
+
+    #[test]
+    fn nobody_waits_for_a_process_that_failed_was_killed_or_comes_from_the_future() {
+        let clock = ManualClock::at(NOW);
+        let cache = State::in_memory().with_clock(clock.clone()).domains(account("key"));
+        assert_eq!(cache.names_or_turn(), DomainList::Ask);
+        cache.give_up();
+        assert_eq!(cache.names_or_turn(), DomainList::Ask);
+        clock.advance(ASKING);
+        assert_eq!(cache.names_or_turn(), DomainList::Ask);
+        clock.jump_to(NOW);
+        assert_eq!(cache.names_or_turn(), DomainList::Ask);
     }
 
     #[test]

@@ -39,8 +39,6 @@ pub struct NewEntry {
     pub prefix: String,
     /// The name of the record, at the end of all CNAMEs.
     pub record: DnsName,
-    /// What tells one client call or order from all others, where a client spreads one over several processes.
-    pub batch: Option<String>,
 }
 
 /// A record that is, or may be, at IPv64 because of us.
@@ -67,9 +65,6 @@ pub struct Entry {
     pub added_at: UnixTime,
     /// How far it has come.
     pub progress: Progress,
-    /// See [`NewEntry::batch`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub batch: Option<String>,
 }
 
 /// How far a record has come.
@@ -110,10 +105,10 @@ pub struct ReadyMark {
 
 impl Entry {
     pub(super) fn new(id: EntryId, record: &NewEntry, now: UnixTime) -> Self {
-        let NewEntry { account, client, challenge, domain, prefix, record, batch } = record.clone();
+        let NewEntry { account, client, challenge, domain, prefix, record } = record.clone();
         let Challenge { name, value } = challenge;
         let progress = Progress::Intended;
-        Self { id, account, client, name, value, domain, prefix, record, added_at: now, progress, batch }
+        Self { id, account, client, name, value, domain, prefix, record, added_at: now, progress }
     }
 
     /// Returns how often a remove was tried.

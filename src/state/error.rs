@@ -9,6 +9,9 @@ use crate::exit::{Exit, Explain};
 /// Why the state directory, or one file in it, is not used.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
+    /// No directory was named, and the user has no home.
+    #[error("there is no place for the state directory: neither IPV64_STATE_DIR nor HOME is set")]
+    NoPlace,
     /// The directory is not there and cannot be made, or no file can be made in it.
     #[error("cannot use the state directory `{}`", shown(.path))]
     Directory {
@@ -86,7 +89,7 @@ impl Explain for StateError {
 
     fn kind(&self) -> &'static str {
         match self {
-            Self::Directory { .. } | Self::File { .. } => "state_unusable",
+            Self::NoPlace | Self::Directory { .. } | Self::File { .. } => "state_unusable",
             Self::ForeignOwner { .. } | Self::WritableByOthers { .. } | Self::NotAFile(_) => "state_unsafe",
             Self::LockBusy { .. } | Self::NoLocks(_) => "state_not_locked",
             Self::Damaged { .. } | Self::UnknownVersion { .. } => "state_set_aside",
@@ -95,7 +98,7 @@ impl Explain for StateError {
 
     fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Directory { .. } => {
+            Self::NoPlace | Self::Directory { .. } => {
                 "set IPV64_STATE_DIR to a folder that this user can write; until then a record that a killed hook \
                  leaves behind is not remembered, and parallel hooks do not share one request limit"
                     .to_owned()

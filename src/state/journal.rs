@@ -57,12 +57,22 @@ impl Journal {
 
     /// Notes that these records are about to be added; on the disk when it returns.
     ///
-    /// A challenge that is in the journal already keeps its id and begins anew. Returns one id per record, in order.
+    /// A record that is in the journal already keeps its id and begins anew; the same challenge at another place, as
+    /// after a change of its CNAME, is a record of its own. Returns one id per record, in order.
     // Before the request and not after it: a crash in between leaves an entry without a record, which is deleted in
     // vain and forgotten. The other order leaves a record that nobody remembers.
     #[must_use]
     pub fn intend(&self, records: &[NewEntry]) -> Vec<EntryId> {
         self.update(Durability::Lasting, |book, now| records.iter().map(|record| book.intend(record, now)).collect())
+    }
+
+    /// Notes that a record is about to be added at another place than intended, where it is not; returns its new id.
+    #[must_use]
+    pub fn relocate(&self, id: &EntryId, record: &NewEntry) -> EntryId {
+        self.update(Durability::Lasting, |book, now| {
+            book.entries.retain(|entry| entry.id != *id);
+            book.intend(record, now)
+        })
     }
 
     /// Notes that IPv64 has stored these records, or had them already.
@@ -106,23 +116,20 @@ impl Journal {
         self.select(|entry, _| entry.name == *name && value.is_none_or(|value| entry.value == *value))
     }
 
-    /// Returns the open entries that one client call or order brought, see [`NewEntry::batch`].
-    #[must_use]
-    pub fn in_batch(&self, batch: &str) -> Vec<Entry> {
-        self.select(|entry, _| entry.batch.as_deref() == Some(batch))
-    }
-
     /// Returns all open entries, oldest first.
     #[must_use]
     pub fn open_entries(&self) -> Vec<Entry> {
         self.select(|_, _| true)
     }
 
-    /// Returns the open entries that are at least so old, whatever became of them; [`LEFT_OVER_AFTER`] is the age
-    /// from which on nobody can still need them.
+    /// Returns the open entries that are at least so old, whatever became of them; without an age those that nobody can
+    /// still need: a remove has failed, or none was asked for within [`LEFT_OVER_AFTER`].
     #[must_use]
-    pub fn leftovers(&self, older_than: Duration) -> Vec<Entry> {
-        self.select(|entry, now| now.since(entry.added_at) >= older_than)
+    pub fn leftovers(&self, older_than: Option<Duration>) -> Vec<Entry> {
+        self.select(|entry, now| match older_than {
+            Some(age) => now.since(entry.added_at) >= age,
+            None => is_abandoned(entry, now) || has_failed(entry, now),
+        })
     }
 
     /// Takes at most `limit` entries whose remove was tried and failed, or was killed, for the caller to finish:
@@ -143,6 +150,18 @@ impl Journal {
                     entry.clone()
                 })
                 .collect()
+        })
+    }
+
+    /// Takes one entry that is left over: nobody has asked for its remove within [`LEFT_OVER_AFTER`]. It counts as being
+    /// removed from now on.
+    #[must_use]
+    pub fn take_left_over(&self, account: &Account) -> Option<Entry> {
+        self.update(Durability::Ordered, |book, now| {
+            let is_left = |entry: &&mut Entry| entry.account == *account && is_abandoned(entry, now);
+            let entry = book.entries.iter_mut().find(is_left)?;
+            entry.ask_remove(now);
+            Some(entry.clone())
         })
     }
 
@@ -173,7 +192,12 @@ impl Journal {
 impl Book {
     fn intend(&mut self, record: &NewEntry, now: UnixTime) -> EntryId {
         let Challenge { name, value } = &record.challenge;
-        let same = |entry: &&Entry| entry.name == *name && entry.value == *value && entry.account == record.account;
+        let same = |entry: &&Entry| {
+            entry.name == *name
+                && entry.value == *value
+                && entry.account == record.account
+                && (&entry.domain, &entry.record) == (&record.domain, &record.record)
+        };
         let id = self.entries.iter().find(same).map_or_else(|| EntryId::new(random::id()), |entry| entry.id.clone());
         self.entries.retain(|entry| entry.id != id);
         self.entries.push(Entry::new(id.clone(), record, now));
@@ -185,6 +209,17 @@ impl Book {
         self.entries.iter_mut().for_each(|entry| entry.normalise(now));
         self.ready.iter_mut().for_each(|mark| mark.at = mark.at.min(now));
         self.ready.retain(|mark| now.since(mark.at) < READY_KEPT);
+    }
+}
+
+fn is_abandoned(entry: &Entry, now: UnixTime) -> bool {
+    !matches!(entry.progress, Progress::RemoveAsked { .. }) && now.since(entry.added_at) >= LEFT_OVER_AFTER
+}
+
+fn has_failed(entry: &Entry, now: UnixTime) -> bool {
+    match entry.progress {
+        Progress::RemoveAsked { at, failed, .. } => failed || now.since(at) >= REMOVE_LOST_AFTER,
+        _ => false,
     }
 }
 
@@ -220,7 +255,6 @@ mod tests {
             prefix: name.prefix_below(&domain).unwrap_or_default().to_owned(),
             domain,
             record: name,
-            batch: None,
         }
     }
 
@@ -291,13 +325,41 @@ mod tests {
     }
 
     #[test]
-    fn entries_of_one_order_are_found_together() {
+    fn a_challenge_that_moves_is_known_at_both_places() {
         let Bench { journal, .. } = bench();
-        let mut first = record("a.example.org", "v");
-        first.batch = Some("order".to_owned());
-        let _ = journal.intend(&[first, record("b.example.org", "v")]);
-        assert_eq!(journal.in_batch("order").len(), 1);
-        assert!(journal.in_batch("other").is_empty());
+        let first = record("a.example.org", "v");
+        let moved =
+            NewEntry { record: DnsName::parse("b.example.org").unwrap(), prefix: "b".to_owned(), ..first.clone() };
+        let ids = [journal.intend(&[first.clone()]), journal.intend(&[moved]), journal.intend(&[first])].concat();
+        assert_eq!(ids[0], ids[2]);
+        assert_ne!(ids[0], ids[1]);
+        assert_eq!(journal.open_entries().len(), 2);
+    }
+
+    #[test]
+    fn a_record_whose_remove_nobody_asks_for_is_left_over_after_an_hour_and_taken_once() {
+        let bench = bench();
+        let ids = bench.journal.intend(&[record("a.example.org", "v"), record("b.example.org", "v")]);
+        bench.journal.remove_asked(&ids[..1]);
+        bench.clock.advance(LEFT_OVER_AFTER - Duration::from_secs(1));
+        assert_eq!(bench.journal.take_left_over(&account()), None);
+        bench.clock.advance(Duration::from_secs(1));
+        let other = Account::of(&Secret::parse("other").unwrap());
+        assert_eq!(bench.journal.take_left_over(&other), None);
+        assert_eq!(bench.journal.take_left_over(&account()).map(|entry| entry.id), Some(ids[1].clone()));
+        assert_eq!(bench.journal.take_left_over(&account()), None);
+    }
+
+    #[test]
+    fn without_an_age_a_failed_remove_is_left_over_at_once() {
+        let bench = bench();
+        let ids = bench.journal.intend(&[record("a.example.org", "v"), record("b.example.org", "v")]);
+        bench.journal.remove_asked(&ids[..1]);
+        assert_eq!(bench.journal.leftovers(None), []);
+        assert_eq!(bench.journal.leftovers(Some(Duration::ZERO)).len(), 2);
+        bench.journal.remove_failed(&ids[..1]);
+        assert_eq!(bench.journal.leftovers(None)[0].id, ids[0]);
+        assert_eq!(bench.journal.leftovers(None).len(), 1);
     }
 
     #[test]
@@ -336,7 +398,7 @@ mod tests {
             rounds += 1;
         }
         assert_eq!(rounds, 9);
-        assert_eq!(bench.journal.leftovers(Duration::ZERO).len(), 1);
+        assert_eq!(bench.journal.leftovers(Some(Duration::ZERO)).len(), 1);
     }
 
     #[test]
@@ -344,9 +406,9 @@ mod tests {
         let Bench { journal, clock } = bench();
         let _ = journal.intend(&[record("a.example.org", "v")]);
         clock.advance(LEFT_OVER_AFTER - Duration::from_secs(1));
-        assert!(journal.leftovers(LEFT_OVER_AFTER).is_empty());
+        assert!(journal.leftovers(Some(LEFT_OVER_AFTER)).is_empty());
         clock.advance(Duration::from_secs(1));
-        assert_eq!(journal.leftovers(LEFT_OVER_AFTER).len(), 1);
+        assert_eq!(journal.leftovers(Some(LEFT_OVER_AFTER)).len(), 1);
     }
 
     #[test]
@@ -356,7 +418,7 @@ mod tests {
         clock.jump_to(UnixTime::from_millis(1_000));
         assert_eq!(journal.open_entries()[0].added_at, UnixTime::from_millis(1_000));
         clock.advance(LEFT_OVER_AFTER);
-        assert_eq!(journal.leftovers(LEFT_OVER_AFTER).len(), 1);
+        assert_eq!(journal.leftovers(Some(LEFT_OVER_AFTER)).len(), 1);
     }
 
     #[test]

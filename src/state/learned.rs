@@ -1,5 +1,5 @@
-//! How long each name server took to serve a new record in the past.
-//! When to look first is decided by the poller; this is what it can go by.
+//! How long each name server took to serve a new record in the past, and which addresses disagreed with themselves.
+//! What follows from that is decided by the poller.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -15,6 +15,9 @@ const KEPT: usize = 20;
 /// Servers kept; the one that was heard of longest ago makes room.
 const MOST_SERVERS: usize = 64;
 
+/// How long a disagreement is remembered.
+const UNSTEADY_FOR: Duration = Duration::from_secs(90 * 86_400);
+
 /// The file `learned.json`.
 #[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
 #[serde(default)]
@@ -29,6 +32,9 @@ struct History {
     /// Milliseconds, oldest first.
     times: Vec<u64>,
     updated_at: UnixTime,
+    /// When it last showed a record and then did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unsteady_at: Option<UnixTime>,
 }
 
 impl Document for Times {
@@ -44,6 +50,8 @@ pub struct Visibility {
     pub address: IpAddr,
     /// The time it took.
     pub took: Duration,
+    /// Whether it disagreed with itself: several nameless servers behind the address.
+    pub is_unsteady: bool,
 }
 
 /// What one address usually takes, over its last twenty records.
@@ -93,6 +101,15 @@ impl Learned {
         self.all().into_iter().find(|usual| usual.name == *name && usual.address == address)
     }
 
+    /// Returns the addresses that disagreed with themselves within the last 90 days.
+    #[must_use]
+    pub fn unsteady(&self) -> Vec<IpAddr> {
+        let now = self.clock.unix();
+        let recent = |server: &&History| server.unsteady_at.is_some_and(|at| now.since(at) < UNSTEADY_FOR);
+        self.store
+            .update(|times: &mut Times| times.servers.iter().filter(recent).map(|server| server.address).collect())
+    }
+
     /// Returns what is known of all addresses, by name and address.
     #[must_use]
     pub fn all(&self) -> Vec<UsualTime> {
@@ -107,14 +124,16 @@ impl Times {
     fn add(&mut self, seen: &Visibility, now: UnixTime) {
         let took = u64::try_from(seen.took.as_millis()).unwrap_or(u64::MAX);
         let known = self.servers.iter_mut().find(|server| server.name == seen.name && server.address == seen.address);
+        let unsteady_at = seen.is_unsteady.then_some(now);
         if let Some(server) = known {
             server.times.push(took);
             let surplus = server.times.len().saturating_sub(KEPT);
             server.times.drain(..surplus);
             server.updated_at = now;
+            server.unsteady_at = unsteady_at.or(server.unsteady_at);
         } else {
             let (name, address) = (seen.name.clone(), seen.address);
-            self.servers.push(History { name, address, times: vec![took], updated_at: now });
+            self.servers.push(History { name, address, times: vec![took], updated_at: now, unsteady_at });
         }
     }
 }
@@ -142,11 +161,29 @@ fn percentile(sorted: &[u64], percent: usize) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::super::State;
+    use super::super::clock::ManualClock;
     use super::*;
 
     fn seen(server: &str, address: u8, millis: u64) -> Visibility {
         let address = IpAddr::from([127, 0, 0, address]);
-        Visibility { name: DnsName::parse(server).unwrap(), address, took: Duration::from_millis(millis) }
+        Visibility {
+            name: DnsName::parse(server).unwrap(),
+            address,
+            took: Duration::from_millis(millis),
+            is_unsteady: false,
+        }
+    }
+
+    #[test]
+    fn a_disagreement_is_remembered_for_a_while() {
+        let clock = ManualClock::at(UnixTime::default() + Duration::from_secs(1_000_000));
+        let learned = Learned::new(Arc::new(Store::in_memory()), Arc::clone(&clock) as Arc<dyn Clock>);
+        learned.add(&[Visibility { is_unsteady: true, ..seen("ns1.ipv64.net", 1, 10) }, seen("ns2.ipv64.net", 2, 10)]);
+        clock.advance(Duration::from_secs(86_400));
+        learned.add(&[seen("ns1.ipv64.net", 1, 10)]);
+        assert_eq!(learned.unsteady(), [seen("ns1.ipv64.net", 1, 10).address]);
+        clock.advance(UNSTEADY_FOR);
+        assert!(learned.unsteady().is_empty());
     }
 
     #[test]

@@ -48,7 +48,7 @@ use std::sync::Arc;
 pub use account::Account;
 pub use clock::{Clock, Interrupted, SystemClock, UnixTime};
 pub use directory::StateDir;
-pub use domains::DomainCache;
+pub use domains::{DomainCache, DomainList};
 pub use entry::{Entry, EntryId, NewEntry, Progress, ReadyMark};
 pub use error::StateError;
 pub use journal::{Journal, LEFT_OVER_AFTER};
@@ -80,6 +80,12 @@ impl State {
     #[must_use]
     pub fn in_memory() -> Self {
         Self::new(Store::in_memory())
+    }
+
+    /// The same where no place for a directory is known, which is worth a warning.
+    #[must_use]
+    pub fn without_place() -> Self {
+        Self::new(Store::without_place())
     }
 
     fn new(store: Store) -> Self {

@@ -33,7 +33,6 @@ fn record() -> NewEntry {
         domain,
         prefix: "_acme-challenge".to_owned(),
         record: name,
-        batch: None,
     }
 }
 

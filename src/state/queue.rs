@@ -99,6 +99,12 @@ impl Queue {
         Turn::Wait { turn, soonest }
     }
 
+    /// Returns whether one more request would make nobody wait.
+    pub(super) fn is_idle(&mut self, rate: Rate, now: UnixTime) -> bool {
+        self.normalise(now);
+        self.waiting.is_empty() && self.delay(0, rate, now).is_zero()
+    }
+
     /// Leaves the queue without having sent.
     pub(super) fn leave(&mut self, id: &str) {
         self.waiting.retain(|waiter| waiter.ticket.id != id);

@@ -79,6 +79,13 @@ impl Store {
         Self { directory: None, inner: Mutex::default() }
     }
 
+    /// Keeps everything in memory, and that no directory is known as the first warning.
+    pub(super) fn without_place() -> Self {
+        let store = Self::in_memory();
+        store.inner().warnings.push(StateError::NoPlace);
+        store
+    }
+
     pub(super) fn directory(&self) -> Option<&StateDir> {
         self.directory.as_ref()
     }

@@ -129,6 +129,12 @@ impl RequestWindow {
         self.update(|window, _| window.ledger.quota())
     }
 
+    /// Returns whether there is a request to spare: it could leave at once, nobody waits, and the day is not used up.
+    #[must_use]
+    pub fn has_to_spare(&self) -> bool {
+        self.update(|window, now| window.ledger.quota().used_up_until.is_none() && window.queue.is_idle(self.rate, now))
+    }
+
     /// Makes sure that records can still be removed: `additions` new ones, and `open` ones that are there already.
     ///
     /// # Errors
@@ -328,6 +334,18 @@ mod tests {
         bench.clock.advance(Duration::from_secs(4));
         slots.into_iter().for_each(Slot::finish);
         assert_eq!(bench.acquire().unwrap().as_millis(), 10_300);
+    }
+
+    #[test]
+    fn a_request_is_to_spare_while_turns_are_free_and_the_day_is_not_used_up() {
+        let bench = bench();
+        assert!(bench.window.has_to_spare());
+        (0..3).for_each(|_| assert_eq!(bench.acquire(), Ok(Duration::ZERO)));
+        assert!(!bench.window.has_to_spare());
+        bench.clock.advance(MINUTE);
+        assert!(bench.window.has_to_spare());
+        bench.window.daily_exhausted();
+        assert!(!bench.window.has_to_spare());
     }
 
     #[test]

@@ -11,14 +11,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
-use ipv64_acme::challenge::TxtValue;
+use ipv64_acme::challenge::{Challenge, TxtValue};
+use ipv64_acme::name::DnsName;
 use ipv64_acme::sim::{Config, Sim};
 
-const RECORD: &str = "_acme-challenge.name.ipv64.net";
 /// How many waits run side by side; a wait costs next to no CPU.
 const AT_ONCE: usize = 6;
 /// How often short calls are repeated.
-const REPEATS: usize = 30;
+const REPEATS: usize = 20;
 
 fn main() -> Result<()> {
     let program = PathBuf::from(std::env::args_os().nth(1).context("usage: bench PROGRAM")?);
@@ -47,25 +47,29 @@ impl<'a> World<'a> {
         let words: Vec<&OsStr> = wrapper.iter().map(OsStr::new).chain([self.program.as_os_str()]).collect();
         let mut command = Command::new(words[0]);
         command.args(&words[1..]).env_clear().env("PATH", "/usr/bin:/bin").envs(self.sim.env());
-        command.env("IPV64_STATE_DIR", self.state.path()).env("IPV64_API_RATE", "1000/1").stdin(Stdio::null());
+        command
+            .env("IPV64_STATE_DIR", self.state.path())
+            .env("IPV64_API_RATE", "1000/1")
+            .env("IPV64_DOH", "off")
+            .stdin(Stdio::null());
         command
     }
 
     /// Runs one call of lego's convention, and returns what the wrapper said.
-    fn call(&self, wrapper: &[&str], verb: &str, value: &TxtValue) -> Result<String> {
-        let output = self.command(wrapper).args([verb, RECORD, value.as_str()]).output()?;
+    fn call(&self, wrapper: &[&str], verb: &str, challenge: &Challenge) -> Result<String> {
+        let output = self.command(wrapper).args([verb, challenge.name.as_str(), challenge.value.as_str()]).output()?;
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         ensure!(output.status.success(), "{verb}: {}: {said}", output.status);
         Ok(said)
     }
 
     /// Waits with the program, and compares its end with what the simulation knows.
-    fn time_wait(&self, value: &TxtValue) -> Result<Wait> {
-        let mut child = self.command(&[]).args(["present", RECORD, value.as_str()]).stdout(Stdio::null()).spawn()?;
-        let status = child.wait()?;
+    fn time_wait(&self, challenge: &Challenge) -> Result<Wait> {
+        let (name, value) = (challenge.name.as_str(), challenge.value.as_str());
+        let status = self.command(&[]).args(["present", name, value]).stdout(Stdio::null()).status()?;
         let end = Instant::now();
         ensure!(status.success(), "present: {status}");
-        let since = self.sim.visible_everywhere_since(RECORD, value.as_str());
+        let since = self.sim.visible_everywhere_since(name, value);
         let servers = self.sim.dns_servers().into_iter().filter(|(name, _)| name.ends_with(".ipv64.net"));
         let busiest = servers.map(|(_, address)| self.sim.busiest_second(address)).max().unwrap_or_default();
         let is_premature = since.is_none_or(|since| since > end);
@@ -90,21 +94,21 @@ fn resources(program: &Path) -> Result<()> {
     let world = World::start(program, &[Duration::ZERO; 2])?;
     let mut calls = Vec::new();
     let mut cpu = Vec::new();
-    for _ in 0..REPEATS {
-        let value = fresh_value()?;
+    for number in 0..REPEATS {
+        let challenge = challenge(number)?;
         let mut seconds = 0.0;
         for verb in ["present", "cleanup"] {
-            let said = world.call(&CPU, verb, &value)?;
+            let said = world.call(&CPU, verb, &challenge)?;
             seconds += last_line(&said)?.split(' ').filter_map(|part| part.parse::<f64>().ok()).sum::<f64>();
         }
         cpu.push(Duration::from_secs_f64(seconds));
         calls.push(world.sim.api_calls().len());
         world.sim.clear_logs();
     }
-    let value = fresh_value()?;
+    let challenge = challenge(REPEATS)?;
     let mut peak = 0_u64;
     for verb in ["present", "cleanup"] {
-        peak = peak.max(last_line(&world.call(&MEMORY, verb, &value)?)?.parse()?);
+        peak = peak.max(last_line(&world.call(&MEMORY, verb, &challenge)?)?.parse()?);
     }
     println!("| peak memory of a hook call (plain HTTP) | {peak} KiB |");
     println!("| CPU of add plus remove (plain HTTP) | {} |", spread(&cpu));
@@ -113,8 +117,11 @@ fn resources(program: &Path) -> Result<()> {
     Ok(())
 }
 
-fn fresh_value() -> Result<TxtValue> {
-    TxtValue::random().map_err(|_| anyhow!("the system has no random numbers"))
+/// Makes a challenge of its own for a number. A second value at one name would be held back for a minute, because
+/// the CA may still have the first in its cache.
+fn challenge(number: usize) -> Result<Challenge> {
+    let value = TxtValue::random().map_err(|_| anyhow!("the system has no random numbers"))?;
+    Ok(Challenge::for_identifier(&DnsName::parse(&format!("n{number}.name.ipv64.net"))?, value)?)
 }
 
 fn last_line(text: &str) -> Result<&str> {
@@ -130,8 +137,7 @@ struct Wait {
 
 fn wait(program: &Path, delay: Duration) -> Result<Wait> {
     let world = World::start(program, &[delay / 2, delay])?;
-    let value = fresh_value()?;
-    world.time_wait(&value)
+    world.time_wait(&challenge(0)?)
 }
 
 /// Waits for delays from 1 s to 8 s in steps of 0.2 s, several at a time.

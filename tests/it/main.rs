@@ -6,5 +6,7 @@
 
 mod api;
 mod clients;
+mod conventions;
+mod frugal;
 mod support;
 mod verdict;

@@ -1,6 +1,7 @@
 //! certbot with the manual hooks: Debian's version and the newest one.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 use super::{Client, cases, with_names};
@@ -8,6 +9,10 @@ use crate::support::page;
 use crate::support::process::Finished;
 use crate::support::programs;
 use crate::support::stage::Stage;
+
+const PAGE: &str = "clients/certbot.md";
+
+const RENEW: &str = "certbot renew --force-renewal --no-random-sleep-on-renew";
 
 /// One installed version of certbot.
 pub(super) struct Certbot {
@@ -20,7 +25,7 @@ pub(super) const NEWEST: Certbot = Certbot { program: || programs::python_enviro
 impl Certbot {
     /// Returns the command of certbot's page, asking for these names.
     pub(super) fn block(names: &[&str]) -> String {
-        with_names(&page::shell_block("clients/certbot.md", "Get a certificate"), names)
+        with_names(&page::shell_block(PAGE, "Get a certificate"), names)
     }
 
     /// Returns what certbot's environment has to hold on a stage.
@@ -70,8 +75,7 @@ fn renews_two_certificates_in_one_run(certbot: &Certbot) {
         assert!(finished.status.success(), "{}", finished.said());
     }
     let before = certificates.map(|names| fs::read(certbot.chain(&stage, names[0])).unwrap());
-    let renew = "certbot renew --force-renewal --no-random-sleep-on-renew";
-    let finished = stage.shell(renew, &Certbot::variables(&stage));
+    let finished = stage.shell(RENEW, &Certbot::variables(&stage));
     assert!(finished.status.success(), "{}", finished.said());
     for (names, before) in certificates.iter().zip(before) {
         assert_ne!(fs::read(certbot.chain(&stage, names[0])).unwrap(), before);
@@ -102,4 +106,23 @@ fn three_names_stay_within_the_limits_of_the_account() {
     assert!(finished.status.success(), "{}", finished.said());
     cases::assert_certified(&stage, &NEWEST, &names);
     assert!(stage.sim.api_calls().iter().all(|call| call.refused_by.is_none()), "{:#?}", stage.sim.api_calls());
+}
+
+/// A timer does not have the variables of the shell in which the certificate was asked for.
+#[test]
+#[ignore = "needs pebble, certbot and lego: run tests/run"]
+fn renews_with_the_key_file_that_the_hooks_name() {
+    const NAMES: [&str; 2] = ["name.ipv64.net", "*.name.ipv64.net"];
+    let mut stage = cases::stage_for(&DEBIAN);
+    let key_file = stage.path("key");
+    fs::write(&key_file, stage.sim.key(0).unwrap()).unwrap();
+    fs::set_permissions(&key_file, fs::Permissions::from_mode(0o600)).unwrap();
+    stage.set_variable("IPV64_API_KEY", "");
+    let block = page::shell_block(PAGE, "Renew in the background");
+    let block = block.replace("/etc/ipv64-acme/api-key", &key_file.display().to_string());
+    for command in [block.as_str(), RENEW] {
+        let finished = stage.shell(command, &Certbot::variables(&stage));
+        assert!(finished.status.success(), "{}", finished.said());
+        cases::assert_certified(&stage, &DEBIAN, &NAMES);
+    }
 }

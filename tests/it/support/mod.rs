@@ -2,6 +2,7 @@
 //! What is expected of the binary stands in the tests themselves.
 
 pub(crate) mod certificate;
+pub(crate) mod desk;
 pub(crate) mod page;
 pub(crate) mod pebble;
 pub(crate) mod process;

@@ -33,6 +33,8 @@ impl Stage {
         let mut variables = sim.env();
         // The simulation has no limits until `enforce_limits`: without them most tests need not wait for a window.
         variables.push(("IPV64_API_RATE".to_owned(), "100/1".to_owned()));
+        // Should a test leave no name server to ask, the hook must not turn to one outside.
+        variables.push(("IPV64_DOH".to_owned(), "off".to_owned()));
         let stage = Self { sim, pebble, folder, variables };
         stage.put_into_path("ipv64-acme", &programs::hook());
         stage

@@ -7,22 +7,22 @@ use ipv64_acme::sim::{CallKind, Config, Sim};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::process::{self, Finished};
-use crate::support::programs;
+use super::process::{self, Finished};
+use super::programs;
 
 /// One simulated account with a state folder of its own.
-pub(super) struct Desk {
-    pub(super) sim: Sim,
+pub(crate) struct Desk {
+    pub(crate) sim: Sim,
     folder: TempDir,
     variables: Vec<(String, String)>,
 }
 
 impl Desk {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(Config::default())
     }
 
-    pub(super) fn with(config: Config) -> Self {
+    pub(crate) fn with(config: Config) -> Self {
         let sim = Sim::start(config).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let variables = sim.env();
@@ -33,15 +33,15 @@ impl Desk {
     }
 
     /// Gives every later command a variable.
-    pub(super) fn set(&mut self, name: &str, value: &str) {
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
         self.variables.push((name.to_owned(), value.to_owned()));
     }
 
-    pub(super) fn path(&self, below: &str) -> PathBuf {
+    pub(crate) fn path(&self, below: &str) -> PathBuf {
         self.folder.path().join(below)
     }
 
-    pub(super) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+    pub(crate) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let binary = programs::hook();
         let path = format!("{}:/usr/bin:/bin", binary.parent().unwrap().display());
         let mut command = Command::new(program);
@@ -55,27 +55,34 @@ impl Desk {
         command
     }
 
-    pub(super) fn run(&self, args: &[&str]) -> Finished {
+    pub(crate) fn run(&self, args: &[&str]) -> Finished {
         process::run(self.command(programs::hook()).args(args))
     }
 
     /// Runs a command that has to succeed, and returns its stdout. It may say nothing on stderr.
-    pub(super) fn succeed(&self, args: &[&str]) -> String {
+    pub(crate) fn succeed(&self, args: &[&str]) -> String {
         let finished = self.run(args);
         assert!(finished.status.success(), "{args:?}: {}", finished.said());
         assert_eq!(finished.stderr, "", "{args:?}");
         finished.stdout
     }
 
+    /// Runs a command that has to succeed and may warn, and returns its stderr.
+    pub(crate) fn succeed_with_warning(&self, args: &[&str]) -> String {
+        let finished = self.run(args);
+        assert!(finished.status.success(), "{args:?}: {}", finished.said());
+        finished.stderr
+    }
+
     /// Runs a command with `--json` that has to succeed; its stdout has to be one document on one line.
-    pub(super) fn json(&self, args: &[&str]) -> Value {
+    pub(crate) fn json(&self, args: &[&str]) -> Value {
         let stdout = self.succeed(&[args, &["--json"]].concat());
         assert_eq!(stdout.lines().count(), 1, "{stdout}");
         serde_json::from_str(&stdout).unwrap()
     }
 
     /// Runs a command that has to fail with this exit code, and returns its stderr.
-    pub(super) fn fail(&self, args: &[&str], code: i32) -> String {
+    pub(crate) fn fail(&self, args: &[&str], code: i32) -> String {
         let finished = self.run(args);
         assert_eq!(finished.status.code(), Some(code), "{args:?}: {}", finished.said());
         assert_eq!(finished.stdout, "", "{args:?}");
@@ -83,7 +90,7 @@ impl Desk {
     }
 
     /// The calls that the API saw since the last time.
-    pub(super) fn calls(&self) -> Vec<CallKind> {
+    pub(crate) fn calls(&self) -> Vec<CallKind> {
         let calls = self.sim.api_calls().iter().filter_map(|call| call.call).collect();
         self.sim.clear_logs();
         calls
@@ -91,7 +98,7 @@ impl Desk {
 }
 
 /// The fields of an object, sorted.
-pub(super) fn fields(object: &Value) -> Vec<&str> {
+pub(crate) fn fields(object: &Value) -> Vec<&str> {
     let mut names: Vec<_> = object.as_object().unwrap().keys().map(String::as_str).collect();
     names.sort_unstable();
     names

@@ -1,0 +1,166 @@
+"""The authenticator: certbot's challenges in, one call of ``ipv64-acme batch`` out.
+
+Everything that concerns IPv64 or DNS is the program's business, its settings included.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import subprocess
+import sysconfig
+from typing import TYPE_CHECKING, Callable, Literal
+
+from certbot import errors, util
+from certbot.display import util as display_util
+from certbot.plugins import dns_common
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from acme import challenges
+    from certbot import achallenges
+
+logger = logging.getLogger(__name__)
+
+PROGRAM = "ipv64-acme"
+
+
+class Authenticator(dns_common.DNSAuthenticator):
+    """Solves dns-01 challenges with TXT records at IPv64.net."""
+
+    description = "Obtain certificates for domains at IPv64.net using a DNS TXT record."
+
+    _api_key: str | None = None
+
+    @classmethod
+    def add_parser_arguments(
+        cls,
+        add: Callable[..., None],
+        default_propagation_seconds: int | None = None,
+    ) -> None:
+        """Define the options; what is not given is left to the settings of ipv64-acme itself."""
+        add(
+            "propagation-seconds",
+            default=default_propagation_seconds,
+            type=int,
+            help="The most seconds to wait until every name server serves the records; 0 does not wait. Usually a few "
+            "seconds are enough. (ipv64-acme's own default: 180)",
+        )
+        add(
+            "credentials",
+            help="INI file that holds the API key as dns_ipv64_api_key. Without it the key comes from the settings of "
+            "ipv64-acme, for example IPV64_API_KEY_FILE.",
+        )
+
+    def more_info(self) -> str:
+        """Describe the plugin in a sentence."""
+        return "This plugin adds TXT records at IPv64.net and waits until every name server serves them."
+
+    def auth_hint(self, failed_achalls: list[achallenges.AnnotatedChallenge]) -> str:
+        """Say what a failure after a completed wait can mean."""
+        del failed_achalls
+        return (
+            "Every name server of IPv64 served the records when the Certificate Authority was asked. If it did not "
+            f"find them, `{PROGRAM} doctor` looks for the reason, among others CAA records and DNSSEC."
+        )
+
+    def perform(self, achalls: list[achallenges.AnnotatedChallenge]) -> list[challenges.ChallengeResponse]:
+        """Add the records of all challenges and wait for them together.
+
+        Raises:
+            errors.PluginError: with the program's message; certbot then does not ask the CA.
+
+        """
+        self._setup_credentials()
+        # From here on certbot is to call the clean-up, also after a failure: some of the records may be there.
+        self._attempt_cleanup = True
+        for line in self._batch("present", achalls).splitlines():
+            display_util.notify(line)
+        return [achall.response(achall.account_key) for achall in achalls]
+
+    def cleanup(self, achalls: list[achallenges.AnnotatedChallenge]) -> None:
+        """Remove the records of all challenges; a failure is told and costs nothing, the program keeps it in mind."""
+        if not self._attempt_cleanup:
+            return
+        try:
+            self._batch("cleanup", achalls)
+        except errors.PluginError as error:
+            logger.warning("The challenge records could not be removed: %s", error)
+
+    def _setup_credentials(self) -> None:
+        path = self.conf("credentials")
+        if path is None:
+            return
+        credentials = dns_common.CredentialsConfiguration(path, self.dest)
+        credentials.require({"api-key": "API key of the account at IPv64.net"})
+        self._api_key = credentials.conf("api-key")
+
+    def _batch(
+        self,
+        verb: Literal["present", "cleanup"],
+        achalls: Iterable[achallenges.AnnotatedChallenge],
+    ) -> str:
+        """Call the program with the records of all challenges, and return what it said."""
+        # The program itself limits how long it takes.
+        done = subprocess.run(  # noqa: S603 - the program is our own, and no shell reads its arguments
+            [find_program(), "batch", verb],
+            input=json.dumps([record(achall) for achall in achalls]),
+            env=self._environment(),
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+        )
+        said = done.stderr.strip()
+        if done.returncode != 0:
+            message = said or f"{PROGRAM} ended with code {done.returncode} and said nothing"
+            raise errors.PluginError(message.removeprefix("error: "))
+        if said:
+            logger.warning("%s", said)
+        return done.stdout
+
+    def _environment(self) -> dict[str, str]:
+        # Under snap, certbot's own libraries are none for other programs.
+        environment = dict(util.env_no_snap_for_external_calls())
+        if self._api_key is not None:
+            environment["IPV64_API_KEY"] = self._api_key
+        seconds = self.conf("propagation-seconds")
+        if seconds is not None:
+            environment["IPV64_PROPAGATION_TIMEOUT"] = str(seconds)
+        return environment
+
+    def _perform(self, domain: str, validation_name: str, validation: str) -> None:
+        """Never called: ``perform`` works on all challenges at once."""
+        raise NotImplementedError
+
+    def _cleanup(self, domain: str, validation_name: str, validation: str) -> None:
+        """Never called: ``cleanup`` works on all challenges at once."""
+        raise NotImplementedError
+
+
+def record(achall: achallenges.AnnotatedChallenge) -> dict[str, str]:
+    """Return the record of one challenge as the program takes it."""
+    # `identifier` since certbot 5.3, which warns of `domain`.
+    identifier = getattr(achall, "identifier", None)
+    domain = achall.domain if identifier is None else identifier.value
+    return {"name": achall.validation_domain_name(domain), "value": achall.validation(achall.account_key)}
+
+
+def find_program() -> str:
+    """Return the program that was installed with this package, else the one in PATH.
+
+    Raises:
+        errors.PluginError: if there is none.
+
+    """
+    beside = shutil.which(PROGRAM, path=sysconfig.get_path("scripts"))
+    found = beside or shutil.which(PROGRAM)
+    if found is None:
+        message = (
+            f"the program {PROGRAM} is not there: the wheel certbot-dns-ipv64 brings it for common platforms "
+            f"(pip install --force-reinstall certbot-dns-ipv64); else put it into PATH"
+        )
+        raise errors.PluginError(message)
+    return found

@@ -1,0 +1,171 @@
+"""The authenticator with a program that only writes down how it was called."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING
+from unittest import mock
+
+import pytest
+from certbot import errors
+
+from certbot_dns_ipv64 import Authenticator, authenticator
+
+if TYPE_CHECKING:
+    from certbot import achallenges
+
+TWO = ["example.org", "example.org"]
+
+
+class Stage:
+    """A folder with a program, and an authenticator with options."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Put the program into PATH and nothing else."""
+        self.folder = folder
+        monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+        monkeypatch.setattr("sysconfig.get_path", lambda _: str(folder / "nowhere"))
+        self.program("exit 0")
+
+    def program(self, ending: str) -> None:
+        """Let the program end in this way."""
+        path = self.folder / "ipv64-acme"
+        write_down = f'echo "$*" >>"{self.folder}/args"; cat >"{self.folder}/$2"; env >"{self.folder}/env"'
+        path.write_text(f"#!/bin/sh\n{write_down}\n{ending}\n")
+        path.chmod(0o755)
+
+    def authenticator(self, credentials: Path | None = None, seconds: int | None = None) -> Authenticator:
+        """Return an authenticator with these options."""
+        config = mock.MagicMock(
+            dns_ipv64_credentials=credentials and str(credentials), dns_ipv64_propagation_seconds=seconds
+        )
+        return Authenticator(config, "dns-ipv64")
+
+    def batch(self, verb: str) -> list[dict[str, str]]:
+        """Return what the program got on stdin."""
+        batch: list[dict[str, str]] = json.loads((self.folder / verb).read_text())
+        return batch
+
+    def environment(self) -> list[str]:
+        """Return the environment of the last call."""
+        return (self.folder / "env").read_text().splitlines()
+
+
+@pytest.fixture
+def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    """Return a stage of its own for each test."""
+    return Stage(tmp_path, monkeypatch)
+
+
+def challenges(domains: list[str]) -> list[achallenges.AnnotatedChallenge]:
+    """Return a challenge for each domain, with its place in the list as its value."""
+    made = []
+    for number, domain in enumerate(domains):
+        achall = mock.MagicMock()
+        achall.identifier.value = domain
+        achall.validation_domain_name.side_effect = "_acme-challenge.{}".format
+        achall.validation.return_value = f"-value{number}"
+        made.append(achall)
+    return made
+
+
+def test_the_whole_order_goes_through_one_call(stage: Stage) -> None:
+    """Apex and wildcard are two records of one name."""
+    plugin = stage.authenticator()
+    achalls = challenges(TWO)
+    assert plugin.perform(achalls) == [achall.response.return_value for achall in achalls]
+    plugin.cleanup(achalls)
+    assert (stage.folder / "args").read_text().splitlines() == ["batch present", "batch cleanup"]
+    expected = [{"name": "_acme-challenge.example.org", "value": f"-value{number}"} for number in range(2)]
+    assert stage.batch("present") == stage.batch("cleanup") == expected
+
+
+def test_a_failure_is_raised_with_the_words_of_the_program(stage: Stage) -> None:
+    """An exception out of ``perform`` keeps certbot from asking the CA."""
+    stage.program("printf 'error: no domain covers it\\nhint: add it\\n' >&2; exit 7")
+    with pytest.raises(errors.PluginError, match=r"^no domain covers it\nhint: add it$"):
+        stage.authenticator().perform(challenges(TWO))
+
+
+def test_a_failure_without_words_has_the_code(stage: Stage) -> None:
+    """The program may have been killed."""
+    stage.program("exit 9")
+    with pytest.raises(errors.PluginError, match="code 9"):
+        stage.authenticator().perform(challenges(TWO))
+
+
+def test_a_failed_addition_is_cleaned_up(stage: Stage) -> None:
+    """Some of the records may be there."""
+    stage.program("exit 5")
+    plugin = stage.authenticator()
+    with pytest.raises(errors.PluginError):
+        plugin.perform(challenges(TWO))
+    plugin.cleanup(challenges(TWO))
+    assert stage.batch("cleanup")
+
+
+def test_a_failed_removal_is_a_warning(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    """The certificate is there by then."""
+    plugin = stage.authenticator()
+    plugin.perform(challenges(TWO))
+    stage.program("echo 'error: IPv64 is away' >&2; exit 6")
+    plugin.cleanup(challenges(TWO))
+    assert "IPv64 is away" in caplog.text
+
+
+def test_nothing_is_cleaned_up_that_was_never_begun(stage: Stage) -> None:
+    """Certbot calls the clean-up after every error."""
+    stage.authenticator().cleanup(challenges(TWO))
+    assert not (stage.folder / "args").exists()
+
+
+def test_options_reach_the_program_by_environment(stage: Stage) -> None:
+    """A key in the arguments could be read by everybody on the machine."""
+    credentials = stage.folder / "credentials.ini"
+    credentials.write_text("dns_ipv64_api_key = 0123456789\n")
+    credentials.chmod(stat.S_IRUSR | stat.S_IWUSR)
+    stage.authenticator(credentials, seconds=90).perform(challenges(TWO))
+    assert "IPV64_API_KEY=0123456789" in stage.environment()
+    assert "IPV64_PROPAGATION_TIMEOUT=90" in stage.environment()
+    assert "0123456789" not in (stage.folder / "args").read_text()
+
+
+def test_without_options_the_settings_of_the_program_hold(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment is passed on as it is."""
+    monkeypatch.setenv("IPV64_PROPAGATION_TIMEOUT", "77")
+    stage.authenticator().perform(challenges(TWO))
+    assert "IPV64_PROPAGATION_TIMEOUT=77" in stage.environment()
+    assert not any(line.startswith("IPV64_API_KEY=") for line in stage.environment())
+
+
+def test_credentials_without_a_key_are_an_error(stage: Stage) -> None:
+    """Nothing is called then."""
+    credentials = stage.folder / "credentials.ini"
+    credentials.write_text("dns_ipv64_token = x\n")
+    with pytest.raises(errors.PluginError, match="dns_ipv64_api_key"):
+        stage.authenticator(credentials).perform(challenges(TWO))
+    assert not (stage.folder / "args").exists()
+
+
+def test_a_missing_program_is_met_with_the_way_to_get_it(stage: Stage) -> None:
+    """A package without the program is possible on rare platforms."""
+    (stage.folder / "ipv64-acme").unlink()
+    with pytest.raises(errors.PluginError, match="pip install"):
+        stage.authenticator().perform(challenges(TWO))
+
+
+def test_the_program_of_the_package_comes_first(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Package and program belong together."""
+    monkeypatch.setattr("sysconfig.get_path", lambda _: str(stage.folder))
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    assert Path(authenticator.find_program()) == stage.folder / "ipv64-acme"
+
+
+def test_older_versions_of_certbot_have_no_identifier() -> None:
+    """Debian 12 has certbot 2.1."""
+    achall = mock.MagicMock(spec=["domain", "validation_domain_name", "validation", "account_key"])
+    achall.domain = "example.org"
+    achall.validation_domain_name.side_effect = "_acme-challenge.{}".format
+    assert authenticator.record(achall)["name"] == "_acme-challenge.example.org"

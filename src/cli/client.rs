@@ -1,0 +1,85 @@
+//! The verbs of single ACME clients and the batch. Which arguments a verb takes is the client's business
+//! ([`crate::hook::verb`]): here everything after the verb is data.
+
+use std::ffi::OsString;
+
+use clap::{Arg, ArgMatches, Args, FromArgMatches, Subcommand, ValueEnum};
+
+use crate::hook::Action;
+use crate::hook::verb::Verb;
+
+/// A call by the verb of one client.
+#[derive(Debug, Clone)]
+pub struct ClientCall {
+    /// The verb.
+    pub verb: Verb,
+    /// What the client passes after it.
+    pub args: Vec<OsString>,
+}
+
+impl Subcommand for ClientCall {
+    fn augment_subcommands(command: clap::Command) -> clap::Command {
+        Verb::ALL.into_iter().fold(command, |command, verb| {
+            // Nobody types these, so they would only fill the list of commands.
+            let own = clap::Command::new(verb.word()).about(verb.meaning()).hide(true);
+            command.subcommand(
+                own.arg(
+                    Arg::new("args")
+                        .value_name("ARGS")
+                        .help("As the ACME client passes them")
+                        .value_parser(clap::value_parser!(OsString))
+                        .num_args(0..)
+                        .trailing_var_arg(true)
+                        .allow_hyphen_values(true),
+                ),
+            )
+        })
+    }
+
+    fn augment_subcommands_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_subcommands(command)
+    }
+
+    fn has_subcommand(name: &str) -> bool {
+        Verb::from_word(name).is_some()
+    }
+}
+
+impl FromArgMatches for ClientCall {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let found = matches.subcommand().and_then(|(word, matches)| Some((Verb::from_word(word)?, matches)));
+        let (verb, matches) = found.ok_or_else(|| clap::Error::new(clap::error::ErrorKind::MissingSubcommand))?;
+        let args = matches.get_many("args").unwrap_or_default().cloned().collect();
+        Ok(Self { verb, args })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+/// What to do with a batch.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct BatchArgs {
+    /// What to do with the records
+    pub action: BatchAction,
+}
+
+/// The two things that can be done with a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum BatchAction {
+    /// Add all, then wait once
+    Present,
+    /// Remove all
+    Cleanup,
+}
+
+impl From<BatchAction> for Action {
+    fn from(action: BatchAction) -> Self {
+        match action {
+            BatchAction::Present => Self::Add,
+            BatchAction::Cleanup => Self::Remove,
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! The commands that look after what hooks leave in the account and in the state directory.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::settings::parse;
+
+/// Which leftovers, and what to do with them.
+#[derive(Debug, Args)]
+pub struct SweepArgs {
+    /// Only records that are at least so old, such as 1d or 30m; 0 means all. Without it: own records whose removal has
+    /// failed or that nobody asked about for an hour, and others that are an hour old
+    #[arg(long, value_name = "AGE", value_parser = parse::duration)]
+    pub older_than: Option<Duration>,
+    /// Not only records that were added from here, but every `_acme-challenge` TXT record of the account
+    #[arg(long)]
+    pub all: bool,
+    /// Delete them instead of listing them
+    #[arg(long, short)]
+    pub yes: bool,
+}

@@ -1,0 +1,94 @@
+//! `batch`: the records of a whole order from stdin, one wait, and an answer for each record.
+
+use std::io::Read as _;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use serde_json::{Value, json};
+
+use super::context::Context;
+use super::hook::{record_entry, show_lines};
+use super::stop::run_stoppable;
+use crate::challenge::Challenge;
+use crate::cli::Cli;
+use crate::exit::Exit;
+use crate::hook::{Action, batch};
+use crate::report::{Report, error_entry};
+use crate::settings::Environment;
+use crate::solver::{Failure, Missed, Outcome};
+
+/// Reads a batch from stdin and works through it.
+pub(super) fn run(cli: &Cli, action: Action, environment: &Environment, report: Report) -> anyhow::Result<Exit> {
+    let call = batch::parse(action, &read()?)?;
+    let context = Arc::new(Context::open(cli, environment, report)?);
+    let work = call.clone();
+    let outcome = run_stoppable(&context, &call, move |solver| solver.run_in_parts(&work));
+    context.tell_warnings();
+    let (done, failure) = match outcome {
+        Ok(outcome) => (outcome, None),
+        Err(mut failure) => {
+            let records = std::mem::take(&mut failure.done);
+            (Outcome { records, ready: None, notes: Vec::new() }, Some(failure))
+        }
+    };
+    show_lines(&done, report);
+    if failure.is_some() && call.action == Action::Add && !done.records.is_empty() {
+        report.warning("the records above are still there: remove them with `ipv64-acme batch cleanup`");
+    }
+    let entries = call.challenges.iter().map(|challenge| entry(challenge, &done, failure.as_ref()));
+    report.document(&json!({ "records": entries.collect::<Vec<_>>() }));
+    Ok(failure.map_or(Exit::Done, |failure| tell(&failure, report)))
+}
+
+/// Reads stdin, one octet further than allowed, so that more can be told from just enough.
+fn read() -> anyhow::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    let limit = batch::MOST_OCTETS as u64 + 1;
+    std::io::stdin().lock().take(limit).read_to_end(&mut text).context("cannot read the batch from stdin")?;
+    Ok(text)
+}
+
+/// What became of one record, for `--json`. Statuses besides those of a success are `failed` and `not_tried`.
+fn entry(challenge: &Challenge, done: &Outcome, failure: Option<&Failure>) -> Value {
+    let missed = failure.and_then(|failure| {
+        let about = |missed: &&Missed| missed.challenge.as_ref().is_none_or(|missed| missed == challenge);
+        failure.failed.iter().find(about)
+    });
+    let error = missed.map(|missed| error_entry(&missed.error));
+    if let Some(solved) = done.records.iter().find(|solved| solved.challenge == *challenge) {
+        let mut entry = record_entry(solved, done);
+        entry["error"] = error.into();
+        return entry;
+    }
+    json!({
+        "name": challenge.name,
+        "value": challenge.value,
+        "domain": null,
+        "status": if error.is_some() { "failed" } else { "not_tried" },
+        "seconds": null,
+        "error": error,
+    })
+}
+
+/// Prints every error, and returns the exit code of the worst.
+fn tell(failure: &Failure, report: Report) -> Exit {
+    let exits = failure.failed.iter().map(|missed| report.error_text(&missed.error));
+    exits.max_by_key(|exit| severity(*exit)).unwrap_or(Exit::Failed)
+}
+
+/// What somebody has to change weighs more than what passes by itself; beyond that the code decides.
+fn severity(exit: Exit) -> (bool, u8) {
+    (!matches!(exit, Exit::RateLimit | Exit::NotPropagated | Exit::NoAnswer), exit as u8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lasts_is_worse_than_what_passes() {
+        let worst = |exits: &[Exit]| exits.iter().copied().max_by_key(|exit| severity(*exit));
+        assert_eq!(worst(&[Exit::NoAnswer, Exit::Key, Exit::RateLimit]), Some(Exit::Key));
+        assert_eq!(worst(&[Exit::RateLimit, Exit::NoAnswer]), Some(Exit::NoAnswer));
+    }
+}

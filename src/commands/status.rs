@@ -1,0 +1,184 @@
+//! `status`: the calls left today, what is open in the journal, and what was learned of the name servers.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::context::Context;
+use crate::api::RetryPolicy;
+use crate::challenge::TxtValue;
+use crate::exit::Exit;
+use crate::name::DnsName;
+use crate::report::Table;
+use crate::state::{Entry, Progress, Quota, UsualTime};
+
+/// Shows all of it. The account is read for the quota, since others may use the same key; where it cannot be read, what
+/// is known here has to do.
+pub(super) fn run(context: &Context) -> anyhow::Result<Exit> {
+    match context.client().account(&RetryPolicy::interactive().with_tries(1)) {
+        Ok(account) => {
+            if let (Some(used), Some(limit)) = (account.api_updates, account.class.api_limit) {
+                context.learn_quota(used, limit);
+            }
+        }
+        Err(error) => {
+            context.report().warning(&format!("cannot read the account: {error}; this is what is known here"))
+        }
+    }
+    let view = View::new(context);
+    let report = context.report();
+    report.table(&view.summary());
+    report.table(&view.records());
+    report.table(&view.servers());
+    report.document(&view);
+    Ok(Exit::Done)
+}
+
+/// All of it, as `--json` gives it. Times are seconds.
+#[derive(Serialize)]
+struct View {
+    api_calls: Calls,
+    state_directory: Option<String>,
+    open_records: Vec<Open>,
+    name_servers: Vec<Server>,
+}
+
+#[derive(Serialize)]
+struct Calls {
+    /// Nothing if there is no limit, or none is known.
+    left: Option<u64>,
+    limit: Option<u64>,
+    made_from_here_today: u64,
+    /// Nothing unless the API has refused a call for this reason in the last quarter of an hour.
+    used_up_until: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Open {
+    name: DnsName,
+    value: TxtValue,
+    /// The name that holds the record.
+    record: DnsName,
+    client: String,
+    age: u64,
+    progress: String,
+}
+
+#[derive(Serialize)]
+struct Server {
+    name: DnsName,
+    address: String,
+    /// Half of the records were there by then.
+    p50: f64,
+    /// Nineteen of twenty were there by then.
+    p95: f64,
+    samples: usize,
+}
+
+impl View {
+    fn new(context: &Context) -> Self {
+        let state = context.state();
+        let Quota { remaining, limit, calls_today, used_up_until, .. } = context.window().quota();
+        let entries = state.journal().open_entries().into_iter().filter(|entry| entry.account == *context.account());
+        let open = |entry: Entry| Open {
+            age: state.age(entry.added_at).as_secs(),
+            progress: describe(&entry),
+            name: entry.name,
+            value: entry.value,
+            record: entry.record,
+            client: entry.client,
+        };
+        let server = |usual: UsualTime| Server {
+            name: usual.name,
+            address: usual.address.to_string(),
+            p50: usual.p50.as_secs_f64(),
+            p95: usual.p95.as_secs_f64(),
+            samples: usual.samples,
+        };
+        Self {
+            api_calls: Calls {
+                left: remaining,
+                limit,
+                made_from_here_today: calls_today,
+                used_up_until: used_up_until.map(|until| until.to_string()),
+            },
+            state_directory: state.directory().map(|path| path.display().to_string()),
+            open_records: entries.map(open).collect(),
+            name_servers: state.learned().all().into_iter().map(server).collect(),
+        }
+    }
+
+    fn summary(&self) -> Table {
+        let Calls { left, limit, made_from_here_today, used_up_until } = &self.api_calls;
+        let calls = match (left, limit, used_up_until) {
+            (_, _, Some(until)) => format!("used up until {until} (midnight in Germany)"),
+            (Some(left), Some(limit), None) => {
+                format!("{left} of {limit} left today, {made_from_here_today} made from here")
+            }
+            _ => format!("no limit known, {made_from_here_today} made from here today"),
+        };
+        let open = if self.open_records.is_empty() { "none".to_owned() } else { self.open_records.len().to_string() };
+        let mut table = Table::default();
+        table.row(["API calls", &calls]);
+        table.row(["state directory", self.state_directory.as_deref().unwrap_or("none: nothing outlives a call")]);
+        table.row(["open records", &open]);
+        table
+    }
+
+    fn records(&self) -> Table {
+        let mut table = Table::new(&["RECORD", "VALUE", "CLIENT", "AGE", "PROGRESS"]);
+        for open in &self.open_records {
+            let age = age(Duration::from_secs(open.age));
+            table.row([open.record.as_str(), open.value.as_str(), &open.client, &age, &open.progress]);
+        }
+        table
+    }
+
+    fn servers(&self) -> Table {
+        let mut table = Table::new(&["NAME SERVER", "ADDRESS", "HALF AFTER", "95 % AFTER", "RECORDS"]);
+        for server in &self.name_servers {
+            let seconds = |number: f64| format!("{number:.1} s");
+            let samples = server.samples.to_string();
+            let (p50, p95) = (seconds(server.p50), seconds(server.p95));
+            table.row([server.name.as_str(), &server.address, &p50, &p95, &samples]);
+        }
+        table
+    }
+}
+
+/// Says how far a record has come.
+pub(super) fn describe(entry: &Entry) -> String {
+    match entry.progress {
+        Progress::Intended => "perhaps added".to_owned(),
+        Progress::Confirmed => "added".to_owned(),
+        Progress::Ready { .. } => "served by all name servers".to_owned(),
+        Progress::RemoveAsked { failed: true, tries: 1, .. } => "removal failed once".to_owned(),
+        Progress::RemoveAsked { failed: true, tries, .. } => format!("removal failed {tries} times"),
+        Progress::RemoveAsked { failed: false, .. } => "being removed".to_owned(),
+    }
+}
+
+/// Writes an age as people say it: its largest unit, and the next one.
+pub(super) fn age(age: Duration) -> String {
+    let seconds = age.as_secs();
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min", seconds / 60),
+        3600..86_400 => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
+        _ => format!("{} d {} h", seconds / 86_400, seconds / 3600 % 24),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_are_short() {
+        let table =
+            [(0, "0 s"), (59, "59 s"), (60, "1 min"), (3599, "59 min"), (3661, "1 h 1 min"), (180_000, "2 d 2 h")];
+        for (seconds, text) in table {
+            assert_eq!(age(Duration::from_secs(seconds)), text);
+        }
+    }
+}

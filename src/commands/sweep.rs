@@ -1,0 +1,204 @@
+//! `sweep`: lists the challenge records that were left behind, and deletes them.
+//! Those that hooks remove by themselves in passing are [`crate::solver`]'s.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::context::Context;
+use super::status::{age, describe};
+use crate::api::{ApiError, Deleted, Domain, Record, RecordSpec, RecordType, RetryPolicy};
+use crate::challenge::CHALLENGE_LABEL;
+use crate::cli::SweepArgs;
+use crate::exit::Exit;
+use crate::name::DnsName;
+use crate::report::{Table, error_entry};
+use crate::state::{Entry, EntryId, LEFT_OVER_AFTER, UnixTime};
+
+/// Lists or deletes.
+pub(super) fn run(context: &Context, args: &SweepArgs) -> anyhow::Result<Exit> {
+    let mut found = own(context, args.older_than);
+    if args.all {
+        let domains = context.domains(&RetryPolicy::interactive())?;
+        found.extend(of_account(context, args.older_than, &domains));
+    }
+    let exit = if args.yes { delete(context, &mut found) } else { list(context, args, &found) };
+    context.report().document(&View { records: &found });
+    Ok(exit)
+}
+
+/// A record that is left over.
+#[derive(Serialize)]
+struct Leftover {
+    name: String,
+    value: String,
+    domain: DnsName,
+    /// Seconds.
+    age: Option<u64>,
+    /// The ACME client; nothing for a record that was not added from here.
+    client: Option<String>,
+    progress: String,
+    status: Status,
+    error: Option<Value>,
+    #[serde(skip)]
+    target: Target,
+    #[serde(skip)]
+    id: Option<EntryId>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Status {
+    Left,
+    Removed,
+    Missing,
+    Failed,
+}
+
+/// How the record is named to the API.
+enum Target {
+    Spec(RecordSpec),
+    /// For a name at IPv64 that is none in DNS.
+    Number(u64),
+}
+
+#[derive(Serialize)]
+struct View<'a> {
+    records: &'a [Leftover],
+}
+
+/// The records of the journal. Those of other accounts are left to their own key.
+fn own(context: &Context, older_than: Option<Duration>) -> Vec<Leftover> {
+    let entries = context.state().journal().leftovers(older_than);
+    let (mine, others): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| entry.account == *context.account());
+    if !others.is_empty() {
+        let count = others.len();
+        context.report().step(&format!("{count} more in the journal were added with another API key"));
+    }
+    mine.into_iter().filter_map(|entry| Leftover::of_entry(context, entry)).collect()
+}
+
+/// The challenge records of the account that the journal does not have.
+fn of_account(context: &Context, older_than: Option<Duration>, domains: &[Domain]) -> Vec<Leftover> {
+    let least = older_than.unwrap_or(LEFT_OVER_AFTER);
+    let entries = context.state().journal().open_entries();
+    let is_known = |name: &str, value: &str| {
+        entries.iter().any(|entry| entry.record.as_str() == name && entry.value.as_str() == value)
+    };
+    let mut found = Vec::new();
+    for domain in domains {
+        for record in &domain.records {
+            let Some(leftover) = Leftover::of_record(context, domain, record) else { continue };
+            // Without a known age it may be part of an order that is under way.
+            let is_old = leftover.age.map_or(least.is_zero(), |age| age >= least.as_secs());
+            if is_old && !is_known(&leftover.name, &leftover.value) {
+                found.push(leftover);
+            }
+        }
+    }
+    found
+}
+
+impl Leftover {
+    fn of_entry(context: &Context, entry: Entry) -> Option<Self> {
+        let spec = RecordSpec::within(&entry.domain, &entry.record, RecordType::Txt, entry.value.as_str())?;
+        Some(Self {
+            age: Some(context.state().age(entry.added_at).as_secs()),
+            progress: describe(&entry),
+            name: entry.record.to_string(),
+            value: entry.value.to_string(),
+            domain: entry.domain,
+            client: Some(entry.client),
+            status: Status::Left,
+            error: None,
+            target: Target::Spec(spec),
+            id: Some(entry.id),
+        })
+    }
+
+    fn of_record(context: &Context, domain: &Domain, record: &Record) -> Option<Self> {
+        let name = record.name_in(&domain.name).to_ascii_lowercase();
+        if record.record_type != RecordType::Txt || name.split('.').next() != Some(CHALLENGE_LABEL) {
+            return None;
+        }
+        let parsed = DnsName::parse(&name).ok();
+        let spec = parsed.and_then(|name| RecordSpec::within(&domain.name, &name, RecordType::Txt, &record.content));
+        let changed = record.last_update.as_deref().and_then(UnixTime::parse_provider);
+        Some(Self {
+            name,
+            value: record.content.trim_matches('"').to_owned(),
+            domain: domain.name.clone(),
+            age: changed.map(|changed| context.state().age(changed).as_secs()),
+            client: None,
+            progress: "not added from here".to_owned(),
+            status: Status::Left,
+            error: None,
+            target: spec.map(Target::Spec).or_else(|| record.id.map(Target::Number))?,
+            id: None,
+        })
+    }
+}
+
+fn list(context: &Context, args: &SweepArgs, found: &[Leftover]) -> Exit {
+    let report = context.report();
+    let mut table = Table::new(&["RECORD", "VALUE", "CLIENT", "AGE", "PROGRESS"]);
+    for leftover in found {
+        let age = leftover.age.map_or_else(|| "unknown".to_owned(), |seconds| age(Duration::from_secs(seconds)));
+        let client = leftover.client.as_deref().unwrap_or("unknown");
+        table.row([&leftover.name, &leftover.value, client, &age, &leftover.progress]);
+    }
+    report.table(&table);
+    let all = if args.all { " --all" } else { "" };
+    report.line(&match found.len() {
+        0 => "nothing is left over".to_owned(),
+        1 => format!("1 record is left over; `ipv64-acme sweep{all} --yes` with the same options deletes it"),
+        count => {
+            format!("{count} records are left over; `ipv64-acme sweep{all} --yes` with the same options deletes them")
+        }
+    });
+    Exit::Done
+}
+
+/// Deletes one after the other, until something fails that would fail for the next one too.
+fn delete(context: &Context, found: &mut [Leftover]) -> Exit {
+    let mut exit = Exit::Done;
+    for leftover in found.iter_mut() {
+        if context.interrupted().load(Ordering::Relaxed) {
+            context.report().warning("interrupted: the rest is still there");
+            return Exit::Failed;
+        }
+        let Err(error) = delete_one(context, leftover) else {
+            let what = if leftover.status == Status::Removed { "removed" } else { "was not there" };
+            context.report().line(&format!("{} {}: {what}", leftover.name, leftover.value));
+            continue;
+        };
+        leftover.status = Status::Failed;
+        let is_about_record = matches!(error.cause(), ApiError::Rejected { .. });
+        let error = anyhow::Error::from(error).context(format!("cannot remove the TXT record `{}`", leftover.name));
+        leftover.error = Some(error_entry(&error));
+        exit = context.report().error_text(&error);
+        if !is_about_record {
+            return exit;
+        }
+    }
+    if found.is_empty() {
+        context.report().line("nothing is left over");
+    }
+    exit
+}
+
+fn delete_one(context: &Context, leftover: &mut Leftover) -> Result<(), ApiError> {
+    let (journal, policy) = (context.state().journal(), RetryPolicy::interactive());
+    let ids = leftover.id.as_slice();
+    journal.remove_asked(ids);
+    let deleted = match &leftover.target {
+        Target::Spec(spec) => context.client().delete_record(spec, &policy),
+        Target::Number(number) => context.client().delete_record_by_id(*number, &policy),
+    };
+    let deleted = deleted.inspect_err(|_| journal.remove_failed(ids))?;
+    journal.close(ids);
+    leftover.status = if deleted == Deleted::Gone { Status::Removed } else { Status::Missing };
+    Ok(())
+}

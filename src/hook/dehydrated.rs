@@ -1,0 +1,125 @@
+//! dehydrated's `HOOK`: `deploy_challenge` and `clean_challenge` with one triple, or with `HOOK_CHAIN=yes` with one for
+//! every name of the certificate. All its other events have to end with 0 and say nothing.
+
+use super::{Action, CaAsked, Call, HookError, OnFailure, Variables, Wait};
+use crate::challenge::Challenge;
+
+const HINT: &str = "set HOOK to the path of ipv64-acme in dehydrated's config; it passes DOMAIN TOKEN VALUE, with \
+                    HOOK_CHAIN=yes once for each name";
+const WRONG_TYPE: &str = "set CHALLENGETYPE=\"dns-01\" in dehydrated's config, or call it with `-t dns-01`";
+
+/// The events that are not ours, as dehydrated 0.7 has them.
+const EVENTS: [&str; 10] = [
+    "startup_hook",
+    "exit_hook",
+    "generate_csr",
+    "sync_cert",
+    "deploy_cert",
+    "deploy_ocsp",
+    "unchanged_cert",
+    "request_failure",
+    "invalid_challenge",
+    "this_hookscript_is_broken__dehydrated_is_working_fine__please_ignore_unknown_hooks_in_your_script",
+];
+/// How the event begins by which dehydrated finds out whether a hook survives events of the future.
+const PROBE: &str = "this_hookscript_is_broken__dehydrated";
+/// Variables that dehydrated exports to every hook.
+const EXPORTED: [&str; 3] = ["BASEDIR", "COMMAND", "WELLKNOWN"];
+
+/// Reads one call.
+///
+/// # Errors
+/// [`HookError`] for arguments that dehydrated does not send, and for another challenge type than dns-01.
+pub fn parse(action: Action, args: &[String], variables: &Variables<'_>) -> Result<Call, HookError> {
+    let (verb, on_failure) = match action {
+        // After a failed deploy_challenge dehydrated calls no clean_challenge.
+        Action::Add => ("deploy_challenge", OnFailure::Undo),
+        // A failed clean_challenge ends dehydrated before it fetches the certificate that the CA has granted.
+        Action::Remove => ("clean_challenge", OnFailure::Postpone),
+    };
+    if args.is_empty() || !args.len().is_multiple_of(3) {
+        return Err(super::wrong_count(verb, "3 arguments for each name", args, HINT));
+    }
+    // Not exported by `dehydrated --signcsr`; the dot of a key authorization tells then.
+    if let Some(other) = variables("CHALLENGETYPE").filter(|kind| kind != "dns-01") {
+        let problem = format!("dehydrated is sending a {} challenge, not dns-01", super::shorten(&other));
+        return Err(HookError::new(problem, WRONG_TYPE));
+    }
+    let (triples, _) = args.as_chunks::<3>();
+    let challenges = triples.iter().map(|[domain, _token, value]| {
+        let value = super::value(value, WRONG_TYPE)?;
+        super::for_domain(domain, value, HINT)
+    });
+    Ok(Call {
+        client: "dehydrated",
+        action,
+        challenges: challenges.collect::<Result<Vec<Challenge>, _>>()?,
+        wait: Wait::Now,
+        on_failure,
+        ca_asked: CaAsked::AfterAll,
+    })
+}
+
+/// Returns whether a word is an event that a hook must let pass, also one of a later version.
+pub(super) fn is_event(word: &str, variables: &Variables<'_>) -> bool {
+    let from_dehydrated = || EXPORTED.iter().all(|name| variables(name).is_some());
+    EVENTS.contains(&word) || word.starts_with(PROBE) || from_dehydrated()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Explain as _;
+    use super::*;
+
+    fn call(action: Action, args: &[&str], kind: &str) -> Result<Call, HookError> {
+        let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
+        parse(action, &args, &|name| (name == "CHALLENGETYPE" && !kind.is_empty()).then(|| kind.to_owned()))
+    }
+
+    #[test]
+    fn a_chain_brings_all_names_at_once() {
+        let args = ["A.example", "-tok", "-v1", "a.example", "tok", "v2", "b.example", "tok", "v3"];
+        let call = call(Action::Add, &args, "dns-01").unwrap();
+        let names: Vec<_> = call.challenges.iter().map(|c| format!("{} {}", c.name, c.value)).collect();
+        assert_eq!(
+            names,
+            ["_acme-challenge.a.example -v1", "_acme-challenge.a.example v2", "_acme-challenge.b.example v3"]
+        );
+        assert_eq!(call.on_failure, OnFailure::Undo);
+    }
+
+    #[test]
+    fn a_clean_must_not_cost_the_certificate() {
+        let call = call(Action::Remove, &["a.example", "tok", "v"], "").unwrap();
+        assert_eq!(call.on_failure, OnFailure::Postpone);
+    }
+
+    #[test]
+    fn another_challenge_type_is_named_with_its_setting() {
+        // The value of tls-alpn-01 is hexadecimal: without the variable it looks like one of ours.
+        for kind in ["http-01", "tls-alpn-01"] {
+            let error = call(Action::Add, &["a.example", "tok", "0123abcd"], kind).unwrap_err();
+            assert!(error.to_string().contains(kind), "{error}");
+            assert!(error.hint().unwrap().contains("CHALLENGETYPE"));
+        }
+    }
+
+    #[test]
+    fn broken_triples_are_refused() {
+        for args in [&["a.example", "tok"][..], &["a.example", "tok", "v", "b.example"]] {
+            let error = call(Action::Add, args, "dns-01").unwrap_err();
+            assert!(error.to_string().contains(&format!("not {}", args.len())), "{error}");
+            assert!(error.hint().unwrap().contains("HOOK_CHAIN"));
+        }
+    }
+
+    #[test]
+    fn events_of_today_and_of_later_versions_pass() {
+        for event in EVENTS {
+            assert!(is_event(event, &|_| None), "{event}");
+        }
+        assert!(is_event("this_hookscript_is_broken__dehydrated_is_probably_fine", &|_| None));
+        assert!(is_event("event_of_the_future", &|_| Some("x".to_owned())));
+        assert!(!is_event("event_of_the_future", &|name| (name != "WELLKNOWN").then(|| "x".to_owned())));
+    }
+}

@@ -1,0 +1,41 @@
+//! The "shell" authenticator of TrueNAS: `set|unset DOMAIN RECORD VALUE`. It never looks at the exit code.
+
+use super::{Action, CaAsked, Call, HookError, OnFailure, Wait};
+
+const HINT: &str = "TrueNAS calls the script of its shell authenticator with DOMAIN RECORD VALUE; check the path of the \
+                    script";
+const WRONG_TYPE: &str = "TrueNAS sends the digest of dns-01; another program seems to call this verb";
+
+/// Reads one call.
+///
+/// # Errors
+/// [`HookError`] for arguments that TrueNAS does not send.
+pub fn parse(action: Action, args: &[String]) -> Result<Call, HookError> {
+    let verb = if action == Action::Add { "set" } else { "unset" };
+    let [_domain, record, value] = args else {
+        return Err(super::wrong_count(verb, "3 arguments", args, HINT));
+    };
+    Ok(Call {
+        client: "truenas",
+        action,
+        challenges: vec![super::for_record(record, super::value(value, WRONG_TYPE)?, HINT)?],
+        wait: Wait::Now,
+        // Whatever the script ends with, TrueNAS asks the CA and then calls unset: a record that is only late may still
+        // be found.
+        on_failure: OnFailure::Leave,
+        ca_asked: CaAsked::AfterAll,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_record_stays_until_it_is_unset() {
+        let args = ["a.example", "_acme-challenge.A.example", "-v"].map(str::to_owned);
+        let call = parse(Action::Add, &args).unwrap();
+        assert_eq!(call.challenges[0].name.as_str(), "_acme-challenge.a.example");
+        assert_eq!(call.on_failure, OnFailure::Leave);
+    }
+}

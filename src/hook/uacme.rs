@@ -1,0 +1,61 @@
+//! uacme's `-h` program: `begin|done|failed TYPE IDENTIFIER TOKEN VALUE`. It offers every challenge type of the CA until
+//! one is accepted, so that declining is part of a good run.
+
+use super::{Action, CaAsked, Call, HookError, OnFailure, Request, Wait};
+use crate::exit::Exit;
+
+const HINT: &str = "uacme calls its hook with METHOD TYPE IDENTIFIER TOKEN VALUE; give it as `-h PATH`, and look at \
+                    UACME_HOOK in OpenWrt";
+const WRONG_TYPE: &str = "this uacme sends no digest with dns-01: update it";
+
+/// Reads one call. A challenge type that is not ours is declined at once (`begin`), or needs nothing done.
+///
+/// # Errors
+/// [`HookError`] for arguments that uacme does not send.
+pub fn parse(action: Action, args: &[String]) -> Result<Request, HookError> {
+    let verb = if action == Action::Add { "begin" } else { "done` or `failed" };
+    let [kind, identifier, _token, value] = args else {
+        return Err(super::wrong_count(verb, "4 arguments", args, HINT));
+    };
+    if kind != "dns-01" {
+        return Ok(Request::Nothing(if action == Action::Add { Exit::Failed } else { Exit::Done }));
+    }
+    let value = super::value(value, WRONG_TYPE)?;
+    Ok(Request::Solve(Call {
+        client: "uacme",
+        action,
+        challenges: vec![super::for_domain(identifier, value, HINT)?],
+        wait: Wait::Now,
+        // A declined challenge is not cleaned up.
+        on_failure: OnFailure::Undo,
+        ca_asked: CaAsked::AfterEach,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(action: Action, args: [&str; 4]) -> Result<Request, HookError> {
+        parse(action, &args.map(str::to_owned))
+    }
+
+    #[test]
+    fn other_types_are_declined_and_never_cleaned_up() {
+        for kind in ["http-01", "tls-alpn-01", "dns-account-01", "DNS-01", ""] {
+            let args = [kind, "a.example", "tok", "tok.thumb"];
+            assert_eq!(request(Action::Add, args), Ok(Request::Nothing(Exit::Failed)));
+            assert_eq!(request(Action::Remove, args), Ok(Request::Nothing(Exit::Done)));
+        }
+    }
+
+    #[test]
+    fn dns_01_is_solved() {
+        let Ok(Request::Solve(call)) = request(Action::Add, ["dns-01", "a.example", "-tok", "-v"]) else {
+            panic!("has to be solved")
+        };
+        assert_eq!(call.challenges[0].name.as_str(), "_acme-challenge.a.example");
+        assert_eq!(call.challenges[0].value.as_str(), "-v");
+        assert_eq!(call.ca_asked, CaAsked::AfterEach);
+    }
+}

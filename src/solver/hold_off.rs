@@ -1,0 +1,40 @@
+//! The wait for the CA's cache where two values stand at one name, one after the other.
+//! The wait for the name servers is [`crate::propagation`]'s.
+
+use std::time::{Duration, Instant};
+
+use super::Solver;
+use crate::challenge::Challenge;
+use crate::state::{Interrupted, ReadyMark};
+
+/// How long the CA's resolvers keep an answer: they honour a TTL up to about 60 s (stated by Let's Encrypt's community).
+const CA_CACHE: Duration = Duration::from_secs(65);
+/// How often the wait looks whether a signal has come.
+const TICK: Duration = Duration::from_millis(100);
+
+impl Solver<'_> {
+    /// Waits out the CA's cache where another value at the same name was reported ready a moment ago: the CA would be
+    /// shown the RRset without the new value.
+    ///
+    /// # Errors
+    /// [`Interrupted`]: the CA must not be asked yet.
+    pub(super) fn hold_off(&self, challenges: &[Challenge]) -> Result<(), Interrupted> {
+        let is_of_others = |mark: &ReadyMark| !challenges.iter().any(|challenge| challenge.value == mark.value);
+        let marks = challenges.iter().flat_map(|challenge| self.state.journal().ready_marks(&challenge.name));
+        let rest = |mark: ReadyMark| CA_CACHE.saturating_sub(self.state.age(mark.at));
+        let rest = marks.filter(is_of_others).map(rest).max().unwrap_or_default();
+        if rest.is_zero() {
+            return Ok(());
+        }
+        self.events.step(&format!(
+            "waiting {:.0} s more: the CA may still have the previous value of this name in its cache",
+            rest.as_secs_f64()
+        ));
+        let until = Instant::now() + rest;
+        while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+            self.go_on()?;
+            std::thread::sleep(left.min(TICK));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,85 @@
+//! What a call that was told to stop leaves behind, and who removes it.
+
+use super::{Failure, Solver};
+use crate::challenge::Challenge;
+use crate::exit::{Exit, Explain};
+use crate::hook::Call;
+
+/// The process was told to stop (SIGINT, SIGTERM) before the call was done.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", headline(.open))]
+pub struct Interrupted {
+    /// The records of the call that are, or may be, at IPv64.
+    pub open: Vec<Challenge>,
+    /// Whether the journal on the disk has them.
+    pub is_remembered: bool,
+    /// What was under way.
+    #[source]
+    pub during: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+fn headline(open: &[Challenge]) -> String {
+    match open {
+        [] => "interrupted; nothing of this call is at IPv64".to_owned(),
+        [only] => format!("interrupted: `{}` is, or may be, at IPv64", only.name),
+        [first, rest @ ..] => format!("interrupted: `{}` and {} more are, or may be, at IPv64", first.name, rest.len()),
+    }
+}
+
+impl Explain for Interrupted {
+    fn exit(&self) -> Exit {
+        Exit::Failed
+    }
+
+    fn kind(&self) -> &'static str {
+        "interrupted"
+    }
+
+    fn hint(&self) -> Option<String> {
+        let first = self.open.first()?;
+        Some(if self.is_remembered {
+            "the journal has it: the clean-up of the ACME client removes it, or `ipv64-acme sweep --older-than 0 --yes`"
+                .to_owned()
+        } else {
+            format!("no journal is kept: remove it with `ipv64-acme cleanup {} {}`", first.name, first.value)
+        })
+    }
+}
+
+impl Solver<'_> {
+    /// Tells what a call leaves open that ends now.
+    #[must_use]
+    pub fn interruption(&self, call: &Call) -> Interrupted {
+        let entries = self.state.journal().open_entries();
+        let is_open = |challenge: &&Challenge| {
+            let matches = |entry: &crate::state::Entry| {
+                (&entry.account, &entry.name, &entry.value) == (&self.account, &challenge.name, &challenge.value)
+            };
+            entries.iter().any(matches)
+        };
+        Interrupted {
+            open: call.challenges.iter().filter(is_open).cloned().collect(),
+            is_remembered: self.state.directory().is_some(),
+            during: None,
+        }
+    }
+
+    /// Ends a call that was told to stop.
+    ///
+    /// # Errors
+    /// [`crate::state::Interrupted`], for [`Solver::run`] to say what is open.
+    pub(super) fn go_on(&self) -> Result<(), crate::state::Interrupted> {
+        if self.is_interrupted() { Err(crate::state::Interrupted) } else { Ok(()) }
+    }
+
+    /// Puts what is open in place of what happened to be under way.
+    pub(super) fn explain_interruption(&self, call: &Call, failure: Failure) -> Failure {
+        if !self.is_interrupted() {
+            return failure;
+        }
+        let Failure { done, failed } = failure;
+        let during = failed.into_iter().next().map(|missed| missed.error.into());
+        let error = anyhow::Error::from(Interrupted { during, ..self.interruption(call) });
+        Failure { done, ..error.into() }
+    }
+}

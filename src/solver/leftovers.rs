@@ -1,0 +1,74 @@
+//! Removes what earlier calls have left behind. Nothing that goes wrong here is a failure of the call that does it.
+
+use std::time::{Duration, Instant};
+
+use super::remove::spec_of;
+use super::{Failure, Outcome, Solver};
+use crate::api::{ApiError, RetryPolicy};
+use crate::hook::{Call, Wait};
+use crate::state::Entry;
+
+/// How many records of earlier calls one call removes.
+const MOST: usize = 4;
+/// How long one of them may take: a turn in the request window, and a request.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+impl Solver<'_> {
+    /// Finishes removals that earlier calls were asked for and could not do, then removes records that nobody has asked
+    /// about for an hour while there are calls to spare.
+    pub(super) fn clear_leftovers(&self, call: &Call, outcome: &Result<Outcome, Failure>) {
+        if outcome.as_ref().is_err_and(Failure::is_about_api) {
+            return;
+        }
+        let journal = self.state.journal();
+        let mut most = MOST;
+        while most > 0 && !self.is_interrupted() {
+            let Some(entry) = journal.take_finishable(&self.account, 1).pop() else { break };
+            if !self.clear(&entry) {
+                return;
+            }
+            most -= 1;
+        }
+        // More additions of the same order follow, and they are in a hurry.
+        if matches!(call.wait, Wait::Later(_)) {
+            return;
+        }
+        while most > 0 && !self.is_interrupted() && self.has_to_spare() {
+            let Some(entry) = journal.take_left_over(&self.account) else { return };
+            if !self.clear(&entry) {
+                return;
+            }
+            most -= 1;
+        }
+    }
+
+    /// Removes the record of an entry; returns whether the next one may have better luck.
+    fn clear(&self, entry: &Entry) -> bool {
+        let (journal, ids) = (self.state.journal(), [entry.id.clone()]);
+        let Some(spec) = spec_of(entry) else {
+            journal.close(&ids);
+            return true;
+        };
+        let policy = RetryPolicy::until(Instant::now() + PATIENCE).with_tries(2);
+        match self.client.delete_record(&spec, &policy) {
+            Ok(_) => {
+                journal.close(&ids);
+                self.events.step(&format!("`{}`, left over from an earlier call, removed", entry.record));
+                true
+            }
+            Err(error) => {
+                journal.remove_failed(&ids);
+                self.events.step(&format!("`{}`, left over from an earlier call, stays: {error}", entry.record));
+                !error.is_transient()
+            }
+        }
+    }
+}
+
+impl Failure {
+    /// Whether the API itself is the reason, which would be the same for the next request.
+    fn is_about_api(&self) -> bool {
+        let causes = self.failed.iter().flat_map(|missed| missed.error.chain());
+        causes.into_iter().any(|cause| cause.downcast_ref::<ApiError>().is_some())
+    }
+}

@@ -1,0 +1,7 @@
+//! The conventions of all clients, called as the clients call them: the binary against the simulator, without a CA.
+//! That the real clients call so is shown in `crate::clients`.
+
+mod batch;
+mod scripts;
+mod verbs;
+pub(crate) mod world;

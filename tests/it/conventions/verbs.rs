@@ -1,0 +1,177 @@
+//! The verbs of single clients: what they add, what they remove, and how they end.
+
+use ipv64_acme::sim::{Action, ApiFault, CallKind, ServerSettings};
+
+use super::world::World;
+use crate::support::process::Finished;
+
+const NAME: &str = "name.ipv64.net";
+const RECORD: &str = "_acme-challenge.name.ipv64.net";
+
+fn code(finished: &Finished) -> i32 {
+    finished.status.code().unwrap()
+}
+
+fn assert_done(finished: &Finished) {
+    assert_eq!(code(finished), 0, "{}", finished.said());
+    assert_eq!(finished.stderr, "", "a success is silent on stderr");
+}
+
+fn assert_silent(finished: &Finished, expected: i32) {
+    assert_eq!(code(finished), expected, "{}", finished.said());
+    assert_eq!((finished.stdout.as_str(), finished.stderr.as_str()), ("", ""));
+}
+
+#[test]
+fn every_client_adds_its_record_and_removes_it() {
+    let pairs: [(&[&str], &[&str]); 7] = [
+        (&["deploy_challenge", NAME, "-tok", "-v"], &["clean_challenge", NAME, "-tok", "-v"]),
+        (&["begin", "dns-01", NAME, "-tok", "-v"], &["done", "dns-01", NAME, "-tok", "-v"]),
+        (&["begin", "dns-01", NAME, "-tok", "-v"], &["failed", "dns-01", NAME, "-tok", "-v"]),
+        (&["challenge-dns-start", NAME, "/f", "-v", ""], &["challenge-dns-stop", NAME, "/f", "-v", ""]),
+        (&["--confirmations", "1", "setup", NAME, "-v"], &["-q", "teardown", NAME]),
+        (&["create", NAME, RECORD, "-v"], &["delete", NAME, RECORD, "-v"]),
+        (&["set", NAME, RECORD, "-v"], &["unset", NAME, RECORD, "-v"]),
+    ];
+    for (add, remove) in pairs {
+        let world = World::start();
+        assert_done(&world.hook(add));
+        assert_eq!(world.records(), [format!("{RECORD} -v")], "{add:?}");
+        assert_done(&world.hook(remove));
+        assert!(world.records().is_empty(), "{remove:?}");
+    }
+}
+
+#[test]
+fn a_chain_is_added_and_removed_in_one_call() {
+    let world = World::start();
+    let chain = [NAME, "t", "v1", NAME, "t", "v2", "example.com", "t", "v3"];
+    let with = |verb| [&[verb], chain.as_slice()].concat();
+    assert_done(&world.hook(&with("deploy_challenge")));
+    assert_eq!(world.records().len(), 3);
+    assert_done(&world.hook(&with("clean_challenge")));
+    assert!(world.records().is_empty());
+}
+
+#[test]
+fn a_chain_that_fails_half_way_leaves_nothing_and_sends_nothing_in_vain() {
+    let world = World::start();
+    world.sim.fault(ApiFault::on(CallKind::AddRecord, Action::json(401, r#"{"info":"Unauthorized"}"#)).skipping(1));
+    let chain = ["deploy_challenge", NAME, "t", "v1", "example.com", "t", "v2", "example.com", "t", "v3"];
+    assert_eq!(code(&world.hook(&chain)), 3);
+    assert!(world.records().is_empty());
+    let calls = |kind| world.sim.api_calls().iter().filter(|call| call.call == Some(kind)).count();
+    assert_eq!((calls(CallKind::AddRecord), calls(CallKind::DelRecord)), (2, 1));
+}
+
+#[test]
+fn a_teardown_without_value_removes_all_of_that_name_and_nothing_else() {
+    let world = World::start();
+    // Three calls of setup would wait for the cache of a CA that has seen the first value.
+    assert_done(&world.hook(&["deploy_challenge", NAME, "t", "v1", NAME, "t", "v2", "example.com", "t", "v3"]));
+    assert_done(&world.hook(&["teardown", NAME]));
+    assert_eq!(world.records(), ["_acme-challenge.example.com v3"]);
+    // Apex and wildcard bring two calls that look the same.
+    assert_done(&world.hook(&["teardown", NAME]));
+    assert_eq!(world.records().len(), 1);
+}
+
+#[test]
+fn events_of_other_kinds_end_as_their_client_wants_it() {
+    let mut world = World::start();
+    for event in ["startup_hook", "exit_hook", "deploy_cert", "invalid_challenge"] {
+        assert_silent(&world.hook(&[event, "-x", "a b"]), 0);
+    }
+    for event in ["challenge-http-start", "challenge-tls-sni-stop", "live-updated"] {
+        assert_silent(&world.hook(&[event, NAME, "/f"]), 42);
+    }
+    for kind in ["http-01", "tls-alpn-01"] {
+        assert_silent(&world.hook(&["begin", kind, NAME, "t", "t.thumb"]), 1);
+        assert_silent(&world.hook(&["done", kind, NAME, "t", "t.thumb"]), 0);
+    }
+    assert_eq!(code(&world.hook(&["event_of_the_future"])), 2);
+    for name in ["BASEDIR", "COMMAND", "WELLKNOWN"] {
+        world.set(name, "x");
+    }
+    assert_silent(&world.hook(&["event_of_the_future", "--bogus"]), 0);
+    assert!(world.sim.api_calls().is_empty());
+}
+
+#[test]
+fn verbs_of_one_client_do_not_mind_the_environment_of_another() {
+    let mut world = World::start();
+    let foreign =
+        [("CERTBOT_DOMAIN", "example.com"), ("CERTBOT_VALIDATION", "w"), ("EXEC_MODE", "RAW"), ("COMMAND", "x")];
+    for (name, value) in foreign {
+        world.set(name, value);
+    }
+    assert_done(&world.hook(&["begin", "dns-01", NAME, "t", "v"]));
+    assert_eq!(world.records(), [format!("{RECORD} v")]);
+}
+
+#[test]
+fn nonsense_reaches_neither_the_api_nor_dns() {
+    let world = World::start();
+    let table: [(&[&str], &str); 6] = [
+        (&["deploy_challenge", NAME, "t"], "HOOK_CHAIN"),
+        (&["begin", "dns-01", NAME, "v"], "-h PATH"),
+        (&["challenge-dns-start", NAME, "v"], "hooks"),
+        (&["setup", NAME], "MDChallengeDns01"),
+        (&["create", NAME, "v"], "{RecordName}"),
+        (&["set", NAME, RECORD, "v", "x"], "script"),
+    ];
+    for (args, hint) in table {
+        let finished = world.hook(args);
+        assert_eq!(code(&finished), 2, "{}", finished.said());
+        assert!(finished.stderr.contains(hint), "{}", finished.said());
+    }
+    assert!(world.sim.api_calls().is_empty() && world.sim.questions().is_empty());
+}
+
+#[test]
+fn an_add_that_its_client_forgets_is_undone() {
+    let adds: [&[&str]; 5] = [
+        &["deploy_challenge", NAME, "t", "v"],
+        &["begin", "dns-01", NAME, "t", "v"],
+        &["challenge-dns-start", NAME, "/f", "v", ""],
+        &["setup", NAME, "v"],
+        &["create", NAME, RECORD, "v"],
+    ];
+    for add in adds {
+        let mut world = World::start();
+        world.set("IPV64_PROPAGATION_TIMEOUT", "1");
+        world.sim.set_server("ns2.ipv64.net", &ServerSettings::stale()).unwrap();
+        let finished = world.hook(add);
+        assert_eq!(code(&finished), 5, "{}", finished.said());
+        assert!(world.records().is_empty(), "{add:?}");
+    }
+}
+
+#[test]
+fn a_removal_that_fails_for_a_while_costs_no_certificate_and_stays_in_the_journal() {
+    let removals: [(&[&str], &[&str]); 2] = [
+        (&["deploy_challenge", NAME, "t", "v"], &["clean_challenge", NAME, "t", "v"]),
+        (&["present", "--identifier", NAME, "v"], &["cleanup", "--identifier", NAME, "v"]),
+    ];
+    for (add, remove) in removals {
+        let world = World::start();
+        assert_done(&world.hook(add));
+        world
+            .sim
+            .fault(ApiFault::on(CallKind::DelRecord, Action::daily().with_header("Retry-After", "40000")).times(9));
+        let finished = world.hook(remove);
+        assert_eq!(code(&finished), 0, "{}", finished.said());
+        assert!(finished.stderr.contains("warning") && finished.stderr.contains(RECORD), "{}", finished.said());
+        assert_eq!(world.records().len(), 1);
+        let journal = std::fs::read_to_string(world.path("state/journal.json")).unwrap();
+        assert!(journal.contains(RECORD) && journal.contains(r#""failed":true"#), "{journal}");
+    }
+}
+
+#[test]
+fn a_removal_that_is_refused_for_good_is_an_error() {
+    let world = World::start();
+    assert_done(&world.hook(&["deploy_challenge", NAME, "t", "v"]));
+    world.sim.fault(ApiFault::on(CallKind::DelRecord, Action::json(401, r#"{"info":"Unauthorized"}"#)));
+    assert_eq!(code(&world.hook(&["clean_challenge", NAME, "t", "v"])), 3);
+}

@@ -1,0 +1,120 @@
+//! Every fault of the API on every call that a hook makes: the record is added and removed all the same, or the exit code
+//! says why not; nothing is left.
+
+use std::time::Duration;
+
+use ipv64_acme::sim::{Action, ApiFault, CallKind};
+
+use super::*;
+
+/// What goes wrong for a moment, in words.
+fn passing_faults() -> Vec<(&'static str, ApiFault)> {
+    let gateway = Action::html(502, "<html><h1>502 Bad Gateway</h1></html>");
+    let page = Action::html(500, "<!DOCTYPE html><html>Internal Server Error</html>");
+    vec![
+        ("a 502", ApiFault::next(gateway.clone()).times(2)),
+        ("a 502 after the commit", ApiFault::next(gateway).after_commit()),
+        ("a 500 with a page", ApiFault::next(page).times(2)),
+        ("a 429 with a pause", ApiFault::next(Action::burst().with_header("Retry-After", "1")).times(2)),
+        ("a 429 without a pause", ApiFault::next(Action::burst())),
+        ("the other 429", ApiFault::next(Action::daily())),
+        ("no answer in time", ApiFault::next(Action::Delay(Duration::from_secs(5)))),
+        ("no answer in time after the commit", ApiFault::next(Action::Delay(Duration::from_secs(5))).after_commit()),
+        ("a reset", ApiFault::next(Action::Reset).times(2)),
+        ("a reset after the commit", ApiFault::next(Action::Reset).after_commit().times(2)),
+        ("a closed connection after the commit", ApiFault::next(Action::Close).after_commit()),
+        ("half an answer after the commit", ApiFault::next(Action::Truncate).after_commit()),
+        ("garbage", ApiFault::next(Action::json(200, "\u{1}{{{")).times(2)),
+        ("null after the commit", ApiFault::next(Action::json(200, "null")).after_commit()),
+    ]
+}
+
+/// Returns what is wrong after an add and a remove, one of whose calls is hit.
+fn add_and_remove(kind: CallKind, fault: ApiFault) -> Result<(), String> {
+    let mut desk = with_foreign_record();
+    desk.set("IPV64_HTTP_TIMEOUT", "1");
+    desk.sim.fault(ApiFault { call: Some(kind), ..fault });
+    let value = value();
+    for verb in ["present", "cleanup"] {
+        let finished = desk.run(&["-vv", verb, NAME, &value]);
+        if !finished.status.success() {
+            return Err(format!("{verb}: {}", finished.said()));
+        }
+        if verb == "present" && desk.sim.records_left().len() != 1 {
+            return Err(format!("{verb}: no record\n{}", finished.said()));
+        }
+    }
+    assert!(desk.sim.api_calls().iter().any(|call| call.faulty), "the fault did not happen");
+    assert_only_the_foreign_record_stands(&desk, "at the end");
+    Ok(())
+}
+
+#[test]
+fn a_fault_that_passes_costs_neither_the_record_nor_its_removal() {
+    let mut running = Vec::new();
+    for kind in [CallKind::GetDomains, CallKind::AddRecord, CallKind::DelRecord] {
+        for (words, fault) in passing_faults() {
+            running.push((words, kind, std::thread::spawn(move || add_and_remove(kind, fault))));
+        }
+    }
+    let mut wrong = Vec::new();
+    for (words, kind, row) in running {
+        match row.join() {
+            Ok(Ok(())) => {}
+            Ok(Err(text)) => wrong.push(format!("### {words} on {kind:?}\n{text}")),
+            Err(_) => wrong.push(format!("### {words} on {kind:?}: see above")),
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Adds while one call always fails, and returns the exit code.
+fn add_for_ever_hit(kind: CallKind, action: Action) -> (Desk, Finished) {
+    let mut desk = with_foreign_record();
+    desk.set("IPV64_PROPAGATION_TIMEOUT", "1");
+    desk.sim.fault(ApiFault::on(kind, action).times(1000));
+    let finished = desk.run(&["present", "--identifier", "name.ipv64.net", &value()]);
+    (desk, finished)
+}
+
+#[test]
+fn an_addition_that_cannot_be_done_undoes_itself_and_says_why() {
+    let rows = std::thread::scope(|scope| {
+        let gateway = scope.spawn(|| add_for_ever_hit(CallKind::AddRecord, Action::html(502, "<html>no</html>")));
+        let lost = scope.spawn(|| {
+            let mut desk = with_foreign_record();
+            desk.set("IPV64_PROPAGATION_TIMEOUT", "1");
+            desk.sim.fault(ApiFault::on(CallKind::AddRecord, Action::Close).after_commit().times(1000));
+            let finished = desk.run(&["present", "--identifier", "name.ipv64.net", &value()]);
+            (desk, finished)
+        });
+        let refused = scope.spawn(|| {
+            add_for_ever_hit(
+                CallKind::AddRecord,
+                Action::json(400, r#"{"add_record":"no","info":"error","status":"400"}"#),
+            )
+        });
+        let daily = Action::daily().with_header("Retry-After", "7200");
+        let daily = scope.spawn(|| add_for_ever_hit(CallKind::AddRecord, daily));
+        [(6, gateway.join()), (6, lost.join()), (1, refused.join()), (4, daily.join())]
+    });
+    for (code, row) in rows {
+        let (desk, finished) = row.unwrap();
+        assert_eq!(finished.status.code(), Some(code), "{}", finished.said());
+        assert!(finished.stderr.contains(NAME), "{}", finished.said());
+        assert_only_the_foreign_record_stands(&desk, &finished.said());
+        let left = read_state(&desk, "journal.json")["content"]["entries"].clone();
+        assert_eq!(left, serde_json::json!([]), "{}", finished.said());
+    }
+}
+
+#[test]
+fn a_used_up_day_is_not_hammered_and_names_its_end() {
+    let (desk, finished) = add_for_ever_hit(CallKind::AddRecord, Action::daily().with_header("Retry-After", "7200"));
+    assert_eq!(finished.status.code(), Some(4), "{}", finished.said());
+    desk.sim.clear_logs();
+    let finished = desk.run(&["present", NAME, &value()]);
+    assert_eq!(finished.status.code(), Some(4), "{}", finished.said());
+    assert!(finished.stderr.contains("midnight in Germany"), "{}", finished.said());
+    assert!(desk.sim.api_calls().is_empty(), "{:#?}", desk.sim.api_calls());
+}

@@ -1,0 +1,86 @@
+//! Few calls and nothing left behind: the real binary against the simulated IPv64 while things go wrong around it.
+//! One file per kind of trouble; [`clients`] repeats a selection with real ACME clients.
+
+mod clients;
+mod crash;
+mod faults;
+mod order;
+mod parallel;
+mod reserve;
+mod signals;
+mod state_files;
+mod sweep;
+
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use ipv64_acme::challenge::TxtValue;
+use ipv64_acme::sim::{Config, StaticRecord};
+use serde_json::Value;
+
+use crate::support::desk::Desk;
+use crate::support::process::{self, Finished};
+use crate::support::programs;
+
+/// The name of most challenges here.
+const NAME: &str = "_acme-challenge.name.ipv64.net";
+/// The value of a record that somebody else has put at the same name.
+const FOREIGN: &str = "somebody-else";
+
+/// Returns a world in which another tool has a record at our name.
+fn with_foreign_record() -> Desk {
+    let mut config = Config::default();
+    config.accounts[0].records.push(StaticRecord::new(NAME, "TXT", FOREIGN));
+    Desk::with(config)
+}
+
+/// Asserts that nothing of ours is left, and that the foreign record stands.
+fn assert_only_the_foreign_record_stands(desk: &Desk, context: &str) {
+    let left = desk.sim.records_left();
+    assert!(left.is_empty(), "{context}: {left:#?}");
+    let is_foreign = |record: &ipv64_acme::sim::StoredRecord| record.content.trim_matches('"') == FOREIGN;
+    assert!(desk.sim.records().iter().any(|record| is_foreign(record) && record.life.is_open()), "{context}");
+}
+
+fn value() -> String {
+    TxtValue::random().unwrap().to_string()
+}
+
+/// Runs the binary with further variables.
+fn run_with(desk: &Desk, args: &[&str], variables: &[(&str, &str)]) -> Finished {
+    process::run(desk.command(programs::hook()).args(args).envs(variables.iter().copied()))
+}
+
+/// Waits until something is so.
+fn until(what: &str, is_so: impl Fn() -> bool) {
+    let end = Instant::now() + Duration::from_secs(20);
+    while !is_so() {
+        assert!(Instant::now() < end, "it does not happen: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn send_signal(child: &Child, signal: &str) {
+    let finished = process::run(Command::new("kill").arg(format!("-{signal}")).arg(child.id().to_string()));
+    assert!(finished.status.success(), "{}", finished.said());
+}
+
+/// Reads one file of the state directory.
+fn read_state(desk: &Desk, file: &str) -> Value {
+    serde_json::from_slice(&std::fs::read(desk.path("state").join(file)).unwrap()).unwrap()
+}
+
+/// Changes one file of the state directory.
+fn change_state(desk: &Desk, file: &str, change: impl FnOnce(&mut Value)) {
+    let mut value = read_state(desk, file);
+    change(&mut value["content"]);
+    std::fs::write(desk.path("state").join(file), value.to_string()).unwrap();
+}
+
+/// Makes every time of a kind in a part of a file so much earlier.
+fn make_older(entries: &mut Value, field: &str, by: Duration) {
+    for entry in entries.as_array_mut().unwrap() {
+        let time = entry[field].as_u64().unwrap();
+        entry[field] = (time - by.as_millis() as u64).into();
+    }
+}

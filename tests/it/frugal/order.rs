@@ -1,0 +1,106 @@
+//! certbot's countdown: several calls, one wait, and what happens when the earlier calls are forgotten or failed.
+
+use ipv64_acme::sim::{Action, ApiFault, CallKind, Config};
+
+use super::*;
+
+const DOMAINS: [&str; 3] = ["name.ipv64.net", "name.ipv64.net", "example.com"];
+
+/// Runs the auth hook for one of the names as certbot does.
+fn auth(desk: &Desk, at: usize, value: &str) -> Finished {
+    let remaining = (DOMAINS.len() - 1 - at).to_string();
+    let all = DOMAINS.join(",");
+    let variables = [
+        ("CERTBOT_DOMAIN", DOMAINS[at]),
+        ("CERTBOT_VALIDATION", value),
+        ("CERTBOT_ALL_DOMAINS", &all),
+        ("CERTBOT_REMAINING_CHALLENGES", &remaining),
+    ];
+    run_with(desk, &["auth"], &variables)
+}
+
+fn succeed(desk: &Desk, at: usize, value: &str) -> Finished {
+    let finished = auth(desk, at, value);
+    assert!(finished.status.success(), "{}", finished.said());
+    finished
+}
+
+fn lists(desk: &Desk) -> usize {
+    desk.sim.api_calls().iter().filter(|call| call.call == Some(CallKind::GetDomains)).count()
+}
+
+/// Asserts that every record of the order is on every server.
+fn assert_all_are_served(desk: &Desk) {
+    let now = std::time::Instant::now();
+    let left = desk.sim.records_left();
+    assert_eq!(left.len(), DOMAINS.len());
+    for record in left {
+        let since = desk.sim.visible_everywhere_since(&record.name(), record.content.trim_matches('"'));
+        assert!(since.is_some_and(|since| since <= now), "{} is not served", record.name());
+    }
+}
+
+fn slow_servers() -> Desk {
+    Desk::with(Config::with_delays(&[Duration::from_millis(300), Duration::from_secs(2)]))
+}
+
+#[test]
+fn only_the_last_call_waits_and_it_waits_for_all() {
+    let desk = slow_servers();
+    for at in [0, 1] {
+        assert!(succeed(&desk, at, &value()).stdout.ends_with(": added\n"));
+    }
+    assert!(succeed(&desk, 2, &value()).stdout.contains("ready on 2 of 2"));
+    assert_all_are_served(&desk);
+    assert_eq!(desk.sim.api_calls().len(), DOMAINS.len() + 1);
+}
+
+#[test]
+fn the_last_call_asks_the_account_once_if_the_journal_of_the_others_is_lost() {
+    let desk = slow_servers();
+    for at in [0, 1] {
+        succeed(&desk, at, &value());
+    }
+    std::fs::remove_file(desk.path("state/journal.json")).unwrap();
+    succeed(&desk, 2, &value());
+    assert_all_are_served(&desk);
+    assert_eq!(lists(&desk), 2, "the first one for the domains, the second one for the records");
+}
+
+#[test]
+fn without_any_state_the_order_is_waited_for_all_the_same() {
+    let mut desk = slow_servers();
+    desk.set("IPV64_STATE_DIR", "/proc/no/such/place");
+    for at in 0..DOMAINS.len() {
+        let finished = succeed(&desk, at, &value());
+        assert_eq!(finished.stderr.matches("warning:").count(), 1, "{}", finished.said());
+        assert!(finished.stderr.contains("IPV64_STATE_DIR"), "{}", finished.said());
+    }
+    assert_all_are_served(&desk);
+}
+
+#[test]
+fn a_failed_earlier_call_makes_the_last_one_fail() {
+    let desk = slow_servers();
+    let rejected = Action::json(400, r#"{"add_record":"no","info":"error","status":"400"}"#);
+    desk.sim.fault(ApiFault::on(CallKind::AddRecord, rejected));
+    assert_eq!(auth(&desk, 0, &value()).status.code(), Some(1));
+    succeed(&desk, 1, &value());
+    let finished = auth(&desk, 2, &value());
+    assert_eq!(finished.status.code(), Some(1), "{}", finished.said());
+    assert!(finished.stderr.contains("was not added by an earlier call of this order"), "{}", finished.said());
+    assert!(finished.stderr.contains(NAME), "{}", finished.said());
+}
+
+#[test]
+fn what_is_left_of_an_earlier_order_does_not_make_this_one_fail() {
+    let desk = slow_servers();
+    let rejected = Action::json(400, r#"{"add_record":"no","info":"error","status":"400"}"#);
+    desk.sim.fault(ApiFault::on(CallKind::AddRecord, rejected));
+    assert_eq!(auth(&desk, 0, &value()).status.code(), Some(1));
+    // certbot was killed here, so nobody has cleaned up.
+    for at in 0..DOMAINS.len() {
+        succeed(&desk, at, &value());
+    }
+    assert_all_are_served(&desk);
+}

@@ -1,0 +1,91 @@
+//! Many hooks at once, as acmetool and overlapping timers start them.
+
+use std::time::{Duration, Instant};
+
+use ipv64_acme::sim::{CallKind, Limits};
+
+use super::*;
+
+/// Twenty hooks on one state directory, at a rate that the simulation enforces; then their removals.
+fn twenty_at_once(requests: usize, seconds: u64) {
+    let mut desk = Desk::new();
+    desk.set("IPV64_API_RATE", &format!("{requests}/{seconds}"));
+    desk.sim.set_limits(Limits { burst: Some((requests, Duration::from_secs(seconds))), ..Limits::default() });
+    let values: Vec<_> = (0..20).map(|_| value()).collect();
+    let start = Instant::now();
+    for verb in ["present", "cleanup"] {
+        let outcomes = std::thread::scope(|scope| {
+            let run = |value| {
+                let desk = &desk;
+                move || desk.run(&[verb, NAME, value])
+            };
+            let running: Vec<_> = values.iter().map(|value| scope.spawn(run(value))).collect();
+            running.into_iter().map(|hook| hook.join().unwrap()).collect::<Vec<_>>()
+        });
+        for finished in outcomes {
+            assert!(finished.status.success(), "{}", finished.said());
+            assert_eq!(finished.stderr, "");
+        }
+        assert_eq!(desk.sim.records_left().len(), if verb == "present" { values.len() } else { 0 });
+    }
+    let calls = desk.sim.api_calls();
+    assert_eq!(calls.iter().filter(|call| call.refused_by.is_some()).count(), 0, "{calls:#?}");
+    // One list for all of them, although none of them had it.
+    assert_eq!(calls.iter().filter(|call| call.call == Some(CallKind::GetDomains)).count(), 1);
+    assert_eq!(calls.len(), 41);
+    eprintln!("20 hooks at {requests}/{seconds}: 41 calls, 0 refused, {:.0} s", start.elapsed().as_secs_f64());
+}
+
+#[test]
+fn twenty_hooks_at_once_keep_the_rate_and_ask_for_one_list() {
+    twenty_at_once(6, 2);
+}
+
+#[test]
+#[ignore = "takes two and a half minutes: run tests/run"]
+fn twenty_hooks_at_once_keep_the_real_rate() {
+    twenty_at_once(3, 10);
+}
+
+#[test]
+fn two_users_of_one_machine_have_a_journal_each() {
+    let desk = Desk::new();
+    let (first, second) = (desk.path("first"), desk.path("second"));
+    let users = [first.to_str().unwrap(), second.to_str().unwrap()];
+    let values = [value(), value()];
+    for (user, value) in users.iter().zip(&values) {
+        let finished = run_with(&desk, &["present", NAME, value], &[("IPV64_STATE_DIR", user)]);
+        assert!(finished.status.success(), "{}", finished.said());
+    }
+    // The sweep of one leaves the record of the other.
+    let sweep = ["sweep", "--older-than", "0", "--yes"];
+    let finished = run_with(&desk, &sweep, &[("IPV64_STATE_DIR", users[0])]);
+    assert!(finished.status.success(), "{}", finished.said());
+    let left: Vec<_> = desk.sim.records_left().into_iter().map(|record| record.content).collect();
+    assert_eq!(left.iter().map(|content| content.trim_matches('"')).collect::<Vec<_>>(), [&values[1]]);
+    // A removal works without the journal of the addition.
+    let finished = run_with(&desk, &["cleanup", NAME, &values[1]], &[("IPV64_STATE_DIR", users[0])]);
+    assert!(finished.status.success(), "{}", finished.said());
+    assert!(desk.sim.records_left().is_empty());
+}
+
+#[test]
+fn keys_that_share_a_directory_do_not_share_records() {
+    let mut config = ipv64_acme::sim::Config::default();
+    let other = ipv64_acme::sim::Account {
+        key: "another-key-77aa55".into(),
+        domains: vec!["second.ipv64.net".into()],
+        records: Vec::new(),
+    };
+    config.accounts.push(other);
+    let desk = Desk::with(config);
+    desk.succeed(&["present", NAME, &value()]);
+    let key = [("IPV64_API_KEY", "another-key-77aa55")];
+    let second = "_acme-challenge.second.ipv64.net";
+    let finished = run_with(&desk, &["present", second, &value()], &key);
+    assert!(finished.status.success(), "{}", finished.said());
+    let finished = run_with(&desk, &["sweep", "--older-than", "0", "--yes"], &key);
+    assert!(finished.status.success(), "{}", finished.said());
+    let left: Vec<_> = desk.sim.records_left().iter().map(|record| record.name()).collect();
+    assert_eq!(left, [NAME]);
+}

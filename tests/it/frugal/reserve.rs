@@ -1,0 +1,146 @@
+//! Calls that are kept for removals, and removals that are made up for.
+
+use std::time::{Duration, Instant};
+
+use ipv64_acme::sim::{Action, ApiFault, CallKind, Limits};
+
+use super::*;
+
+const HOUR: Duration = Duration::from_secs(3600);
+const OTHER: &str = "_acme-challenge.example.com";
+
+fn refuse_next_removal(desk: &Desk) {
+    let rejected = Action::json(400, r#"{"del_record":"no","info":"error","status":"400"}"#);
+    desk.sim.fault(ApiFault::on(CallKind::DelRecord, rejected));
+}
+
+fn contents(desk: &Desk) -> Vec<String> {
+    desk.sim.records_left().iter().map(|record| record.content.trim_matches('"').to_owned()).collect()
+}
+
+#[test]
+fn near_the_end_of_the_day_nothing_is_added_that_could_not_be_removed() {
+    let mut desk = Desk::new();
+    desk.set("IPV64_PROPAGATION_TIMEOUT", "0");
+    desk.sim.set_limits(Limits { daily: Some(64), ..Limits::default() });
+    desk.sim.set_calls_today(54);
+    // A person looks, and so the limit is known.
+    desk.succeed(&["status"]);
+    let mut added = Vec::new();
+    let refused = loop {
+        let value = value();
+        let finished = desk.run(&["present", NAME, &value]);
+        if !finished.status.success() {
+            break finished;
+        }
+        added.push(value);
+        assert!(added.len() < 10, "nothing is kept");
+    };
+    assert_eq!(refused.status.code(), Some(4), "{}", refused.said());
+    assert!(refused.stderr.contains("kept for removing records"), "{}", refused.said());
+    assert!(added.len() > 1, "{}", refused.said());
+    for value in &added {
+        desk.succeed(&["cleanup", NAME, value]);
+    }
+    assert!(desk.sim.records_left().is_empty());
+    assert!(desk.sim.api_calls().iter().all(|call| call.refused_by.is_none()), "{:#?}", desk.sim.api_calls());
+}
+
+#[test]
+fn after_many_calls_the_account_is_read_before_the_next_addition() {
+    let mut desk = Desk::new();
+    desk.set("IPV64_PROPAGATION_TIMEOUT", "0");
+    let add_and_remove = || {
+        let value = value();
+        desk.succeed(&["present", NAME, &value]);
+        desk.succeed(&["cleanup", NAME, &value]);
+    };
+    (0..20).for_each(|_| add_and_remove());
+    assert!(!desk.calls().contains(&CallKind::GetAccountInfo), "too early");
+    add_and_remove();
+    assert_eq!(desk.calls(), [CallKind::GetAccountInfo, CallKind::AddRecord, CallKind::DelRecord]);
+}
+
+#[test]
+fn a_removal_that_failed_is_finished_by_the_next_call() {
+    let desk = Desk::new();
+    let values = [value(), value()];
+    desk.succeed(&["present", NAME, &values[0]]);
+    refuse_next_removal(&desk);
+    assert_eq!(desk.run(&["cleanup", NAME, &values[0]]).status.code(), Some(1));
+    desk.succeed(&["present", OTHER, &values[1]]);
+    assert_eq!(contents(&desk), values[1..]);
+}
+
+#[test]
+fn what_nobody_asks_about_for_an_hour_is_removed_by_the_next_call_with_calls_to_spare() {
+    let mut desk = Desk::new();
+    let values = [value(), value(), value()];
+    desk.succeed(&["present", NAME, &values[0]]);
+    change_state(&desk, "journal.json", |content| make_older(&mut content["entries"], "added_at", HOUR));
+    // A full window has nothing to spare.
+    desk.set("IPV64_API_RATE", "1/2");
+    desk.succeed(&["--propagation-timeout", "0", "present", OTHER, &values[1]]);
+    assert_eq!(contents(&desk), values[..2]);
+    desk.set("IPV64_API_RATE", "1000/1");
+    desk.succeed(&["present", OTHER, &values[2]]);
+    assert_eq!(contents(&desk), values[1..]);
+}
+
+#[test]
+fn a_domain_that_left_the_account_moves_the_entry_of_its_record_too() {
+    let mut config = ipv64_acme::sim::Config::default();
+    config.accounts[0].domains.push("sub.example.com".into());
+    let desk = Desk::with(config);
+    let name = "_acme-challenge.sub.example.com";
+    let value = value();
+    // The list is known here, and the domain is deleted from elsewhere.
+    desk.succeed(&["domain", "list"]);
+    let elsewhere = desk.path("elsewhere");
+    let delete = ["domain", "delete", "sub.example.com", "--yes"];
+    let finished = run_with(&desk, &delete, &[("IPV64_STATE_DIR", elsewhere.to_str().unwrap())]);
+    assert!(finished.status.success(), "{}", finished.said());
+    desk.succeed(&["present", name, &value]);
+    let entries = read_state(&desk, "journal.json")["content"]["entries"].clone();
+    assert_eq!(entries.as_array().unwrap().len(), 1);
+    assert_eq!((&entries[0]["domain"], &entries[0]["prefix"]), (&"example.com".into(), &"_acme-challenge.sub".into()));
+    desk.calls();
+    desk.succeed(&["cleanup", name, &value]);
+    assert_eq!(desk.calls(), [CallKind::DelRecord]);
+    assert!(desk.sim.records_left().is_empty());
+}
+
+/// Reports a value as ready, so long ago, and returns how long the next one at the same name takes.
+fn second_value_after(ago: Duration, run: impl Fn(&Desk, &str) -> Finished) -> (Duration, Finished) {
+    let desk = Desk::new();
+    desk.succeed(&["present", NAME, &value()]);
+    change_state(&desk, "journal.json", |content| make_older(&mut content["ready"], "at", ago));
+    let start = Instant::now();
+    let finished = run(&desk, &value());
+    assert!(finished.status.success(), "{}", finished.said());
+    (start.elapsed(), finished)
+}
+
+#[test]
+fn a_second_value_waits_until_the_ca_has_forgotten_the_first() {
+    let lego = |desk: &Desk, value: &str| desk.run(&["-v", "present", NAME, value]);
+    let (took, finished) = second_value_after(Duration::from_secs(59), lego);
+    assert!(took > Duration::from_secs(4), "{took:?}: {}", finished.said());
+    assert!(finished.stderr.contains("the CA may still have the previous value"), "{}", finished.said());
+}
+
+#[test]
+fn nobody_waits_whose_ca_is_asked_later_or_has_forgotten() {
+    let lego = |desk: &Desk, value: &str| desk.run(&["-v", "present", NAME, value]);
+    let certbot = |desk: &Desk, value: &str| {
+        run_with(desk, &["-v", "auth"], &[("CERTBOT_DOMAIN", "name.ipv64.net"), ("CERTBOT_VALIDATION", value)])
+    };
+    let other_name = |desk: &Desk, value: &str| desk.run(&["-v", "present", OTHER, value]);
+    for (_, finished) in [
+        second_value_after(Duration::from_secs(66), lego),
+        second_value_after(Duration::ZERO, certbot),
+        second_value_after(Duration::ZERO, other_name),
+    ] {
+        assert!(!finished.stderr.contains("previous value"), "{}", finished.said());
+    }
+}

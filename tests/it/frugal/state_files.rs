@@ -1,0 +1,140 @@
+//! The disk fails: the certificate does not. One warning each, with what to do.
+
+use super::*;
+
+/// Adds and removes a record; both have to succeed. Returns what the addition said on stderr.
+fn add_and_remove(desk: &Desk) -> String {
+    let value = value();
+    let said = desk.succeed_with_warning(&["present", NAME, &value]);
+    desk.succeed_with_warning(&["cleanup", NAME, &value]);
+    assert!(desk.sim.records_left().is_empty());
+    said
+}
+
+fn assert_one_warning(said: &str, words: &[&str]) {
+    assert_eq!(said.matches("warning:").count(), 1, "{said}");
+    for word in words {
+        assert!(said.contains(word), "{word}: {said}");
+    }
+}
+
+#[test]
+fn a_directory_that_cannot_be_made_costs_a_warning_with_the_way_out() {
+    let mut desk = Desk::new();
+    desk.set("IPV64_STATE_DIR", "/proc/no/such/place");
+    assert_one_warning(&add_and_remove(&desk), &["/proc/no/such/place", "hint: set IPV64_STATE_DIR"]);
+}
+
+#[test]
+fn a_user_without_a_home_is_told_where_to_put_the_directory() {
+    let desk = Desk::new();
+    let mut command = desk.command(programs::hook());
+    command.args(["present", NAME, &value()]).env_remove("IPV64_STATE_DIR").env_remove("HOME");
+    if !is_root() {
+        let finished = process::run(&mut command);
+        assert!(finished.status.success(), "{}", finished.said());
+        assert_one_warning(&finished.stderr, &["HOME", "hint: set IPV64_STATE_DIR"]);
+    } else {
+        eprintln!("NOT TESTED: a user without a home, as root has /var/lib/ipv64-acme");
+    }
+}
+
+#[test]
+fn damaged_and_future_files_are_set_aside_once() {
+    for file in ["journal.json", "window.json", "domains.json", "learned.json"] {
+        for (content, word) in [("{\"version\": 1, \"cont", "damaged"), ("{\"version\": 99}", "version 99")] {
+            let desk = Desk::new();
+            add_and_remove(&desk);
+            let path = desk.path("state").join(file);
+            std::fs::write(&path, content).unwrap();
+            assert_one_warning(&add_and_remove(&desk), &[file, word, "hint: "]);
+            assert_eq!(add_and_remove(&desk), "", "{file}: the warning comes once");
+        }
+    }
+}
+
+fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::metadata("/proc/self").unwrap().uid() == 0
+}
+
+/// A file system of a few pages of its own, unmounted with the value. Needs root.
+struct SmallDisk(std::path::PathBuf);
+
+impl SmallDisk {
+    fn mount(desk: &Desk, options: &str) -> Option<Self> {
+        let path = desk.path("disk");
+        std::fs::create_dir(&path).unwrap();
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(&path);
+        let mounted = is_root() && process::run(&mut mount).status.success();
+        if !mounted {
+            eprintln!("NOT TESTED: needs root to mount a tmpfs ({options})");
+        }
+        mounted.then_some(Self(path))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = process::run(Command::new("umount").arg(&self.0));
+    }
+}
+
+#[test]
+fn a_full_disk_costs_a_warning_and_keeps_the_earlier_entries() {
+    let mut desk = Desk::new();
+    let Some(disk) = SmallDisk::mount(&desk, "size=64k,mode=0700") else { return };
+    desk.set("IPV64_STATE_DIR", disk.0.to_str().unwrap());
+    let first = value();
+    desk.succeed(&["present", NAME, &first]);
+    // Everything that is left goes to somebody else.
+    let mut filler = std::fs::File::create(disk.0.join("filler")).unwrap();
+    while std::io::Write::write(&mut filler, &[0; 4096]).is_ok_and(|written| written > 0) {}
+    drop(filler);
+    assert_one_warning(&add_and_remove(&desk), &["cannot write", "hint: "]);
+    let journal: Value =
+        serde_json::from_slice(&std::fs::read(disk.0.join("journal.json")).unwrap_or_default()).unwrap_or_default();
+    std::fs::remove_file(disk.0.join("filler")).unwrap();
+    assert!(desk.sim.records_left().is_empty() || journal.to_string().contains(&first), "{journal}");
+    desk.succeed(&["cleanup", NAME, &first]);
+    assert!(desk.sim.records_left().is_empty());
+}
+
+#[test]
+fn a_read_only_directory_costs_a_warning() {
+    let mut desk = Desk::new();
+    let Some(disk) = SmallDisk::mount(&desk, "ro,size=64k,mode=0700") else { return };
+    desk.set("IPV64_STATE_DIR", disk.0.to_str().unwrap());
+    assert_one_warning(&add_and_remove(&desk), &["cannot use the state directory", "hint: set IPV64_STATE_DIR"]);
+}
+
+#[test]
+fn times_of_the_future_hold_up_nobody() {
+    let mut desk = Desk::new();
+    desk.set("IPV64_API_RATE", "3/2");
+    add_and_remove(&desk);
+    // As after a clock that ran a year ahead was set right.
+    let ahead = Duration::from_secs(366 * 86_400).as_millis() as u64;
+    for file in ["journal.json", "window.json", "domains.json", "learned.json"] {
+        change_state(&desk, file, |content| shift_times(content, ahead));
+    }
+    let start = Instant::now();
+    add_and_remove(&desk);
+    assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
+}
+
+/// Moves every number that is a time of this century.
+fn shift_times(value: &mut Value, by: u64) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(|item| shift_times(item, by)),
+        Value::Object(fields) => fields.values_mut().for_each(|field| shift_times(field, by)),
+        Value::Number(number) => {
+            if let Some(time) = number.as_u64().filter(|time| *time > 1_000_000_000_000) {
+                *value = (time + by).into();
+            }
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,114 @@
+//! `sweep` and `status`: what people see of the journal.
+
+use ipv64_acme::sim::{CallKind, LimitKind};
+
+use super::*;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// A world with a record of ours that is so old, and a foreign one at the same name.
+fn with_leftover(age: Duration) -> (Desk, String) {
+    let desk = with_foreign_record();
+    let value = value();
+    desk.succeed(&["--propagation-timeout", "0", "present", NAME, &value]);
+    change_state(&desk, "journal.json", |content| make_older(&mut content["entries"], "added_at", age));
+    desk.sim.clear_logs();
+    (desk, value)
+}
+
+#[test]
+fn sweep_lists_without_a_call_and_deletes_with_yes_what_is_ours() {
+    let (desk, value) = with_leftover(2 * HOUR);
+    let listed = desk.succeed(&["sweep"]);
+    assert!(listed.contains(&format!("{NAME}\t{value}\tlego\t2 h 0 min\tadded\n")), "{listed}");
+    assert!(listed.contains("1 record is left over"), "{listed}");
+    assert_eq!(desk.calls(), []);
+    assert_eq!(desk.succeed(&["sweep", "--yes"]), format!("{NAME} {value}: removed\n"));
+    assert_eq!(desk.calls(), [CallKind::DelRecord]);
+    assert_only_the_foreign_record_stands(&desk, "after the sweep");
+    assert_eq!(desk.succeed(&["sweep", "--yes"]), "nothing is left over\n");
+    assert_eq!(desk.calls(), []);
+}
+
+#[test]
+fn sweep_leaves_what_an_order_may_still_need() {
+    let (desk, _) = with_leftover(HOUR / 2);
+    assert_eq!(desk.succeed(&["sweep", "--yes"]), "nothing is left over\n");
+    assert_eq!(desk.succeed(&["sweep", "--yes", "--older-than", "1d"]), "nothing is left over\n");
+    assert!(desk.succeed(&["sweep", "--yes", "--older-than", "20m"]).ends_with(": removed\n"));
+}
+
+#[test]
+fn sweep_all_also_takes_challenges_that_others_have_left() {
+    let (desk, value) = with_leftover(2 * HOUR);
+    // The foreign record is as old as the world: too young, unless everything is meant.
+    let listed = desk.succeed(&["sweep", "--all"]);
+    assert!(listed.contains(&value) && !listed.contains(FOREIGN), "{listed}");
+    let listed = desk.succeed(&["sweep", "--all", "--older-than", "0"]);
+    assert!(listed.contains(&value) && listed.contains(FOREIGN), "{listed}");
+    assert!(listed.contains("not added from here"), "{listed}");
+    let before = desk.sim.records().iter().filter(|record| record.life.is_open()).count();
+    desk.succeed(&["sweep", "--all", "--older-than", "0", "--yes"]);
+    let after: Vec<_> = desk.sim.records().into_iter().filter(|record| record.life.is_open()).collect();
+    assert_eq!(before - after.len(), 2);
+    assert!(after.iter().all(|record| !record.name().starts_with("_acme-challenge")), "{after:#?}");
+}
+
+#[test]
+fn sweep_tells_programs_what_became_of_each_record() {
+    let (desk, value) = with_leftover(2 * HOUR);
+    let listed = desk.json(&["sweep"]);
+    let record = &listed["records"][0];
+    assert_eq!((&record["name"], &record["value"]), (&NAME.into(), &value.as_str().into()));
+    assert_eq!((&record["client"], &record["status"]), (&"lego".into(), &"left".into()));
+    assert!(record["age"].as_u64().unwrap() >= 7200);
+    assert_eq!(desk.json(&["sweep", "--yes"])["records"][0]["status"], "removed");
+    assert_eq!(desk.json(&["sweep"]), serde_json::json!({"records": []}));
+}
+
+#[test]
+fn a_sweep_that_fails_says_why_and_can_be_repeated() {
+    let (desk, value) = with_leftover(2 * HOUR);
+    let finished = run_with(&desk, &["sweep", "--yes", "--json"], &[("IPV64_API_URL", "http://127.0.0.1:9/api")]);
+    assert_eq!(finished.status.code(), Some(6), "{}", finished.said());
+    let document: Value = serde_json::from_str(&finished.stdout).unwrap();
+    assert_eq!(document["records"][0]["status"], "failed");
+    assert_eq!(document["records"][0]["error"]["kind"], "unreachable");
+    assert!(finished.stderr.contains("cannot remove the TXT record"), "{}", finished.said());
+    assert!(desk.succeed(&["sweep"]).contains("removal failed once"));
+    assert_eq!(desk.succeed(&["sweep", "--yes"]), format!("{NAME} {value}: removed\n"));
+}
+
+#[test]
+fn status_shows_quota_open_records_and_servers() {
+    let desk = Desk::new();
+    let value = value();
+    desk.succeed(&["present", NAME, &value]);
+    let text = desk.succeed(&["status"]);
+    for words in [
+        "API calls\t",
+        "state directory\t",
+        "open records\t1\n",
+        &value,
+        "served by all name servers",
+        "ns1.ipv64.net\t",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    let status = desk.json(&["status"]);
+    assert_eq!(status["open_records"][0]["value"], value.as_str());
+    assert_eq!(status["name_servers"].as_array().unwrap().len(), 2);
+    assert_eq!(status["api_calls"]["made_from_here_today"], 4);
+    desk.succeed(&["cleanup", NAME, &value]);
+    assert_eq!(desk.json(&["status"])["open_records"], serde_json::json!([]));
+}
+
+#[test]
+fn status_tells_what_is_known_where_the_api_does_not_answer() {
+    let desk = Desk::new();
+    let finished = run_with(&desk, &["status"], &[("IPV64_API_URL", "http://127.0.0.1:9/api")]);
+    assert!(finished.status.success(), "{}", finished.said());
+    assert!(finished.stdout.contains("open records\tnone\n"), "{}", finished.said());
+    assert!(finished.stderr.starts_with("warning: cannot read the account: cannot reach"), "{}", finished.said());
+    assert!(desk.sim.api_calls().iter().all(|call| call.refused_by != Some(LimitKind::Daily)));
+}
