@@ -7,7 +7,8 @@
 //! - [`cli`], [`report`]: what can be typed, and everything that is printed
 //! - [`solver`]: adds, removes and waits for a set of challenges
 //! - [`hook`]: the conventions of the ACME clients, as pure functions
-//! - [`settings`]: flags, environment and defaults as one value
+//! - [`setup`]: stores the key, finds the ACME clients
+//! - [`settings`]: flags, environment, configuration file and defaults as one value
 //! - [`account`]: which domain of the account holds a name
 //! - [`doctor`]: what stands between this machine and a certificate
 //! - [`propagation`]: is the record on every authoritative name server?
@@ -34,6 +35,7 @@ pub mod propagation;
 pub mod report;
 pub mod secret;
 pub mod settings;
+pub mod setup;
 #[cfg(feature = "sim")]
 pub mod sim;
 pub mod solver;

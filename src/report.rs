@@ -18,6 +18,7 @@ use crate::hook::HookError;
 use crate::http::HttpError;
 use crate::propagation::NotReady;
 use crate::settings::{FileError, KeyError, SettingsError};
+use crate::setup::SetupError;
 use crate::solver::{Interrupted, NotOurs, OrderError};
 use crate::state::WindowError;
 
@@ -212,6 +213,7 @@ fn explanation(error: &anyhow::Error) -> Option<&dyn Explain> {
             .or_else(|| known::<OrderError>(error))
             .or_else(|| known::<NotOurs>(error))
             .or_else(|| known::<FileError>(error))
+            .or_else(|| known::<SetupError>(error))
             .or_else(|| known::<SettingsError>(error))
             .or_else(|| known::<KeyError>(error))
             .or_else(|| known::<ApiError>(error))

@@ -20,6 +20,7 @@ use crate::exit::Explain as _;
 use crate::gate::WindowGate;
 use crate::http::{Endpoint, HttpClient, HttpConfig, HttpRequest, Method, Payload};
 use crate::report::Report;
+use crate::secret::Secret;
 use crate::settings::{ConfigFile, Environment, NamedServer, Settings, Sources, key};
 use crate::solver::{Events, Solver};
 use crate::state::{self, Clock, DomainCache, Interrupted, RequestWindow, State, SystemClock, UnixTime};
@@ -49,6 +50,11 @@ impl Context {
         let sources = Sources { flags: &cli.settings.0, environment, file: file.as_ref() };
         let settings = Settings::load(&sources)?;
         let key = key::find(&sources)?;
+        Self::with_key(settings, key, report)
+    }
+
+    /// Prepares everything for a key that may stand nowhere yet.
+    pub(super) fn with_key(settings: Settings, key: Secret, report: Report) -> anyhow::Result<Self> {
         let interrupted = watch_signals()?;
         let clock = Arc::new(StoppableClock { interrupted: Arc::clone(&interrupted) });
         let state = match &settings.state_dir {

@@ -2,8 +2,8 @@
 //! the rooms below.
 
 mod account;
-mod config;
 mod batch;
+mod config;
 mod confirm;
 mod context;
 #[cfg(feature = "sim")]

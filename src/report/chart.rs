@@ -54,10 +54,7 @@ mod tests {
     #[test]
     fn the_slowest_fills_the_room_and_the_fastest_is_seen() {
         let lines = draw(&[bar("ns1", Some(4.0)), bar("ns2.x", Some(0.01)), bar("ns3", None)], 37);
-        assert_eq!(
-            lines,
-            ["  ns1    ████████████████████ 4.0 s", "  ns2.x  █ 0.0 s", "  ns3    silent"]
-        );
+        assert_eq!(lines, ["  ns1    ████████████████████ 4.0 s", "  ns2.x  █ 0.0 s", "  ns3    silent"]);
         assert_eq!(draw(&[bar("ns1", Some(0.0))], 0), ["  ns1  █ 0.0 s"]);
     }
 

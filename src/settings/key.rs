@@ -54,6 +54,15 @@ pub fn describe_place(sources: &Sources<'_>) -> Option<String> {
     })
 }
 
+/// Returns the variable that holds the key in force, if it is a variable that does.
+#[must_use]
+pub fn variable_in_force(sources: &Sources<'_>) -> Option<&'static str> {
+    match place(sources) {
+        Some(Place::Variable(name, _)) => Some(name),
+        _ => None,
+    }
+}
+
 /// The first place that has a key.
 enum Place {
     Variable(&'static str, String),
