@@ -4,9 +4,11 @@
 mod api;
 mod client;
 mod error;
+mod people;
 mod upkeep;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches, Parser, Subcommand};
 
@@ -15,6 +17,7 @@ use crate::settings::table::Setting;
 pub use api::{DomainCommand, RecordAddArgs, RecordCommand, RecordDeleteArgs, RecordListArgs, SecretArgs};
 pub use client::{BatchAction, BatchArgs, ClientCall};
 pub use error::CliError;
+pub use people::{DoctorArgs, InitArgs, ManArgs, TestArgs};
 pub use upkeep::SweepArgs;
 
 /// ACME DNS-01 hook for domains at IPv64.net: adds the challenge record, waits until every authoritative name server
@@ -27,6 +30,9 @@ pub struct Cli {
     /// Output.
     #[command(flatten)]
     pub output: OutputArgs,
+    /// Read this configuration file (TOML) [IPV64_CONFIG]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Settings", hide_short_help = true)]
+    pub config: Option<PathBuf>,
     /// Settings given as flags.
     #[command(flatten)]
     pub settings: SettingArgs,
@@ -110,6 +116,14 @@ pub enum Command {
     /// List, add and delete records of the account
     #[command(subcommand)]
     Record(RecordCommand),
+    /// Set up this machine: check the API key, store it, show the line for each ACME client
+    Init(InitArgs),
+    /// Check key, quota, domains, delegation and name servers, and say what to do
+    Doctor(DoctorArgs),
+    /// Try a whole challenge without a CA: add a random value, wait, show the time of each server, delete
+    Test(TestArgs),
+    /// Show every setting in force and where it comes from
+    Config,
     /// List challenge records that were left behind, and delete them with --yes
     Sweep(SweepArgs),
     /// Show the API calls left today, the records that are open, and how long the name servers usually take

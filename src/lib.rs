@@ -7,8 +7,10 @@
 //! - [`cli`], [`report`]: what can be typed, and everything that is printed
 //! - [`solver`]: adds, removes and waits for a set of challenges
 //! - [`hook`]: the conventions of the ACME clients, as pure functions
-//! - [`settings`]: flags, environment and defaults as one value
+//! - [`setup`]: stores the key, finds the ACME clients
+//! - [`settings`]: flags, environment, configuration file and defaults as one value
 //! - [`account`]: which domain of the account holds a name
+//! - [`doctor`]: what stands between this machine and a certificate
 //! - [`propagation`]: is the record on every authoritative name server?
 //! - [`dns`]: one question to one server, and the look-ups built from it
 //! - [`gate`]: the request window as the gate of the API
@@ -23,6 +25,7 @@ pub mod challenge;
 pub mod cli;
 pub mod commands;
 pub mod dns;
+pub mod doctor;
 pub mod exit;
 pub mod gate;
 pub mod hook;
@@ -32,6 +35,7 @@ pub mod propagation;
 pub mod report;
 pub mod secret;
 pub mod settings;
+pub mod setup;
 #[cfg(feature = "sim")]
 pub mod sim;
 pub mod solver;

@@ -1,6 +1,8 @@
 //! The only file that prints. Results go to stdout; steps, warnings and errors to stderr. A hook's streams may be closed,
 //! so nothing here fails because nobody reads.
 
+mod chart;
+mod live;
 mod table;
 
 use std::io::{self, IsTerminal as _, Write as _};
@@ -15,24 +17,51 @@ use crate::exit::{Exit, Explain};
 use crate::hook::HookError;
 use crate::http::HttpError;
 use crate::propagation::NotReady;
-use crate::settings::{KeyError, SettingsError};
+use crate::settings::{FileError, KeyError, SettingsError};
+use crate::setup::SetupError;
 use crate::solver::{Interrupted, NotOurs, OrderError};
 use crate::state::WindowError;
 
+pub use chart::Bar;
+pub use live::Live;
 use table::Layout;
 pub use table::Table;
+
+/// The columns of a terminal that does not tell.
+const USUAL_COLUMNS: usize = 80;
+/// Below so many columns a block of lines tells nothing.
+const FEWEST_COLUMNS: usize = 20;
 
 /// Prints for one process.
 #[derive(Debug, Clone, Copy)]
 pub struct Report {
     output: OutputArgs,
+    terminal: Terminal,
+}
+
+/// What the terminal of this process can do, if it has one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Terminal {
+    /// It shows lines one after the other, or nobody knows what it does.
+    #[default]
+    Plain,
+    /// It can move its cursor.
+    Cursor,
+}
+
+impl Terminal {
+    /// Reads the variable `TERM`: terminals without a name, and those named `dumb`, have no cursor to move.
+    #[must_use]
+    pub fn named(term: Option<&str>) -> Self {
+        if term.is_none_or(|term| term.is_empty() || term == "dumb") { Self::Plain } else { Self::Cursor }
+    }
 }
 
 impl Report {
     /// Prints as the flags say.
     #[must_use]
-    pub fn new(output: OutputArgs) -> Self {
-        Self { output }
+    pub fn new(output: OutputArgs, terminal: Terminal) -> Self {
+        Self { output, terminal }
     }
 
     /// Returns whether results are wanted as one JSON document.
@@ -61,6 +90,31 @@ impl Report {
         if !text.is_empty() {
             self.line(&text);
         }
+    }
+
+    /// Prints times as bars on a terminal, else as seconds with tabs.
+    pub fn bars(&self, bars: &[Bar]) {
+        let stdout = io::stdout();
+        let lines = if stdout.is_terminal() { chart::draw(bars, columns(&stdout)) } else { chart::tabs(bars) };
+        for line in lines {
+            self.line(&line);
+        }
+    }
+
+    /// Returns the columns of the terminal on which lines may be redrawn; nothing where there is none, where it is too
+    /// narrow, and with `-q`, `-v` and `--json`, whose output has to stay as it is.
+    pub(super) fn live_columns(&self) -> Option<usize> {
+        let stderr = io::stderr();
+        let plain = self.output.quiet || self.output.json || self.output.verbose > 0;
+        if plain || self.terminal == Terminal::Plain || !stderr.is_terminal() {
+            return None;
+        }
+        Some(columns(&stderr)).filter(|columns| *columns >= FEWEST_COLUMNS)
+    }
+
+    /// Writes to stderr what [`Live`] has composed.
+    pub(super) fn raw(&self, text: &str) {
+        write!(io::stderr().lock(), "{text}").ok();
     }
 
     /// Prints the document of `--json`.
@@ -158,6 +212,8 @@ fn explanation(error: &anyhow::Error) -> Option<&dyn Explain> {
             .or_else(|| known::<Interrupted>(error))
             .or_else(|| known::<OrderError>(error))
             .or_else(|| known::<NotOurs>(error))
+            .or_else(|| known::<FileError>(error))
+            .or_else(|| known::<SetupError>(error))
             .or_else(|| known::<SettingsError>(error))
             .or_else(|| known::<KeyError>(error))
             .or_else(|| known::<ApiError>(error))
@@ -167,6 +223,12 @@ fn explanation(error: &anyhow::Error) -> Option<&dyn Explain> {
             .or_else(|| known::<NotReady>(error))
             .or_else(|| known::<HttpError>(error))
     })
+}
+
+/// The width of the terminal behind a stream.
+fn columns(stream: impl std::os::fd::AsFd) -> usize {
+    let size = rustix::termios::tcgetwinsize(stream).map(|size| usize::from(size.ws_col));
+    size.ok().filter(|columns| *columns > 0).unwrap_or(USUAL_COLUMNS)
 }
 
 fn to_stdout(text: &str) {

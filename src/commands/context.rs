@@ -20,7 +20,8 @@ use crate::exit::Explain as _;
 use crate::gate::WindowGate;
 use crate::http::{Endpoint, HttpClient, HttpConfig, HttpRequest, Method, Payload};
 use crate::report::Report;
-use crate::settings::{Environment, NamedServer, Settings, Sources, key};
+use crate::secret::Secret;
+use crate::settings::{ConfigFile, Environment, NamedServer, Settings, Sources, key};
 use crate::solver::{Events, Solver};
 use crate::state::{self, Clock, DomainCache, Interrupted, RequestWindow, State, SystemClock, UnixTime};
 
@@ -45,9 +46,15 @@ pub(super) struct Context {
 impl Context {
     /// Reads settings and key, and prepares everything; sends nothing to IPv64.
     pub(super) fn open(cli: &Cli, environment: &Environment, report: Report) -> anyhow::Result<Self> {
-        let sources = Sources { flags: &cli.settings.0, environment };
+        let file = ConfigFile::find(cli.config.as_deref(), environment)?;
+        let sources = Sources { flags: &cli.settings.0, environment, file: file.as_ref() };
         let settings = Settings::load(&sources)?;
         let key = key::find(&sources)?;
+        Self::with_key(settings, key, report)
+    }
+
+    /// Prepares everything for a key that may stand nowhere yet.
+    pub(super) fn with_key(settings: Settings, key: Secret, report: Report) -> anyhow::Result<Self> {
         let interrupted = watch_signals()?;
         let clock = Arc::new(StoppableClock { interrupted: Arc::clone(&interrupted) });
         let state = match &settings.state_dir {
@@ -55,12 +62,7 @@ impl Context {
             None => State::without_place(),
         }
         .with_clock(clock);
-        let http = Arc::new(HttpClient::new(&HttpConfig {
-            timeout: settings.http_timeout,
-            ca_file: settings.ca_file.clone(),
-            proxy: settings.proxy.clone(),
-            user_agent: USER_AGENT.to_owned(),
-        })?);
+        let http = http_client(&settings)?;
         let account = state::Account::of(&key);
         let window = state.window(account.clone(), settings.api_rate).on_wait(Arc::new(move |wait| {
             report.step(&format!("waiting {:.1} s for a turn: the request window is full", wait.as_secs_f64()));
@@ -183,7 +185,16 @@ impl Clock for StoppableClock {
     }
 }
 
-fn lookup(settings: &Settings, http: &Arc<HttpClient>) -> anyhow::Result<Lookup> {
+pub(super) fn http_client(settings: &Settings) -> anyhow::Result<Arc<HttpClient>> {
+    Ok(Arc::new(HttpClient::new(&HttpConfig {
+        timeout: settings.http_timeout,
+        ca_file: settings.ca_file.clone(),
+        proxy: settings.proxy.clone(),
+        user_agent: USER_AGENT.to_owned(),
+    })?))
+}
+
+pub(super) fn lookup(settings: &Settings, http: &Arc<HttpClient>) -> anyhow::Result<Lookup> {
     let post = doh_post(http);
     let configured =
         if settings.resolvers.is_empty() { dns::recursive::of_system() } else { settings.resolvers.clone() };

@@ -12,7 +12,7 @@ use crate::cli::{Cli, ClientCall, HookArgs};
 use crate::exit::Exit;
 use crate::hook::{self, Action, Call, HookError, Request, lego::Form};
 use crate::propagation::{Row, Standing};
-use crate::report::Report;
+use crate::report::{Live, Report};
 use crate::settings::Environment;
 use crate::solver::{Events, Outcome, Solved, Status};
 
@@ -120,28 +120,33 @@ pub(super) fn record_entry(solved: &Solved, outcome: &Outcome) -> Value {
     })
 }
 
-/// Passes on what the solver tells; of the table of servers only what has changed.
+/// Passes on what the solver tells: the table of servers as lines that are redrawn on a terminal, and with `-v` each
+/// change in it.
 pub(super) struct Told {
     report: Report,
     shown: RefCell<Vec<Row>>,
+    live: Live,
 }
 
 impl Told {
     pub(super) fn new(report: Report) -> Self {
-        Self { report, shown: RefCell::default() }
+        Self { report, shown: RefCell::default(), live: Live::new(report) }
     }
 }
 
 impl Events for Told {
     fn step(&self, text: &str) {
+        self.live.clear();
         self.report.step(text);
     }
 
     fn warning(&self, text: &str) {
+        self.live.clear();
         self.report.warning(text);
     }
 
     fn servers(&self, rows: &[Row]) {
+        self.live.draw(&rows.iter().map(|row| format!("{}: {}", row.server, row.describe())).collect::<Vec<_>>());
         let shown = self.shown.replace(rows.to_vec());
         for row in rows.iter().filter(|row| row.standing != Standing::Unknown) {
             let before = shown.iter().find(|before| before.server == row.server);

@@ -3,12 +3,15 @@
 
 mod account;
 mod batch;
+mod config;
 mod confirm;
 mod context;
 #[cfg(feature = "sim")]
 mod demo;
+mod doctor;
 mod domain;
 mod hook;
+mod init;
 mod record;
 mod secrets;
 #[cfg(feature = "sim")]
@@ -16,6 +19,7 @@ mod sim;
 mod status;
 mod stop;
 mod sweep;
+mod trial;
 
 use std::ffi::OsString;
 
@@ -26,7 +30,7 @@ use context::Context;
 use crate::cli::{Cli, Command};
 use crate::exit::Exit;
 use crate::hook::Action;
-use crate::report::Report;
+use crate::report::{Report, Terminal};
 use crate::settings::Environment;
 
 /// Runs the program with its arguments (the first one is its own name) and its environment.
@@ -36,7 +40,7 @@ pub fn run(args: &[OsString], environment: &Environment) -> Exit {
         Ok(cli) => cli,
         Err(error) => return foreign_event(args, environment).unwrap_or_else(|| usage(&error)),
     };
-    let report = Report::new(cli.output);
+    let report = Report::new(cli.output, Terminal::named(environment.get("TERM").as_deref()));
     for (name, nearest) in environment.unknown() {
         let nearest = nearest.map_or_else(String::new, |nearest| format!(", did you mean `{nearest}`?"));
         report.warning(&format!("the variable `{name}` is none of ours{nearest}"));
@@ -53,6 +57,10 @@ pub fn run(args: &[OsString], environment: &Environment) -> Exit {
         Command::Record(command) => record::check(command)
             .map_err(Into::into)
             .and_then(|()| with(&cli, environment, report, |context| record::run(context, command))),
+        Command::Init(args) => init::run(&cli, args, environment, report),
+        Command::Doctor(args) => doctor::run(&cli, args, environment, report),
+        Command::Test(args) => trial::run(&cli, args, environment, report),
+        Command::Config => config::run(&cli, environment, report),
         Command::Sweep(args) => with(&cli, environment, report, |context| sweep::run(context, args)),
         Command::Status => with(&cli, environment, report, status::run),
         #[cfg(feature = "sim")]

@@ -30,7 +30,10 @@ pub(super) fn run_stoppable<T: Send + 'static, E: From<anyhow::Error> + Send + '
     let shared = Arc::clone(context);
     std::thread::spawn(move || {
         let events = Told::new(shared.report());
-        sender.send(work(&shared.solver(&events))).ok();
+        let result = work(&shared.solver(&events));
+        // What it has drawn goes before anything else is printed.
+        drop(events);
+        sender.send(result).ok();
     });
     let mut told = None;
     loop {

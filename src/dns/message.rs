@@ -30,6 +30,12 @@ pub enum Kind {
     Txt,
     /// Alias.
     Cname,
+    /// Who may issue certificates (RFC 8659).
+    Caa,
+    /// The fingerprint of a signed zone's key, at its parent (RFC 4034 section 5).
+    Ds,
+    /// The keys of a signed zone (RFC 4034 section 2).
+    Dnskey,
 }
 
 impl From<Kind> for RecordType {
@@ -41,6 +47,9 @@ impl From<Kind> for RecordType {
             Kind::Soa => Self::SOA,
             Kind::Txt => Self::TXT,
             Kind::Cname => Self::CNAME,
+            Kind::Caa => Self::CAA,
+            Kind::Ds => Self::DS,
+            Kind::Dnskey => Self::DNSKEY,
         }
     }
 }
@@ -154,6 +163,15 @@ pub enum Data {
         /// The lesser of the record's TTL and its MINIMUM field.
         negative_ttl: u32,
     },
+    /// A rule on who may issue certificates.
+    Caa {
+        /// What the rule is about: `issue`, `issuewild`.
+        tag: String,
+        /// The CA with its parameters (RFC 8659 section 4.2).
+        value: String,
+    },
+    /// A trace of DNSSEC, of which only the presence matters: DS or DNSKEY.
+    Signing,
 }
 
 /// One record of a reply. Records of other types, and those at names that are no [`DnsName`], are left out.
@@ -298,6 +316,10 @@ fn read_record(record: &WireRecord) -> Option<Record> {
         RData::CNAME(name) => Data::Cname(read_name(&name.0)?),
         RData::TXT(text) => Data::Txt(text.txt_data.concat()),
         RData::SOA(soa) => Data::Soa { serial: soa.serial, negative_ttl: record.ttl.min(soa.minimum) },
+        RData::CAA(caa) => {
+            Data::Caa { tag: caa.tag.to_ascii_lowercase(), value: String::from_utf8_lossy(&caa.value).into_owned() }
+        }
+        _ if matches!(record.record_type(), RecordType::DS | RecordType::DNSKEY) => Data::Signing,
         _ => return None,
     };
     let owner = if record.name.is_root() { None } else { Some(read_name(&record.name)?) };

@@ -6,7 +6,7 @@ use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::source::Sources;
+use super::source::{Origin, Sources};
 use super::table::Setting;
 use crate::exit::{Exit, Explain};
 use crate::secret::{Secret, SecretError};
@@ -20,31 +20,68 @@ const LONGEST: u64 = 4096;
 /// The mode bits that let somebody else than the owner read.
 const OTHERS_MAY_READ: u32 = 0o044;
 
-/// Finds the key: the file of the flag, the variables, the file of the variable, the systemd credential.
+/// Finds the key: the file of the flag, the variables, the file of the variable or the configuration, the systemd
+/// credential.
 ///
 /// # Errors
 /// [`KeyError`] if no place has one, or if the first place that has one is no good: a key that was given and cannot be
 /// used must not be replaced by another one silently.
 pub fn find(sources: &Sources<'_>) -> Result<Secret, KeyError> {
-    let file = sources.find(Setting::ApiKeyFile);
-    if let Some((path, super::Origin::Flag(_))) = &file {
-        return from_file(Path::new(path), Owner::User);
-    }
-    for variable in VARIABLES {
-        if let Some(text) = sources.variable(variable) {
-            return Secret::parse(&text).map_err(|error| KeyError::Malformed { place: variable.to_owned(), error });
+    match place(sources).ok_or(KeyError::Missing)? {
+        Place::Variable(name, text) => {
+            Secret::parse(&text).map_err(|error| KeyError::Malformed { place: name.to_owned(), error })
         }
+        Place::File(path, _) => from_file(&path, Owner::User),
+        Place::Credential(path) => from_file(&path, Owner::Systemd),
     }
-    if let Some((path, _)) = &file {
-        return from_file(Path::new(path), Owner::User);
+}
+
+/// Reads the key from a file that a person named.
+///
+/// # Errors
+/// [`KeyError`]
+pub fn read(path: &Path) -> Result<Secret, KeyError> {
+    from_file(path, Owner::User)
+}
+
+/// Returns in words where the key that is in force stands, if any place has one; whether it is good is not looked at.
+#[must_use]
+pub fn describe_place(sources: &Sources<'_>) -> Option<String> {
+    Some(match place(sources)? {
+        Place::Variable(name, _) => format!("the variable {name}"),
+        Place::File(path, origin) => format!("the file {}, named by {origin}", path.display()),
+        Place::Credential(path) => format!("the systemd credential {}", path.display()),
+    })
+}
+
+/// Returns the variable that holds the key in force, if it is a variable that does.
+#[must_use]
+pub fn variable_in_force(sources: &Sources<'_>) -> Option<&'static str> {
+    match place(sources) {
+        Some(Place::Variable(name, _)) => Some(name),
+        _ => None,
     }
-    if let Some(directory) = sources.variable("CREDENTIALS_DIRECTORY") {
-        let path = Path::new(&directory).join(CREDENTIAL);
-        if path.exists() {
-            return from_file(&path, Owner::Systemd);
-        }
+}
+
+/// The first place that has a key.
+enum Place {
+    Variable(&'static str, String),
+    File(PathBuf, Origin),
+    Credential(PathBuf),
+}
+
+fn place(sources: &Sources<'_>) -> Option<Place> {
+    let file = sources.find(Setting::ApiKeyFile).map(|(path, origin)| (PathBuf::from(path), origin));
+    if let Some((path, origin @ Origin::Flag(_))) = file {
+        return Some(Place::File(path, origin));
     }
-    Err(KeyError::Missing)
+    let variable = |name: &&'static str| Some(Place::Variable(name, sources.variable(name)?));
+    let credential = || {
+        let path = PathBuf::from(sources.variable("CREDENTIALS_DIRECTORY")?).join(CREDENTIAL);
+        path.exists().then_some(Place::Credential(path))
+    };
+    let variable = VARIABLES.iter().find_map(|name| variable(name));
+    variable.or_else(|| file.map(|(path, origin)| Place::File(path, origin))).or_else(credential)
 }
 
 /// Who set the mode of a key file.
@@ -119,8 +156,8 @@ impl Explain for KeyError {
 
     fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Missing => "save the key from your account page at IPv64.net in a file with mode 600 and set \
-                 IPV64_API_KEY_FILE to its path"
+            Self::Missing => "run `ipv64-acme init`, or save the key from your account page at IPv64.net in a file \
+                 with mode 600 and set IPV64_API_KEY_FILE to its path"
                 .to_owned(),
             Self::Unreadable { path, .. } => {
                 format!("check that {} exists and belongs to the user that runs this program", path.display())
@@ -137,7 +174,8 @@ impl Explain for KeyError {
             Self::Missing => {
                 let places = VARIABLES.join(", ");
                 vec![format!(
-                    "looked at: --api-key-file, {places}, IPV64_API_KEY_FILE, systemd credential {CREDENTIAL}"
+                    "looked at: --api-key-file, {places}, IPV64_API_KEY_FILE, api_key_file in config.toml, \
+                     systemd credential {CREDENTIAL}"
                 )]
             }
             _ => Vec::new(),
@@ -154,7 +192,7 @@ mod tests {
 
     fn find_in(flags: &[(Setting, String)], variables: &[(&str, &str)]) -> Result<String, KeyError> {
         let environment = Environment::new(variables.iter().map(|(name, value)| ((*name).into(), (*value).into())));
-        find(&Sources { flags, environment: &environment }).map(|key| key.expose().to_owned())
+        find(&Sources { flags, environment: &environment, file: None }).map(|key| key.expose().to_owned())
     }
 
     fn file(directory: &tempfile::TempDir, name: &str, text: &str, mode: u32) -> String {

@@ -1,11 +1,13 @@
-//! One [`Settings`] from flags, environment and defaults, in this order. The only room that reads the environment, and
+//! One [`Settings`] from flags, environment, configuration file and defaults, in this order. The only room that reads the environment, and
 //! it does so once: everything else gets values.
 //!
 //! - [`table`]: every setting with its name, default and meaning; the command line and the documentation follow it
 //! - [`source`]: where a value comes from
+//! - [`file`]: the configuration file
 //! - [`parse`]: texts to durations, rates, addresses
 //! - [`key`]: the API key and the places it is looked for
 
+pub mod file;
 pub mod key;
 pub mod parse;
 pub mod source;
@@ -23,6 +25,7 @@ use crate::http::{Endpoint, ProxyEnv};
 use crate::name::DnsName;
 use crate::state::Rate;
 
+pub use file::{ConfigFile, FileError};
 pub use key::KeyError;
 pub use source::{Environment, Origin, Sources};
 use table::Setting;

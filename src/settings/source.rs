@@ -1,11 +1,12 @@
-//! Where a value comes from: a flag, the environment, or the default. Knows nothing of what the values mean.
+//! Where a value comes from: a flag, the environment, the configuration file, or the default. Knows nothing of what the values mean.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::SettingsError;
+use super::file::ConfigFile;
 use super::table::Setting;
 
 /// Variables with our prefix that are no settings: the key, its file form and second spelling; the configuration file;
@@ -13,6 +14,10 @@ use super::table::Setting;
 const OTHER_VARIABLES: [&str; 4] = ["IPV64_API_KEY", "IPV64_API_TOKEN", "IPV64_CONFIG", "IPV64_ACME"];
 /// The most edits at which a name is still suggested.
 const NEAR: usize = 4;
+/// The name of our directories.
+const DIRECTORY: &str = "ipv64-acme";
+/// Where the system keeps its configuration (Filesystem Hierarchy Standard 3.0 section 3.7).
+const SYSTEM_CONFIG: &str = "/etc";
 
 /// The environment, read once at the start of the process.
 #[derive(Debug, Clone, Default)]
@@ -37,22 +42,48 @@ impl Environment {
         let known: Vec<String> = Setting::ALL.iter().map(|setting| setting.environment()).collect();
         let known = || known.iter().map(String::as_str).chain(OTHER_VARIABLES);
         let ours = self.0.keys().filter(|name| name.starts_with("IPV64_") && !known().any(|known| known == *name));
-        ours.map(|name| {
-            let nearest = known().min_by_key(|known| strsim::levenshtein(known, name));
-            let nearest = nearest.filter(|known| strsim::levenshtein(known, name) <= NEAR);
-            (name.clone(), nearest.map(str::to_owned))
-        })
-        .collect()
+        ours.map(|name| (name.clone(), nearest(name, known()).map(str::to_owned))).collect()
+    }
+
+    /// Returns the directories of configuration in the order in which they are looked at: the system's, then the user's.
+    #[must_use]
+    pub fn config_dirs(&self) -> Vec<PathBuf> {
+        let user = self.user_dir("XDG_CONFIG_HOME", ".config");
+        Some(PathBuf::from(SYSTEM_CONFIG)).into_iter().chain(user).map(|path| path.join(DIRECTORY)).collect()
+    }
+
+    /// Returns the directory where configuration is written: the system's for root, else the user's; nothing if the user
+    /// has none.
+    #[must_use]
+    pub fn own_config_dir(&self) -> Option<PathBuf> {
+        let mut places = self.config_dirs().into_iter();
+        let system = places.next();
+        if is_root() { system } else { places.next() }
+    }
+
+    /// A directory of the XDG Base Directory Specification: relative paths do not count.
+    fn user_dir(&self, variable: &str, below_home: &str) -> Option<PathBuf> {
+        let user = self.get(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+        let home = || Some(PathBuf::from(self.get("HOME")?).join(below_home));
+        user.or_else(home).filter(|path| path.is_absolute())
     }
 }
 
+/// Returns the known name that is most like a misspelt one, if any is like it.
+pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let distance = |known: &&str| strsim::levenshtein(known, name);
+    known.min_by_key(distance).filter(|known| distance(known) <= NEAR)
+}
+
 /// Where a value stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
     /// A flag.
     Flag(Setting),
     /// A variable.
     Environment(Setting),
+    /// The configuration file with this path.
+    File(Setting, PathBuf),
     /// Built in.
     Default(Setting),
 }
@@ -60,9 +91,11 @@ pub enum Origin {
 impl Origin {
     /// Returns the setting.
     #[must_use]
-    pub fn setting(self) -> Setting {
+    pub fn setting(&self) -> Setting {
         match self {
-            Self::Flag(setting) | Self::Environment(setting) | Self::Default(setting) => setting,
+            Self::Flag(setting) | Self::Environment(setting) | Self::File(setting, _) | Self::Default(setting) => {
+                *setting
+            }
         }
     }
 }
@@ -72,6 +105,7 @@ impl fmt::Display for Origin {
         match self {
             Self::Flag(setting) => write!(f, "the flag --{}", setting.flag()),
             Self::Environment(setting) => write!(f, "the variable {}", setting.environment()),
+            Self::File(setting, path) => write!(f, "`{}` in {}", setting.key(), path.display()),
             Self::Default(setting) => write!(f, "the default of {}", setting.environment()),
         }
     }
@@ -84,6 +118,8 @@ pub struct Sources<'a> {
     pub flags: &'a [(Setting, String)],
     /// The environment.
     pub environment: &'a Environment,
+    /// The configuration file, if there is one.
+    pub file: Option<&'a ConfigFile>,
 }
 
 impl Sources<'_> {
@@ -93,6 +129,10 @@ impl Sources<'_> {
         let flag = self.flags.iter().rev().find(|(flag, _)| *flag == setting);
         flag.map(|(_, value)| (value.clone(), Origin::Flag(setting)))
             .or_else(|| Some((self.environment.get(&setting.environment())?, Origin::Environment(setting))))
+            .or_else(|| {
+                let file = self.file?;
+                Some((file.get(setting)?.to_owned(), Origin::File(setting, file.path().to_owned())))
+            })
             .or_else(|| Some((setting.default_text()?.to_owned(), Origin::Default(setting))))
     }
 
@@ -138,24 +178,22 @@ impl Sources<'_> {
     }
 
     /// Returns where state is kept if no setting says so: systemd's directory, else the system's for root, else the user's.
-    pub(super) fn default_state_dir(&self) -> Option<PathBuf> {
-        const NAME: &str = "ipv64-acme";
+    #[must_use]
+    pub fn default_state_dir(&self) -> Option<PathBuf> {
         if let Some(directories) = self.variable("STATE_DIRECTORY") {
             // systemd.exec(5): several directories are separated by colons.
             return directories.split(':').next().map(PathBuf::from);
         }
         if is_root() {
-            return Some(PathBuf::from("/var/lib").join(NAME));
+            return Some(Path::new("/var/lib").join(DIRECTORY));
         }
-        let user = self.variable("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-        let home = || Some(PathBuf::from(self.variable("HOME")?).join(".local/state"));
-        user.or_else(home).filter(|path| path.is_absolute()).map(|path| path.join(NAME))
+        self.environment.user_dir("XDG_STATE_HOME", ".local/state").map(|path| path.join(DIRECTORY))
     }
 }
 
 /// Whether this process may do everything: its own entry in /proc belongs to its effective user. Elsewhere than on Linux
 /// the answer is no, and the user's directories are used.
-fn is_root() -> bool {
+pub(super) fn is_root() -> bool {
     use std::os::unix::fs::MetadataExt as _;
     std::fs::metadata("/proc/self").is_ok_and(|metadata| metadata.uid() == 0)
 }
@@ -172,9 +210,9 @@ mod tests {
     fn flag_then_environment_then_default() {
         let environment = environment(&[("IPV64_CONFIRMATIONS", "4"), ("IPV64_HTTP_TIMEOUT", "")]);
         let flags = [(Setting::Confirmations, "5".to_owned())];
-        let with_flag = Sources { flags: &flags, environment: &environment };
+        let with_flag = Sources { flags: &flags, environment: &environment, file: None };
         assert_eq!(with_flag.find(Setting::Confirmations).unwrap().0, "5");
-        let without = Sources { flags: &[], environment: &environment };
+        let without = Sources { flags: &[], environment: &environment, file: None };
         assert_eq!(without.find(Setting::Confirmations).unwrap().0, "4");
         assert_eq!(without.find(Setting::HttpTimeout).unwrap().0, "30", "an empty variable counts as unset");
     }
@@ -200,7 +238,7 @@ mod tests {
     #[test]
     fn state_goes_where_systemd_says() {
         let environment = environment(&[("STATE_DIRECTORY", "/run/a:/run/b")]);
-        let sources = Sources { flags: &[], environment: &environment };
+        let sources = Sources { flags: &[], environment: &environment, file: None };
         assert_eq!(sources.default_state_dir(), Some(PathBuf::from("/run/a")));
     }
 }

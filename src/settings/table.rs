@@ -125,6 +125,18 @@ impl Setting {
         format!("IPV64_{}", self.flag().replace('-', "_").to_ascii_uppercase())
     }
 
+    /// Returns the key in the configuration file: `api_url`.
+    #[must_use]
+    pub fn key(self) -> String {
+        self.flag().replace('-', "_")
+    }
+
+    /// Returns whether the value is the path of a file or directory.
+    #[must_use]
+    pub const fn is_path(self) -> bool {
+        matches!(self, Self::ApiKeyFile | Self::CaFile | Self::StateDir)
+    }
+
     /// Returns the default as it would be written, if there is one.
     #[must_use]
     pub const fn default_text(self) -> Option<&'static str> {

@@ -1,0 +1,39 @@
+//! The commands that set up and explain.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::name::DnsName;
+
+/// How to set up.
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// Read the API key from stdin instead of asking for it
+    #[arg(long)]
+    pub stdin: bool,
+}
+
+/// What to examine.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Domains as they will stand in the certificate; `*.` may be left out
+    #[arg(value_name = "DOMAIN")]
+    pub domains: Vec<DnsName>,
+}
+
+/// What to try.
+#[derive(Debug, Args)]
+pub struct TestArgs {
+    /// Domains as they will stand in the certificate; `*.` may be left out
+    #[arg(value_name = "DOMAIN", required = true)]
+    pub domains: Vec<DnsName>,
+}
+
+/// Where man pages go.
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// Write all pages into this folder instead of the main page to stdout
+    #[arg(value_name = "DIR")]
+    pub folder: Option<PathBuf>,
+}

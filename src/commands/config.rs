@@ -1,0 +1,79 @@
+//! `config`: every setting in force, and where it comes from. The key is named by its place only.
+
+use serde::Serialize;
+
+use crate::cli::Cli;
+use crate::exit::Exit;
+use crate::report::{Report, Table};
+use crate::secret::MASK;
+use crate::settings::{ConfigFile, Environment, Origin, Settings, Sources, key, table::Setting};
+
+/// Shows all settings, and then fails if one of them cannot be used.
+pub(super) fn run(cli: &Cli, environment: &Environment, report: Report) -> anyhow::Result<Exit> {
+    let file = ConfigFile::find(cli.config.as_deref(), environment)?;
+    let sources = Sources { flags: &cli.settings.0, environment, file: file.as_ref() };
+    let place = key::describe_place(&sources);
+    let view = View {
+        config_file: file.as_ref().map(|file| file.path().display().to_string()),
+        api_key: Row {
+            name: "api_key".to_owned(),
+            value: place.as_ref().map(|_| MASK.to_owned()),
+            origin: place.unwrap_or_else(|| "nowhere".to_owned()),
+        },
+        settings: Setting::ALL.into_iter().map(|setting| row(setting, &sources)).collect(),
+    };
+    // A value that cannot be used ends in the one document that --json prints.
+    let checked = Settings::load(&sources);
+    if checked.is_ok() || !report.is_json() {
+        report.table(&view.table());
+        report.document(&view);
+    }
+    checked?;
+    Ok(Exit::Done)
+}
+
+fn row(setting: Setting, sources: &Sources<'_>) -> Row {
+    let state_dir =
+        || Some(sources.default_state_dir()?.display().to_string()).filter(|_| setting == Setting::StateDir);
+    let (value, origin) = match sources.find(setting) {
+        Some((value, origin)) => (Some(value), describe(&origin)),
+        None => (state_dir(), "default".to_owned()),
+    };
+    Row { name: setting.key(), value, origin }
+}
+
+fn describe(origin: &Origin) -> String {
+    match origin {
+        Origin::Flag(setting) => format!("--{}", setting.flag()),
+        Origin::Environment(setting) => setting.environment(),
+        Origin::File(_, path) => path.display().to_string(),
+        Origin::Default(_) => "default".to_owned(),
+    }
+}
+
+/// The document of `--json`.
+#[derive(Serialize)]
+struct View {
+    config_file: Option<String>,
+    api_key: Row,
+    settings: Vec<Row>,
+}
+
+#[derive(Serialize)]
+struct Row {
+    name: String,
+    value: Option<String>,
+    origin: String,
+}
+
+impl View {
+    fn table(&self) -> Table {
+        let mut table = Table::new(&["SETTING", "VALUE", "FROM"]);
+        let file = self.config_file.as_deref().unwrap_or("-");
+        table.row(["config", file, if self.config_file.is_some() { "" } else { "no configuration file" }]);
+        for row in [&self.api_key].into_iter().chain(&self.settings) {
+            table.row([&row.name, row.value.as_deref().unwrap_or("-"), &row.origin]);
+        }
+        table
+    }
+}

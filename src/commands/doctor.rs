@@ -1,0 +1,66 @@
+//! `doctor`: looks at machine, account and domains at once, and prints a line for each finding.
+
+use std::thread;
+
+use serde_json::json;
+
+use super::context::{self, Context};
+use crate::cli::{Cli, DoctorArgs};
+use crate::doctor::domain::{Examined, examine};
+use crate::doctor::{Finding, account, finding, machine};
+use crate::exit::Exit;
+use crate::report::Report;
+use crate::settings::{ConfigFile, Environment, Settings, Sources};
+
+/// Looks, prints, and ends with the code of the worst finding.
+pub(super) fn run(cli: &Cli, args: &DoctorArgs, environment: &Environment, report: Report) -> anyhow::Result<Exit> {
+    let file = ConfigFile::find(cli.config.as_deref(), environment)?;
+    let sources = Sources { flags: &cli.settings.0, environment, file: file.as_ref() };
+    let settings = Settings::load(&sources)?;
+    let mut findings = machine::settings(&sources);
+    findings.extend(machine::surroundings(&settings));
+    let has_key = finding::exit(&findings) != Exit::Key;
+    let http = context::http_client(&settings)?;
+    let lookup = context::lookup(&settings, &http)?;
+    let (examined, way, told) = thread::scope(|scope| {
+        let way = scope.spawn(|| machine::way_to_api(&settings));
+        let domains: Vec<_> =
+            args.domains.iter().map(|domain| scope.spawn(|| examine(domain, &lookup, settings.follow_cname))).collect();
+        let told = has_key.then(|| ask_account(cli, environment, report));
+        let examined: Vec<Examined> = domains.into_iter().filter_map(|handle| handle.join().ok()).collect();
+        (examined, way.join().unwrap_or_default(), told)
+    });
+    let told = told.transpose()?.unwrap_or_default();
+    findings.extend(way);
+    findings.extend(told.findings);
+    for examined in examined {
+        findings.extend(examined.findings(told.domains.as_deref()));
+    }
+    show(&findings, report);
+    Ok(finding::exit(&findings))
+}
+
+fn ask_account(cli: &Cli, environment: &Environment, report: Report) -> anyhow::Result<account::Told> {
+    let context = Context::open(cli, environment, report)?;
+    let told = account::ask(context.client());
+    let usage = told.account.as_ref().and_then(|it| Some((it.api_updates?, it.class.api_limit?)));
+    if let Some((used, limit)) = usage {
+        context.learn_quota(used, limit);
+    }
+    Ok(told)
+}
+
+fn show(findings: &[Finding], report: Report) {
+    let width = findings.iter().map(|finding| finding.subject.chars().count()).max().unwrap_or(0);
+    for finding in findings {
+        let Finding { level, subject, text, advice, .. } = finding;
+        report.line(&format!("{:<7}  {subject:<width$}  {text}", level.as_str()));
+        if let Some(advice) = advice {
+            report.line(&format!("         hint: {advice}"));
+        }
+    }
+    let count = |level| findings.iter().filter(|finding| finding.level == level).count();
+    let (errors, warnings) = (count(crate::doctor::Level::Error), count(crate::doctor::Level::Warning));
+    report.line(&format!("{errors} error(s), {warnings} warning(s)"));
+    report.document(&json!({ "findings": findings, "errors": errors, "warnings": warnings }));
+}

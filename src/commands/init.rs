@@ -1,0 +1,159 @@
+//! `init`: from a key to the line that an ACME client needs. Nothing is stored before IPv64 has accepted the key.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Context as _;
+use serde_json::json;
+
+use super::confirm::can_ask;
+use super::context::{Context, watch_signals};
+use crate::api::{Account, RetryPolicy};
+use crate::cli::{Cli, InitArgs};
+use crate::exit::Exit;
+use crate::http::visible;
+use crate::report::Report;
+use crate::secret::Secret;
+use crate::settings::file::FILE_NAME;
+use crate::settings::{ConfigFile, Environment, Origin, Settings, Sources, key, table::Setting};
+use crate::setup::clients::{self, Installed};
+use crate::setup::{SetupError, prompt, store};
+
+/// The longest input that is read for a key, in octets.
+const LONGEST: u64 = 4096;
+/// Where people find their key.
+const QUESTION: &str = "API key (from your account page at IPv64.net; it is not shown):";
+
+/// Asks, checks, stores, and tells what to do next.
+pub(super) fn run(cli: &Cli, args: &InitArgs, environment: &Environment, report: Report) -> anyhow::Result<Exit> {
+    let interrupted = watch_signals()?;
+    let config = place(cli, environment)?;
+    let file = if config.exists() { Some(ConfigFile::read(&config)?) } else { None };
+    let sources = Sources { flags: &cli.settings.0, environment, file: file.as_ref() };
+    let settings = Settings::load(&sources)?;
+    let given = given_file(&sources)?;
+    let key = match &given {
+        Some(path) => key::read(path)?,
+        None => ask(args, report, &interrupted)?,
+    };
+    let account = check(settings, key.clone(), report)?;
+    tell_account(&account, report);
+    if interrupted.load(Ordering::Relaxed) {
+        return Err(SetupError::Interrupted.into());
+    }
+    let key_file = match given {
+        Some(path) => path,
+        None => store::key(&config, &key)?,
+    };
+    store::point_at(&config, &key_file)?;
+    report.line(&format!("key            {} (nobody else can read it)", key_file.display()));
+    report.line(&format!("configuration  {}", config.display()));
+    tell_what_hides_it(&sources, &config, report);
+    let clients = find_clients(environment)?;
+    tell_clients(&clients, report);
+    report.document(&json!({
+        "class": account.class.name,
+        "api_calls_left": account.api_calls_left(),
+        "api_key_file": key_file,
+        "config_file": config,
+        "clients": clients,
+    }));
+    Ok(Exit::Done)
+}
+
+/// Where the configuration is written: where the user says, else the system's place for root, else the user's.
+fn place(cli: &Cli, environment: &Environment) -> anyhow::Result<PathBuf> {
+    let named = cli.config.clone().or_else(|| environment.get("IPV64_CONFIG").map(PathBuf::from));
+    let usual = || environment.own_config_dir().map(|folder| folder.join(FILE_NAME));
+    let path = named.or_else(usual).ok_or(SetupError::NoPlace)?;
+    std::path::absolute(&path).with_context(|| format!("cannot find {}", path.display()))
+}
+
+/// The key file that a flag names: it stays where it is.
+fn given_file(sources: &Sources<'_>) -> anyhow::Result<Option<PathBuf>> {
+    match sources.find(Setting::ApiKeyFile) {
+        Some((path, Origin::Flag(_))) => {
+            Ok(Some(std::path::absolute(&path).with_context(|| format!("cannot find {path}"))?))
+        }
+        _ => Ok(None),
+    }
+}
+
+fn ask(args: &InitArgs, report: Report, interrupted: &AtomicBool) -> anyhow::Result<Secret> {
+    let text = if args.stdin {
+        let mut text = String::new();
+        std::io::stdin().lock().take(LONGEST).read_to_string(&mut text).map_err(SetupError::Unreadable)?;
+        text
+    } else if can_ask() {
+        prompt::read_hidden(interrupted, || report.question(QUESTION))?
+    } else {
+        return Err(SetupError::NobodyToAsk.into());
+    };
+    Ok(Secret::parse(&text).map_err(SetupError::NotAKey)?)
+}
+
+/// One call, which shows whose key it is.
+fn check(settings: Settings, key: Secret, report: Report) -> anyhow::Result<Account> {
+    let context = Arc::new(Context::with_key(settings, key, report)?);
+    let account = context.client().account(&RetryPolicy::interactive());
+    context.tell_warnings();
+    let account = account.context("the API key was not stored, because it could not be checked")?;
+    if let (Some(used), Some(limit)) = (account.api_updates, account.class.api_limit) {
+        context.learn_quota(used, limit);
+    }
+    Ok(account)
+}
+
+fn tell_account(account: &Account, report: Report) {
+    let class = account.class.name.as_deref().map_or_else(|| "unknown".to_owned(), visible);
+    let left = match (account.api_calls_left(), account.class.api_limit) {
+        (Some(left), Some(limit)) => format!("{left} of {limit} API calls left today"),
+        _ => "no daily limit of API calls".to_owned(),
+    };
+    report.line(&format!("account        class {class}, {left}"));
+}
+
+/// Another key, or another configuration file, that comes before what was stored now.
+fn tell_what_hides_it(sources: &Sources<'_>, config: &Path, report: Report) {
+    if let Some(variable) = key::variable_in_force(sources) {
+        report.warning(&format!("the variable {variable} is set and comes before the stored key"));
+    }
+    let earlier = |path: &PathBuf| path != config && path.exists();
+    if sources.variable("IPV64_CONFIG").is_some() {
+        return;
+    }
+    let places = sources.environment.config_dirs().into_iter().map(|folder| folder.join(FILE_NAME));
+    let mut before = places.take_while(|path| path != config);
+    if let Some(path) = before.find(earlier) {
+        report.warning(&format!(
+            "{} is read before {}; name the latter with IPV64_CONFIG",
+            path.display(),
+            config.display()
+        ));
+    }
+}
+
+fn find_clients(environment: &Environment) -> anyhow::Result<Vec<Installed>> {
+    let exe = std::env::current_exe().context("cannot find this program")?;
+    let home = environment.get("HOME").map(PathBuf::from);
+    Ok(clients::find(&environment.get("PATH").unwrap_or_default(), home.as_deref(), &exe))
+}
+
+fn tell_clients(clients: &[Installed], report: Report) {
+    if clients.is_empty() {
+        report.line("\nNo ACME client found. Any client that calls a program works, for example");
+        report.line("certbot: --manual-auth-hook \"ipv64-acme auth\" --manual-cleanup-hook \"ipv64-acme cleanup\"");
+    }
+    for client in clients {
+        report.line(&format!("\n{} ({}):", client.name, client.path.display()));
+        for line in &client.lines {
+            report.line(&format!("  {line}"));
+        }
+        if let Some(note) = client.note {
+            report.line(&format!("  # {note}"));
+        }
+    }
+    report.line("\nTry it without a CA: ipv64-acme test DOMAIN. If something is wrong: ipv64-acme doctor DOMAIN.");
+}

@@ -1,0 +1,96 @@
+//! `test`: a whole challenge without a CA. Adds a random value, waits as a hook would, shows the time of each server, and
+//! deletes the record again, also where the wait has failed.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use serde_json::{Value, json};
+
+use super::context::Context;
+use super::hook::{record_entry, show_lines};
+use super::stop::run_stoppable;
+use crate::challenge::{Challenge, TxtValue};
+use crate::cli::{Cli, CliError, TestArgs};
+use crate::exit::Exit;
+use crate::hook::{Action, CaAsked, Call, OnFailure, Wait};
+use crate::name::DnsName;
+use crate::propagation::Row;
+use crate::report::{Bar, Report, error_entry};
+use crate::settings::Environment;
+use crate::solver::Outcome;
+
+/// Tries a challenge for each domain, all at once.
+pub(super) fn run(cli: &Cli, args: &TestArgs, environment: &Environment, report: Report) -> anyhow::Result<Exit> {
+    let context = Arc::new(Context::open(cli, environment, report)?);
+    if context.settings().propagation_timeout.is_zero() {
+        let hint = "set it to the seconds that a hook may wait, for example --propagation-timeout 180".to_owned();
+        let problem = "0 = do not wait, and waiting is what is tried".to_owned();
+        return Err(CliError::Argument { argument: "IPV64_PROPAGATION_TIMEOUT", problem, hint }.into());
+    }
+    let add = Call {
+        client: "test",
+        action: Action::Add,
+        challenges: challenges(&args.domains)?,
+        wait: Wait::Now,
+        on_failure: OnFailure::Undo,
+        ca_asked: CaAsked::AfterAll,
+    };
+    let work = add.clone();
+    let added: anyhow::Result<Outcome> = run_stoppable(&context, &add, move |solver| solver.run(&work));
+    let removed = if added.is_ok() || is_open(&context, &add) { Some(remove(&context, &add)) } else { None };
+    context.tell_warnings();
+    let added = added?;
+    show(&added, removed, report)
+}
+
+/// One random value for each domain; a domain and its wildcard share one record name, and one value is enough to see it.
+fn challenges(domains: &[DnsName]) -> anyhow::Result<Vec<Challenge>> {
+    let bare: BTreeSet<DnsName> = domains.iter().map(DnsName::without_wildcard).collect();
+    let challenge = |domain: &DnsName| {
+        let value = TxtValue::random().ok().context("the system has no random numbers")?;
+        Challenge::for_identifier(domain, value).context("the name of the record would be too long")
+    };
+    bare.iter().map(challenge).collect()
+}
+
+fn is_open(context: &Context, call: &Call) -> bool {
+    let journal = context.state().journal();
+    call.challenges.iter().any(|challenge| !journal.find(&challenge.name, Some(&challenge.value)).is_empty())
+}
+
+fn remove(context: &Arc<Context>, add: &Call) -> anyhow::Result<Outcome> {
+    let call = Call { action: Action::Remove, ..add.clone() };
+    let work = call.clone();
+    run_stoppable(context, &call, move |solver| solver.run(&work))
+}
+
+fn show(added: &Outcome, removed: Option<anyhow::Result<Outcome>>, report: Report) -> anyhow::Result<Exit> {
+    let rows = added.ready.as_ref().map(|ready| ready.rows.as_slice()).unwrap_or_default();
+    show_lines(added, report);
+    let bar = |row: &Row| Bar { label: row.server.to_string(), length: row.after, text: row.describe() };
+    report.bars(&rows.iter().map(bar).collect::<Vec<_>>());
+    let removed = removed.transpose();
+    if let Ok(Some(removed)) = &removed {
+        show_lines(removed, report);
+    }
+    let servers: Vec<Value> = rows.iter().map(server_entry).collect();
+    report.document(&json!({
+        "records": added.records.iter().map(|solved| record_entry(solved, added)).collect::<Vec<_>>(),
+        "servers": servers,
+        "notes": added.notes,
+        "removed": removed.is_ok(),
+        "error": removed.as_ref().err().map(error_entry),
+    }));
+    // The document has told of the error already.
+    Ok(removed.map_or_else(|error| report.error_text(&error), |_| Exit::Done))
+}
+
+fn server_entry(row: &Row) -> Value {
+    json!({
+        "name": row.server.name,
+        "address": row.server.address.ip().to_string(),
+        "seconds": row.after.map(|after| after.as_secs_f64()),
+        "state": row.describe(),
+    })
+}

@@ -1,0 +1,137 @@
+//! One finding: how bad, about what, and what to do. The words for the way out stand next to those for the fault.
+
+use serde::Serialize;
+
+use crate::exit::{Exit, Explain};
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// As it should be.
+    Ok,
+    /// Worth knowing; nothing has to be done.
+    Note,
+    /// It works, or may work, but not as it should.
+    Warning,
+    /// No certificate that way.
+    Error,
+}
+
+impl Level {
+    /// Returns the word for people.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Note => "note",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// One thing that was found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// How bad it is.
+    pub level: Level,
+    /// A stable word for programs, in snake case.
+    pub kind: &'static str,
+    /// What it is about: `API key`, a domain, a server.
+    pub subject: String,
+    /// What was found.
+    pub text: String,
+    /// What to do.
+    pub advice: Option<String>,
+    /// How the program ends if this is the worst finding.
+    #[serde(skip)]
+    pub exit: Exit,
+}
+
+impl Finding {
+    fn new(level: Level, kind: &'static str, subject: impl Into<String>, text: impl Into<String>) -> Self {
+        let exit = if level == Level::Error { Exit::Failed } else { Exit::Done };
+        Self { level, kind, subject: subject.into(), text: text.into(), advice: None, exit }
+    }
+
+    /// Something is as it should be.
+    pub fn ok(kind: &'static str, subject: impl Into<String>, text: impl Into<String>) -> Self {
+        Self::new(Level::Ok, kind, subject, text)
+    }
+
+    /// Something is worth knowing.
+    pub fn note(kind: &'static str, subject: impl Into<String>, text: impl Into<String>) -> Self {
+        Self::new(Level::Note, kind, subject, text)
+    }
+
+    /// Something should be looked at.
+    pub fn warning(kind: &'static str, subject: impl Into<String>, text: impl Into<String>) -> Self {
+        Self::new(Level::Warning, kind, subject, text)
+    }
+
+    /// Something is in the way.
+    pub fn error(kind: &'static str, subject: impl Into<String>, text: impl Into<String>) -> Self {
+        Self::new(Level::Error, kind, subject, text)
+    }
+
+    /// An error of another room, in its own words.
+    pub fn of(subject: impl Into<String>, error: &dyn Explain) -> Self {
+        let mut text = error.to_string();
+        for line in error.details() {
+            text.push_str("; ");
+            text.push_str(&line);
+        }
+        let finding = Self { exit: error.exit(), ..Self::error(error.kind(), subject, text) };
+        match error.hint() {
+            Some(hint) => finding.advise(hint),
+            None => finding,
+        }
+    }
+
+    /// Adds what to do.
+    #[must_use]
+    pub fn advise(mut self, advice: impl Into<String>) -> Self {
+        self.advice = Some(advice.into());
+        self
+    }
+
+    /// Chooses how the program ends.
+    #[must_use]
+    pub fn ending(mut self, exit: Exit) -> Self {
+        self.exit = exit;
+        self
+    }
+}
+
+/// Returns how the program ends: well without errors, else as the error says that is most to the point. A refused key
+/// explains more than what follows from it.
+#[must_use]
+pub fn exit(findings: &[Finding]) -> Exit {
+    let errors = || findings.iter().filter(|finding| finding.level == Level::Error);
+    let weight = |exit: Exit| match exit {
+        Exit::Key => 6,
+        Exit::Usage => 5,
+        Exit::NoDomain => 4,
+        Exit::NotPropagated => 3,
+        Exit::NoAnswer => 2,
+        Exit::RateLimit => 1,
+        Exit::Failed | Exit::Done | Exit::NotOurs => 0,
+    };
+    errors().map(|finding| finding.exit).max_by_key(|exit| weight(*exit)).unwrap_or(Exit::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_errors_fail_and_a_refused_key_comes_first() {
+        let warning = Finding::warning("w", "x", "y");
+        let silent = Finding::error("s", "x", "y").ending(Exit::NoAnswer);
+        let key = Finding::error("k", "x", "y").ending(Exit::Key);
+        assert_eq!(exit(std::slice::from_ref(&warning)), Exit::Done);
+        assert_eq!(exit(&[warning.clone(), Finding::error("e", "x", "y")]), Exit::Failed);
+        assert_eq!(exit(&[silent, key, warning]), Exit::Key);
+    }
+}

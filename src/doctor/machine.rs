@@ -1,0 +1,129 @@
+//! This machine: settings, key file, state directory, clock, and the way to the API without a request.
+
+use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs as _};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use super::Finding;
+use crate::exit::Exit;
+use crate::settings::{Settings, Sources, key};
+use crate::state::{StateDir, StateError};
+
+/// How long the look-up of the API's name, and then each connection to it, may take.
+const CONNECT: Duration = Duration::from_secs(4);
+/// No clock that is right shows less: seconds from 1970 to 2026-01-01.
+const OLDEST_TIME: Duration = Duration::from_secs(1_767_225_600);
+
+/// Tells which configuration file is read, and whether there is a key that can be used.
+#[must_use]
+pub fn settings(sources: &Sources<'_>) -> Vec<Finding> {
+    let file = match sources.file {
+        Some(file) => Finding::ok("config", "configuration", format!("read from {}", file.path().display())),
+        None => Finding::ok("config", "configuration", "no configuration file: environment and defaults only"),
+    };
+    let key = match key::find(sources) {
+        Ok(_) => {
+            let place = key::describe_place(sources).unwrap_or_default();
+            Finding::ok("key", "API key", format!("found in {place}"))
+        }
+        Err(error) => Finding::of("API key", &error),
+    };
+    vec![file, key]
+}
+
+/// Looks whether state can be kept, and whether the clock can be right.
+#[must_use]
+pub fn surroundings(settings: &Settings) -> Vec<Finding> {
+    let mut findings = vec![state(settings)];
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    if since < OLDEST_TIME {
+        findings.push(
+            Finding::error("clock", "clock", "the clock of this machine is years behind")
+                .advise("set it (for example with `timedatectl set-ntp true`): TLS certificates seem not yet valid"),
+        );
+    }
+    findings
+}
+
+fn state(settings: &Settings) -> Finding {
+    const SUBJECT: &str = "state directory";
+    let Some(path) = &settings.state_dir else {
+        return Finding::warning("state", SUBJECT, "none: neither HOME nor a setting names one")
+            .advise("set IPV64_STATE_DIR: without it, crashes leave records behind and limits are not shared");
+    };
+    match StateDir::open(path) {
+        Ok(_) => Finding::ok("state", SUBJECT, format!("{} can be written", path.display())),
+        Err(error) => {
+            let reason = match &error {
+                StateError::Directory { source, .. } => format!("{error}: {source}"),
+                other => other.to_string(),
+            };
+            let hint = crate::exit::Explain::hint(&error).unwrap_or_default();
+            Finding::warning("state", SUBJECT, reason).advise(hint)
+        }
+    }
+}
+
+/// Connects to the API, over each address family that its name has, without sending a request.
+#[must_use]
+pub fn way_to_api(settings: &Settings) -> Vec<Finding> {
+    let subject = "way to the API";
+    let (host, port) = (settings.api_url.host().to_owned(), settings.api_url.port());
+    let proxied = settings.proxy.https.is_some() || settings.proxy.all.is_some();
+    if settings.api_url.is_https() && !settings.api_url.is_loopback() && proxied {
+        return vec![Finding::note("api_way", subject, "a proxy is set (HTTPS_PROXY or ALL_PROXY); requests go there")];
+    }
+    let addresses = look_up(&host, port);
+    if addresses.is_empty() {
+        return vec![
+            Finding::error("api_name", subject, format!("`{host}` has no address"))
+                .ending(Exit::NoAnswer)
+                .advise("check the resolver of this machine (/etc/resolv.conf)"),
+        ];
+    }
+    let families: [(&str, fn(&IpAddr) -> bool); 2] = [("IPv4", IpAddr::is_ipv4), ("IPv6", IpAddr::is_ipv6)];
+    let of_family = |is: fn(&IpAddr) -> bool| addresses.iter().find(|address| is(&address.ip())).copied();
+    let tried: Vec<_> = families
+        .into_iter()
+        .filter_map(|(family, is)| Some((family, of_family(is)?)))
+        .map(|(family, address)| (family, thread::spawn(move || connect(address))))
+        .collect();
+    let outcomes: Vec<_> = tried
+        .into_iter()
+        .map(|(family, handle)| (family, handle.join().unwrap_or_else(|_| Err("no answer".to_owned()))))
+        .collect();
+    let works = outcomes.iter().any(|(_, outcome)| outcome.is_ok());
+    outcomes.into_iter().map(|(family, outcome)| describe_way(subject, (&host, family), outcome, works)).collect()
+}
+
+fn describe_way(
+    subject: &str,
+    (host, family): (&str, &str),
+    outcome: Result<Duration, String>,
+    works: bool,
+) -> Finding {
+    match outcome {
+        Ok(took) => Finding::ok("api_way", subject, format!("{host} over {family} in {} ms", took.as_millis())),
+        Err(reason) if works => Finding::note("api_way", subject, format!("{host} not over {family}: {reason}")),
+        Err(reason) => Finding::error("api_way", subject, format!("{host} not over {family}: {reason}"))
+            .ending(Exit::NoAnswer)
+            .advise("check the network and the firewall of this machine, or set HTTPS_PROXY where one is needed"),
+    }
+}
+
+/// The system's look-up has no deadline of its own, so another thread waits for it.
+fn look_up(host: &str, port: u16) -> Vec<SocketAddr> {
+    let (sender, found) = mpsc::channel();
+    let host = host.trim_matches(['[', ']']).to_owned();
+    thread::spawn(move || {
+        let addresses = (host.as_str(), port).to_socket_addrs().map(Iterator::collect::<Vec<_>>);
+        sender.send(addresses.unwrap_or_default()).ok();
+    });
+    found.recv_timeout(CONNECT).unwrap_or_default()
+}
+
+fn connect(address: SocketAddr) -> Result<Duration, String> {
+    let start = Instant::now();
+    TcpStream::connect_timeout(&address, CONNECT).map(|_| start.elapsed()).map_err(|error| error.to_string())
+}

@@ -1,0 +1,335 @@
+//! The configuration file: TOML with the names of the settings, and nothing else. What the values mean is left to
+//! [`super::parse`]; the API key never stands here, only the name of the file that holds it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::io::{ErrorKind, Read as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde::de::{Deserializer, SeqAccess, Visitor};
+
+use super::source::{Environment, nearest};
+use super::table::Setting;
+use crate::exit::{Exit, Explain};
+use crate::http::visible;
+
+/// The name of the file in the directories of configuration.
+pub const FILE_NAME: &str = "config.toml";
+/// The longest file that is read, in bytes.
+const LONGEST: u64 = 64 * 1024;
+/// The mode bit that lets anybody write: who can set `api_url` gets the key.
+const ANYBODY_MAY_WRITE: u32 = 0o002;
+/// Names under which people put the key itself.
+const KEY_NAMES: [&str; 3] = ["api_key", "api_token", "token"];
+
+/// A configuration file that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigFile {
+    path: PathBuf,
+    values: BTreeMap<String, String>,
+}
+
+impl ConfigFile {
+    /// Reads the file that the flag or `IPV64_CONFIG` names, else the first one that exists in the directories of
+    /// configuration; nothing if there is none.
+    ///
+    /// # Errors
+    /// [`FileError`]; a file that is named has to exist.
+    pub fn find(flag: Option<&Path>, environment: &Environment) -> Result<Option<Self>, FileError> {
+        let named = flag.map(Path::to_owned).or_else(|| environment.get("IPV64_CONFIG").map(PathBuf::from));
+        if let Some(path) = named {
+            return Self::read(&path).map(Some);
+        }
+        for directory in environment.config_dirs() {
+            match Self::read(&directory.join(FILE_NAME)) {
+                Err(FileError::Unreadable { kind: ErrorKind::NotFound | ErrorKind::NotADirectory, .. }) => {}
+                other => return other.map(Some),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reads one file. Relative paths in it start at its directory, since a hook runs in any directory.
+    ///
+    /// # Errors
+    /// [`FileError`]
+    pub fn read(path: &Path) -> Result<Self, FileError> {
+        let text = read_text(path)?;
+        let malformed = |reason: &str| FileError::Malformed { path: path.to_owned(), reason: visible(reason) };
+        let values: BTreeMap<String, Text> =
+            basic_toml::from_str(&text).map_err(|error| malformed(&error.to_string()))?;
+        let mut known = BTreeMap::new();
+        for (name, Text(value)) in values {
+            let Some(setting) = Setting::ALL.into_iter().find(|setting| setting.key() == name) else {
+                return Err(unknown(path, &name));
+            };
+            let base = path.parent().filter(|_| setting.is_path() && !value.is_empty());
+            let value = base.map_or(value.clone(), |base| base.join(&value).to_string_lossy().into_owned());
+            known.insert(name, value);
+        }
+        Ok(Self { path: path.to_owned(), values: known })
+    }
+
+    /// Returns where the file stands.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns the value of a setting as it would stand in the environment; an empty one counts as unset.
+    #[must_use]
+    pub fn get(&self, setting: Setting) -> Option<&str> {
+        self.values.get(&setting.key()).map(String::as_str).filter(|value| !value.is_empty())
+    }
+}
+
+fn read_text(path: &Path) -> Result<String, FileError> {
+    let unreadable = |error: std::io::Error| FileError::Unreadable {
+        path: path.to_owned(),
+        kind: error.kind(),
+        reason: error.to_string(),
+    };
+    let file = fs::File::open(path).map_err(unreadable)?;
+    let metadata = file.metadata().map_err(unreadable)?;
+    if metadata.is_file() && metadata.mode() & ANYBODY_MAY_WRITE != 0 {
+        return Err(FileError::Exposed { path: path.to_owned(), mode: metadata.mode() & 0o777 });
+    }
+    let mut text = String::new();
+    file.take(LONGEST).read_to_string(&mut text).map_err(unreadable)?;
+    Ok(text)
+}
+
+fn unknown(path: &Path, name: &str) -> FileError {
+    let known: Vec<String> = Setting::ALL.into_iter().map(Setting::key).collect();
+    let bare = name.to_ascii_lowercase().replace('-', "_");
+    let bare = bare.strip_prefix("ipv64_").unwrap_or(&bare);
+    let nearest = if KEY_NAMES.contains(&bare) {
+        Some("api_key_file".to_owned())
+    } else {
+        nearest(bare, known.iter().map(String::as_str)).map(str::to_owned)
+    };
+    FileError::UnknownKey { path: path.to_owned(), key: visible(name), nearest, known }
+}
+
+/// A value in the form in which the environment has it: numbers and booleans as they are written, lists with commas.
+struct Text(String);
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TextVisitor)
+    }
+}
+
+struct TextVisitor;
+
+impl<'de> Visitor<'de> for TextVisitor {
+    type Value = Text;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text, a number, true, false, or a list of them")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Text, E> {
+        Ok(Text(value.to_string()))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Text, E> {
+        Ok(Text(value.to_string()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Text, E> {
+        Ok(Text(value.to_string()))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Text, E> {
+        Ok(Text(value.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Text, A::Error> {
+        let mut items = Vec::new();
+        while let Some(Text(item)) = list.next_element()? {
+            items.push(item);
+        }
+        Ok(Text(items.join(",")))
+    }
+}
+
+/// A configuration file that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FileError {
+    /// It cannot be read.
+    #[error("cannot read the configuration file {}: {reason}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The kind of the failure.
+        kind: ErrorKind,
+        /// What the system says.
+        reason: String,
+    },
+    /// Anybody can write it.
+    #[error("the configuration file {} can be written by anybody (mode {mode:03o})", path.display())]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// It is not TOML, or a value is a table or a date.
+    #[error("the configuration file {} cannot be understood: {reason}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        reason: String,
+    },
+    /// A key that is no setting.
+    #[error("`{key}` in {} is not a setting", path.display())]
+    UnknownKey {
+        /// The file.
+        path: PathBuf,
+        /// The key.
+        key: String,
+        /// The setting that may be meant.
+        nearest: Option<String>,
+        /// All settings.
+        known: Vec<String>,
+    },
+}
+
+impl Explain for FileError {
+    fn exit(&self) -> Exit {
+        Exit::Usage
+    }
+
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Unreadable { .. } => "config_unreadable",
+            Self::Exposed { .. } => "config_exposed",
+            Self::Malformed { .. } => "config_malformed",
+            Self::UnknownKey { .. } => "config_unknown_key",
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Unreadable { .. } => {
+                "check that it is a file which the user that runs this program may read, or name another one with \
+                 --config or IPV64_CONFIG"
+                    .to_owned()
+            }
+            Self::Exposed { path, .. } => format!("run `chmod go-w {}`", path.display()),
+            Self::Malformed { .. } => {
+                "each line is NAME = VALUE, with texts in quotes: propagation_timeout = \"5m\"".to_owned()
+            }
+            Self::UnknownKey { nearest: Some(nearest), .. } if nearest == "api_key_file" => {
+                "did you mean `api_key_file`? The key itself stands in a file of its own, with mode 600".to_owned()
+            }
+            Self::UnknownKey { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),
+            Self::UnknownKey { known, .. } => format!("settings are {}", known.join(", ")),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    fn read(text: &str) -> Result<ConfigFile, FileError> {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(FILE_NAME);
+        fs::write(&path, text).unwrap();
+        ConfigFile::read(&path)
+    }
+
+    fn said(text: &str) -> String {
+        let error = read(text).unwrap_err();
+        format!("{error}\n{}", error.hint().unwrap())
+    }
+
+    #[test]
+    fn values_read_as_in_the_environment() {
+        let file = read(
+            "# a comment\npropagation_timeout = 90.5\nconfirmations = 4\nfollow_cname = false\n\
+             resolvers = [\"192.0.2.1\", \"192.0.2.2:54\"]\ndomain = \"\"\napi_rate = '3/10'\n",
+        )
+        .unwrap();
+        let table = [
+            (Setting::PropagationTimeout, Some("90.5")),
+            (Setting::Confirmations, Some("4")),
+            (Setting::FollowCname, Some("false")),
+            (Setting::Resolvers, Some("192.0.2.1,192.0.2.2:54")),
+            (Setting::Domain, None),
+            (Setting::ApiRate, Some("3/10")),
+            (Setting::Doh, None),
+        ];
+        for (setting, value) in table {
+            assert_eq!(file.get(setting), value, "{setting:?}");
+        }
+    }
+
+    #[test]
+    fn relative_paths_start_at_the_file() {
+        let file = read("api_key_file = \"key\"\nstate_dir = \"/srv/state\"\n").unwrap();
+        let expected = file.path().parent().unwrap().join("key");
+        assert_eq!(file.get(Setting::ApiKeyFile), expected.to_str());
+        assert_eq!(file.get(Setting::StateDir), Some("/srv/state"));
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_the_file_and_the_nearest() {
+        for (text, key, nearest) in [
+            ("propagation_timeot = 1", "`propagation_timeot`", "`propagation_timeout`"),
+            ("IPV64_API_URL = 'x'", "`IPV64_API_URL`", "`api_url`"),
+            ("api-url = 'x'", "`api-url`", "`api_url`"),
+            ("api_key = 'canary'", "`api_key`", "`api_key_file`"),
+            ("completely_else = 1", "`completely_else`", "settings are api_key_file, "),
+        ] {
+            let said = said(text);
+            for part in [key, nearest, FILE_NAME] {
+                assert!(said.contains(part), "{part} in {said}");
+            }
+            assert!(!said.contains("canary"), "{said}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_list_of_values_is_refused_with_its_place() {
+        for text in ["api_url", "api_url = ", "[doh]\nx = 1", "api_url = \"a\nb\"", "a\u{1b}[31m = 1", "doh = [[\"a\"]"]
+        {
+            let said = said(text);
+            assert!(said.contains(FILE_NAME) && !said.contains('\u{1b}'), "{said:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_named_has_to_be_readable_and_not_everybodys() {
+        let directory = tempfile::tempdir().unwrap();
+        let variables = [("IPV64_CONFIG".into(), directory.path().join("missing").into())];
+        let error = ConfigFile::find(None, &Environment::new(variables.clone())).unwrap_err();
+        assert_eq!(error.kind(), "config_unreadable");
+        let path = directory.path().join("open");
+        fs::write(&path, "").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
+        let error = ConfigFile::find(Some(&path), &Environment::new(variables)).unwrap_err();
+        assert_eq!(error.kind(), "config_exposed", "the flag comes before the variable");
+        assert_eq!(ConfigFile::read(directory.path()).unwrap_err().kind(), "config_unreadable");
+    }
+
+    #[test]
+    fn the_file_comes_after_the_environment_and_before_the_default() {
+        let file = read("confirmations = 4\nhttp_timeout = 20\n").unwrap();
+        let environment = Environment::new([("IPV64_CONFIRMATIONS".into(), "5".into())]);
+        let sources = super::super::Sources { flags: &[], environment: &environment, file: Some(&file) };
+        assert_eq!(sources.find(Setting::Confirmations).unwrap().0, "5");
+        let (value, origin) = sources.find(Setting::HttpTimeout).unwrap();
+        assert_eq!(value, "20");
+        assert!(origin.to_string().starts_with("`http_timeout` in /"), "{origin}");
+        assert_eq!(sources.find(Setting::PollingInterval).unwrap().0, "2");
+    }
+}

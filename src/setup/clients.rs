@@ -1,0 +1,168 @@
+//! Which ACME clients are installed, and the exact lines with which each calls us. The pages below `docs/clients/` say
+//! more about each; what a client's verbs mean stands in [`crate::hook`].
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+/// Where programs are looked for that are not in `PATH`, since a user's `PATH` lacks the system's folders.
+const SYSTEM_FOLDERS: [&str; 6] =
+    ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/snap/bin", "/opt/bin"];
+
+/// One client that this program knows.
+struct Known {
+    name: &'static str,
+    /// Programs by which it is found.
+    programs: &'static [&'static str],
+    /// Other paths by which it is found; `~` stands for the home folder.
+    paths: &'static [&'static str],
+    /// What to run or write; `{exe}` stands for this program.
+    lines: &'static [&'static str],
+    /// What else has to be known.
+    note: Option<&'static str>,
+}
+
+const KNOWN: [Known; 8] = [
+    Known {
+        name: "certbot",
+        programs: &["certbot"],
+        paths: &[],
+        lines: &["certbot certonly --manual --preferred-challenges dns --manual-auth-hook \"{exe} auth\" \
+                  --manual-cleanup-hook \"{exe} cleanup\" -d DOMAIN -d '*.DOMAIN'"],
+        note: None,
+    },
+    Known {
+        name: "lego",
+        programs: &["lego"],
+        paths: &[],
+        lines: &["EXEC_PATH={exe} EXEC_SEQUENCE_INTERVAL=1 EXEC_POLLING_INTERVAL=1 LEGO_DISABLE_CNAME_SUPPORT=true \
+                  lego --accept-tos --email EMAIL --dns exec --dns.disable-cp -d DOMAIN -d '*.DOMAIN' run"],
+        note: Some("in lego 5 write --dns.propagation.disable-ans --dns.propagation.disable-rns for --dns.disable-cp"),
+    },
+    Known {
+        name: "dehydrated",
+        programs: &["dehydrated"],
+        paths: &[],
+        lines: &["dehydrated --cron --challenge dns-01 --hook {exe} --domain 'DOMAIN *.DOMAIN'"],
+        note: Some("HOOK_CHAIN=yes in its configuration saves time with several names"),
+    },
+    Known {
+        name: "uacme",
+        programs: &["uacme"],
+        paths: &[],
+        lines: &["uacme -h {exe} issue DOMAIN '*.DOMAIN'"],
+        note: None,
+    },
+    Known {
+        name: "acmetool",
+        programs: &["acmetool"],
+        paths: &[],
+        lines: &["ln -s {exe} /etc/acme/hooks/ipv64-acme"],
+        note: None,
+    },
+    Known {
+        name: "acme.sh",
+        programs: &["acme.sh"],
+        paths: &["~/.acme.sh/acme.sh"],
+        lines: &["acme.sh --issue --dns dns_ipv64_acme --dnssleep 1 -d DOMAIN -d '*.DOMAIN'"],
+        note: Some("first copy dns_ipv64_acme.sh into the folder dnsapi of acme.sh"),
+    },
+    Known {
+        name: "Apache mod_md",
+        programs: &[],
+        paths: &[
+            "/etc/apache2/mods-available/md.load",
+            "/usr/lib/apache2/modules/mod_md.so",
+            "/etc/httpd/modules/mod_md.so",
+        ],
+        lines: &["MDChallengeDns01 {exe}", "MDChallengeDns01Version 2", "MDCAChallenges dns-01"],
+        note: Some("Apache runs it as its own user, who needs a key file that this user alone can read"),
+    },
+    Known {
+        name: "Traefik",
+        programs: &["traefik"],
+        paths: &[],
+        lines: &["EXEC_PATH={exe} traefik --certificatesresolvers.ipv64.acme.dnschallenge.provider=exec"],
+        note: None,
+    },
+];
+
+/// A client that was found, or that is shown as an example.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Installed {
+    /// Its name.
+    pub name: &'static str,
+    /// Where it was found.
+    pub path: PathBuf,
+    /// The lines to run or to write.
+    pub lines: Vec<String>,
+    /// What else has to be known.
+    pub note: Option<&'static str>,
+}
+
+/// Finds the clients in the folders of `search_path` (the variable `PATH`) and in the usual places; `exe` is this program.
+#[must_use]
+pub fn find(search_path: &str, home: Option<&Path>, exe: &Path) -> Vec<Installed> {
+    let folders: Vec<PathBuf> = std::env::split_paths(search_path)
+        .chain(SYSTEM_FOLDERS.map(PathBuf::from))
+        .filter(|it| it.is_absolute())
+        .collect();
+    let found = KNOWN.iter().filter_map(|known| Some((known, place(known, &folders, home)?)));
+    found.map(|(known, path)| installed(known, path, exe)).collect()
+}
+
+fn place(known: &Known, folders: &[PathBuf], home: Option<&Path>) -> Option<PathBuf> {
+    let programs = known.programs.iter().flat_map(|program| folders.iter().map(move |folder| folder.join(program)));
+    let paths = known.paths.iter().filter_map(|path| match path.strip_prefix("~/") {
+        Some(below) => Some(home?.join(below)),
+        None => Some(PathBuf::from(path)),
+    });
+    programs.chain(paths).find(|path| path.is_file())
+}
+
+fn installed(known: &Known, path: PathBuf, exe: &Path) -> Installed {
+    let exe = quoted(&exe.to_string_lossy());
+    let lines = known.lines.iter().map(|line| line.replace("{exe}", &exe)).collect();
+    Installed { name: known.name, path, lines, note: known.note }
+}
+
+/// A path as a word of the shell, and of Apache's configuration.
+fn quoted(path: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
+    if path.chars().all(plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', "'\\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_are_found_in_the_path_and_get_their_line() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["certbot", "uacme"] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        let found = find(folder.path().to_str().unwrap(), None, Path::new("/opt/a/ipv64-acme"));
+        let of = |name| found.iter().find(|it| it.name == name).map(|it| (it.path.clone(), it.lines[0].clone()));
+        let (path, line) = of("uacme").unwrap();
+        assert_eq!(path, folder.path().join("uacme"));
+        assert_eq!(line, "uacme -h /opt/a/ipv64-acme issue DOMAIN '*.DOMAIN'");
+        let (_, line) = of("certbot").unwrap();
+        assert!(line.contains("--manual-auth-hook \"/opt/a/ipv64-acme auth\""), "{line}");
+    }
+
+    #[test]
+    fn acme_sh_is_found_below_the_home_folder() {
+        let home = tempfile::tempdir().unwrap();
+        std::fs::create_dir(home.path().join(".acme.sh")).unwrap();
+        std::fs::write(home.path().join(".acme.sh/acme.sh"), "").unwrap();
+        let found = find("", Some(home.path()), Path::new("/x"));
+        assert!(found.iter().any(|it| it.name == "acme.sh" && it.path.starts_with(home.path())), "{found:?}");
+    }
+
+    #[test]
+    fn unusual_paths_are_quoted() {
+        assert_eq!(quoted("/a/b-c.d"), "/a/b-c.d");
+        assert_eq!(quoted("/a b/it's"), "'/a b/it'\\''s'");
+    }
+}
