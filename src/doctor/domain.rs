@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Finding, caa, servers, suffix};
+use super::{Finding, caa, suffix};
 use crate::account::{AccountError, holder};
 use crate::api::Domain;
 use crate::challenge::CHALLENGE_LABEL;
@@ -88,11 +88,15 @@ fn zone(domain: &DnsName, zone: &Zone, lookup: &Lookup) -> Vec<Finding> {
         findings.push(way);
     }
     findings.extend(dnssec(domain, apex, zone, lookup));
-    findings.extend(servers::look(apex, zone, &lookup.pace));
     findings
 }
 
 fn delegation(domain: &DnsName, apex: &DnsName, zone: &Zone) -> Finding {
+    if apex.parent().is_none() {
+        let text = format!("there is no zone for it below `{apex}`: it is not registered, or has no name servers");
+        let finding = Finding::error("no_zone", domain.as_str(), text).ending(Exit::NotPropagated);
+        return finding.advise("check the spelling, and at its registrar that it has name servers");
+    }
     let mut names: Vec<_> = zone.servers.iter().filter_map(|server| server.name.as_ref()).collect();
     names.dedup();
     let provider = |name: &&DnsName| name.as_str().ends_with(PROVIDER);
@@ -149,10 +153,18 @@ fn dnssec(domain: &DnsName, apex: &DnsName, zone: &Zone, lookup: &Lookup) -> Opt
 }
 
 impl Examined {
+    /// Returns the zone that holds the challenge record, where DNS told.
+    #[must_use]
+    pub fn zone(&self) -> Option<&Zone> {
+        self.place.as_ref().map(|place| &place.zone)
+    }
+
     /// Returns all findings, those that need the list of the account's domains first.
     #[must_use]
     pub fn findings(self, domains: Option<&[Domain]>) -> Vec<Finding> {
-        let held = domains.map(|domains| self.held(domains)).unwrap_or_default();
+        // Where DNS does not tell the place of the record, nobody can tell which domain would hold it.
+        let known = domains.filter(|_| self.place.is_some());
+        let held = known.map(|domains| self.held(domains)).unwrap_or_default();
         held.into_iter().chain(self.findings).collect()
     }
 
