@@ -15,7 +15,7 @@ OptionsAlt:
 
 dns_ipv64_acme_add() {
   _ipv64_acme_settings || return 1
-  if _ipv64_acme present "$1" "$2"; then
+  if _ipv64_acme_present "$1" "$2"; then
     _ipv64_acme_save
     return 0
   fi
@@ -53,7 +53,17 @@ _ipv64_acme_save() {
     _saveaccountconf_mutable IPV64_PROPAGATION_TIMEOUT "$IPV64_PROPAGATION_TIMEOUT"
 }
 
-# _ipv64_acme VERB NAME VALUE: the key goes by environment, where no process list shows it.
+# acme.sh asks the CA after all additions. The others ask after each, where the program has to mind what the CA still has in
+# its cache.
+_ipv64_acme_present() {
+  if [ "$PROJECT_NAME" = acme.sh ]; then
+    printf '[{"name": "%s", "value": "%s"}]' "$1" "$2" | _ipv64_acme batch present
+  else
+    _ipv64_acme present "$1" "$2"
+  fi
+}
+
+# _ipv64_acme ARGUMENTS: the key goes by environment, where no process list shows it.
 _ipv64_acme() (
   IPV64_PROPAGATION_TIMEOUT="${IPV64_PROPAGATION_TIMEOUT:-0}"
   export IPv64_Token IPV64_PROPAGATION_TIMEOUT

@@ -22,7 +22,7 @@ pub(super) fn run(context: &Context) -> anyhow::Result<Exit> {
             }
         }
         Err(error) => {
-            context.report().warning(&format!("cannot read the account: {error}; this is what is known here"))
+            context.report().warning(&format!("cannot read the account: {error}; this is what is known here"));
         }
     }
     let view = View::new(context);

@@ -92,7 +92,10 @@ fn of_account(context: &Context, older_than: Option<Duration>, domains: &[Domain
         for record in &domain.records {
             let Some(leftover) = Leftover::of_record(context, domain, record) else { continue };
             // Without a known age it may be part of an order that is under way.
-            let is_old = leftover.age.map_or(least.is_zero(), |age| age >= least.as_secs());
+            let is_old = match leftover.age {
+                Some(age) => age >= least.as_secs(),
+                None => least.is_zero(),
+            };
             if is_old && !is_known(&leftover.name, &leftover.value) {
                 found.push(leftover);
             }

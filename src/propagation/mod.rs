@@ -1,18 +1,20 @@
 //! Is the record on every authoritative name server? One poller per address, one verdict over all.
 //! Servers and places are found in [`crate::dns`]; adding and removing records is the solver's business.
 //!
-//! - [`evidence`]: what one address has answered so far, and where that leaves it
-//! - [`verdict`]: what all addresses of a zone together mean
-//! - [`poller`]: asks one address, at the right moments
-//! - [`wait`]: runs the pollers until the verdict or the deadline
-//! - [`second_hand`]: resolvers instead, where no authoritative server can be asked
-//! - [`outcome`]: what is reported, with the table of servers and the advice that fits it
+//! - `evidence`: what one address has answered so far, and where that leaves it
+//! - `verdict`: what all addresses of a zone together mean
+//! - `poller`: asks one address, at the right moments
+//! - `wait`: runs the pollers until the verdict or the deadline
+//! - `second_hand`: resolvers instead, where no authoritative server can be asked
+//! - `second_opinion`: whether the root servers lead to the same servers, when all lag for long
+//! - `outcome`: what is reported, with the table of servers and the advice that fits it
 
 pub mod evidence;
 pub mod outcome;
 mod poller;
 mod schedule;
 mod second_hand;
+mod second_opinion;
 pub mod verdict;
 pub mod wait;
 

@@ -75,6 +75,8 @@ pub struct Ready {
     pub rows: Vec<Row>,
     /// What the verdict rests on.
     pub basis: Basis,
+    /// Whether the root servers led to other servers than the configured resolvers; the former were asked.
+    pub split: bool,
 }
 
 impl Ready {
@@ -93,6 +95,13 @@ impl Ready {
             .filter(|row| row.standing != Standing::Serving || row.no_tcp)
             .map(|row| format!("{} {}", row.server, row.describe()))
             .collect();
+        if self.split {
+            notes.push(
+                "the configured resolvers name other name servers than the root servers do (split DNS?); those of the root \
+                 servers were asked"
+                    .to_owned(),
+            );
+        }
         let weak = match self.basis {
             Basis::Authoritative => return notes,
             Basis::Resolvers => "this rests on the configured resolvers: no authoritative name server could be asked",

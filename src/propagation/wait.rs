@@ -12,6 +12,7 @@ use super::outcome::{Basis, Cause, NotReady, Ready, Row};
 use super::poller::{Board, Poller, Slot, State, Texts};
 use super::schedule::Schedule;
 use super::second_hand::{self, Round, Trust};
+use super::second_opinion::{self, Opinion};
 use super::verdict::{Verdict, judge};
 use crate::challenge::TxtValue;
 use crate::dns::zone::{Lookup, Server, Zone};
@@ -46,6 +47,8 @@ pub struct Plan {
     pub confirmations: u32,
     /// The longest pause between two looks at one address.
     pub polling_interval: Duration,
+    /// What addresses took at most in nearly all earlier waits.
+    pub usual: Vec<(IpAddr, Duration)>,
     /// Addresses that disagreed with themselves in earlier waits.
     pub suspects: Vec<IpAddr>,
     /// Resolvers and pace.
@@ -62,10 +65,33 @@ pub struct Plan {
 /// # Errors
 /// [`NotReady`] with the table of servers.
 pub fn wait(plan: &Plan, changed: &mut dyn FnMut(&[Row])) -> Result<Ready, NotReady> {
-    let waiting = Waiting::start(plan);
-    let ended = waiting.run(changed);
-    waiting.board.stop();
-    ended
+    let began = Instant::now();
+    let mut plan = plan.clone();
+    let mut opinion = Opinion::Open;
+    loop {
+        let waiting = Waiting::start(&plan, began);
+        let ended = waiting.run(opinion, changed);
+        waiting.board.stop();
+        match ended {
+            Ok(ready) => return Ok(Ready { split: opinion == Opinion::Settled, ..ready }),
+            Err(Stopped::NotReady(not_ready)) => return Err(not_ready),
+            Err(Stopped::Elsewhere(records)) => plan.records = records,
+        }
+        opinion = Opinion::Settled;
+    }
+}
+
+/// Why one set of servers is asked no longer.
+enum Stopped {
+    NotReady(NotReady),
+    /// The root servers lead to other servers: those are to be asked.
+    Elsewhere(Vec<Record>),
+}
+
+impl From<NotReady> for Stopped {
+    fn from(not_ready: NotReady) -> Self {
+        Self::NotReady(not_ready)
+    }
 }
 
 struct Waiting<'a> {
@@ -79,8 +105,7 @@ struct Waiting<'a> {
 }
 
 impl<'a> Waiting<'a> {
-    fn start(plan: &'a Plan) -> Self {
-        let start = Instant::now();
+    fn start(plan: &'a Plan, start: Instant) -> Self {
         let deadline = start + plan.timeout;
         let mut servers: BTreeMap<Server, Vec<&Record>> = BTreeMap::new();
         for record in &plan.records {
@@ -106,6 +131,7 @@ impl<'a> Waiting<'a> {
         zones.sort();
         zones.dedup();
         for (slot, (server, texts)) in asked.into_iter().enumerate() {
+            let usual = plan.usual.iter().find(|(address, _)| *address == server.address.ip()).map(|(_, usual)| *usual);
             let poller = Poller {
                 board: Arc::clone(&board),
                 slot,
@@ -116,14 +142,15 @@ impl<'a> Waiting<'a> {
                 deadline,
             };
             // Without a thread the address stays unknown, blocks, and is named in the table.
-            poller.start(Schedule::new(start, plan.polling_interval)).ok();
+            poller.start(Schedule::new(Instant::now(), plan.polling_interval, usual)).ok();
         }
         let all: Vec<_> = plan.records.iter().collect();
         Self { plan, start, deadline, board, texts: group(&all), zones }
     }
 
-    fn run(&self, changed: &mut dyn FnMut(&[Row])) -> Result<Ready, NotReady> {
+    fn run(&self, opinion: Opinion, changed: &mut dyn FnMut(&[Row])) -> Result<Ready, Stopped> {
         let mut shown = Vec::new();
+        let mut elsewhere = None;
         let mut state = self.board.lock();
         loop {
             let now = Instant::now();
@@ -133,16 +160,22 @@ impl<'a> Waiting<'a> {
                 shown.clone_from(&rows);
             }
             if self.plan.interrupted.load(Ordering::Relaxed) {
-                return Err(self.not_ready(rows, Cause::Interrupted, false));
+                return Err(self.not_ready(rows, Cause::Interrupted, false).into());
+            }
+            if opinion == Opinion::Open && now >= self.start + second_opinion::AFTER && is_all_lagging(&rows) {
+                let answer = elsewhere.get_or_insert_with(|| second_opinion::ask(self.plan));
+                if let Ok(records) = answer.try_recv() {
+                    return Err(Stopped::Elsewhere(records));
+                }
             }
             match self.verdict(&state, now) {
                 Verdict::Ready => return Ok(self.ready(rows, Basis::Authoritative)),
                 Verdict::NobodyToAsk { intercepted } => {
                     drop(state);
-                    return self.second_hand(rows, intercepted);
+                    return Ok(self.second_hand(rows, intercepted)?);
                 }
                 Verdict::NotYet if now >= self.deadline + LAST_LOOK || (now >= self.deadline && state.pollers == 0) => {
-                    return Err(self.not_ready(rows, Cause::TimedOut, false));
+                    return Err(self.not_ready(rows, Cause::TimedOut, false).into());
                 }
                 Verdict::NotYet => {}
             }
@@ -191,7 +224,7 @@ impl<'a> Waiting<'a> {
     }
 
     fn ready(&self, rows: Vec<Row>, basis: Basis) -> Ready {
-        Ready { waited: self.start.elapsed(), rows, basis }
+        Ready { waited: self.start.elapsed(), rows, basis, split: false }
     }
 
     fn not_ready(&self, rows: Vec<Row>, cause: Cause, intercepted: bool) -> NotReady {
@@ -226,6 +259,10 @@ impl<'a> Waiting<'a> {
 /// Whether an answer is still coming that could take back what the address has said.
 fn is_awaited(slot: &Slot, now: Instant) -> bool {
     slot.evidence.standing() == Standing::Serving && slot.open.iter().any(|sent| now < *sent + LATE)
+}
+
+fn is_all_lagging(rows: &[Row]) -> bool {
+    rows.iter().all(|row| row.standing == Standing::Lagging)
 }
 
 fn differs(old: &[Row], new: &[Row]) -> bool {

@@ -43,6 +43,8 @@ impl Shared {
             ("IPV64_RESOLVERS", resolver.unwrap_or_default()),
             ("IPV64_NAMESERVER_PORT", self.dns_port.to_string()),
             ("IPV64_ROOT_SERVERS", roots.join(",")),
+            // Nothing that uses the simulation is to leave the machine.
+            ("IPV64_DOH", "off".to_owned()),
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .to_vec()

@@ -160,6 +160,7 @@ impl Solver<'_> {
             timeout: self.settings.propagation_timeout,
             confirmations: self.settings.confirmations,
             polling_interval: self.settings.polling_interval,
+            usual: self.state.learned().all().into_iter().map(|usual| (usual.address, usual.p95)).collect(),
             suspects: self.state.learned().unsteady(),
             lookup: self.lookup.clone(),
             blind_wait: self.settings.blind_wait,

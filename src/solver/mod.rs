@@ -1,14 +1,14 @@
 //! Adds, removes and waits for a set of challenges: from a [`Call`] to what became of each record.
 //! Conventions of clients are understood before ([`crate::hook`]), results printed after ([`crate::report`]).
 //!
-//! - [`locate`]: where a challenge's record belongs, in DNS and in the account
-//! - [`add`]: journal, addition, wait; undoes what failed
-//! - [`remove`]: exactly what was added, also when the CNAME has changed since
-//! - [`order`]: the records of an order that a client spreads over several calls
-//! - [`reserve`]: calls of the day that are kept for removals
-//! - [`hold_off`]: the CA's cache, where a name gets a second value
-//! - [`leftovers`]: what earlier calls have left behind
-//! - [`interrupted`]: what is open when a signal ends a call
+//! - `locate`: where a challenge's record belongs, in DNS and in the account
+//! - `add`: journal, addition, wait; undoes what failed
+//! - `remove`: exactly what was added, also when the CNAME has changed since
+//! - `order`: the records of an order that a client spreads over several calls
+//! - `reserve`: calls of the day that are kept for removals
+//! - `hold_off`: the CA's cache, where a name gets a second value
+//! - `leftovers`: what earlier calls have left behind
+//! - `interrupted`: what is open when a signal ends a call
 
 mod add;
 mod hold_off;

@@ -12,15 +12,16 @@ impl Solver<'_> {
     /// # Errors
     /// [`WindowError::Reserved`], [`WindowError::UsedUp`]
     pub(super) fn admit(&self, located: &[Located]) -> Result<(), WindowError> {
-        let window = self.window();
-        if window.quota().needs_reading {
-            self.read_quota(&window);
-        }
         let is_new = |entry: &Entry| {
             !located.iter().any(|new| (&new.challenge.name, &new.challenge.value) == (&entry.name, &entry.value))
         };
         let open = self.state.journal().open_entries().into_iter();
         let open = open.filter(|entry| entry.account == self.account && is_new(entry)).count();
+        let window = self.window();
+        // The look itself is a call, and must not come out of the reserve.
+        if window.quota().needs_reading && window.admit(located.len(), open.saturating_add(1)).is_ok() {
+            self.read_quota(&window);
+        }
         window.admit(located.len(), open)
     }
 

@@ -330,7 +330,8 @@ mod tests {
         let first = record("a.example.org", "v");
         let moved =
             NewEntry { record: DnsName::parse("b.example.org").unwrap(), prefix: "b".to_owned(), ..first.clone() };
-        let ids = [journal.intend(&[first.clone()]), journal.intend(&[moved]), journal.intend(&[first])].concat();
+        let ids: Vec<_> =
+            [first.clone(), moved, first].iter().map(|one| journal.intend(std::slice::from_ref(one))).collect();
         assert_eq!(ids[0], ids[2]);
         assert_ne!(ids[0], ids[1]);
         assert_eq!(journal.open_entries().len(), 2);

@@ -27,8 +27,8 @@ pub(super) fn obtains(client: &dyn Client, names: &[&str]) {
     // certbot's words for what a hook writes to stderr.
     assert!(!finished.said().contains("error output"), "{}", finished.said());
     assert_certified(&stage, client, names);
-    assert_eq!(calls(&stage.sim, CallKind::AddRecord), names.len());
-    assert_eq!(calls(&stage.sim, CallKind::DelRecord), names.len());
+    assert_eq!(calls(&stage.sim, CallKind::AddRecord), names.len(), "{}", finished.said());
+    assert_eq!(calls(&stage.sim, CallKind::DelRecord), names.len(), "{}", finished.said());
     // Once while nothing is cached, and no call of another kind.
     assert_eq!(stage.sim.api_calls().len(), 2 * names.len() + 1, "{:#?}", stage.sim.api_calls());
     assert_nothing_left(&stage);
@@ -73,33 +73,36 @@ fn assert_never_asked_too_early(sim: &Sim) {
 /// Makes one test per kind of name for a client, in a module of its own.
 macro_rules! for_client {
     ($module:ident, $client:ident) => {
+        crate::clients::cases::for_client!($module, $client, "certbot or lego");
+    };
+    ($module:ident, $client:ident, $program:literal) => {
         mod $module {
             #[test]
-            #[ignore = "needs pebble, certbot and lego: run tests/run"]
+            #[ignore = concat!("needs pebble and ", $program, ": run tests/run")]
             fn gets_one_name() {
                 crate::clients::cases::obtains(&super::$client, &["name.ipv64.net"]);
             }
 
             #[test]
-            #[ignore = "needs pebble, certbot and lego: run tests/run"]
+            #[ignore = concat!("needs pebble and ", $program, ": run tests/run")]
             fn gets_apex_and_wildcard() {
                 crate::clients::cases::obtains(&super::$client, &["name.ipv64.net", "*.name.ipv64.net"]);
             }
 
             #[test]
-            #[ignore = "needs pebble, certbot and lego: run tests/run"]
+            #[ignore = concat!("needs pebble and ", $program, ": run tests/run")]
             fn gets_an_own_domain_of_two_labels() {
                 crate::clients::cases::obtains(&super::$client, &["example.com"]);
             }
 
             #[test]
-            #[ignore = "needs pebble, certbot and lego: run tests/run"]
+            #[ignore = concat!("needs pebble and ", $program, ": run tests/run")]
             fn gets_a_deep_name() {
                 crate::clients::cases::obtains(&super::$client, &["a.b.c.deep.sub.example.org"]);
             }
 
             #[test]
-            #[ignore = "needs pebble, certbot and lego: run tests/run"]
+            #[ignore = concat!("needs pebble and ", $program, ": run tests/run")]
             fn gets_a_foreign_name_through_a_cname() {
                 crate::clients::cases::obtains(&super::$client, &["foreign.example"]);
             }

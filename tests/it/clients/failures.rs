@@ -16,14 +16,14 @@ const NAME: &str = "name.ipv64.net";
 const NEVER: Duration = Duration::from_secs(3600);
 
 /// Asserts that a client failed, and that its user can read these words.
-fn assert_failed_with(finished: &Finished, words: &[&str]) {
+pub(super) fn assert_failed_with(finished: &Finished, words: &[&str]) {
     assert!(!finished.status.success(), "{}", finished.said());
     for word in words {
         assert!(finished.said().contains(word), "`{word}` is missing:\n{}", finished.said());
     }
 }
 
-fn with_wrong_key(client: &dyn Client) -> (Stage, Finished) {
+pub(super) fn with_wrong_key(client: &dyn Client) -> (Stage, Finished) {
     let mut stage = cases::stage_for(client);
     stage.set_variable("IPV64_API_KEY", "not-the-key-of-anybody");
     let finished = client.obtain(&stage, &[NAME]);

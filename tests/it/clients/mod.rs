@@ -1,10 +1,18 @@
 //! Real ACME clients, run against Pebble and the simulator.
 //! One file per client says how it is called; [`cases`] says what must come out.
 
+mod acme_sh;
+mod acmetool;
+mod apache;
 mod cases;
 mod certbot;
+mod dehydrated;
+mod dns_multi;
 mod failures;
 mod lego;
+mod plugin;
+mod stops;
+mod uacme;
 
 use std::path::PathBuf;
 

@@ -2,6 +2,7 @@
 //! That the real clients call so is shown in `crate::clients`.
 
 mod batch;
+mod pages;
 mod scripts;
 mod verbs;
 pub(crate) mod world;

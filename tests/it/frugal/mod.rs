@@ -12,6 +12,7 @@ mod state_files;
 mod sweep;
 
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use ipv64_acme::challenge::TxtValue;
@@ -44,6 +45,12 @@ fn assert_only_the_foreign_record_stands(desk: &Desk, context: &str) {
 
 fn value() -> String {
     TxtValue::random().unwrap().to_string()
+}
+
+/// Returns a name that has had no other value in this world: a second one would have to wait for the CA's cache.
+fn fresh_name() -> String {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    format!("_acme-challenge.n{}.name.ipv64.net", COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// Runs the binary with further variables.

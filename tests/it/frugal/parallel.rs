@@ -11,22 +11,20 @@ fn twenty_at_once(requests: usize, seconds: u64) {
     let mut desk = Desk::new();
     desk.set("IPV64_API_RATE", &format!("{requests}/{seconds}"));
     desk.sim.set_limits(Limits { burst: Some((requests, Duration::from_secs(seconds))), ..Limits::default() });
-    let values: Vec<_> = (0..20).map(|_| value()).collect();
+    let records: Vec<_> = (0..20).map(|_| (fresh_name(), value())).collect();
     let start = Instant::now();
     for verb in ["present", "cleanup"] {
         let outcomes = std::thread::scope(|scope| {
-            let run = |value| {
-                let desk = &desk;
-                move || desk.run(&[verb, NAME, value])
-            };
-            let running: Vec<_> = values.iter().map(|value| scope.spawn(run(value))).collect();
+            let desk = &desk;
+            let run = |(name, value): &(String, String)| desk.run(&[verb, name, value]);
+            let running: Vec<_> = records.iter().map(|record| scope.spawn(move || run(record))).collect();
             running.into_iter().map(|hook| hook.join().unwrap()).collect::<Vec<_>>()
         });
         for finished in outcomes {
             assert!(finished.status.success(), "{}", finished.said());
             assert_eq!(finished.stderr, "");
         }
-        assert_eq!(desk.sim.records_left().len(), if verb == "present" { values.len() } else { 0 });
+        assert_eq!(desk.sim.records_left().len(), if verb == "present" { records.len() } else { 0 });
     }
     let calls = desk.sim.api_calls();
     assert_eq!(calls.iter().filter(|call| call.refused_by.is_some()).count(), 0, "{calls:#?}");

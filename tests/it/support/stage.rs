@@ -81,6 +81,12 @@ impl Stage {
         self.variables.retain(|(name, _)| name != "IPV64_API_RATE");
     }
 
+    /// Returns a variable as later commands see it.
+    pub(crate) fn variable(&self, name: &str) -> String {
+        let mut variables = self.variables.iter().rev();
+        variables.find(|(known, _)| known == name).map(|(_, value)| value.clone()).unwrap_or_default()
+    }
+
     /// Sends a signal, named as for `kill`, to the hook that a client on this stage has called.
     ///
     /// Other tests run the same program at the same time: ours is the one with our state directory.

@@ -178,6 +178,24 @@ fn busiest(sim: &Sim, address: SocketAddr) -> usize {
     times.iter().map(within).max().unwrap_or_default()
 }
 
+/// Inside the network other servers have authority for the zone, and never show the record: as long as all of them lag, the
+/// root servers are asked who is right.
+#[test]
+fn split_dns_is_seen_through() {
+    let outside = Sim::start(Config::with_delays(&[Duration::from_secs(1)])).unwrap();
+    let port = outside.dns_servers()[0].1.port();
+    let inside = Sim::start(Config { dns_port: port, ..Config::default() }).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new(programs::hook());
+    command.args(["present", "_acme-challenge.name.ipv64.net", VALUE]).env_clear().envs(outside.env());
+    let resolver = inside.addresses("system")[0].to_string();
+    command.env("IPV64_STATE_DIR", folder.path()).env("IPV64_DOH", "off").env("IPV64_RESOLVERS", resolver);
+    let finished = process::run(&mut command);
+    assert_eq!(finished.status.code(), Some(0), "{}", finished.said());
+    assert!(finished.stdout.contains("ready on 1 of 1"), "{}", finished.said());
+    assert!(finished.stdout.contains("split DNS"), "{}", finished.said());
+}
+
 /// Rows mostly wait, so they all run at once.
 #[test]
 fn every_row_of_the_table_holds() {

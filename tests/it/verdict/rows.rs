@@ -244,6 +244,7 @@ fn balancers() -> Vec<Row> {
                 Some(CacheSettings { ttl: seconds(3.0), ..CacheSettings::default() });
             world
         })
+        .unchecked()
         .ready(5.0, &["ready on 2 of 2"]),
         impatient(Row::new("one of two back ends never gets it", {
             let mut world = backends(Balance::RoundRobin, named);

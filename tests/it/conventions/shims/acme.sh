@@ -7,6 +7,8 @@ file=$1
 prefix=$2
 shift 2
 
+# shellcheck disable=SC2034 # read by the file under test
+PROJECT_NAME=acme.sh
 _info() { printf '[info] %s\n' "$*"; }
 _err() { printf '[err] %s\n' "$*" >&2; return 1; }
 _debug() { :; }

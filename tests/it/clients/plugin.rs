@@ -1,0 +1,83 @@
+//! certbot with our plugin: Debian's version and the newest one. The plugin is loaded from the repository; that its wheel
+//! works is shown by `tests/run`.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+
+use super::certbot::{self, Certbot};
+use super::{Client, cases, with_names};
+use crate::support::page;
+use crate::support::process::Finished;
+use crate::support::stage::Stage;
+
+/// One version of certbot with the plugin.
+pub(super) struct Plugin {
+    certbot: &'static Certbot,
+}
+
+pub(super) const DEBIAN: Plugin = Plugin { certbot: &certbot::DEBIAN };
+pub(super) const NEWEST: Plugin = Plugin { certbot: &certbot::NEWEST };
+
+impl Plugin {
+    pub(super) fn shell(stage: &Stage, script: &str) -> Finished {
+        let mut variables = Certbot::variables(stage).to_vec();
+        variables.push(("CERTBOT_PLUGIN_PATH", stage.path("plugin").display().to_string()));
+        stage.shell(script, &variables)
+    }
+}
+
+impl Client for Plugin {
+    fn install(&self, stage: &Stage) {
+        self.certbot.install(stage);
+        let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("hooks/certbot-dns-ipv64/python/certbot_dns_ipv64");
+        // What an installed package looks like (Python's "entry points" specification).
+        let metadata = stage.path("plugin/certbot_dns_ipv64-0.dist-info");
+        fs::create_dir_all(&metadata).unwrap();
+        symlink(package, stage.path("plugin/certbot_dns_ipv64")).unwrap();
+        fs::write(metadata.join("METADATA"), "Metadata-Version: 2.1\nName: certbot-dns-ipv64\nVersion: 0\n").unwrap();
+        let entry = "[certbot.plugins]\ndns-ipv64 = certbot_dns_ipv64:Authenticator\n";
+        fs::write(metadata.join("entry_points.txt"), entry).unwrap();
+    }
+
+    fn obtain(&self, stage: &Stage, names: &[&str]) -> Finished {
+        let block = with_names(&page::shell_block("clients/certbot-plugin.md", "Get a certificate"), names);
+        let credentials = stage.path("certbot.ini");
+        fs::write(&credentials, format!("dns_ipv64_api_key = {}\n", stage.variable("IPV64_API_KEY"))).unwrap();
+        fs::set_permissions(&credentials, fs::Permissions::from_mode(0o600)).unwrap();
+        let block = block.replace("/etc/ipv64-acme/certbot.ini", &credentials.display().to_string());
+        Self::shell(stage, &format!("unset IPV64_API_KEY\n{block}"))
+    }
+
+    fn chain(&self, stage: &Stage, first: &str) -> PathBuf {
+        self.certbot.chain(stage, first)
+    }
+}
+
+cases::for_client!(debian, DEBIAN, "Debian's certbot");
+cases::for_client!(newest, NEWEST, "certbot 5");
+
+#[test]
+#[ignore = "needs pebble and certbot: run tests/run"]
+fn certbot_lists_the_plugin() {
+    for plugin in [&DEBIAN, &NEWEST] {
+        let stage = cases::stage_for(plugin);
+        let finished = Plugin::shell(&stage, "certbot plugins");
+        assert!(finished.stdout.contains("* dns-ipv64"), "{}", finished.said());
+    }
+}
+
+#[test]
+#[ignore = "needs pebble and certbot: run tests/run"]
+fn ten_names_take_one_wait() {
+    let names: Vec<_> = (0..10).map(|number| format!("host{number}.name.ipv64.net")).collect();
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let stage = cases::stage_for(&NEWEST);
+    let finished = NEWEST.obtain(&stage, &names);
+    assert!(finished.status.success(), "{}", finished.said());
+    cases::assert_certified(&stage, &NEWEST, &names);
+    cases::assert_nothing_left(&stage);
+    let added: Vec<_> = stage.sim.records().iter().filter_map(|record| record.life.added).collect();
+    let took = *added.iter().max().unwrap() - *added.iter().min().unwrap();
+    assert!(took < cases::SLOWEST * 9, "something waited between the additions: {took:?}");
+}
