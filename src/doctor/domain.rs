@@ -6,14 +6,16 @@ use super::{Finding, caa, suffix};
 use crate::account::{AccountError, holder};
 use crate::api::Domain;
 use crate::challenge::CHALLENGE_LABEL;
-use crate::dns::cname::{Follow, Place};
+use crate::dns::cname::{Follow, Place, PlaceError};
 use crate::dns::message::{Data, Kind, Question, Rcode, Reply};
 use crate::dns::zone::{FoundBy, Lookup, Zone};
 use crate::exit::Exit;
 use crate::name::DnsName;
 
 /// How long DNS may take to tell where a record belongs; with the servers asked after it, all stays below 15 s.
-const PLACE: Duration = Duration::from_secs(8);
+const PLACE: Duration = Duration::from_secs(6);
+/// How long the name servers may be looked for once more where none of them tells where the record belongs.
+const ZONE: Duration = Duration::from_secs(2);
 /// How long the look-ups beside it may take.
 const BESIDE: Duration = Duration::from_secs(6);
 /// The name that all name servers of the provider are below (observed).
@@ -25,6 +27,7 @@ pub struct Examined {
     domain: DnsName,
     challenge: DnsName,
     place: Option<Place>,
+    zone: Option<Zone>,
     findings: Vec<Finding>,
 }
 
@@ -36,7 +39,13 @@ pub fn examine(domain: &DnsName, lookup: &Lookup, follow: Follow) -> Examined {
         Ok(challenge) => challenge,
         Err(error) => {
             let finding = Finding::error("name", domain.as_str(), error.to_string()).ending(Exit::Usage);
-            return Examined { domain: domain.clone(), challenge: base, place: None, findings: vec![finding] };
+            return Examined {
+                domain: domain.clone(),
+                challenge: base,
+                place: None,
+                zone: None,
+                findings: vec![finding],
+            };
         }
     };
     let (placed, caa) = std::thread::scope(|scope| {
@@ -45,20 +54,23 @@ pub fn examine(domain: &DnsName, lookup: &Lookup, follow: Follow) -> Examined {
         (lookup.place(&challenge, follow, Instant::now() + PLACE), caa.join().ok())
     });
     let mut findings = Vec::new();
-    let place = match placed {
+    let (place, zone) = match placed {
         Ok(place) => {
             findings.extend(chain(domain, &place));
-            findings.extend(zone(domain, &place.zone, lookup));
-            Some(place)
+            findings.extend(about_zone(domain, &place.zone, lookup));
+            let zone = place.zone.clone();
+            (Some(place), Some(zone))
         }
         Err(error) => {
+            let ways = lookup.ways().iter();
+            let found = ways.filter_map(|way| lookup.zone_by(*way, &base, Instant::now() + ZONE).ok()).next();
             findings.push(Finding::of(domain.as_str(), &error));
-            None
+            (None, found.filter(|_| matches!(error, PlaceError::NoAnswer { .. })))
         }
     };
     findings.extend(caa);
     findings.extend(suffix::look(&base));
-    Examined { domain: domain.clone(), challenge, place, findings }
+    Examined { domain: domain.clone(), challenge, place, zone, findings }
 }
 
 fn chain(domain: &DnsName, place: &Place) -> Vec<Finding> {
@@ -79,7 +91,7 @@ fn chain(domain: &DnsName, place: &Place) -> Vec<Finding> {
     findings
 }
 
-fn zone(domain: &DnsName, zone: &Zone, lookup: &Lookup) -> Vec<Finding> {
+fn about_zone(domain: &DnsName, zone: &Zone, lookup: &Lookup) -> Vec<Finding> {
     let Some(apex) = &zone.apex else {
         return vec![Finding::note("zone", domain.as_str(), "the name servers are those of IPV64_NAMESERVERS")];
     };
@@ -153,10 +165,10 @@ fn dnssec(domain: &DnsName, apex: &DnsName, zone: &Zone, lookup: &Lookup) -> Opt
 }
 
 impl Examined {
-    /// Returns the zone that holds the challenge record, where DNS told.
+    /// Returns the zone that holds the challenge record, or would hold it but for an alias; nothing if nobody knows it.
     #[must_use]
     pub fn zone(&self) -> Option<&Zone> {
-        self.place.as_ref().map(|place| &place.zone)
+        self.zone.as_ref()
     }
 
     /// Returns all findings, those that need the list of the account's domains first.
