@@ -11,6 +11,7 @@ mod dns_multi;
 mod failures;
 mod lego;
 mod plugin;
+mod speed;
 mod stops;
 mod uacme;
 
