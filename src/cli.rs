@@ -4,20 +4,22 @@
 mod api;
 mod client;
 mod error;
+mod help;
 mod people;
 mod upkeep;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches, Parser, Subcommand};
+use clap::{Arg, ArgAction, ArgMatches, Args, CommandFactory as _, FromArgMatches, Parser, Subcommand};
 
 use crate::settings::table::Setting;
 
 pub use api::{DomainCommand, RecordAddArgs, RecordCommand, RecordDeleteArgs, RecordListArgs, SecretArgs};
 pub use client::{BatchAction, BatchArgs, ClientCall};
 pub use error::CliError;
-pub use people::{DoctorArgs, InitArgs, ManArgs, TestArgs};
+pub use help::EXAMPLES;
+pub use people::{DoctorArgs, InitArgs, ManArgs, Shell, TestArgs};
 pub use upkeep::SweepArgs;
 
 /// ACME DNS-01 hook for domains at IPv64.net: adds the challenge record, waits until every authoritative name server
@@ -30,7 +32,7 @@ pub struct Cli {
     /// Output.
     #[command(flatten)]
     pub output: OutputArgs,
-    /// Read this configuration file (TOML) [IPV64_CONFIG]
+    /// Read this configuration file (TOML) \[IPV64_CONFIG\]
     #[arg(long, global = true, value_name = "FILE", help_heading = "Settings", hide_short_help = true)]
     pub config: Option<PathBuf>,
     /// Settings given as flags.
@@ -39,6 +41,22 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+/// Returns the definition of the command line, with the help as people see it.
+#[must_use]
+pub fn definition() -> clap::Command {
+    help::arrange(Cli::command())
+}
+
+/// Reads a command line; the first argument is the name of the program.
+///
+/// # Errors
+/// [`clap::Error`], which is also how help and version come back.
+pub fn parse<T: Into<OsString> + Clone>(args: &[T]) -> Result<Cli, clap::Error> {
+    let mut command = definition();
+    let mut matches = command.try_get_matches_from_mut(args.iter().cloned())?;
+    Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
 }
 
 /// How to print.
@@ -128,6 +146,13 @@ pub enum Command {
     Sweep(SweepArgs),
     /// Show the API calls left today, the records that are open, and how long the name servers usually take
     Status,
+    /// Print the completions for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the man page, or write one for each command into a folder
+    Man(ManArgs),
     /// Show the whole flow against an embedded IPv64; needs no account and no network
     #[cfg(feature = "sim")]
     Demo,

@@ -24,6 +24,37 @@ pub enum Exit {
     NotOurs = 42,
 }
 
+impl Exit {
+    /// All codes, in the order of their numbers.
+    pub const ALL: [Self; 9] = [
+        Self::Done,
+        Self::Failed,
+        Self::Usage,
+        Self::Key,
+        Self::RateLimit,
+        Self::NotPropagated,
+        Self::NoAnswer,
+        Self::NoDomain,
+        Self::NotOurs,
+    ];
+
+    /// Returns what the code means, for man page and documentation.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Done => "done: an added record is on every authoritative server that answers, a removed one is gone",
+            Self::Failed => "any other failure; a challenge type that is not dns-01 (uacme)",
+            Self::Usage => "wrong usage, wrong configuration, malformed input",
+            Self::Key => "the API key is missing, refused, or may not do this",
+            Self::RateLimit => "a rate limit or the daily quota that did not clear in time",
+            Self::NotPropagated => "the record is not on every name server in time",
+            Self::NoAnswer => "no usable answer from IPv64 or the name servers; a CNAME loop",
+            Self::NoDomain => "no domain of the account covers the name",
+            Self::NotOurs => "a verb of acmetool that is not ours to handle",
+        }
+    }
+}
+
 impl From<Exit> for std::process::ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit as u8)

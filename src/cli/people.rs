@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::name::DnsName;
 
@@ -36,4 +36,15 @@ pub struct ManArgs {
     /// Write all pages into this folder instead of the main page to stdout
     #[arg(value_name = "DIR")]
     pub folder: Option<PathBuf>,
+}
+
+/// A shell that completions can be made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Shell {
+    /// The GNU shell
+    Bash,
+    /// The Z shell
+    Zsh,
+    /// The friendly interactive shell
+    Fish,
 }

@@ -1,13 +1,15 @@
 //! `doctor`: looks at machine, account and domains at once, and prints a line for each finding.
 
+use std::collections::BTreeSet;
 use std::thread;
 
 use serde_json::json;
 
 use super::context::{self, Context};
 use crate::cli::{Cli, DoctorArgs};
+use crate::dns::zone::{Lookup, Zone};
 use crate::doctor::domain::{Examined, examine};
-use crate::doctor::{Finding, account, finding, machine};
+use crate::doctor::{Finding, account, finding, machine, servers};
 use crate::exit::Exit;
 use crate::report::Report;
 use crate::settings::{ConfigFile, Environment, Settings, Sources};
@@ -33,11 +35,32 @@ pub(super) fn run(cli: &Cli, args: &DoctorArgs, environment: &Environment, repor
     let told = told.transpose()?.unwrap_or_default();
     findings.extend(way);
     findings.extend(told.findings);
+    let servers = look_at_servers(&examined, &lookup);
     for examined in examined {
         findings.extend(examined.findings(told.domains.as_deref()));
     }
+    findings.extend(servers);
     show(&findings, report);
     Ok(finding::exit(&findings))
+}
+
+/// Asks the servers of each zone once, however many domains it holds.
+fn look_at_servers(examined: &[Examined], lookup: &Lookup) -> Vec<Finding> {
+    let zones: BTreeSet<&Zone> = examined.iter().filter_map(Examined::zone).collect();
+    let zones = zones.into_iter().filter_map(|zone| Some((zone.apex.as_ref()?, zone)));
+    thread::scope(|scope| {
+        let asked: Vec<_> =
+            zones.map(|(apex, zone)| scope.spawn(move || servers::look(apex, zone, &lookup.pace))).collect();
+        let mut findings: Vec<Finding> = Vec::new();
+        for finding in asked.into_iter().filter_map(|handle| handle.join().ok()).flatten() {
+            // Several zones have the same servers: one good line for each address is enough.
+            let said = |other: &Finding| (other.kind, &other.subject) == (finding.kind, &finding.subject);
+            if finding.kind != "server" || !findings.iter().any(said) {
+                findings.push(finding);
+            }
+        }
+        findings
+    })
 }
 
 fn ask_account(cli: &Cli, environment: &Environment, report: Report) -> anyhow::Result<account::Told> {
@@ -56,7 +79,7 @@ fn show(findings: &[Finding], report: Report) {
         let Finding { level, subject, text, advice, .. } = finding;
         report.line(&format!("{:<7}  {subject:<width$}  {text}", level.as_str()));
         if let Some(advice) = advice {
-            report.line(&format!("         hint: {advice}"));
+            report.line(&format!("         hint: {}", advice.replace('\n', "\n         ")));
         }
     }
     let count = |level| findings.iter().filter(|finding| finding.level == level).count();

@@ -12,6 +12,7 @@ mod doctor;
 mod domain;
 mod hook;
 mod init;
+mod manual;
 mod record;
 mod secrets;
 #[cfg(feature = "sim")]
@@ -23,11 +24,9 @@ mod trial;
 
 use std::ffi::OsString;
 
-use clap::Parser as _;
-
 use context::Context;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{self, Cli, Command};
 use crate::exit::Exit;
 use crate::hook::Action;
 use crate::report::{Report, Terminal};
@@ -36,7 +35,7 @@ use crate::settings::Environment;
 /// Runs the program with its arguments (the first one is its own name) and its environment.
 #[must_use]
 pub fn run(args: &[OsString], environment: &Environment) -> Exit {
-    let cli = match Cli::try_parse_from(args) {
+    let cli = match cli::parse(args) {
         Ok(cli) => cli,
         Err(error) => return foreign_event(args, environment).unwrap_or_else(|| usage(&error)),
     };
@@ -63,6 +62,8 @@ pub fn run(args: &[OsString], environment: &Environment) -> Exit {
         Command::Config => config::run(&cli, environment, report),
         Command::Sweep(args) => with(&cli, environment, report, |context| sweep::run(context, args)),
         Command::Status => with(&cli, environment, report, status::run),
+        Command::Completions { shell } => Ok(manual::completions(*shell, report)),
+        Command::Man(args) => manual::man(args, report),
         #[cfg(feature = "sim")]
         Command::Demo => demo::run(report),
         #[cfg(feature = "sim")]

@@ -93,7 +93,8 @@ mod tests {
 
     #[test]
     fn rules_are_read_as_a_ca_reads_them() {
-        let table: [(&str, &[(&str, &str)], Level); 10] = [
+        type Row = (&'static str, &'static [(&'static str, &'static str)], Level);
+        let table: [Row; 10] = [
             ("a.example", &[("issue", "letsencrypt.org")], Level::Ok),
             ("a.example", &[("issue", " LetsEncrypt.org ; accounturi=x")], Level::Ok),
             ("a.example", &[("issue", "ca.example"), ("issue", "letsencrypt.org")], Level::Ok),

@@ -2,18 +2,20 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Finding, caa, servers, suffix};
+use super::{Finding, caa, suffix};
 use crate::account::{AccountError, holder};
 use crate::api::Domain;
 use crate::challenge::CHALLENGE_LABEL;
-use crate::dns::cname::{Follow, Place};
+use crate::dns::cname::{Follow, Place, PlaceError};
 use crate::dns::message::{Data, Kind, Question, Rcode, Reply};
 use crate::dns::zone::{FoundBy, Lookup, Zone};
 use crate::exit::Exit;
 use crate::name::DnsName;
 
 /// How long DNS may take to tell where a record belongs; with the servers asked after it, all stays below 15 s.
-const PLACE: Duration = Duration::from_secs(8);
+const PLACE: Duration = Duration::from_secs(6);
+/// How long the name servers may be looked for once more where none of them tells where the record belongs.
+const ZONE: Duration = Duration::from_secs(2);
 /// How long the look-ups beside it may take.
 const BESIDE: Duration = Duration::from_secs(6);
 /// The name that all name servers of the provider are below (observed).
@@ -25,6 +27,7 @@ pub struct Examined {
     domain: DnsName,
     challenge: DnsName,
     place: Option<Place>,
+    zone: Option<Zone>,
     findings: Vec<Finding>,
 }
 
@@ -36,7 +39,13 @@ pub fn examine(domain: &DnsName, lookup: &Lookup, follow: Follow) -> Examined {
         Ok(challenge) => challenge,
         Err(error) => {
             let finding = Finding::error("name", domain.as_str(), error.to_string()).ending(Exit::Usage);
-            return Examined { domain: domain.clone(), challenge: base, place: None, findings: vec![finding] };
+            return Examined {
+                domain: domain.clone(),
+                challenge: base,
+                place: None,
+                zone: None,
+                findings: vec![finding],
+            };
         }
     };
     let (placed, caa) = std::thread::scope(|scope| {
@@ -45,20 +54,23 @@ pub fn examine(domain: &DnsName, lookup: &Lookup, follow: Follow) -> Examined {
         (lookup.place(&challenge, follow, Instant::now() + PLACE), caa.join().ok())
     });
     let mut findings = Vec::new();
-    let place = match placed {
+    let (place, zone) = match placed {
         Ok(place) => {
             findings.extend(chain(domain, &place));
-            findings.extend(zone(domain, &place.zone, lookup));
-            Some(place)
+            findings.extend(about_zone(domain, &place.zone, lookup));
+            let zone = place.zone.clone();
+            (Some(place), Some(zone))
         }
         Err(error) => {
+            let ways = lookup.ways().iter();
+            let found = ways.filter_map(|way| lookup.zone_by(*way, &base, Instant::now() + ZONE).ok()).next();
             findings.push(Finding::of(domain.as_str(), &error));
-            None
+            (None, found.filter(|_| matches!(error, PlaceError::NoAnswer { .. })))
         }
     };
     findings.extend(caa);
     findings.extend(suffix::look(&base));
-    Examined { domain: domain.clone(), challenge, place, findings }
+    Examined { domain: domain.clone(), challenge, place, zone, findings }
 }
 
 fn chain(domain: &DnsName, place: &Place) -> Vec<Finding> {
@@ -79,7 +91,7 @@ fn chain(domain: &DnsName, place: &Place) -> Vec<Finding> {
     findings
 }
 
-fn zone(domain: &DnsName, zone: &Zone, lookup: &Lookup) -> Vec<Finding> {
+fn about_zone(domain: &DnsName, zone: &Zone, lookup: &Lookup) -> Vec<Finding> {
     let Some(apex) = &zone.apex else {
         return vec![Finding::note("zone", domain.as_str(), "the name servers are those of IPV64_NAMESERVERS")];
     };
@@ -88,11 +100,15 @@ fn zone(domain: &DnsName, zone: &Zone, lookup: &Lookup) -> Vec<Finding> {
         findings.push(way);
     }
     findings.extend(dnssec(domain, apex, zone, lookup));
-    findings.extend(servers::look(apex, zone, &lookup.pace));
     findings
 }
 
 fn delegation(domain: &DnsName, apex: &DnsName, zone: &Zone) -> Finding {
+    if apex.parent().is_none() {
+        let text = format!("there is no zone for it below `{apex}`: it is not registered, or has no name servers");
+        let finding = Finding::error("no_zone", domain.as_str(), text).ending(Exit::NotPropagated);
+        return finding.advise("check the spelling, and at its registrar that it has name servers");
+    }
     let mut names: Vec<_> = zone.servers.iter().filter_map(|server| server.name.as_ref()).collect();
     names.dedup();
     let provider = |name: &&DnsName| name.as_str().ends_with(PROVIDER);
@@ -149,10 +165,18 @@ fn dnssec(domain: &DnsName, apex: &DnsName, zone: &Zone, lookup: &Lookup) -> Opt
 }
 
 impl Examined {
+    /// Returns the zone that holds the challenge record, or would hold it but for an alias; nothing if nobody knows it.
+    #[must_use]
+    pub fn zone(&self) -> Option<&Zone> {
+        self.zone.as_ref()
+    }
+
     /// Returns all findings, those that need the list of the account's domains first.
     #[must_use]
     pub fn findings(self, domains: Option<&[Domain]>) -> Vec<Finding> {
-        let held = domains.map(|domains| self.held(domains)).unwrap_or_default();
+        // Where DNS does not tell the place of the record, nobody can tell which domain would hold it.
+        let known = domains.filter(|_| self.place.is_some());
+        let held = known.map(|domains| self.held(domains)).unwrap_or_default();
         held.into_iter().chain(self.findings).collect()
     }
 

@@ -1,6 +1,6 @@
 //! This machine: settings, key file, state directory, clock, and the way to the API without a request.
 
-use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs as _};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
@@ -82,11 +82,10 @@ pub fn way_to_api(settings: &Settings) -> Vec<Finding> {
                 .advise("check the resolver of this machine (/etc/resolv.conf)"),
         ];
     }
-    let families: [(&str, fn(&IpAddr) -> bool); 2] = [("IPv4", IpAddr::is_ipv4), ("IPv6", IpAddr::is_ipv6)];
-    let of_family = |is: fn(&IpAddr) -> bool| addresses.iter().find(|address| is(&address.ip())).copied();
-    let tried: Vec<_> = families
+    let first = |v4: bool| addresses.iter().copied().find(|address| address.is_ipv4() == v4);
+    let tried: Vec<_> = [("IPv4", first(true)), ("IPv6", first(false))]
         .into_iter()
-        .filter_map(|(family, is)| Some((family, of_family(is)?)))
+        .filter_map(|(family, address)| Some((family, address?)))
         .map(|(family, address)| (family, thread::spawn(move || connect(address))))
         .collect();
     let outcomes: Vec<_> = tried

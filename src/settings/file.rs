@@ -67,7 +67,10 @@ impl ConfigFile {
                 return Err(unknown(path, &name));
             };
             let base = path.parent().filter(|_| setting.is_path() && !value.is_empty());
-            let value = base.map_or(value.clone(), |base| base.join(&value).to_string_lossy().into_owned());
+            let value = match base {
+                Some(base) => base.join(&value).to_string_lossy().into_owned(),
+                None => value,
+            };
             known.insert(name, value);
         }
         Ok(Self { path: path.to_owned(), values: known })

@@ -75,12 +75,11 @@ fn place(sources: &Sources<'_>) -> Option<Place> {
     if let Some((path, origin @ Origin::Flag(_))) = file {
         return Some(Place::File(path, origin));
     }
-    let variable = |name: &&'static str| Some(Place::Variable(name, sources.variable(name)?));
+    let variable = VARIABLES.iter().find_map(|name| Some(Place::Variable(name, sources.variable(name)?)));
     let credential = || {
         let path = PathBuf::from(sources.variable("CREDENTIALS_DIRECTORY")?).join(CREDENTIAL);
         path.exists().then_some(Place::Credential(path))
     };
-    let variable = VARIABLES.iter().find_map(|name| variable(name));
     variable.or_else(|| file.map(|(path, origin)| Place::File(path, origin))).or_else(credential)
 }
 

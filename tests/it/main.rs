@@ -8,5 +8,6 @@ mod api;
 mod clients;
 mod conventions;
 mod frugal;
+mod people;
 mod support;
 mod verdict;

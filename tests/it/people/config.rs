@@ -1,0 +1,75 @@
+//! `config`, and the configuration file as every command reads it.
+
+use std::fs;
+
+use crate::support::desk::Desk;
+
+fn desk_with_file(text: &str) -> Desk {
+    let mut desk = Desk::new();
+    let path = desk.path("config.toml");
+    fs::write(&path, text).unwrap();
+    desk.set("IPV64_CONFIG", path.to_str().unwrap());
+    desk
+}
+
+fn row(document: &serde_json::Value, name: &str) -> (String, String) {
+    let rows = document["settings"].as_array().unwrap();
+    let row = rows.iter().find(|row| row["name"] == name).unwrap();
+    (row["value"].as_str().unwrap().to_owned(), row["origin"].as_str().unwrap().to_owned())
+}
+
+#[test]
+fn every_setting_is_shown_with_its_place_and_the_key_is_not() {
+    let mut desk = desk_with_file("confirmations = 4\nhttp_timeout = \"20s\"\npolling_interval = 1\n");
+    desk.set("IPV64_HTTP_TIMEOUT", "21");
+    let shown = desk.json(&["config", "--polling-interval", "1.5"]);
+    let file = desk.path("config.toml").display().to_string();
+    assert_eq!(row(&shown, "confirmations"), ("4".into(), file.clone()));
+    assert_eq!(row(&shown, "http_timeout"), ("21".into(), "IPV64_HTTP_TIMEOUT".into()));
+    assert_eq!(row(&shown, "polling_interval"), ("1.5".into(), "--polling-interval".into()));
+    assert_eq!(row(&shown, "follow_cname"), ("true".into(), "default".into()));
+    assert_eq!(shown["config_file"], file);
+    assert_eq!(shown["api_key"]["origin"], "the variable IPV64_API_KEY");
+    let key = desk.sim.key(0).unwrap();
+    assert!(!shown.to_string().contains(key) && !desk.succeed(&["config"]).contains(key));
+    assert!(desk.calls().is_empty());
+}
+
+#[test]
+fn an_unknown_key_ends_every_command_before_it_does_anything() {
+    let desk = desk_with_file("propagation_timeot = 1\n");
+    for args in [&["config"][..], &["account"], &["doctor"], &["present", "_acme-challenge.name.ipv64.net", "v"]] {
+        let error = desk.fail(args, 2);
+        assert!(error.contains("`propagation_timeot` in ") && error.contains("`propagation_timeout`?"), "{error}");
+        assert!(error.contains("config.toml"), "{error}");
+    }
+    assert!(desk.calls().is_empty());
+}
+
+#[test]
+fn a_bad_value_is_named_with_its_place() {
+    let desk = desk_with_file("confirmations = 0\n");
+    let finished = desk.run(&["config"]);
+    assert_eq!(finished.status.code(), Some(2));
+    assert!(finished.stdout.contains("confirmations\t0\t"), "{}", finished.said());
+    assert!(
+        finished.stderr.contains("`confirmations` in ") && finished.stderr.contains("1 to 50"),
+        "{}",
+        finished.said()
+    );
+}
+
+#[test]
+fn a_file_that_does_not_exist_is_an_error_if_it_is_named() {
+    let desk = Desk::new();
+    let missing = desk.path("missing.toml").display().to_string();
+    let error = desk.fail(&["config", "--config", &missing], 2);
+    assert!(error.contains(&missing) && error.contains("hint: "), "{error}");
+}
+
+#[test]
+fn hooks_take_their_settings_from_the_file() {
+    let desk = desk_with_file("propagation_timeout = 0\n");
+    let said = desk.succeed(&["present", "_acme-challenge.name.ipv64.net", "value"]);
+    assert_eq!(said, "_acme-challenge.name.ipv64.net: added\n");
+}

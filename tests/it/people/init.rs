@@ -1,0 +1,140 @@
+//! `init`: from a key to files and lines.
+
+use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use ipv64_acme::sim::CallKind;
+use serde_json::Value;
+
+use crate::support::desk::Desk;
+use crate::support::process::{self, Finished};
+use crate::support::programs;
+
+/// A desk whose commands know no key.
+fn desk() -> Desk {
+    let mut desk = Desk::new();
+    desk.set("IPV64_API_KEY", "");
+    desk
+}
+
+fn pipe_in(desk: &Desk, key: &str, args: &[&str]) -> Finished {
+    let input = desk.path("input");
+    fs::write(&input, key).unwrap();
+    let config = desk.path("conf/config.toml");
+    let script = "input=$1; shift; exec \"$@\" <\"$input\"";
+    let mut command = desk.command("/bin/sh");
+    command.args(["-c", script, "sh"]).arg(&input).arg(programs::hook());
+    process::run(command.args(["init", "--stdin", "--config"]).arg(config).args(args))
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn a_good_key_is_stored_and_every_command_finds_it() {
+    let desk = desk();
+    let key = desk.sim.key(0).unwrap().to_owned();
+    let finished = pipe_in(&desk, &format!("{key}\n"), &["--json"]);
+    assert!(finished.status.success(), "{}", finished.said());
+    assert!(!finished.said().contains(&key), "{}", finished.said());
+    assert_eq!(desk.calls(), [CallKind::GetAccountInfo]);
+    let shown: Value = serde_json::from_str(&finished.stdout).unwrap();
+    assert_eq!(shown["class"], "Standard");
+    assert_eq!(mode(&desk.path("conf/api-key")), 0o600);
+    let config = desk.path("conf/config.toml").display().to_string();
+    assert!(desk.succeed(&["account", "--config", &config]).contains("class\tStandard"));
+}
+
+#[test]
+fn a_refused_key_is_not_stored_and_does_not_replace_a_good_one() {
+    let desk = desk();
+    let finished = pipe_in(&desk, "wrong-key", &[]);
+    assert_eq!(finished.status.code(), Some(3), "{}", finished.said());
+    assert!(
+        finished.stderr.contains("was not stored") && !finished.said().contains("wrong-key"),
+        "{}",
+        finished.said()
+    );
+    assert!(!desk.path("conf").exists());
+    let key = desk.sim.key(0).unwrap().to_owned();
+    assert!(pipe_in(&desk, &key, &[]).status.success());
+    assert_eq!(pipe_in(&desk, "wrong-key", &[]).status.code(), Some(3));
+    assert_eq!(fs::read_to_string(desk.path("conf/api-key")).unwrap(), format!("{key}\n"));
+}
+
+#[test]
+fn what_is_no_key_is_told_without_a_call() {
+    for input in ["", "\n", "two\nlines\n", "a blank", "ümlaut"] {
+        let desk = desk();
+        let finished = pipe_in(&desk, input, &[]);
+        assert_eq!(finished.status.code(), Some(3), "{input:?}: {}", finished.said());
+        assert!(finished.stderr.contains("hint: "), "{}", finished.said());
+        assert!(desk.calls().is_empty() && !desk.path("conf").exists());
+    }
+}
+
+#[test]
+fn a_second_run_keeps_the_other_settings() {
+    let desk = desk();
+    fs::create_dir(desk.path("conf")).unwrap();
+    fs::write(desk.path("conf/config.toml"), "# mine\nconfirmations = 4\n").unwrap();
+    let key = desk.sim.key(0).unwrap().to_owned();
+    for _ in 0..2 {
+        assert!(pipe_in(&desk, &key, &[]).status.success());
+    }
+    let text = fs::read_to_string(desk.path("conf/config.toml")).unwrap();
+    assert!(text.starts_with("# mine\nconfirmations = 4\napi_key_file = \""), "{text}");
+    assert_eq!(text.lines().count(), 3, "{text}");
+}
+
+#[test]
+fn a_key_file_stays_where_it_is() {
+    let desk = desk();
+    let file = desk.path("my.key");
+    fs::write(&file, desk.sim.key(0).unwrap()).unwrap();
+    let config = desk.path("conf/config.toml").display().to_string();
+    let init = ["init", "--api-key-file", "my.key", "--config", &config];
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    assert!(desk.fail(&init, 3).contains("chmod 600"));
+    assert!(!desk.path("conf").exists());
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    desk.succeed(&init);
+    assert!(!desk.path("conf/api-key").exists());
+    desk.succeed(&["account", "--config", &config]);
+}
+
+#[test]
+fn without_a_terminal_there_is_nobody_to_ask() {
+    let desk = desk();
+    let config = desk.path("conf/config.toml").display().to_string();
+    let error = desk.fail(&["init", "--config", &config], 2);
+    assert!(error.contains("--stdin"), "{error}");
+}
+
+#[test]
+fn a_variable_that_hides_the_stored_key_is_told() {
+    let desk = Desk::new();
+    let finished = pipe_in(&desk, desk.sim.key(0).unwrap(), &[]);
+    assert!(finished.status.success());
+    assert!(finished.stderr.contains("IPV64_API_KEY is set and comes before"), "{}", finished.said());
+}
+
+#[test]
+fn clients_that_are_installed_get_their_line() {
+    let mut desk = desk();
+    fs::create_dir(desk.path("bin")).unwrap();
+    for name in ["certbot", "uacme"] {
+        File::create(desk.path("bin").join(name)).unwrap();
+    }
+    let path = format!("{}:/usr/bin:/bin", desk.path("bin").display());
+    desk.set("PATH", &path);
+    let finished = pipe_in(&desk, desk.sim.key(0).unwrap(), &[]);
+    assert!(finished.stdout.contains("\ncertbot ("), "{}", finished.said());
+    assert!(
+        finished.stdout.contains("--manual-auth-hook \"") && finished.stdout.contains("uacme -h /"),
+        "{}",
+        finished.said()
+    );
+}

@@ -1,0 +1,8 @@
+//! The commands for people: setting up, looking into trouble, help. The real binary against the simulation.
+
+mod config;
+mod doctor;
+mod init;
+mod manual;
+mod terminal;
+mod trial;
