@@ -151,7 +151,13 @@ fn faults_of_the_servers_are_told_apart() {
         ("ns1.ipv64.net", ServerSettings { udp: Listen::Closed, ..honest() }, "server_udp", "warning", 0),
         // Not everybody silent: then the resolver of the simulation would know no name servers either.
         ("all", ServerSettings { meets: Meets::Sockets, ..silent() }, "no_server", "error", 6),
-        ("all", ServerSettings { authority: Authority::Missing, meets: Meets::Sockets, ..honest() }, "no_server", "error", 6),
+        (
+            "all",
+            ServerSettings { authority: Authority::Missing, meets: Meets::Sockets, ..honest() },
+            "no_server",
+            "error",
+            6,
+        ),
         (
             "all",
             ServerSettings { authority: Authority::Intercepted, meets: Meets::Sockets, ..honest() },
