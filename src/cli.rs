@@ -32,7 +32,7 @@ pub struct Cli {
     /// Output.
     #[command(flatten)]
     pub output: OutputArgs,
-    /// Read this configuration file (TOML) [IPV64_CONFIG]
+    /// Read this configuration file (TOML) \[IPV64_CONFIG\]
     #[arg(long, global = true, value_name = "FILE", help_heading = "Settings", hide_short_help = true)]
     pub config: Option<PathBuf>,
     /// Settings given as flags.

@@ -6,6 +6,8 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
+
 use super::context::Context;
 use super::hook::Told;
 use crate::hook::Call;
@@ -28,13 +30,14 @@ pub(super) fn run_stoppable<T: Send + 'static, E: From<anyhow::Error> + Send + '
 ) -> Result<T, E> {
     let (sender, done) = channel();
     let shared = Arc::clone(context);
-    std::thread::spawn(move || {
+    let work = move || {
         let events = Told::new(shared.report());
         let result = work(&shared.solver(&events));
         // What it has drawn goes before anything else is printed.
         drop(events);
         sender.send(result).ok();
-    });
+    };
+    std::thread::Builder::new().spawn(work).context("cannot start a thread")?;
     let mut told = None;
     loop {
         match done.recv_timeout(TICK) {

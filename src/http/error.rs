@@ -159,7 +159,8 @@ impl Explain for HttpError {
             Self::Unreachable { .. } => "check the network, the firewall and the proxy variables",
             Self::TimedOut { .. } => "try again later, or raise IPV64_HTTP_TIMEOUT on a slow line",
             Self::Tls { .. } => {
-                "check this machine's clock and certificates; behind a proxy that opens TLS, name its CA file in IPV64_CA_FILE"
+                "check this machine's clock and its root certificates (the package `ca-certificates`); behind a proxy that opens \
+                 TLS, name its CA file in IPV64_CA_FILE"
             }
             Self::Closed { .. } | Self::Truncated { .. } | Self::NotHttp { .. } | Self::BodyTooLarge { .. } => {
                 "try again later; if it stays, a proxy or filter on the way may be the cause"

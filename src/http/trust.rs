@@ -1,4 +1,4 @@
-//! Which certificates are believed: the system's, Mozilla's where the system has none, and those of a CA file.
+//! Which certificates are believed: the system's, and those of a CA file.
 
 use std::path::Path;
 
@@ -29,15 +29,11 @@ pub(super) fn read_ca_file(path: &Path) -> Result<Vec<Certificate<'static>>, Htt
     Ok(certificates)
 }
 
-/// Collects the roots. The system's store honours `SSL_CERT_FILE` and `SSL_CERT_DIR` (rustls-native-certs); a minimal
-/// container has none, and Mozilla's list is compiled in for that case.
+/// Collects the roots. The system's store honours `SSL_CERT_FILE` and `SSL_CERT_DIR` (rustls-native-certs). A container
+/// without one needs its package `ca-certificates`, as it does for curl; a list of our own would age in the binary.
 pub(super) fn tls_config(extra: &[Certificate<'static>]) -> TlsConfig {
     let system = rustls_native_certs::load_native_certs().certs;
-    let mut roots: Vec<Certificate<'static>> = if system.is_empty() {
-        webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().map(|root| Certificate::from_der(root).to_owned()).collect()
-    } else {
-        system.iter().map(|root| Certificate::from_der(root).to_owned()).collect()
-    };
+    let mut roots: Vec<_> = system.iter().map(|root| Certificate::from_der(root).to_owned()).collect();
     roots.extend_from_slice(extra);
     TlsConfig::builder()
         .root_certs(RootCerts::from(roots))

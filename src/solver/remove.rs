@@ -66,6 +66,10 @@ impl Solver<'_> {
                 Err(error) if call.on_failure == OnFailure::Postpone && is_passing(&error) => {
                     self.events.warning(&format!("{error:#}; the next call, or `ipv64-acme sweep`, removes it"));
                 }
+                // Slow name servers look the same as a foreign account, and no certificate is to be lost for them.
+                Err(error) if call.on_failure == OnFailure::Postpone && error.is::<NotOurs>() => {
+                    self.events.warning(&format!("{error:#}"));
+                }
                 Err(error) => failed.push(Missed { challenge: Some(challenge.clone()), error }),
             }
         }

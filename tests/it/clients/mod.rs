@@ -9,6 +9,7 @@ mod certbot;
 mod dehydrated;
 mod dns_multi;
 mod failures;
+mod faults;
 mod lego;
 mod plugin;
 mod stops;

@@ -59,7 +59,7 @@ cases::for_client!(newest, NEWEST, "certbot 5");
 
 #[test]
 #[ignore = "needs pebble and certbot: run tests/run"]
-fn certbot_lists_the_plugin() {
+fn debian_and_newest_list_the_plugin() {
     for plugin in [&DEBIAN, &NEWEST] {
         let stage = cases::stage_for(plugin);
         let finished = Plugin::shell(&stage, "certbot plugins");
@@ -69,7 +69,7 @@ fn certbot_lists_the_plugin() {
 
 #[test]
 #[ignore = "needs pebble and certbot: run tests/run"]
-fn ten_names_take_one_wait() {
+fn newest_waits_once_for_ten_names() {
     let names: Vec<_> = (0..10).map(|number| format!("host{number}.name.ipv64.net")).collect();
     let names: Vec<_> = names.iter().map(String::as_str).collect();
     let stage = cases::stage_for(&NEWEST);

@@ -1,9 +1,14 @@
 //! The verbs of single clients: what they add, what they remove, and how they end.
 
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt as _;
+
+use ipv64_acme::hook::verb::Verb;
 use ipv64_acme::sim::{Action, ApiFault, CallKind, ServerSettings};
 
 use super::world::World;
 use crate::support::process::Finished;
+use crate::support::programs;
 
 const NAME: &str = "name.ipv64.net";
 const RECORD: &str = "_acme-challenge.name.ipv64.net";
@@ -107,6 +112,33 @@ fn verbs_of_one_client_do_not_mind_the_environment_of_another() {
     }
     assert_done(&world.hook(&["begin", "dns-01", NAME, "t", "v"]));
     assert_eq!(world.records(), [format!("{RECORD} v")]);
+}
+
+/// Flags end at the first argument that is none; one value in 64 begins with a hyphen.
+#[test]
+fn values_that_look_like_flags_are_values() {
+    let world = World::start();
+    for value in ["--json", "-q", "--help", "-", "--"] {
+        assert_done(&world.hook(&["deploy_challenge", NAME, "--", value]));
+        assert_eq!(world.records(), [format!("{RECORD} {value}")]);
+        assert_done(&world.hook(&["clean_challenge", NAME, "-t", value]));
+    }
+}
+
+#[test]
+fn bytes_that_are_no_text_are_refused() {
+    let world = World::start();
+    for verb in Verb::ALL {
+        for bytes in [&[0xff][..], b"\xc3\x28", b"\x1b[31m"] {
+            let mut command = world.command(&programs::hook());
+            command.arg(verb.word()).args((0..4).map(|_| OsString::from_vec(bytes.to_vec())));
+            let finished = world.run(&mut command, "");
+            // uacme's other methods need nothing for a type that is not dns-01.
+            assert!(matches!(code(&finished), 0..=2), "{verb:?} {}", finished.said());
+            assert!(!finished.said().contains('\u{1b}'), "{verb:?} {:?}", finished.said());
+        }
+    }
+    assert!(world.sim.api_calls().is_empty());
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! Few calls and nothing left behind: the real binary against the simulated IPv64 while things go wrong around it.
-//! One file per kind of trouble; [`clients`] repeats a selection with real ACME clients.
+//! One file per kind of trouble; `clients::faults` repeats a selection with real ACME clients.
 
-mod clients;
 mod crash;
 mod faults;
 mod order;

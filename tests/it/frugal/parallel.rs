@@ -84,6 +84,6 @@ fn keys_that_share_a_directory_do_not_share_records() {
     assert!(finished.status.success(), "{}", finished.said());
     let finished = run_with(&desk, &["sweep", "--older-than", "0", "--yes"], &key);
     assert!(finished.status.success(), "{}", finished.said());
-    let left: Vec<_> = desk.sim.records_left().iter().map(|record| record.name()).collect();
+    let left: Vec<_> = desk.sim.records_left().iter().map(ipv64_acme::sim::StoredRecord::name).collect();
     assert_eq!(left, [NAME]);
 }
