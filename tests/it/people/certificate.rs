@@ -43,9 +43,7 @@ fn from_the_key_to_the_certificate_with_what_init_prints() {
     let stage = Stage::start(Config::default());
     configure_certbot(&stage);
     let key = stage.sim.key(0).unwrap().to_owned();
-    // `init` refuses a file that does not exist where it is named, so the new user has none named yet.
-    let config = stage.path("config/ipv64-acme/config.toml").display().to_string();
-    let init = format!("unset IPV64_CONFIG; echo {key} | ipv64-acme init --stdin --json --config {config}");
+    let init = format!("echo {key} | ipv64-acme init --stdin --json");
     let shown: Value = serde_json::from_str(&as_user(&stage, &init).stdout).unwrap();
     as_user(&stage, &format!("ipv64-acme doctor {NAME}"));
     as_user(&stage, &format!("ipv64-acme test {NAME}"));
