@@ -11,7 +11,7 @@ use super::{Failure, Missed, Outcome, Solved, Solver, Status};
 use crate::api::{Added, ApiError, CallKind, RetryPolicy};
 use crate::hook::{CaAsked, Call, OnFailure, Wait};
 use crate::propagation::{self, Plan, Ready, Record};
-use crate::state::{EntryId, NewEntry, Visibility, WindowError};
+use crate::state::{EntryId, Interrupted, NewEntry, Visibility, WindowError};
 
 /// How long the removal of a record may take whose addition has failed: the client has waited long enough.
 const UNDO: Duration = Duration::from_secs(30);
@@ -190,7 +190,9 @@ fn refused(located: &[Located], error: WindowError) -> Failure {
 
 /// Whether the record of a failed addition may be at IPv64 all the same.
 fn may_be_stored(error: &anyhow::Error) -> bool {
-    error.chain().find_map(|cause| cause.downcast_ref::<ApiError>()).is_none_or(ApiError::may_have_been_stored)
+    let before_sending = error.chain().any(|cause| cause.is::<Interrupted>());
+    let sent = error.chain().find_map(|cause| cause.downcast_ref::<ApiError>());
+    !before_sending && sent.is_none_or(ApiError::may_have_been_stored)
 }
 
 /// The records of a failed call that stay.

@@ -57,6 +57,19 @@ fn the_wait_for_name_servers_ends() {
 }
 
 #[test]
+fn the_next_call_removes_what_no_client_will_ask_for() {
+    let desk = Desk::with(Config::with_delays(&[Duration::ZERO, Duration::from_secs(3600)]));
+    let first = value();
+    let present = ["present", "--identifier", "name.ipv64.net", &first];
+    let finished = interrupt(&desk, &present, "TERM", |desk| calls(desk, CallKind::AddRecord) > 0);
+    assert!(finished.stderr.starts_with("error: interrupted"), "{}", finished.said());
+    assert_eq!(desk.sim.records_left().len(), 1, "it ends at once, and tidies up later");
+    desk.succeed(&["--propagation-timeout", "0", "present", "_acme-challenge.example.com", &value()]);
+    let left: Vec<_> = desk.sim.records_left().iter().map(ipv64_acme::sim::StoredRecord::name).collect();
+    assert_eq!(left, ["_acme-challenge.example.com"]);
+}
+
+#[test]
 fn the_pause_before_a_repetition_ends() {
     let desk = Desk::new();
     desk.sim.fault(ApiFault::on(CallKind::AddRecord, Action::burst().with_header("Retry-After", "60")).times(9));
