@@ -5,6 +5,7 @@
 //!
 //! - [`commands`]: from a command line to an exit code
 //! - [`cli`], [`report`]: what can be typed, and everything that is printed
+//! - [`manual`]: completions and man pages as texts
 //! - [`solver`]: adds, removes and waits for a set of challenges
 //! - [`hook`]: the conventions of the ACME clients, as pure functions
 //! - [`setup`]: stores the key, finds the ACME clients
@@ -30,6 +31,7 @@ pub mod exit;
 pub mod gate;
 pub mod hook;
 pub mod http;
+pub mod manual;
 pub mod name;
 pub mod propagation;
 pub mod report;

@@ -20,7 +20,7 @@ pub struct ClientCall {
 impl Subcommand for ClientCall {
     fn augment_subcommands(command: clap::Command) -> clap::Command {
         Verb::ALL.into_iter().fold(command, |command, verb| {
-            // Nobody types these, so they would only fill the list of commands.
+            // Nobody types these: they would only fill the list of commands.
             let own = clap::Command::new(verb.word()).about(verb.meaning()).hide(true);
             command.subcommand(
                 own.arg(

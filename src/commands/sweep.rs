@@ -153,15 +153,19 @@ fn list(context: &Context, args: &SweepArgs, found: &[Leftover]) -> Exit {
         table.row([&leftover.name, &leftover.value, client, &age, &leftover.progress]);
     }
     report.table(&table);
-    let all = if args.all { " --all" } else { "" };
     report.line(&match found.len() {
         0 => "nothing is left over".to_owned(),
-        1 => format!("1 record is left over; `ipv64-acme sweep{all} --yes` with the same options deletes it"),
-        count => {
-            format!("{count} records are left over; `ipv64-acme sweep{all} --yes` with the same options deletes them")
-        }
+        1 => format!("1 record is left over; `{}` deletes it", with_yes(args)),
+        count => format!("{count} records are left over; `{}` deletes them", with_yes(args)),
     });
     Exit::Done
+}
+
+/// Returns the command that deletes what this one lists.
+fn with_yes(args: &SweepArgs) -> String {
+    let age = args.older_than.map_or_else(String::new, |age| format!(" --older-than {}", age.as_secs_f64()));
+    let all = if args.all { " --all" } else { "" };
+    format!("ipv64-acme sweep{age}{all} --yes")
 }
 
 /// Deletes one after the other, until something fails that would fail for the next one too.

@@ -16,6 +16,8 @@ const UNSTEADY_RUN: u32 = 12;
 /// Answers that are needed from an address whose servers tell their names (NSID), to have heard of all of them: two that
 /// take turns by chance both show up among so many but for one time in five hundred.
 const NAMED_ANSWERS: u32 = 10;
+/// After so many answers of others a back end that was not heard of counts as gone from behind its address.
+const GONE_AFTER: u32 = 30;
 /// After how many failures over TCP the address counts as one without TCP.
 const TCP_FAILURES: u32 = 2;
 
@@ -69,18 +71,35 @@ pub enum Standing {
     NoRoute,
 }
 
+/// How much has to be seen of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weight {
+    /// All confirmations: the last one added to its zone.
+    Full,
+    /// One look: an earlier record of a zone whose last one is confirmed. Changes of a zone arrive in order, and a server
+    /// has room for five questions a second only.
+    Once,
+}
+
+/// One record, and how many times it was there since it last was not.
+#[derive(Debug, Clone)]
+struct Seen {
+    weight: Weight,
+    times: u32,
+}
+
 /// All that is known about one address.
 #[derive(Debug, Clone)]
 pub struct Evidence {
     confirmations: u32,
-    /// For each record whether it was there at the last look, counted since the last reset.
-    there: Vec<bool>,
+    /// Each record, the last added one last.
+    records: Vec<Seen>,
     /// Positive answers in a row.
     run: u32,
     /// Whether one of that run came over TCP.
     run_has_tcp: bool,
-    /// Whether a record was there and then was not.
-    unsteady: bool,
+    /// How many times a record was there and then was not.
+    flips: u32,
     /// Whether this address or another one of its zone is known to have several back ends.
     suspected: bool,
     /// Answers with authority so far.
@@ -90,8 +109,8 @@ pub struct Evidence {
     /// Failures over TCP, and the reason of the last.
     tcp_failures: u32,
     udp_silent: bool,
-    /// The last thing that each back end said about the records.
-    backends: BTreeMap<Vec<u8>, bool>,
+    /// What each back end said last about the records, and which answer that was, counted from the start.
+    backends: BTreeMap<Vec<u8>, (bool, u32)>,
     /// Answers of no use in a row, and when they began.
     useless: u32,
     useless_since: Option<Instant>,
@@ -100,15 +119,16 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    /// Starts without knowledge about so many records; each address has to confirm `confirmations` times.
+    /// Starts without knowledge; each address has to confirm `confirmations` times.
     #[must_use]
-    pub fn new(records: usize, confirmations: u32) -> Self {
+    pub fn new(weights: &[Weight], confirmations: u32) -> Self {
+        let records = weights.iter().map(|weight| Seen { weight: *weight, times: 0 }).collect();
         Self {
             confirmations: confirmations.max(1),
-            there: vec![false; records],
+            records,
             run: 0,
             run_has_tcp: false,
-            unsteady: false,
+            flips: 0,
             suspected: false,
             heard: 0,
             nameless: 0,
@@ -127,7 +147,7 @@ impl Evidence {
         let Observation { record, transport, answer, backend } = observation;
         match &answer {
             Answer::Has => self.has(now, record, transport),
-            Answer::Lacks(_) => self.lacks(record),
+            Answer::Lacks(_) => self.lacks(record, transport),
             Answer::Lame { .. } | Answer::Silent(_) => {
                 self.useless(now, transport, &answer);
                 // Silence after good answers changes nothing that was seen; it is reported only if nothing else is known.
@@ -140,7 +160,7 @@ impl Evidence {
             self.heard = self.heard.saturating_add(1);
             match backend {
                 Some(backend) => {
-                    self.backends.insert(backend, answer == Answer::Has);
+                    self.backends.insert(backend, (answer == Answer::Has, self.heard));
                 }
                 None => self.nameless = self.nameless.saturating_add(1),
             }
@@ -149,38 +169,36 @@ impl Evidence {
     }
 
     fn has(&mut self, now: Instant, record: usize, transport: Transport) {
-        self.answered();
+        self.answered(transport);
         self.run = self.run.saturating_add(1);
-        match transport {
-            Transport::Tcp => {
-                self.run_has_tcp = true;
-                self.tcp_failures = 0;
-            }
-            Transport::Udp => self.udp_silent = false,
+        self.run_has_tcp |= transport == Transport::Tcp;
+        if let Some(seen) = self.records.get_mut(record) {
+            seen.times = seen.times.saturating_add(1);
         }
-        if let Some(there) = self.there.get_mut(record) {
-            *there = true;
-        }
-        if self.there.iter().all(|there| *there) {
+        if self.missing().next().is_none() {
             self.serving_since.get_or_insert(now);
         }
     }
 
-    fn lacks(&mut self, record: usize) {
-        self.answered();
+    fn lacks(&mut self, record: usize, transport: Transport) {
+        self.answered(transport);
         self.run = 0;
         self.run_has_tcp = false;
         self.serving_since = None;
-        if self.there.get(record).copied().unwrap_or_default() {
+        if self.records.get(record).is_some_and(|seen| seen.times > 0) {
             // It was there: another back end has answered, and what is known of the other records is worth no more.
-            self.unsteady = true;
-            self.there.fill(false);
+            self.flips = self.flips.saturating_add(1);
+            self.records.iter_mut().for_each(|seen| seen.times = 0);
         }
     }
 
-    fn answered(&mut self) {
+    fn answered(&mut self, transport: Transport) {
         self.useless = 0;
         self.useless_since = None;
+        match transport {
+            Transport::Tcp => self.tcp_failures = 0,
+            Transport::Udp => self.udp_silent = false,
+        }
     }
 
     fn useless(&mut self, now: Instant, transport: Transport, answer: &Answer) {
@@ -193,17 +211,35 @@ impl Evidence {
         self.useless_since.get_or_insert(now);
     }
 
-    /// Returns the record to ask for next: one that is not known to be there, the last one first, and else the last.
+    /// Returns the record to ask for next: one that is not known to be there, the last one first; then one that needs more
+    /// confirmations; else the last.
     #[must_use]
     pub fn next_record(&self) -> usize {
-        let missing = self.there.iter().rposition(|there| !there);
-        missing.unwrap_or_else(|| self.there.len().saturating_sub(1))
+        let last = self.records.len().saturating_sub(1);
+        self.missing().next().or_else(|| self.wanting().next()).unwrap_or(last)
     }
 
     /// Returns the records that are not known to be there, the last one first.
     pub fn missing(&self) -> impl Iterator<Item = usize> {
-        let there = self.there.iter().enumerate().rev();
-        there.filter(|(_, there)| !**there).map(|(record, _)| record)
+        let records = self.records.iter().enumerate().rev();
+        records.filter(|(_, seen)| seen.times == 0).map(|(record, _)| record)
+    }
+
+    /// Returns the records that need more looks, one entry for each look, the missing ones first.
+    pub fn wanting(&self) -> impl Iterator<Item = usize> {
+        let records = self.records.iter().enumerate().rev();
+        let more = records.filter(|(_, seen)| seen.times > 0).flat_map(|(record, seen)| {
+            let looks = self.looks(seen).saturating_sub(seen.times);
+            std::iter::repeat_n(record, usize::try_from(looks).unwrap_or_default())
+        });
+        self.missing().chain(more)
+    }
+
+    fn looks(&self, seen: &Seen) -> u32 {
+        match seen.weight {
+            Weight::Full => self.confirmations,
+            Weight::Once => 1,
+        }
     }
 
     /// Returns how to ask next: over TCP where a confirmation over TCP is still needed, or where UDP is silent.
@@ -228,7 +264,7 @@ impl Evidence {
     #[must_use]
     pub fn needed(&self) -> u32 {
         // Back ends with names are waited for one by one; without names only a long run tells.
-        let blind = (self.unsteady || self.suspected) && !self.is_named() && self.confirmations > 1;
+        let blind = (self.flips > 0 || self.suspected) && !self.is_named() && self.confirmations > 1;
         if blind { UNSTEADY_RUN.max(self.confirmations) } else { self.confirmations }
     }
 
@@ -240,7 +276,7 @@ impl Evidence {
     /// Returns how many more positive answers are needed, at least.
     #[must_use]
     pub fn still_needed(&self) -> u32 {
-        let missing = u32::try_from(self.missing().count()).unwrap_or(u32::MAX);
+        let missing: u32 = self.records.iter().map(|seen| self.looks(seen).saturating_sub(seen.times)).sum();
         let unheard =
             if self.is_named() && self.confirmations > 1 { NAMED_ANSWERS.saturating_sub(self.heard) } else { 0 };
         let tcp = u32::from(self.wants_tcp() && self.run > 0);
@@ -250,13 +286,14 @@ impl Evidence {
     /// Returns whether several servers have been seen behind the address.
     #[must_use]
     pub fn shows_several_back_ends(&self) -> bool {
-        self.unsteady || self.backends.len() > 1
+        self.flips > 0 || self.backends.len() > 1
     }
 
-    /// Returns whether the address disagreed with itself, and did not tell which of its servers answered.
+    /// Returns whether the address disagreed with itself, and did not tell which of its servers answered. Once can be two
+    /// answers that overtook each other.
     #[must_use]
     pub fn is_unsteady(&self) -> bool {
-        self.unsteady && !self.is_named()
+        self.flips > 1 && !self.is_named()
     }
 
     /// Notes that the address, or another one of its zone, is known to have several back ends.
@@ -279,21 +316,31 @@ impl Evidence {
     }
 
     fn is_confirmed(&self) -> bool {
-        self.still_needed() == 0 && self.backends.values().all(|has| *has) && !self.wants_tcp()
+        self.still_needed() == 0 && !self.wants_tcp() && !self.has_stale_back_end()
     }
 
-    /// Returns whether the address no longer blocks although it does not serve: it had its chances. One that this machine
-    /// has no way to had none, and would have none later.
+    /// Whether a back end that is still around said last that a record is not there.
+    fn has_stale_back_end(&self) -> bool {
+        self.backends.values().any(|(has, answer)| !has && self.heard.saturating_sub(*answer) <= GONE_AFTER)
+    }
+
+    /// Returns whether the address no longer blocks although it does not serve: it had its chances, also after a first good
+    /// answer.
     #[must_use]
     pub fn is_excused(&self, now: Instant) -> bool {
         match self.standing() {
-            Standing::NoRoute => true,
-            Standing::Silent | Standing::Lame => {
+            Standing::Silent | Standing::Lame | Standing::NoRoute | Standing::Confirming => {
                 let long_enough = self.useless_since.is_some_and(|since| now >= since + CHANCES_SPAN);
                 self.useless >= CHANCES && long_enough
             }
-            _ => false,
+            Standing::Unknown | Standing::Serving | Standing::Lagging => false,
         }
+    }
+
+    /// Returns whether this machine has no way to the address, and never had one: it blocks nothing as long as others serve.
+    #[must_use]
+    pub fn is_out_of_reach(&self) -> bool {
+        self.standing() == Standing::NoRoute && self.heard == 0
     }
 
     /// Returns the last answer that counts, with its moment.
@@ -328,7 +375,7 @@ mod tests {
     #[test]
     fn needs_the_confirmations_and_one_over_tcp() {
         let now = Instant::now();
-        let mut evidence = Evidence::new(1, 3);
+        let mut evidence = Evidence::new(&[Weight::Full], 3);
         assert_eq!(evidence.standing(), Standing::Unknown);
         see(&mut evidence, now, Transport::Udp, lacks());
         assert_eq!(evidence.standing(), Standing::Lagging);
@@ -343,7 +390,7 @@ mod tests {
     #[test]
     fn tcp_that_does_not_work_is_not_waited_for() {
         let now = Instant::now();
-        let mut evidence = Evidence::new(1, 3);
+        let mut evidence = Evidence::new(&[Weight::Full], 3);
         for _ in 0..3 {
             see(&mut evidence, now, Transport::Udp, Answer::Has);
         }
@@ -357,7 +404,7 @@ mod tests {
     #[test]
     fn a_negative_resets_and_makes_suspicious() {
         let now = Instant::now();
-        let mut evidence = Evidence::new(1, 3);
+        let mut evidence = Evidence::new(&[Weight::Full], 3);
         see(&mut evidence, now, Transport::Tcp, Answer::Has);
         see(&mut evidence, now, Transport::Udp, Answer::Has);
         see(&mut evidence, now, Transport::Udp, lacks());
@@ -373,7 +420,7 @@ mod tests {
     #[test]
     fn a_known_back_end_without_the_record_blocks() {
         let now = Instant::now();
-        let mut evidence = Evidence::new(1, 3);
+        let mut evidence = Evidence::new(&[Weight::Full], 3);
         let mut see = |answer, backend: &[u8]| {
             let backend = Some(backend.to_vec());
             evidence.observe(now, Observation { record: 0, transport: Transport::Tcp, answer, backend });
@@ -390,7 +437,7 @@ mod tests {
     #[test]
     fn a_single_named_back_end_needs_enough_answers_to_be_known_as_single() {
         let now = Instant::now();
-        let mut evidence = Evidence::new(1, 3);
+        let mut evidence = Evidence::new(&[Weight::Full], 3);
         for count in 1..=NAMED_ANSWERS {
             assert_ne!(evidence.standing(), Standing::Serving, "{count}");
             let backend = Some(b"only".to_vec());
@@ -402,7 +449,7 @@ mod tests {
     #[test]
     fn one_balancer_in_a_zone_makes_all_addresses_suspect() {
         let now = Instant::now();
-        let mut evidence = Evidence::new(1, 3);
+        let mut evidence = Evidence::new(&[Weight::Full], 3);
         evidence.suspect();
         for _ in 1..UNSTEADY_RUN {
             see(&mut evidence, now, Transport::Tcp, Answer::Has);
@@ -415,13 +462,13 @@ mod tests {
     #[test]
     fn silence_is_excused_after_five_chances_over_ten_seconds() {
         let start = Instant::now();
-        let mut evidence = Evidence::new(1, 3);
+        let mut evidence = Evidence::new(&[Weight::Full], 3);
         for _ in 0..20 {
             see(&mut evidence, start, Transport::Udp, silent());
         }
         assert!(!evidence.is_excused(start + Duration::from_secs(9)));
         assert!(evidence.is_excused(start + CHANCES_SPAN));
-        let mut few = Evidence::new(1, 3);
+        let mut few = Evidence::new(&[Weight::Full], 3);
         for _ in 0..4 {
             see(&mut few, start, Transport::Udp, silent());
         }
@@ -431,13 +478,13 @@ mod tests {
     #[test]
     fn an_answer_without_the_record_is_never_excused() {
         let start = Instant::now();
-        let mut evidence = Evidence::new(1, 3);
+        let mut evidence = Evidence::new(&[Weight::Full], 3);
         for second in 0..100 {
             see(&mut evidence, start + Duration::from_secs(second), Transport::Udp, lacks());
         }
         assert!(!evidence.is_excused(start + Duration::from_secs(100)));
         // And an address that begins to answer loses its excuse.
-        let mut late = Evidence::new(1, 3);
+        let mut late = Evidence::new(&[Weight::Full], 3);
         for second in 0..12 {
             see(&mut late, start + Duration::from_secs(second), Transport::Udp, silent());
         }
@@ -447,18 +494,61 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_route_is_excused_at_once() {
+    fn a_missing_route_is_seen_at_once() {
         let now = Instant::now();
-        let mut evidence = Evidence::new(1, 3);
+        let mut evidence = Evidence::new(&[Weight::Full], 3);
         see(&mut evidence, now, Transport::Udp, Answer::Silent(AskError::NoRoute));
         assert_eq!(evidence.standing(), Standing::NoRoute);
-        assert!(evidence.is_excused(now));
+        assert!(evidence.is_out_of_reach());
+        assert!(!evidence.is_excused(now), "where nobody serves it has its chances like any other");
+    }
+
+    #[test]
+    fn the_last_record_of_a_zone_needs_all_confirmations_the_others_one() {
+        let now = Instant::now();
+        let mut evidence = Evidence::new(&[Weight::Once, Weight::Full, Weight::Once, Weight::Full], 3);
+        let mut asked = Vec::new();
+        while evidence.standing() != Standing::Serving {
+            let record = evidence.next_record();
+            asked.push(record);
+            evidence
+                .observe(now, Observation { record, transport: Transport::Tcp, answer: Answer::Has, backend: None });
+        }
+        assert_eq!(asked, [3, 2, 1, 0, 3, 3, 1, 1]);
+    }
+
+    #[test]
+    fn an_address_that_falls_silent_before_it_has_confirmed_is_excused() {
+        let start = Instant::now();
+        let mut evidence = Evidence::new(&[Weight::Full], 3);
+        see(&mut evidence, start, Transport::Udp, Answer::Has);
+        for second in 0..12 {
+            see(&mut evidence, start + Duration::from_secs(second), Transport::Udp, silent());
+        }
+        assert_eq!(evidence.standing(), Standing::Confirming);
+        assert!(evidence.is_excused(start + Duration::from_secs(12)));
+    }
+
+    #[test]
+    fn a_back_end_that_has_left_does_not_block_for_ever() {
+        let now = Instant::now();
+        let mut evidence = Evidence::new(&[Weight::Full], 3);
+        let mut see = |answer, backend: &[u8]| {
+            let backend = Some(backend.to_vec());
+            evidence.observe(now, Observation { record: 0, transport: Transport::Tcp, answer, backend });
+            evidence.standing()
+        };
+        see(lacks(), b"gone");
+        for _ in 0..GONE_AFTER {
+            assert_eq!(see(Answer::Has, b"other"), Standing::Confirming);
+        }
+        assert_eq!(see(Answer::Has, b"other"), Standing::Serving);
     }
 
     #[test]
     fn every_record_has_to_be_seen_the_last_one_first() {
         let now = Instant::now();
-        let mut evidence = Evidence::new(3, 1);
+        let mut evidence = Evidence::new(&[Weight::Once, Weight::Once, Weight::Full], 1);
         assert_eq!(evidence.missing().collect::<Vec<_>>(), [2, 1, 0]);
         for record in [2, 1, 0] {
             assert_eq!(evidence.next_record(), record);

@@ -167,7 +167,7 @@ impl NotReady {
     fn advice(&self) -> String {
         let lagging = self.count(Standing::Lagging) + self.count(Standing::Confirming);
         let lame = self.count(Standing::Lame);
-        let all = self.rows.len();
+        let all = self.rows.iter().filter(|row| !matches!(row.standing, Standing::NoRoute | Standing::Silent)).count();
         let waited = self.waited.as_secs();
         if self.intercepted {
             "something in this network answers in place of the name servers (a router or firewall that redirects port 53): \
@@ -177,7 +177,7 @@ impl NotReady {
             "the domain is delegated to name servers of another provider, and IPv64 does not publish records there: \
              delegate it to ns1.ipv64.net and ns2.ipv64.net, or use a CNAME for the challenge name"
                 .to_owned()
-        } else if lagging == all {
+        } else if lagging > 0 && lagging == all {
             format!(
                 "no server has it yet: try again, with a longer IPV64_PROPAGATION_TIMEOUT (now {waited} s) if it lasts"
             )

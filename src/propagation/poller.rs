@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::evidence::{Answer, Evidence, Observation, Standing};
+use super::evidence::{Answer, Evidence, Observation, Standing, Weight};
 use super::schedule::Schedule;
 use crate::challenge::TxtValue;
 use crate::dns::exchange::{Transport, ask};
@@ -20,6 +20,8 @@ const ATTEMPT: Duration = Duration::from_secs(2);
 const LAST_LOOK: Duration = Duration::from_millis(700);
 /// Questions beyond the required ones that are asked in the round in which a record appears.
 const EXTRA: u32 = 2;
+/// Rounds of confirmation within one look; what is not decided then waits for the next look.
+const MOST_ROUNDS: usize = 30;
 /// Stack of a poller in bytes: it holds one packet buffer and little else.
 const STACK: usize = 128 * 1024;
 
@@ -28,6 +30,7 @@ const STACK: usize = 128 * 1024;
 pub(super) struct Texts {
     pub(super) name: DnsName,
     pub(super) values: Vec<TxtValue>,
+    pub(super) weight: Weight,
 }
 
 /// One address with what is known about it.
@@ -133,7 +136,8 @@ impl Poller {
         let round = self.first_round(breadth);
         self.ask_all(&round);
         let mut extra = EXTRA;
-        while let Some(round) = self.next_round(extra) {
+        for _ in 0..MOST_ROUNDS {
+            let Some(round) = self.next_round(extra) else { return };
             extra = 0;
             if !self.ask_all(&round) {
                 return;
@@ -169,7 +173,7 @@ impl Poller {
         let wanted = evidence.still_needed().max(1).saturating_add(extra);
         let free = self.pace.free(self.server.address.ip(), Instant::now()).max(1);
         let count = usize::try_from(wanted).unwrap_or(free).min(free);
-        let mut records = evidence.missing().chain(std::iter::repeat(evidence.next_record()));
+        let mut records = evidence.wanting().chain(std::iter::repeat(evidence.next_record()));
         // If UDP is silent all goes over TCP; else one question does, the others stay cheap.
         let all_tcp = evidence.udp_is_silent();
         let mut tcp = evidence.wants_tcp() || all_tcp;
@@ -218,7 +222,7 @@ impl Poller {
         }
         slot.evidence.observe(Instant::now(), observation);
         if slot.evidence.shows_several_back_ends() {
-            // One balancer in a zone: its other addresses are taken for balancers too, before they show it.
+            // One balancer: the other addresses of this wait are taken for balancers too, before they show it.
             for slot in &mut state.slots {
                 slot.evidence.suspect();
             }

@@ -41,13 +41,16 @@ pub(super) fn wait(
     trust: Trust,
     go_on: &mut dyn FnMut(Instant) -> bool,
 ) -> Result<Basis, Round> {
+    let mut answered = false;
     loop {
         let (round, basis) = one_round(lookup, texts, trust);
         if round == Round::Has {
             return Ok(basis);
         }
-        if round == Round::Nobody || !go_on(Instant::now() + PAUSE) {
-            return Err(round);
+        answered |= round == Round::Lacks;
+        // A resolver that has answered before is worth waiting for; where none ever did, nothing will come.
+        if !answered || !go_on(Instant::now() + PAUSE) {
+            return Err(if answered { Round::Lacks } else { Round::Nobody });
         }
     }
 }
@@ -64,18 +67,23 @@ fn one_round(lookup: &Lookup, texts: &[Texts], trust: Trust) -> (Round, Basis) {
 }
 
 fn ask(set: &Recursive, texts: &[Texts]) -> Round {
-    let mut answered = false;
+    let mut round = Round::Has;
     for text in texts {
         let question = Question::recursive(&text.name, Kind::Txt);
-        for reply in set.ask_each(&question, Instant::now() + ATTEMPT) {
-            match reply.rcode {
-                Rcode::NoError | Rcode::NxDomain if has(&reply, text) => answered = true,
-                Rcode::NoError | Rcode::NxDomain => return Round::Lacks,
-                _ => {}
-            }
+        let replies = set.ask_each(&question, Instant::now() + ATTEMPT).into_iter();
+        let answers: Vec<_> = replies
+            .filter(|reply| matches!(reply.rcode, Rcode::NoError | Rcode::NxDomain))
+            .map(|reply| has(&reply, text))
+            .collect();
+        if answers.contains(&false) {
+            return Round::Lacks;
+        }
+        // Each record needs an answer of its own.
+        if answers.is_empty() {
+            round = Round::Nobody;
         }
     }
-    if answered { Round::Has } else { Round::Nobody }
+    round
 }
 
 fn has(reply: &Reply, text: &Texts) -> bool {

@@ -40,10 +40,10 @@ pub(super) fn ask(plan: &Plan) -> Receiver<Vec<Record>> {
     answer
 }
 
+/// Down to the name itself, which may be delegated: only authoritative servers are asked on the way.
 fn from_root(lookup: &Lookup, record: &Record) -> Record {
-    let above = record.name.parent().unwrap_or_else(|| record.name.clone());
     let elsewhere = (record.zone.found_by == FoundBy::Resolvers)
-        .then(|| lookup.zone_by(FoundBy::Roots, &above, Instant::now() + WALK).ok())
+        .then(|| lookup.zone_by(FoundBy::Roots, &record.name, Instant::now() + WALK).ok())
         .flatten()
         .filter(|zone| addresses(zone).is_disjoint(&addresses(&record.zone)));
     Record { zone: elsewhere.unwrap_or_else(|| record.zone.clone()), ..record.clone() }

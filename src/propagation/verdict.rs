@@ -23,9 +23,12 @@ pub enum Verdict {
 #[must_use]
 pub fn judge<'a>(addresses: impl Iterator<Item = &'a Evidence> + Clone, now: Instant) -> Verdict {
     let serving = addresses.clone().filter(|evidence| evidence.standing() == Standing::Serving).count();
-    let excused = addresses.clone().filter(|evidence| evidence.is_excused(now)).count();
-    let all = addresses.clone().count();
-    if serving + excused < all {
+    let no_longer_waited_for = |evidence: &&Evidence| {
+        evidence.standing() != Standing::Serving
+            && (evidence.is_excused(now) || (serving > 0 && evidence.is_out_of_reach()))
+    };
+    let excused = addresses.clone().filter(no_longer_waited_for).count();
+    if serving + excused < addresses.clone().count() {
         Verdict::NotYet
     } else if serving > 0 {
         Verdict::Ready
@@ -40,13 +43,13 @@ pub fn judge<'a>(addresses: impl Iterator<Item = &'a Evidence> + Clone, now: Ins
 mod tests {
     use std::time::Duration;
 
-    use super::super::evidence::Observation;
+    use super::super::evidence::{Observation, Weight};
     use super::*;
     use crate::dns::exchange::{AskError, Transport};
 
     fn after(answers: &[Answer]) -> Evidence {
         let start = Instant::now();
-        let mut evidence = Evidence::new(1, 1);
+        let mut evidence = Evidence::new(&[Weight::Full], 1);
         for (second, answer) in answers.iter().enumerate() {
             let now = start + Duration::from_secs(second as u64);
             let observation =
@@ -71,6 +74,16 @@ mod tests {
         assert_eq!(verdict(&[&serving, &silent]), Verdict::Ready);
         assert_eq!(verdict(&[&serving, &unknown]), Verdict::NotYet);
         assert_eq!(verdict(&[&lagging, &silent]), Verdict::NotYet);
+    }
+
+    #[test]
+    fn a_missing_route_blocks_nothing_but_proves_nothing() {
+        let serving = after(&[Answer::Has]);
+        let no_route = after(&[Answer::Silent(AskError::NoRoute)]);
+        assert_eq!(verdict(&[&serving, &no_route]), Verdict::Ready);
+        assert_eq!(verdict(&[&no_route, &no_route]), Verdict::NotYet, "the network may come back");
+        let known = after(&[Answer::Lacks("nothing".to_owned()), Answer::Silent(AskError::NoRoute)]);
+        assert_eq!(verdict(&[&serving, &known]), Verdict::NotYet, "it was reached before, and lagged");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::evidence::{Answer, Evidence, Standing};
+use super::evidence::{Answer, Evidence, Standing, Weight};
 use super::outcome::{Basis, Cause, NotReady, Ready, Row};
 use super::poller::{Board, Poller, Slot, State, Texts};
 use super::schedule::Schedule;
@@ -118,7 +118,8 @@ impl<'a> Waiting<'a> {
         let asked: Vec<(Server, Vec<Texts>)> =
             servers.into_iter().map(|(server, records)| (server, group(&records))).collect();
         let slot = |(server, texts): &(Server, Vec<Texts>)| {
-            let mut evidence = Evidence::new(texts.len(), plan.confirmations);
+            let mut evidence =
+                Evidence::new(&texts.iter().map(|text| text.weight).collect::<Vec<_>>(), plan.confirmations);
             if plan.suspects.contains(&server.address.ip()) {
                 evidence.suspect();
             }
@@ -162,7 +163,8 @@ impl<'a> Waiting<'a> {
             if self.plan.interrupted.load(Ordering::Relaxed) {
                 return Err(self.not_ready(rows, Cause::Interrupted, false).into());
             }
-            if opinion == Opinion::Open && now >= self.start + second_opinion::AFTER && is_all_lagging(&rows) {
+            if opinion == Opinion::Open && now >= self.start + second_opinion::AFTER && self.is_some_zone_lagging(&rows)
+            {
                 let answer = elsewhere.get_or_insert_with(|| second_opinion::ask(self.plan));
                 if let Ok(records) = answer.try_recv() {
                     return Err(Stopped::Elsewhere(records));
@@ -193,7 +195,10 @@ impl<'a> Waiting<'a> {
                 }
                 Verdict::Ready => {}
                 Verdict::NotYet => return Verdict::NotYet,
-                nobody @ Verdict::NobodyToAsk { .. } => overall = nobody,
+                Verdict::NobodyToAsk { intercepted } => {
+                    let before = matches!(overall, Verdict::NobodyToAsk { intercepted: true });
+                    overall = Verdict::NobodyToAsk { intercepted: intercepted || before };
+                }
             }
         }
         overall
@@ -213,14 +218,31 @@ impl<'a> Waiting<'a> {
                 Err(self.not_ready(rows, Cause::Interrupted, intercepted))
             }
             Err(Round::Nobody) => match self.plan.blind_wait {
-                Some(pause) => {
-                    go_on(self.start + pause);
-                    Ok(self.ready(rows, Basis::Blind))
-                }
+                Some(pause) => self.blind(rows, pause),
                 None => Err(self.not_ready(rows, Cause::NobodyAnswers, intercepted)),
             },
             Err(Round::Has | Round::Lacks) => Err(self.not_ready(rows, Cause::TimedOut, intercepted)),
         }
+    }
+
+    /// A pause in place of a check, as the user has allowed it.
+    fn blind(&self, rows: Vec<Row>, pause: Duration) -> Result<Ready, NotReady> {
+        while Instant::now() < self.start + pause {
+            if self.plan.interrupted.load(Ordering::Relaxed) {
+                return Err(self.not_ready(rows, Cause::Interrupted, false));
+            }
+            std::thread::sleep(TICK.min((self.start + pause).saturating_duration_since(Instant::now())));
+        }
+        Ok(self.ready(rows, Basis::Blind))
+    }
+
+    /// Whether all servers of some zone that can be asked lag.
+    fn is_some_zone_lagging(&self, rows: &[Row]) -> bool {
+        let answers = |slot: &usize| !matches!(rows[*slot].standing, Standing::NoRoute | Standing::Silent);
+        self.zones.iter().any(|zone| {
+            let mut answering = zone.iter().filter(|slot| answers(slot)).peekable();
+            answering.peek().is_some() && answering.all(|slot| rows[*slot].standing == Standing::Lagging)
+        })
     }
 
     fn ready(&self, rows: Vec<Row>, basis: Basis) -> Ready {
@@ -261,25 +283,28 @@ fn is_awaited(slot: &Slot, now: Instant) -> bool {
     slot.evidence.standing() == Standing::Serving && slot.open.iter().any(|sent| now < *sent + LATE)
 }
 
-fn is_all_lagging(rows: &[Row]) -> bool {
-    rows.iter().all(|row| row.standing == Standing::Lagging)
-}
-
 fn differs(old: &[Row], new: &[Row]) -> bool {
     old.len() != new.len() || old.iter().zip(new).any(|(old, new)| old.standing != new.standing)
 }
 
-/// Joins the values of one name: they are one TXT RRset, and one question shows them all.
+/// Joins the values of one name: they are one TXT RRset, and one question shows them all. The last name of each zone gets
+/// full weight.
 fn group(records: &[&Record]) -> Vec<Texts> {
-    let mut texts: Vec<Texts> = Vec::new();
+    let mut texts: Vec<(Texts, &Zone)> = Vec::new();
     for record in records {
         // The name of the latest record stays last: it is asked for first.
-        let earlier = texts.iter().position(|text| text.name == record.name).map(|place| texts.remove(place));
-        let mut text = earlier.unwrap_or_else(|| Texts { name: record.name.clone(), values: Vec::new() });
+        let earlier = texts.iter().position(|(text, _)| text.name == record.name).map(|place| texts.remove(place).0);
+        let new = || Texts { name: record.name.clone(), values: Vec::new(), weight: Weight::Full };
+        let mut text = earlier.unwrap_or_else(new);
         if !text.values.contains(&record.value) {
             text.values.push(record.value.clone());
         }
-        texts.push(text);
+        for (earlier, zone) in &mut texts {
+            if **zone == record.zone {
+                earlier.weight = Weight::Once;
+            }
+        }
+        texts.push((text, &record.zone));
     }
-    texts
+    texts.into_iter().map(|(text, _)| text).collect()
 }

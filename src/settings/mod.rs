@@ -3,7 +3,7 @@
 //!
 //! - [`table`]: every setting with its name, default and meaning; the command line and the documentation follow it
 //! - [`source`]: where a value comes from
-//! - [`file`]: the configuration file
+//! - [`mod@file`]: the configuration file
 //! - [`parse`]: texts to durations, rates, addresses
 //! - [`key`]: the API key and the places it is looked for
 

@@ -11,7 +11,7 @@ use super::{Failure, Missed, Outcome, Solved, Solver, Status};
 use crate::api::{Added, ApiError, CallKind, RetryPolicy};
 use crate::hook::{CaAsked, Call, OnFailure, Wait};
 use crate::propagation::{self, NotReady, Plan, Ready, Record};
-use crate::state::{EntryId, NewEntry, Visibility, WindowError};
+use crate::state::{EntryId, Interrupted, NewEntry, Visibility, WindowError};
 
 /// How long the removal of a record may take whose addition has failed: the client has waited long enough.
 const UNDO: Duration = Duration::from_secs(30);
@@ -84,18 +84,24 @@ impl Solver<'_> {
                 Err(error) => {
                     // What IPv64 cannot have stored needs no removal, and nothing was sent for those behind it. A client
                     // that works in several calls is told by the open entry that this one failed.
-                    let undone = if call.on_failure == OnFailure::Undo && !may_be_stored(&error) { at } else { at + 1 };
+                    let is_open = call.on_failure != OnFailure::Undo || may_be_stored(&error);
+                    self.give_up_from(if is_open { at + 1 } else { at }, call, located, ids);
                     let failure = Failure::of(&located[at].challenge, error);
-                    let stay = self.state.journal().withdraw(&ids[undone..]);
-                    let pairs = located.iter().zip(&*ids).enumerate();
-                    let in_doubt = pairs.filter(|(place, (_, id))| *place < undone || stay.contains(id));
-                    self.undo(call, in_doubt.map(|(_, pair)| pair).collect());
                     located.truncate(at);
                     return Err(Failure { done: left(call, std::mem::take(located)), ..failure });
                 }
             }
         }
         Ok(())
+    }
+
+    /// Forgets the records from `first` on, which this call has not stored, and undoes those before, and those that an
+    /// earlier call may have stored.
+    fn give_up_from(&self, first: usize, call: &Call, located: &[Located], ids: &[EntryId]) {
+        let stay = self.state.journal().withdraw(&ids[first..]);
+        let pairs = located.iter().zip(ids).enumerate();
+        let in_doubt = pairs.filter(|(at, (_, id))| *at < first || stay.contains(id));
+        self.undo(call, in_doubt.map(|(_, pair)| pair).collect());
     }
 
     /// Adds one record; once more with a fresh list of domains if the API does not know the cached one.
@@ -212,7 +218,9 @@ fn refused(located: &[Located], error: WindowError) -> Failure {
 
 /// Whether the record of a failed addition may be at IPv64 all the same.
 fn may_be_stored(error: &anyhow::Error) -> bool {
-    error.chain().find_map(|cause| cause.downcast_ref::<ApiError>()).is_none_or(ApiError::may_have_been_stored)
+    let before_sending = error.chain().any(|cause| cause.is::<Interrupted>());
+    let sent = error.chain().find_map(|cause| cause.downcast_ref::<ApiError>());
+    !before_sending && sent.is_none_or(ApiError::may_have_been_stored)
 }
 
 /// The records of a failed call that stay.

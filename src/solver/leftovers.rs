@@ -10,7 +10,7 @@ use crate::state::Entry;
 
 /// How many records of earlier calls one call removes.
 const MOST: usize = 4;
-/// How long one of them may take: a turn in the request window, and a request.
+/// How long all of them may take: a turn in the request window, and some requests.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 impl Solver<'_> {
@@ -19,10 +19,11 @@ impl Solver<'_> {
     /// for it.
     pub fn clear_leftovers(&self, call: &Call) {
         let journal = self.state.journal();
+        let until = Instant::now() + PATIENCE;
         let mut most = MOST;
-        while most > 0 && !self.is_interrupted() {
+        while most > 0 && Instant::now() < until && !self.is_interrupted() {
             let Some(entry) = journal.take_finishable(&self.account, 1).pop() else { break };
-            if !self.clear(&entry) {
+            if !self.clear(&entry, until) {
                 return;
             }
             most -= 1;
@@ -31,9 +32,9 @@ impl Solver<'_> {
         if matches!(call.wait, Wait::Later(_)) {
             return;
         }
-        while most > 0 && !self.is_interrupted() && self.has_to_spare() {
+        while most > 0 && Instant::now() < until && !self.is_interrupted() && self.has_to_spare() {
             let Some(entry) = journal.take_left_over(&self.account) else { return };
-            if !self.clear(&entry) {
+            if !self.clear(&entry, until) {
                 return;
             }
             most -= 1;
@@ -41,13 +42,13 @@ impl Solver<'_> {
     }
 
     /// Removes the record of an entry; returns whether the next one may have better luck.
-    fn clear(&self, entry: &Entry) -> bool {
+    fn clear(&self, entry: &Entry, until: Instant) -> bool {
         let (journal, ids) = (self.state.journal(), [entry.id.clone()]);
         let Some(spec) = spec_of(entry) else {
             journal.close(&ids);
             return true;
         };
-        let policy = RetryPolicy::until(Instant::now() + PATIENCE).with_tries(2);
+        let policy = RetryPolicy::until(until).with_tries(2);
         match self.client.delete_record(&spec, &policy) {
             Ok(_) => {
                 journal.close(&ids);

@@ -51,3 +51,18 @@ impl Client for Acmetool {
 }
 
 super::cases::for_client!(default, Acmetool, "acmetool");
+
+/// acmetool runs its hooks with an umask of 0.
+#[test]
+#[ignore = "needs pebble and acmetool: run tests/run"]
+fn acmetool_does_not_open_the_journal_to_others() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let stage = super::cases::stage_for(&Acmetool);
+    let finished = Acmetool.obtain(&stage, &["name.ipv64.net"]);
+    assert!(finished.status.success() && !finished.said().contains("warning"), "{}", finished.said());
+    for (path, mode) in [("state", 0o700), ("state/journal.json", 0o600)] {
+        let found = fs::metadata(stage.path(path)).unwrap().permissions().mode() & 0o777;
+        assert_eq!(found, mode, "{path} has mode {found:o}");
+    }
+}

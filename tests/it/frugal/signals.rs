@@ -57,6 +57,19 @@ fn the_wait_for_name_servers_ends() {
 }
 
 #[test]
+fn the_next_call_removes_what_no_client_will_ask_for() {
+    let desk = Desk::with(Config::with_delays(&[Duration::ZERO, Duration::from_secs(3600)]));
+    let first = value();
+    let present = ["present", "--identifier", "name.ipv64.net", &first];
+    let finished = interrupt(&desk, &present, "TERM", |desk| calls(desk, CallKind::AddRecord) > 0);
+    assert!(finished.stderr.starts_with("error: interrupted"), "{}", finished.said());
+    assert_eq!(desk.sim.records_left().len(), 1, "it ends at once, and tidies up later");
+    desk.succeed(&["--propagation-timeout", "0", "present", "_acme-challenge.example.com", &value()]);
+    let left: Vec<_> = desk.sim.records_left().iter().map(ipv64_acme::sim::StoredRecord::name).collect();
+    assert_eq!(left, ["_acme-challenge.example.com"]);
+}
+
+#[test]
 fn the_pause_before_a_repetition_ends() {
     let desk = Desk::new();
     desk.sim.fault(ApiFault::on(CallKind::AddRecord, Action::burst().with_header("Retry-After", "60")).times(9));
@@ -86,6 +99,23 @@ fn a_removal_that_nobody_answers_is_left_alone() {
         read_state(desk, "journal.json").to_string().contains("remove_asked")
     });
     assert_told_and_swept(&desk, &finished);
+}
+
+#[test]
+fn a_result_that_was_told_stays_when_the_clearing_of_leftovers_is_interrupted() {
+    let desk = Desk::new();
+    let values = [value(), value()];
+    desk.succeed(&["present", NAME, &values[0]]);
+    let rejected = Action::json(400, r#"{"del_record":"no","info":"error","status":"400"}"#);
+    desk.sim.fault(ApiFault::on(CallKind::DelRecord, rejected));
+    assert_eq!(desk.run(&["cleanup", NAME, &values[0]]).status.code(), Some(1));
+    desk.sim.fault(ApiFault::on(CallKind::DelRecord, Action::Delay(Duration::from_secs(60))).times(9));
+    let other = fresh_name();
+    let finished = interrupt(&desk, &["present", &other, &values[1]], "TERM", |desk| {
+        std::fs::read_to_string(desk.path("stdout")).is_ok_and(|stdout| stdout.contains("ready on"))
+    });
+    assert!(finished.status.success(), "{}", finished.said());
+    assert_eq!(finished.stderr, "");
 }
 
 #[test]

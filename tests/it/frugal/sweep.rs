@@ -47,6 +47,7 @@ fn sweep_all_also_takes_challenges_that_others_have_left() {
     let listed = desk.succeed(&["sweep", "--all", "--older-than", "0"]);
     assert!(listed.contains(&value) && listed.contains(FOREIGN), "{listed}");
     assert!(listed.contains("not added from here"), "{listed}");
+    assert!(listed.contains("`ipv64-acme sweep --older-than 0 --all --yes` deletes them"), "{listed}");
     let before = desk.sim.records().iter().filter(|record| record.life.is_open()).count();
     desk.succeed(&["sweep", "--all", "--older-than", "0", "--yes"]);
     let after: Vec<_> = desk.sim.records().into_iter().filter(|record| record.life.is_open()).collect();

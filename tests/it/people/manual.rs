@@ -40,7 +40,7 @@ fn bash_completes_commands_and_flags() {
     let path = desk.path("bash");
     fs::write(&path, desk.succeed(&["completions", "bash"])).unwrap();
     let script = format!(
-        ". {}; COMP_WORDS=(ipv64-acme doc); COMP_CWORD=1; _ipv64__acme ipv64-acme doc ipv64-acme; echo \"${{COMPREPLY[*]}}\"",
+        ". {}; COMP_WORDS=(ipv64-acme doc); COMP_CWORD=1; _ipv64_acme; echo \"${{COMPREPLY[*]}}\"",
         path.display()
     );
     if let Some(finished) = run_if_installed("bash", &["-c", &script]) {
@@ -65,14 +65,8 @@ fn man_shows_every_page_without_complaint() {
 #[test]
 fn the_main_page_tells_hooks_settings_files_and_exit_codes() {
     let page = Desk::new().succeed(&["man"]);
-    let sections = ["HOOKS", "SETTINGS", "FILES", "\"EXIT STATUS\""];
-    for part in sections.map(|name| format!(".SH {name}")) {
+    for part in ["\"HOOKS\"", "\"SETTINGS\"", "\"FILES\"", "\"EXIT STATUS\""].map(|name| format!(".SH {name}")) {
         assert!(page.contains(&part), "{part}");
     }
-    for part in ["IPV64\\_PROPAGATION\\_TIMEOUT", "IPV64_PROPAGATION_TIMEOUT"] {
-        if page.contains(part) {
-            return;
-        }
-    }
-    panic!("the settings are missing");
+    assert!(page.contains("IPV64_PROPAGATION_TIMEOUT, \\-\\-propagation\\-timeout"), "{page}");
 }

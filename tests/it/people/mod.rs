@@ -1,6 +1,7 @@
 //! The commands for people: setting up, looking into trouble, help. The real binary against the simulation.
 
 mod config;
+mod docs;
 mod doctor;
 mod init;
 mod manual;
