@@ -46,7 +46,7 @@ impl Explain for AccountError {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::NoDomain { name, domains } => {
-                let own = registered_guess(name).map_or("the domain".to_owned(), |guess| format!("`{guess}`"));
+                let own = registered_guess(name).map_or_else(|| "the domain".to_owned(), |guess| format!("`{guess}`"));
                 let target = domains.first().map_or("a domain of the account", DnsName::as_str);
                 format!(
                     "add {own} at IPv64.net, or make `{name}` a CNAME to a name below one of these, for example:\n  \

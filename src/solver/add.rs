@@ -218,7 +218,7 @@ fn refused(located: &[Located], error: WindowError) -> Failure {
 
 /// Whether the record of a failed addition may be at IPv64 all the same.
 fn may_be_stored(error: &anyhow::Error) -> bool {
-    let before_sending = error.chain().any(|cause| cause.is::<Interrupted>());
+    let before_sending = error.chain().any(|cause| cause.downcast_ref::<Interrupted>().is_some());
     let sent = error.chain().find_map(|cause| cause.downcast_ref::<ApiError>());
     !before_sending && sent.is_none_or(ApiError::may_have_been_stored)
 }

@@ -67,5 +67,5 @@ impl Solver<'_> {
 /// Whether the API itself is the reason of an error, which would be the same for the next request.
 #[must_use]
 pub fn is_about_api(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| cause.is::<ApiError>())
+    error.chain().any(|cause| cause.downcast_ref::<ApiError>().is_some())
 }
