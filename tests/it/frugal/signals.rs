@@ -102,6 +102,23 @@ fn a_removal_that_nobody_answers_is_left_alone() {
 }
 
 #[test]
+fn a_result_that_was_told_stays_when_the_clearing_of_leftovers_is_interrupted() {
+    let desk = Desk::new();
+    let values = [value(), value()];
+    desk.succeed(&["present", NAME, &values[0]]);
+    let rejected = Action::json(400, r#"{"del_record":"no","info":"error","status":"400"}"#);
+    desk.sim.fault(ApiFault::on(CallKind::DelRecord, rejected));
+    assert_eq!(desk.run(&["cleanup", NAME, &values[0]]).status.code(), Some(1));
+    desk.sim.fault(ApiFault::on(CallKind::DelRecord, Action::Delay(Duration::from_secs(60))).times(9));
+    let other = fresh_name();
+    let finished = interrupt(&desk, &["present", &other, &values[1]], "TERM", |desk| {
+        std::fs::read_to_string(desk.path("stdout")).is_ok_and(|stdout| stdout.contains("ready on"))
+    });
+    assert!(finished.status.success(), "{}", finished.said());
+    assert_eq!(finished.stderr, "");
+}
+
+#[test]
 fn the_wait_for_a_turn_ends() {
     let mut desk = Desk::new();
     desk.set("IPV64_API_RATE", "2/120");
