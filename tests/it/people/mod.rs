@@ -7,3 +7,4 @@ mod init;
 mod manual;
 mod terminal;
 mod trial;
+mod usage;
