@@ -181,7 +181,12 @@ impl Report {
 pub fn error_entry(error: &anyhow::Error) -> Value {
     let explained = explanation(error);
     let kind = explained.map_or("failed", Explain::kind);
-    json!({ "kind": kind, "message": format!("{error:#}"), "hint": explained.and_then(Explain::hint) })
+    json!({
+        "kind": kind,
+        "message": format!("{error:#}"),
+        "hint": explained.and_then(Explain::hint),
+        "details": explained.map(Explain::details).unwrap_or_default(),
+    })
 }
 
 /// Returns the causes below the topmost error, without those whose text stands in the one above already.

@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use serde_json::json;
 
 use crate::challenge::TxtValue;
+use crate::cli::OutputArgs;
 use crate::exit::Exit;
 use crate::report::Report;
 use crate::sim::{Config, Limits, Sim};
@@ -18,7 +19,7 @@ const NAME: &str = "name.ipv64.net";
 const DELAYS: [Duration; 2] = [Duration::from_secs(3), Duration::from_secs(5)];
 
 /// Runs the demonstration; an error if anything is not as it should be.
-pub(super) fn run(report: Report) -> anyhow::Result<Exit> {
+pub(super) fn run(output: OutputArgs, report: Report) -> anyhow::Result<Exit> {
     let mut config = Config::with_delays(&DELAYS);
     config.limits = Limits::standard();
     let sim = Sim::start(config)?;
@@ -28,7 +29,7 @@ pub(super) fn run(report: Report) -> anyhow::Result<Exit> {
     for (server, delay) in sim.dns_servers().iter().filter(|(name, _)| name.ends_with("ipv64.net")).zip(DELAYS) {
         report.line(&format!("  {:<17} {}, serves a change after {} s", server.0, server.1, delay.as_secs()));
     }
-    let hook = Hook { sim: &sim, state: &state, report };
+    let hook = Hook { sim: &sim, state: &state, output, report };
     let started = Instant::now();
     let outcome = certificate(&hook);
     std::fs::remove_dir_all(&state).ok();
@@ -89,6 +90,7 @@ fn summary(sim: &Sim, took: Duration, report: Report) -> anyhow::Result<Exit> {
 struct Hook<'a> {
     sim: &'a Sim,
     state: &'a std::path::Path,
+    output: OutputArgs,
     report: Report,
 }
 
@@ -97,7 +99,7 @@ impl Hook<'_> {
         self.report.line(&format!("\n$ CERTBOT_DOMAIN={NAME} CERTBOT_VALIDATION={value} ipv64-acme {verb}"));
         let program = std::env::current_exe().context("cannot find this program")?;
         let mut command = Command::new(program);
-        command.arg("-v").arg(verb).env_clear().envs(self.sim.env()).env("IPV64_STATE_DIR", self.state);
+        command.args(self.flags()).arg(verb).env_clear().envs(self.sim.env()).env("IPV64_STATE_DIR", self.state);
         command.envs([
             ("CERTBOT_DOMAIN", NAME),
             ("CERTBOT_VALIDATION", value.as_str()),
@@ -110,6 +112,18 @@ impl Hook<'_> {
         let status = command.status().context("cannot run this program as a hook")?;
         anyhow::ensure!(status.success(), "the {verb} hook failed ({status})");
         Ok(())
+    }
+}
+
+impl Hook<'_> {
+    /// How much the hooks say: as much as this process, and their steps where nobody has said otherwise.
+    fn flags(&self) -> Vec<&'static str> {
+        let OutputArgs { json, quiet, verbose } = self.output;
+        match verbose {
+            0 if quiet => vec!["-q"],
+            0 if json => Vec::new(),
+            times => vec!["-v"; usize::from(times.max(1))],
+        }
     }
 }
 

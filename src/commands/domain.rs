@@ -80,10 +80,15 @@ fn delete(context: &Context, name: &DnsName, consent: Consent) -> anyhow::Result
     };
     let records = domain.records.len();
     let counted = if records == 1 { "1 record".to_owned() } else { format!("{records} records") };
-    if consent == Consent::Asked {
-        confirm(context, &format!("delete `{name}` with its {counted}?"))?;
-    }
-    let result = context.client().delete_domain(name, &RetryPolicy::interactive());
+    let policy = match consent {
+        Consent::Given => policy,
+        Consent::Asked => {
+            confirm(context, &format!("delete `{name}` with its {counted}?"))?;
+            // The time that somebody takes to answer is not the command's.
+            RetryPolicy::interactive()
+        }
+    };
+    let result = context.client().delete_domain(name, &policy);
     context.domain_cache().invalidate();
     result.with_context(|| format!("cannot delete the domain `{name}`"))?;
     context.report().line(&format!("{name}: deleted with {counted}"));

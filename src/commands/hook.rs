@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::ffi::OsString;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -11,7 +12,7 @@ use super::stop::{clear_leftovers, run_stoppable};
 use crate::cli::{Cli, ClientCall, HookArgs};
 use crate::exit::Exit;
 use crate::hook::{self, Action, Call, HookError, Request, lego::Form};
-use crate::propagation::{Row, Standing};
+use crate::propagation::{Basis, Ready, Row, Standing};
 use crate::report::{Live, Report};
 use crate::settings::Environment;
 use crate::solver::{Events, Outcome, Solved, Status, is_about_api};
@@ -49,7 +50,11 @@ pub(super) fn record(
 /// The verb of one client.
 pub(super) fn client(cli: &Cli, call: &ClientCall, environment: &Environment, report: Report) -> anyhow::Result<Exit> {
     let args = hook::texts(&call.args)?;
-    match call.verb.parse(&args, &|name| environment.get(name))? {
+    let request = call.verb.parse(&args, &|name| environment.get(name))?;
+    if !matches!(request, Request::Nothing(_)) {
+        super::warn_of_unknown(environment, report);
+    }
+    match request {
         Request::Solve(call) => solve(cli, &call, environment, report),
         Request::Nothing(exit) => Ok(exit),
         Request::RemoveAllAt(name) => {
@@ -99,14 +104,30 @@ fn describe(solved: &Solved, outcome: &Outcome) -> String {
     let at = if solved.record == *name { String::new() } else { format!(" (at {})", solved.record) };
     match (solved.status, &outcome.ready) {
         (Status::Ready, Some(ready)) => {
-            let seconds = ready.waited.as_secs_f64();
-            let servers = if ready.rows.len() == 1 { "name server" } else { "name servers" };
-            format!("{name}{at}: ready on {} of {} {servers} after {seconds:.1} s", ready.serving(), ready.rows.len())
+            format!("{name}{at}: {} {:.1} s", readiness(ready), ready.waited.as_secs_f64())
         }
         (Status::Ready | Status::Added, _) => format!("{name}{at}: added"),
         (Status::Removed, _) => format!("{name}{at}: removed"),
         (Status::Missing, _) => format!("{name}{at}: was not there"),
     }
+}
+
+/// What the verdict rests on, in words that a time fits behind.
+fn readiness(ready: &Ready) -> String {
+    match ready.basis {
+        Basis::Authoritative => {
+            let servers = if ready.rows.len() == 1 { "name server" } else { "name servers" };
+            format!("ready on {} of {} {servers} after", ready.serving(), ready.rows.len())
+        }
+        Basis::Resolvers => "ready, as the configured resolvers see it, after".to_owned(),
+        Basis::Https => "ready, as resolvers over HTTPS see it, after".to_owned(),
+        Basis::Blind => "added, not checked, after".to_owned(),
+    }
+}
+
+/// A time as `--json` gives it: in seconds, to the millisecond.
+pub(super) fn seconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1000.0).round() / 1000.0
 }
 
 fn document(outcome: &Outcome) -> Value {
@@ -120,7 +141,7 @@ pub(super) fn record_entry(solved: &Solved, outcome: &Outcome) -> Value {
         "value": solved.challenge.value,
         "domain": solved.domain,
         "status": solved.status,
-        "seconds": outcome.ready.as_ref().map(|ready| ready.waited.as_secs_f64()),
+        "seconds": outcome.ready.as_ref().map(|ready| seconds(ready.waited)),
         "error": null,
     })
 }

@@ -25,24 +25,29 @@ mod trial;
 use std::ffi::OsString;
 
 use context::Context;
+use serde_json::{Value, json};
 
-use crate::cli::{self, Cli, Command};
+use crate::cli::{self, Cli, Command, OutputArgs};
 use crate::exit::Exit;
 use crate::hook::Action;
+use crate::http::{excerpt, visible};
 use crate::report::{Report, Terminal};
 use crate::settings::Environment;
+
+/// The most characters of a mistake in the command line that the document of `--json` repeats.
+const LONGEST_PROBLEM: usize = 300;
 
 /// Runs the program with its arguments (the first one is its own name) and its environment.
 #[must_use]
 pub fn run(args: &[OsString], environment: &Environment) -> Exit {
     let cli = match cli::parse(args) {
         Ok(cli) => cli,
-        Err(error) => return foreign_event(args, environment).unwrap_or_else(|| usage(&error)),
+        Err(error) => return foreign_event(args, environment).unwrap_or_else(|| usage(args, &error)),
     };
     let report = Report::new(cli.output, Terminal::named(environment.get("TERM").as_deref()));
-    for (name, nearest) in environment.unknown() {
-        let nearest = nearest.map_or_else(String::new, |nearest| format!(", did you mean `{nearest}`?"));
-        report.warning(&format!("the variable `{name}` is none of ours{nearest}"));
+    // Some calls of clients are to end in silence; which ones, their own arguments tell.
+    if !matches!(cli.command, Command::Client(_)) {
+        warn_of_unknown(environment, report);
     }
     let done = match &cli.command {
         Command::Auth(hook) => hook::auth(&cli, hook, environment, report),
@@ -65,11 +70,19 @@ pub fn run(args: &[OsString], environment: &Environment) -> Exit {
         Command::Completions { shell } => Ok(manual::completions(*shell, report)),
         Command::Man(args) => manual::man(args, report),
         #[cfg(feature = "sim")]
-        Command::Demo => demo::run(report),
+        Command::Demo => demo::run(cli.output, report),
         #[cfg(feature = "sim")]
         Command::Sim(args) => sim::run(args, report),
     };
     done.unwrap_or_else(|error| report.error(&error))
+}
+
+/// Names the variables with our prefix that mean nothing.
+fn warn_of_unknown(environment: &Environment, report: Report) {
+    for (name, nearest) in environment.unknown() {
+        let nearest = nearest.map_or_else(String::new, |nearest| format!(", did you mean `{nearest}`?"));
+        report.warning(&format!("the variable `{}` is none of ours{nearest}", visible(&name)));
+    }
 }
 
 /// Some ACME clients tell every hook of every event, and mind if one of those ends with an error.
@@ -90,8 +103,24 @@ fn with(
     done
 }
 
-/// Prints what clap has to say: help and version on stdout, mistakes on stderr.
-fn usage(error: &clap::Error) -> Exit {
+/// Prints what clap has to say: help and version on stdout, mistakes on stderr, and for programs as a document too.
+fn usage(args: &[OsString], error: &clap::Error) -> Exit {
     error.print().ok();
-    if error.use_stderr() { Exit::Usage } else { Exit::Done }
+    if !error.use_stderr() {
+        return Exit::Done;
+    }
+    if args.iter().any(|arg| arg == "--json") {
+        let output = OutputArgs { json: true, quiet: false, verbose: 0 };
+        Report::new(output, Terminal::Plain).document(&json!({ "error": usage_entry(error) }));
+    }
+    Exit::Usage
+}
+
+/// A mistake in the command line as it stands in the document of `--json`.
+fn usage_entry(error: &clap::Error) -> Value {
+    let said = error.render().to_string();
+    // What follows the first empty line is the usage.
+    let problem = said.strip_prefix("error: ").and_then(|said| said.split("\n\n").next());
+    let message = problem.map_or_else(|| "no command given".to_owned(), |problem| excerpt(problem, LONGEST_PROBLEM));
+    json!({ "kind": "usage", "message": message, "hint": "see `ipv64-acme --help`", "details": [] })
 }

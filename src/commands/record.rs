@@ -130,8 +130,10 @@ fn table(views: &[View<'_>], secrets: Secrets) -> Table {
 
 fn add(context: &Context, args: &RecordAddArgs) -> anyhow::Result<Exit> {
     let wanted = record_type(&args.record_type)?;
-    let spec = place(context, &args.name, &wanted, &args.content)?;
-    let added = context.client().add_record(&spec, &RetryPolicy::interactive()).inspect_err(|error| {
+    let policy = RetryPolicy::interactive();
+    let within = |domain: &DnsName| RecordSpec::within(domain, &args.name, wanted.clone(), &args.content);
+    let spec = place(context, &args.name, &policy, within)?;
+    let added = context.client().add_record(&spec, &policy).inspect_err(|error| {
         // The domain may have come from the cache and be gone.
         if matches!(error.cause(), ApiError::Rejected { .. }) {
             context.domain_cache().invalidate();
@@ -183,7 +185,8 @@ fn delete(context: &Context, args: &RecordDeleteArgs) -> anyhow::Result<Exit> {
             )
         }
         Target::Record(name, wanted, content) => {
-            let spec = place(context, &name, &wanted, &content)?;
+            let within = |domain: &DnsName| RecordSpec::within(domain, &name, wanted.clone(), &content);
+            let spec = place(context, &name, &policy, within)?;
             let deleted = context.client().delete_record(&spec, &policy);
             let deleted = deleted.with_context(|| format!("cannot delete the {wanted} record `{name}`"))?;
             (deleted, format!("{name} {wanted} {}", crate::http::visible(&content)), document(&name, &spec))
@@ -198,18 +201,23 @@ fn delete(context: &Context, args: &RecordDeleteArgs) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Finds the domain of the account that holds a name: the setting, the cache, the account.
-fn place(context: &Context, name: &DnsName, wanted: &RecordType, content: &str) -> anyhow::Result<RecordSpec> {
-    let within = |domain: &DnsName| RecordSpec::within(domain, name, wanted.clone(), content);
+/// Finds the domain of the account that holds a name: the setting, the cache, the account. `within` makes the record
+/// below a domain.
+fn place(
+    context: &Context,
+    name: &DnsName,
+    policy: &RetryPolicy,
+    within: impl Fn(&DnsName) -> Option<RecordSpec>,
+) -> anyhow::Result<RecordSpec> {
     if let Some(domain) = &context.settings().domain {
         let not_below = || AccountError::NotBelow { name: name.clone(), domain: domain.clone() };
         return Ok(within(domain).ok_or_else(not_below)?);
     }
     let cached = context.domain_cache().names().unwrap_or_default();
-    if let Some(spec) = holder(&cached, name).and_then(within) {
+    if let Some(spec) = holder(&cached, name).and_then(&within) {
         return Ok(spec);
     }
-    let domains = context.domains(&RetryPolicy::interactive())?;
+    let domains = context.domains(policy)?;
     let names: Vec<_> = domains.into_iter().map(|domain| domain.name).collect();
     let spec = holder(&names, name).and_then(within);
     Ok(spec.ok_or_else(|| AccountError::NoDomain { name: name.clone(), domains: names })?)

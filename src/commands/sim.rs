@@ -3,11 +3,10 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use serde_json::{Map, Value, json};
 
 use super::context::watch_signals;
-use crate::cli::SimArgs;
+use crate::cli::{CliError, SimArgs};
 use crate::exit::Exit;
 use crate::report::Report;
 use crate::sim::{Config, Limits, Sim};
@@ -17,8 +16,7 @@ const TICK: Duration = Duration::from_millis(100);
 
 /// Starts the simulation, prints the variables that programs need to use it, and serves until SIGINT or SIGTERM.
 pub(super) fn run(args: &SimArgs, report: Report) -> anyhow::Result<Exit> {
-    let delays = args.delays.iter().map(|seconds| Duration::try_from_secs_f64(*seconds));
-    let delays = delays.collect::<Result<Vec<_>, _>>().context("--delays takes seconds, for example 3,5")?;
+    let delays = args.delays.iter().map(|seconds| delay(*seconds)).collect::<Result<Vec<_>, _>>()?;
     let mut config = Config::with_delays(&delays);
     config.dns_port = args.dns_port.unwrap_or_default();
     if args.limits {
@@ -43,4 +41,12 @@ pub(super) fn run(args: &SimArgs, report: Report) -> anyhow::Result<Exit> {
         std::thread::sleep(TICK);
     }
     Ok(Exit::Done)
+}
+
+fn delay(seconds: f64) -> Result<Duration, CliError> {
+    Duration::try_from_secs_f64(seconds).map_err(|_| CliError::Argument {
+        argument: "--delays",
+        problem: format!("`{seconds}` is not a number of seconds"),
+        hint: "give one for each name server, for example 3,5".to_owned(),
+    })
 }

@@ -21,6 +21,10 @@ pub(super) fn run(context: &Context) -> anyhow::Result<Exit> {
                 context.learn_quota(used, limit);
             }
         }
+        // A key that is refused, or an address that is wrong, does not mend itself.
+        Err(error) if !error.is_transient() => {
+            return Err(anyhow::Error::from(error).context("cannot read the account"));
+        }
         Err(error) => {
             context.report().warning(&format!("cannot read the account: {error}; this is what is known here"));
         }

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use serde_json::{Value, json};
 
 use super::context::Context;
-use super::hook::{record_entry, show_lines};
+use super::hook::{record_entry, seconds, show_lines};
 use super::stop::run_stoppable;
 use crate::challenge::{Challenge, TxtValue};
 use crate::cli::{Cli, CliError, TestArgs};
@@ -90,7 +90,7 @@ fn server_entry(row: &Row) -> Value {
     json!({
         "name": row.server.name,
         "address": row.server.address.ip().to_string(),
-        "seconds": row.after.map(|after| after.as_secs_f64()),
+        "seconds": row.after.map(seconds),
         "state": row.describe(),
     })
 }

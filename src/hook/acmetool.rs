@@ -7,14 +7,18 @@ const HINT: &str = "acmetool calls the programs in its hooks folder (/etc/acme/h
                     put a link to ipv64-acme there";
 const WRONG_TYPE: &str = "acmetool sends the digest with challenge-dns-start; another program seems to call this verb";
 
-/// Reads one call. Version 0.2.2 passes a further, empty argument (observed).
+/// Reads one call. Version 0.2.2 passes a further argument (observed): empty, or the word `wildcard`.
 ///
 /// # Errors
 /// [`HookError`] for arguments that acmetool does not send.
 pub fn parse(action: Action, args: &[String]) -> Result<Call, HookError> {
-    let ([host, _file, value] | [host, _file, value, _]) = args else {
-        let verb = if action == Action::Add { "challenge-dns-start" } else { "challenge-dns-stop" };
-        return Err(super::wrong_count(verb, "3 arguments", args, HINT));
+    let (host, value) = match args {
+        [host, _file, value] => (host, value),
+        [host, _file, value, further] if matches!(further.as_str(), "" | "wildcard") => (host, value),
+        _ => {
+            let verb = if action == Action::Add { "challenge-dns-start" } else { "challenge-dns-stop" };
+            return Err(super::wrong_count(verb, "3 arguments", args, HINT));
+        }
     };
     let value = super::value(value, WRONG_TYPE)?;
     Ok(Call {
@@ -46,6 +50,12 @@ mod tests {
             assert_eq!(call.challenges[0].name.as_str(), "_acme-challenge.a.example");
             assert_eq!(call.challenges[0].value.as_str(), "-v");
         }
+    }
+
+    #[test]
+    fn any_other_further_argument_is_refused() {
+        let args = ["a.example", "/f", "v", "extra"].map(str::to_owned);
+        assert!(parse(Action::Add, &args).unwrap_err().to_string().contains("not 4"));
     }
 
     #[test]

@@ -34,8 +34,14 @@ pub fn parse(action: Action, text: &[u8]) -> Result<Call, HookError> {
     if items.is_empty() {
         return Err(HookError::new("the batch on stdin holds no record", HINT));
     }
-    let challenges =
-        items.iter().map(|item| super::for_record(&item.name, super::value(&item.value, WRONG_TYPE)?, HINT));
+    let challenges = items.iter().map(|item| {
+        // Dropping the `*.` would act on another name than the one that stands there.
+        if item.name.starts_with('*') {
+            let problem = format!("`{}` is not the name of a record", visible(&item.name));
+            return Err(HookError::new(problem, HINT));
+        }
+        super::for_record(&item.name, super::value(&item.value, WRONG_TYPE)?, HINT)
+    });
     Ok(Call {
         client: "batch",
         action,
@@ -69,7 +75,8 @@ mod tests {
     #[test]
     fn everything_else_is_refused_with_the_reason() {
         let long = format!("[{}]", " ".repeat(MOST_OCTETS));
-        let table: [(&str, &str); 11] = [
+        let table: [(&str, &str); 12] = [
+            (r#"[{"name":"*.a.example","value":"v"}]"#, "not the name of a record"),
             ("", "EOF"),
             ("{}", "sequence"),
             ("[]", "no record"),

@@ -29,7 +29,7 @@ pub fn parse(action: Action, form: Form, args: &[String]) -> Result<Call, HookEr
             record(name, value)?
         }
         (Form::Raw, [domain, _token, key_authorization]) => raw(domain, key_authorization)?,
-        _ => return Err(HookError::new(format!("{} arguments do not fit", args.len()), HINT)),
+        (form, args) => return Err(misfit(action, form, args)),
     };
     Ok(Call {
         client: "lego",
@@ -40,6 +40,18 @@ pub fn parse(action: Action, form: Form, args: &[String]) -> Result<Call, HookEr
         on_failure: OnFailure::Leave,
         ca_asked: CaAsked::AfterEach,
     })
+}
+
+/// The error for a count of arguments that lego does not send.
+fn misfit(action: Action, form: Form, args: &[String]) -> HookError {
+    let verb = if action == Action::Add { "present" } else { "cleanup" };
+    let (verb, wanted) = match form {
+        Form::Record => (verb.to_owned(), "2 arguments, NAME and VALUE"),
+        Form::Raw => (format!("{verb} --"), "3 arguments, DOMAIN TOKEN KEYAUTH"),
+    };
+    let flags = args.iter().skip(1).any(|arg| arg.len() > 2 && arg.starts_with("--"));
+    let flags = if flags { "; flags stand before the first argument, what follows it is data" } else { "" };
+    super::wrong_count(&verb, wanted, args, &format!("{HINT}{flags}"))
 }
 
 /// The name is taken as it is: with a CNAME that lego has followed it need not begin with `_acme-challenge`.
@@ -88,13 +100,14 @@ mod tests {
 
     #[test]
     fn refuses_what_lego_does_not_send() {
-        let table: [(Form, &[&str], &str); 7] = [
-            (Form::Record, &[], "0 arguments"),
-            (Form::Record, &["a.example"], "1 arguments"),
-            (Form::Record, &["a.example", "v", "x"], "3 arguments"),
+        let table: [(Form, &[&str], &str); 8] = [
+            (Form::Record, &[], "`present` takes 2 arguments, NAME and VALUE, not 0"),
+            (Form::Record, &["a.example"], "not 1"),
+            (Form::Record, &["a.example", "v", "x"], "not 3"),
+            (Form::Record, &["*", "v"], "wildcard of nothing"),
             (Form::Record, &["a.example", "token.thumb"], "key authorization"),
             (Form::Record, &["--bogus", "v"], "unknown option"),
-            (Form::Raw, &["a.example", "token"], "2 arguments"),
+            (Form::Raw, &["a.example", "token"], "`present --` takes 3 arguments, DOMAIN TOKEN KEYAUTH, not 2"),
             (Form::Raw, &["a.example", "token", "digest"], "no key authorization"),
         ];
         for (form, args, word) in table {
@@ -102,5 +115,12 @@ mod tests {
             assert!(error.to_string().contains(word), "{error}");
             assert!(!error.hint().unwrap().is_empty());
         }
+    }
+
+    #[test]
+    fn a_flag_behind_the_value_is_told_where_it_stands() {
+        let hint = |args: &[&str]| call(Form::Record, args).unwrap_err().hint().unwrap();
+        assert!(hint(&["a.example", "v", "--json"]).contains("flags stand before"));
+        assert!(!hint(&["a.example", "v", "x"]).contains("flags stand before"));
     }
 }

@@ -185,6 +185,9 @@ fn name(text: &str, hint: &str) -> Result<DnsName, HookError> {
             "request certificates for IP addresses with http-01 or tls-alpn-01",
         ));
     }
+    if matches!(text, "*" | "*.") {
+        return Err(HookError::new(format!("`{text}` is the wildcard of nothing"), hint));
+    }
     DnsName::parse(text).map_err(|error| HookError::new(error.to_string(), hint))
 }
 

@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Attempt, excerpt};
+use super::{Attempt, excerpt, visible_path};
 use crate::exit::{Exit, Explain};
 
 /// Whether the other side may have acted on a request that got no answer.
@@ -34,7 +34,7 @@ pub enum HttpError {
         variable: &'static str,
     },
     /// A file of trusted certificates that cannot be used.
-    #[error("cannot read the CA certificates in `{}`: {cause}", path.display())]
+    #[error("cannot read the CA certificates in `{}`: {cause}", visible_path(path))]
     CaFile {
         /// The file.
         path: PathBuf,

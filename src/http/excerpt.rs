@@ -34,6 +34,12 @@ pub fn visible(text: &str) -> String {
     shown
 }
 
+/// Returns a path as a message shows it, as [`visible`] does with a text.
+#[must_use]
+pub fn visible_path(path: &std::path::Path) -> String {
+    visible(&path.to_string_lossy())
+}
+
 /// Control characters, and those that change the direction or join what stands beside them (Unicode `Cf`, the common
 /// ones).
 fn is_invisible(c: char) -> bool {

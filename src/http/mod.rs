@@ -19,7 +19,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ureq::http as types;
 
 pub use error::{HttpError, Reached};
-pub use excerpt::{excerpt, visible};
+pub use excerpt::{excerpt, visible, visible_path};
 pub use proxy::ProxyEnv;
 pub use target::Endpoint;
 

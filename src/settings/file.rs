@@ -14,7 +14,7 @@ use serde::de::{Deserializer, SeqAccess, Visitor};
 use super::source::{Environment, nearest};
 use super::table::Setting;
 use crate::exit::{Exit, Explain};
-use crate::http::visible;
+use crate::http::{visible, visible_path};
 
 /// The name of the file in the directories of configuration.
 pub const FILE_NAME: &str = "config.toml";
@@ -68,7 +68,7 @@ impl ConfigFile {
             };
             let base = path.parent().filter(|_| setting.is_path() && !value.is_empty());
             let value = match base {
-                Some(base) => base.join(&value).to_string_lossy().into_owned(),
+                Some(base) => absolute(&base.join(&value)),
                 None => value,
             };
             known.insert(name, value);
@@ -89,15 +89,25 @@ impl ConfigFile {
     }
 }
 
+/// Returns a path that is the same in every directory; the directory of the file may have been given relative to the
+/// present one.
+fn absolute(path: &Path) -> String {
+    std::path::absolute(path).as_deref().unwrap_or(path).to_string_lossy().into_owned()
+}
+
 fn read_text(path: &Path) -> Result<String, FileError> {
     let unreadable = |error: std::io::Error| FileError::Unreadable {
         path: path.to_owned(),
         kind: error.kind(),
         reason: error.to_string(),
     };
+    // Looked at before it is opened: opening a pipe would wait for somebody to write to it.
+    if !fs::metadata(path).map_err(unreadable)?.is_file() {
+        return Err(unreadable(std::io::Error::other("it is not a regular file")));
+    }
     let file = fs::File::open(path).map_err(unreadable)?;
     let metadata = file.metadata().map_err(unreadable)?;
-    if metadata.is_file() && metadata.mode() & ANYBODY_MAY_WRITE != 0 {
+    if metadata.mode() & ANYBODY_MAY_WRITE != 0 {
         return Err(FileError::Exposed { path: path.to_owned(), mode: metadata.mode() & 0o777 });
     }
     let mut text = String::new();
@@ -168,7 +178,7 @@ impl<'de> Visitor<'de> for TextVisitor {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FileError {
     /// It cannot be read.
-    #[error("cannot read the configuration file {}: {reason}", path.display())]
+    #[error("cannot read the configuration file {}: {reason}", visible_path(path))]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -178,7 +188,7 @@ pub enum FileError {
         reason: String,
     },
     /// Anybody can write it.
-    #[error("the configuration file {} can be written by anybody (mode {mode:03o})", path.display())]
+    #[error("the configuration file {} can be written by anybody (mode {mode:03o})", visible_path(path))]
     Exposed {
         /// The file.
         path: PathBuf,
@@ -186,7 +196,7 @@ pub enum FileError {
         mode: u32,
     },
     /// It is not TOML, or a value is a table or a date.
-    #[error("the configuration file {} cannot be understood: {reason}", path.display())]
+    #[error("the configuration file {} cannot be understood: {reason}", visible_path(path))]
     Malformed {
         /// The file.
         path: PathBuf,
@@ -194,7 +204,7 @@ pub enum FileError {
         reason: String,
     },
     /// A key that is no setting.
-    #[error("`{key}` in {} is not a setting", path.display())]
+    #[error("`{key}` in {} is not a setting", visible_path(path))]
     UnknownKey {
         /// The file.
         path: PathBuf,
@@ -228,7 +238,7 @@ impl Explain for FileError {
                  --config or IPV64_CONFIG"
                     .to_owned()
             }
-            Self::Exposed { path, .. } => format!("run `chmod go-w {}`", path.display()),
+            Self::Exposed { path, .. } => format!("run `chmod go-w {}`", visible_path(path)),
             Self::Malformed { .. } => {
                 "each line is NAME = VALUE, with texts in quotes: propagation_timeout = \"5m\"".to_owned()
             }
@@ -333,6 +343,18 @@ mod tests {
         let error = ConfigFile::find(Some(&path), &Environment::new(variables)).unwrap_err();
         assert_eq!(error.kind(), "config_exposed", "the flag comes before the variable");
         assert_eq!(ConfigFile::read(directory.path()).unwrap_err().kind(), "config_unreadable");
+    }
+
+    #[test]
+    fn only_a_regular_file_is_opened() {
+        let error = ConfigFile::read(Path::new("/dev/null")).unwrap_err();
+        assert!(error.to_string().contains("not a regular file"), "{error}");
+    }
+
+    #[test]
+    fn a_path_cannot_act_on_the_terminal() {
+        let error = ConfigFile::read(Path::new("/nonexistent/\u{1b}[31m")).unwrap_err();
+        assert!(error.to_string().contains("\\u{1b}[31m"), "{error:?}");
     }
 
     #[test]

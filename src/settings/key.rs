@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use super::source::{Origin, Sources};
 use super::table::Setting;
 use crate::exit::{Exit, Explain};
+use crate::http::visible_path;
 use crate::secret::{MASK, Secret, SecretError};
 
 /// The variables that may hold the key: ours, the one of acme.sh, and a common spelling.
@@ -52,7 +53,7 @@ pub fn describe_place(sources: &Sources<'_>) -> Option<String> {
     Some(match place(sources)? {
         Place::Variable(name, _) => format!("the variable {name}"),
         Place::File(path, origin) => format!("the file {}, named by {origin}", shown(&path)),
-        Place::Credential(path) => format!("the systemd credential {}", path.display()),
+        Place::Credential(path) => format!("the systemd credential {}", visible_path(&path)),
     })
 }
 
@@ -73,7 +74,7 @@ enum Place {
 }
 
 fn place(sources: &Sources<'_>) -> Option<Place> {
-    let file = sources.find(Setting::ApiKeyFile).map(|(path, origin)| (PathBuf::from(path), origin));
+    let file = sources.find(Setting::ApiKeyFile).map(|(path, origin)| (PathBuf::from(path.trim()), origin));
     if let Some((path, origin @ Origin::Flag(_))) = file {
         return Some(Place::File(path, origin));
     }
@@ -99,23 +100,26 @@ fn from_file(path: &Path, owner: Owner) -> Result<Secret, KeyError> {
     if is_key_itself(path) {
         return Err(KeyError::NotAPath);
     }
+    // Looked at before it is opened: opening a pipe would wait for somebody to write to it.
+    let metadata = fs::metadata(path).map_err(unreadable)?;
+    if !metadata.is_file() {
+        return Err(KeyError::Unreadable { path: path.to_owned(), reason: "it is not a regular file".to_owned() });
+    }
     let file = fs::File::open(path).map_err(unreadable)?;
     let metadata = file.metadata().map_err(unreadable)?;
-    if metadata.is_dir() {
-        return Err(KeyError::Unreadable { path: path.to_owned(), reason: "it is a directory".to_owned() });
-    }
     if owner == Owner::User && metadata.mode() & OTHERS_MAY_READ != 0 {
         return Err(KeyError::Exposed { path: path.to_owned(), mode: metadata.mode() & 0o777 });
     }
     let mut text = String::new();
     file.take(LONGEST).read_to_string(&mut text).map_err(unreadable)?;
-    Secret::parse(&text).map_err(|error| KeyError::Malformed { place: format!("the file {}", path.display()), error })
+    Secret::parse(&text)
+        .map_err(|error| KeyError::Malformed { place: format!("the file {}", visible_path(path)), error })
 }
 
 /// Returns the path of a key file as it may be shown: masked where somebody took the key for its path.
 #[must_use]
 pub fn shown(path: &Path) -> String {
-    if is_key_itself(path) { MASK.to_owned() } else { path.display().to_string() }
+    if is_key_itself(path) { MASK.to_owned() } else { visible_path(path) }
 }
 
 /// Whether what should be a path looks like a key, of 32 letters and digits (observed). A relative path may have got a
@@ -135,7 +139,7 @@ pub enum KeyError {
     #[error("no API key given")]
     Missing,
     /// A file that was named cannot be read.
-    #[error("cannot read the API key from {}: {reason}", path.display())]
+    #[error("cannot read the API key from {}: {reason}", visible_path(path))]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -146,7 +150,7 @@ pub enum KeyError {
     #[error("what should be the path of the API key file looks like the key itself")]
     NotAPath,
     /// Others can read the file.
-    #[error("the API key file {} can be read by others (mode {mode:03o})", path.display())]
+    #[error("the API key file {} can be read by others (mode {mode:03o})", visible_path(path))]
     Exposed {
         /// The file.
         path: PathBuf,
@@ -183,12 +187,12 @@ impl Explain for KeyError {
                  with mode 600 and set IPV64_API_KEY_FILE to its path"
                 .to_owned(),
             Self::Unreadable { path, .. } => {
-                format!("check that {} exists and belongs to the user that runs this program", path.display())
+                format!("check that {} exists and belongs to the user that runs this program", visible_path(path))
             }
             Self::NotAPath => "save the key in a file with mode 600 and give the path of that file, or set \
                  IPV64_API_KEY to the key"
                 .to_owned(),
-            Self::Exposed { path, .. } => format!("run `chmod 600 {}`", path.display()),
+            Self::Exposed { path, .. } => format!("run `chmod 600 {}`", visible_path(path)),
             Self::Malformed { .. } => {
                 "copy the key again from your account page at IPv64.net: one line, nothing else".to_owned()
             }
@@ -236,6 +240,7 @@ mod tests {
         assert_eq!(find_in(&flag, &[("IPV64_API_KEY", "from-env")]).unwrap(), "from-file");
         assert_eq!(find_in(&[], &[("IPV64_API_KEY_FILE", &path), ("IPV64_API_KEY", "from-env")]).unwrap(), "from-env");
         assert_eq!(find_in(&[], &[("IPV64_API_KEY_FILE", &path)]).unwrap(), "from-file");
+        assert_eq!(find_in(&[], &[("IPV64_API_KEY_FILE", &format!("{path} "))]).unwrap(), "from-file");
         assert_eq!(find_in(&[], &[("IPv64_Token", "of-acme-sh")]).unwrap(), "of-acme-sh");
         assert_eq!(find_in(&[], &[("IPV64_API_TOKEN", "token")]).unwrap(), "token");
     }
@@ -246,6 +251,12 @@ mod tests {
         file(&directory, CREDENTIAL, "from-systemd", 0o440);
         let place = directory.path().to_str().unwrap();
         assert_eq!(find_in(&[], &[("CREDENTIALS_DIRECTORY", place)]).unwrap(), "from-systemd");
+    }
+
+    #[test]
+    fn only_a_regular_file_is_opened() {
+        let error = find_in(&[], &[("IPV64_API_KEY_FILE", "/dev/null")]).unwrap_err();
+        assert!(error.to_string().contains("not a regular file"), "{error}");
     }
 
     #[test]

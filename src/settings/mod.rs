@@ -102,9 +102,11 @@ impl Settings {
             root_servers: sources.read_list(Setting::RootServers, parse::ip)?,
             doh: sources.read_list(Setting::Doh, parse::doh)?.into_iter().flatten().collect(),
             blind_wait: sources.read_optional(Setting::BlindWait, parse::duration)?.filter(|wait| !wait.is_zero()),
-            domain: sources.read_optional(Setting::Domain, parse::name)?,
+            domain: sources.read_optional(Setting::Domain, parse::domain)?,
             follow_cname: sources.read(Setting::FollowCname, parse::follow)?,
-            state_dir: sources.read_optional(Setting::StateDir, parse::path)?.or_else(|| sources.default_state_dir()),
+            state_dir: sources
+                .read_optional(Setting::StateDir, parse::absolute_path)?
+                .or_else(|| sources.default_state_dir()),
             proxy: ProxyEnv::from_lookup(|name| sources.variable(name)),
         })
     }

@@ -63,8 +63,20 @@ pub(super) fn path(text: &str) -> Result<PathBuf, String> {
     Ok(PathBuf::from(text))
 }
 
+/// Reads a directory that has to be the same wherever a hook runs.
+pub(super) fn absolute_path(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    let relative = || format!("{text:?} is not an absolute path, and a hook runs in any directory");
+    if path.is_absolute() { Ok(path) } else { Err(relative()) }
+}
+
+/// Reads a rate, whose time may have a unit like any other.
 pub(super) fn rate(text: &str) -> Result<Rate, String> {
-    text.parse::<Rate>().map_err(|error| error.to_string())
+    let seconds = match text.split_once('/') {
+        Some((requests, time)) => format!("{requests}/{}", duration(time.trim())?.as_secs_f64()),
+        None => text.to_owned(),
+    };
+    seconds.parse::<Rate>().map_err(|error| error.to_string())
 }
 
 pub(super) fn confirmations(text: &str) -> Result<u32, String> {
@@ -90,7 +102,8 @@ fn unbracketed(text: &str) -> &str {
 }
 
 fn address(text: &str) -> Option<(IpAddr, Option<u16>)> {
-    let with_port = text.parse::<SocketAddr>().ok().map(|address| (address.ip(), Some(address.port())));
+    let with_port = text.parse::<SocketAddr>().ok().filter(|address| address.port() != 0);
+    let with_port = with_port.map(|address| (address.ip(), Some(address.port())));
     with_port.or_else(|| Some((unbracketed(text).parse().ok()?, None)))
 }
 
@@ -119,7 +132,11 @@ pub(super) fn nameserver(text: &str) -> Result<NamedServer, String> {
     DnsName::parse(text).map(NamedServer::Name).map_err(|error| format!("neither an address nor a name: {error}"))
 }
 
-pub(super) fn name(text: &str) -> Result<DnsName, String> {
+/// Reads a domain of the account, which is never a wildcard.
+pub(super) fn domain(text: &str) -> Result<DnsName, String> {
+    if text.starts_with('*') {
+        return Err(format!("{text:?} is a wildcard, not a domain"));
+    }
     DnsName::parse(text).map_err(|error| error.to_string())
 }
 
@@ -165,7 +182,28 @@ mod tests {
         assert!(matches!(resolver("https://192.0.2.1/dns-query"), Ok(Resolver::Https(_))));
         assert!(resolver("http://192.0.2.1/dns-query").is_err(), "plain http off loopback");
         assert!(resolver("resolver.example").is_err());
+        for text in ["192.0.2.1:0", "[2001:db8::1]:0"] {
+            assert!(resolver(text).is_err() && nameserver(text).is_err(), "{text}");
+        }
         assert_eq!(doh("off"), Ok(None));
+    }
+
+    #[test]
+    fn a_rate_takes_every_unit_of_time() {
+        for (text, shown) in [("3/10", "3/10"), ("3/10s", "3/10"), ("1 / 1m", "1/60"), ("5/500ms", "5/0.5")] {
+            assert_eq!(rate(text).map(|rate| rate.to_string()), Ok(shown.to_owned()), "{text}");
+        }
+        for text in ["3", "3/", "x/10", "3/10 parsecs", "3/0", "0/10"] {
+            assert!(rate(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_has_to_be_the_same_everywhere_is_neither_relative_nor_a_wildcard() {
+        assert_eq!(absolute_path("/srv/state"), Ok(PathBuf::from("/srv/state")));
+        assert!(absolute_path("state").is_err());
+        assert!(domain("name.ipv64.net").is_ok());
+        assert!(domain("*.name.ipv64.net").is_err());
     }
 
     #[test]

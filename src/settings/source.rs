@@ -8,12 +8,17 @@ use std::path::{Path, PathBuf};
 use super::SettingsError;
 use super::file::ConfigFile;
 use super::table::Setting;
+use crate::http::visible_path;
 
 /// Variables with our prefix that are no settings: the key, its file form and second spelling; the configuration file;
 /// and the one that `hooks/add` and `hooks/remove` read to find the binary.
 const OTHER_VARIABLES: [&str; 4] = ["IPV64_API_KEY", "IPV64_API_TOKEN", "IPV64_CONFIG", "IPV64_ACME"];
-/// The most edits at which a name is still suggested.
-const NEAR: usize = 4;
+/// What these variables begin with.
+const PREFIX: &str = "IPV64_";
+/// The part of a name that may be misspelt for another one to be suggested.
+const NEAR_DIVISOR: usize = 3;
+/// How names end that are meant for the key itself.
+const KEY_ENDINGS: [&str; 2] = ["TOKEN", "KEY"];
 /// The name of our directories.
 const DIRECTORY: &str = "ipv64-acme";
 /// Where the system keeps its configuration (Filesystem Hierarchy Standard 3.0 section 3.7).
@@ -40,9 +45,14 @@ impl Environment {
     #[must_use]
     pub fn unknown(&self) -> Vec<(String, Option<String>)> {
         let known: Vec<String> = Setting::ALL.iter().map(|setting| setting.environment()).collect();
-        let known = || known.iter().map(String::as_str).chain(OTHER_VARIABLES);
-        let ours = self.0.keys().filter(|name| name.starts_with("IPV64_") && !known().any(|known| known == *name));
-        ours.map(|name| (name.clone(), nearest(name, known()).map(str::to_owned))).collect()
+        let known = || known.iter().map(String::as_str).chain(OTHER_VARIABLES).filter_map(|it| it.strip_prefix(PREFIX));
+        let ours = self.0.keys().filter_map(|name| name.strip_prefix(PREFIX));
+        let suggest = |name: &str| {
+            let for_key = KEY_ENDINGS.iter().any(|ending| name.ends_with(ending)).then_some("API_KEY");
+            nearest(name, known()).or(for_key).map(|nearest| format!("{PREFIX}{nearest}"))
+        };
+        let unknown = ours.filter(|name| !known().any(|known| known == *name));
+        unknown.map(|name| (format!("{PREFIX}{name}"), suggest(name))).collect()
     }
 
     /// Returns the directories of configuration in the order in which they are looked at: the system's, then the user's.
@@ -72,7 +82,7 @@ impl Environment {
 /// Returns the known name that is most like a misspelt one, if any is like it.
 pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let distance = |known: &&str| strsim::levenshtein(known, name);
-    known.min_by_key(distance).filter(|known| distance(known) <= NEAR)
+    known.min_by_key(distance).filter(|known| distance(known) <= (name.len() / NEAR_DIVISOR).max(1))
 }
 
 /// Where a value stands.
@@ -105,7 +115,7 @@ impl fmt::Display for Origin {
         match self {
             Self::Flag(setting) => write!(f, "the flag --{}", setting.flag()),
             Self::Environment(setting) => write!(f, "the variable {}", setting.environment()),
-            Self::File(setting, path) => write!(f, "`{}` in {}", setting.key(), path.display()),
+            Self::File(setting, path) => write!(f, "`{}` in {}", setting.key(), visible_path(path)),
             Self::Default(setting) => write!(f, "the default of {}", setting.environment()),
         }
     }
@@ -224,12 +234,18 @@ mod tests {
             ("IPV64_XYZ_XYZ_XYZ", "1"),
             ("IPV64_ACME", "1"),
             ("IPV64_API_KEY", "1"),
+            ("IPV64_TOKEN", "1"),
+            ("IPV64_MY_KEY", "1"),
+            ("IPV64_FOO", "1"),
             ("PATH", "/"),
         ]);
         assert_eq!(
             environment.unknown(),
             [
+                ("IPV64_FOO".to_owned(), None),
+                ("IPV64_MY_KEY".to_owned(), Some("IPV64_API_KEY".to_owned())),
                 ("IPV64_PROPAGATION_TIMEOT".to_owned(), Some("IPV64_PROPAGATION_TIMEOUT".to_owned())),
+                ("IPV64_TOKEN".to_owned(), Some("IPV64_API_KEY".to_owned())),
                 ("IPV64_XYZ_XYZ_XYZ".to_owned(), None),
             ]
         );

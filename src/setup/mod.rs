@@ -12,6 +12,7 @@ pub mod store;
 use std::path::PathBuf;
 
 use crate::exit::{Exit, Explain};
+use crate::http::visible_path;
 use crate::secret::SecretError;
 
 /// Why a machine could not be set up. Nothing was stored, except where the error says so.
@@ -33,7 +34,7 @@ pub enum SetupError {
     #[error("cannot read the API key")]
     Unreadable(#[source] std::io::Error),
     /// A file cannot be written.
-    #[error("cannot write {}", path.display())]
+    #[error("cannot write {}", visible_path(path))]
     Unwritable {
         /// The file or folder.
         path: PathBuf,

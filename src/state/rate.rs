@@ -54,9 +54,7 @@ impl FromStr for Rate {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (requests, seconds) = text.trim().split_once('/').ok_or(RateError::Form)?;
         let requests: usize = requests.trim().parse().map_err(|_| RateError::Form)?;
-        let seconds = seconds.trim();
-        let seconds: f64 =
-            seconds.strip_suffix('s').unwrap_or(seconds).trim_end().parse().map_err(|_| RateError::Form)?;
+        let seconds: f64 = seconds.trim().parse().map_err(|_| RateError::Form)?;
         if !(1..=MOST).contains(&requests) {
             return Err(RateError::Requests);
         }
@@ -100,7 +98,7 @@ mod tests {
             assert_eq!((rate.requests(), rate.period()), (requests, Duration::from_millis(millis)));
             assert_eq!(rate.to_string(), text);
         }
-        assert_eq!(" 5 / 10s ".parse::<Rate>().unwrap().to_string(), "5/10");
+        assert_eq!(" 5 / 10 ".parse::<Rate>().unwrap().to_string(), "5/10");
         assert_eq!(Rate::default().to_string(), "3/10");
     }
 

@@ -182,7 +182,13 @@ fn works_in_proxmox() {
 
 #[test]
 fn scripts_without_a_verb_take_both_argument_forms() {
-    for args in [&[RECORD, "-v"][..], &["name.ipv64.net", RECORD, "-v", ""], &["name.ipv64.net", RECORD, "-v"]] {
+    let forms: [&[&str]; 4] = [
+        &[RECORD, "-v"],
+        &[RECORD, "-v", "120"],
+        &["name.ipv64.net", RECORD, "-v", ""],
+        &["name.ipv64.net", RECORD, "-v"],
+    ];
+    for args in forms {
         let world = World::start();
         let run = |file: &str| world.run(shell(&world, "sh").arg(hooks(file)).args(args), "");
         let finished = run("add");
@@ -191,6 +197,19 @@ fn scripts_without_a_verb_take_both_argument_forms() {
         assert!(run("remove").status.success());
         assert!(world.records().is_empty());
     }
+}
+
+#[test]
+fn scripts_without_a_verb_do_nothing_without_arguments() {
+    let mut world = World::start();
+    // What certbot would say, to be removed by nobody but certbot's own hook.
+    world.set("CERTBOT_DOMAIN", "name.ipv64.net");
+    world.set("CERTBOT_VALIDATION", "v");
+    for file in ["add", "remove"] {
+        let finished = world.run(shell(&world, "sh").arg(hooks(file)), "");
+        assert_eq!(finished.status.code(), Some(2), "{}", finished.said());
+    }
+    assert!(world.sim.api_calls().is_empty());
 }
 
 #[test]

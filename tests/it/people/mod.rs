@@ -8,3 +8,4 @@ mod init;
 mod manual;
 mod terminal;
 mod trial;
+mod usage;

@@ -1,0 +1,98 @@
+//! Mistakes in the command line and in the surroundings, as people and programs are told of them.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt as _;
+
+use serde_json::Value;
+
+use crate::support::desk::{Desk, fields};
+use crate::support::process;
+use crate::support::programs;
+
+#[test]
+fn a_program_gets_its_document_for_a_mistake_in_the_command_line_too() {
+    let desk = Desk::new();
+    let table: [(&[&str], &str); 4] = [
+        (&["--json", "bogus"], "bogus"),
+        (&["--json", "record", "add"], "<NAME>"),
+        (&["--json", "sweep", "--older-than", "x"], "--older-than"),
+        (&["--json"], "no command"),
+    ];
+    for (args, part) in table {
+        let finished = desk.run(args);
+        assert_eq!(finished.status.code(), Some(2), "{args:?}: {}", finished.said());
+        let document: Value = serde_json::from_str(&finished.stdout).unwrap();
+        assert_eq!(fields(&document["error"]), ["details", "hint", "kind", "message"]);
+        assert_eq!(document["error"]["kind"], "usage");
+        assert!(document["error"]["message"].as_str().unwrap().contains(part), "{document}");
+        assert!(!finished.stderr.is_empty(), "{args:?}");
+    }
+    assert!(desk.fail(&["bogus"], 2).contains("bogus"), "without --json, stdout has nothing");
+}
+
+#[test]
+fn what_stderr_lists_stands_in_the_document_too() {
+    let mut desk = Desk::new();
+    desk.set("IPV64_API_KEY", "");
+    let finished = desk.run(&["account", "--json"]);
+    assert_eq!(finished.status.code(), Some(3), "{}", finished.said());
+    let document: Value = serde_json::from_str(&finished.stdout).unwrap();
+    let detail = document["error"]["details"][0].as_str().unwrap();
+    assert!(detail.contains("looked at: ") && finished.stderr.contains(detail), "{}", finished.said());
+}
+
+#[test]
+fn names_from_outside_do_not_act_on_the_terminal() {
+    let mut desk = Desk::new();
+    desk.set("IPV64_\u{1b}[31mX", "1");
+    let odd = "/nonexistent/\u{1b}[31m";
+    let calls: [&[&str]; 4] = [
+        &["config"],
+        &["config", "--config", odd],
+        &["account", "--api-key-file", odd],
+        &["account", "--ca-file", odd],
+    ];
+    for args in calls {
+        let finished = desk.run(args);
+        assert!(finished.stderr.contains("\\u{1b}[31m"), "{args:?}: {}", finished.said());
+        assert!(!finished.stderr.contains('\u{1b}'), "{args:?}: {:?}", finished.stderr);
+    }
+    let bytes = OsString::from_vec(b"/nonexistent/\xff".to_vec());
+    let finished = process::run(desk.command(programs::hook()).arg("config").arg("--config").arg(bytes));
+    assert_eq!(finished.status.code(), Some(2), "{}", finished.said());
+}
+
+#[test]
+fn a_pipe_in_the_place_of_a_file_does_not_hang() {
+    let desk = Desk::new();
+    let pipe = desk.path("pipe");
+    assert!(process::run(desk.command(programs::system("mkfifo")).arg(&pipe)).status.success());
+    let pipe = pipe.to_str().unwrap();
+    assert!(desk.fail(&["--config", pipe, "config"], 2).contains("not a regular file"));
+    assert!(desk.fail(&["--api-key-file", pipe, "account"], 3).contains("not a regular file"));
+}
+
+#[test]
+fn a_key_that_is_refused_ends_the_status() {
+    let mut desk = Desk::new();
+    desk.set("IPV64_API_KEY", "wrong");
+    let error = desk.fail(&["status"], 3);
+    assert!(error.contains("cannot read the account") && error.contains("hint: "), "{error}");
+}
+
+#[test]
+fn settings_that_cannot_work_are_refused() {
+    let desk = Desk::new();
+    for flags in [
+        ["--domain", "*.name.ipv64.net"],
+        ["--state-dir", "state"],
+        ["--resolvers", "127.0.0.1:0"],
+        ["--api-rate", "1/1 parsec"],
+    ] {
+        let error = desk.fail(&[&flags[..], &["account"]].concat(), 2);
+        assert!(error.contains(&format!("the flag {}", flags[0])), "{error}");
+    }
+    assert!(desk.fail(&["sim", "--delays", "nan"], 2).contains("--delays"));
+    assert!(desk.calls().is_empty());
+    desk.succeed(&["--api-rate", "100/1m", "account"]);
+}
