@@ -11,11 +11,10 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::api::{Access, Client, Domain, RetryPolicy};
 use crate::cli::Cli;
-use crate::dns::message::{Kind, Question};
+use crate::dns;
 use crate::dns::pace::Pace;
 use crate::dns::recursive::{DohPost, MAX_MESSAGE, Recursive};
 use crate::dns::zone::{Lookup, Server};
-use crate::dns::{self, message::Reply};
 use crate::exit::Explain as _;
 use crate::gate::WindowGate;
 use crate::http::{Endpoint, HttpClient, HttpConfig, HttpRequest, Method, Payload};
@@ -29,8 +28,6 @@ use crate::state::{self, Clock, DomainCache, Interrupted, RequestWindow, State, 
 const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
 /// How often a pause looks whether a signal has come.
 const TICK: Duration = Duration::from_millis(100);
-/// How long the names of servers that the user gave are looked up.
-const NAME_LOOKUP: Duration = Duration::from_secs(5);
 
 /// Everything built from the settings, for one process.
 pub(super) struct Context {
@@ -67,7 +64,7 @@ impl Context {
         let window = state.window(account.clone(), settings.api_rate).on_wait(Arc::new(move |wait| {
             report.step(&format!("waiting {:.1} s for a turn: the request window is full", wait.as_secs_f64()));
         }));
-        let lookup = lookup(&settings, &http)?;
+        let lookup = lookup(&settings, &http);
         let access = Access { endpoint: settings.api_url.clone(), key, auth: settings.api_auth };
         let stop = Arc::clone(&interrupted);
         let client = Client::new(http, access, Box::new(WindowGate::new(window)))
@@ -194,21 +191,32 @@ pub(super) fn http_client(settings: &Settings) -> anyhow::Result<Arc<HttpClient>
     })?))
 }
 
-pub(super) fn lookup(settings: &Settings, http: &Arc<HttpClient>) -> anyhow::Result<Lookup> {
+/// Prepares look-ups; asks nothing yet.
+pub(super) fn lookup(settings: &Settings, http: &Arc<HttpClient>) -> Lookup {
     let post = doh_post(http);
     let configured =
         if settings.resolvers.is_empty() { dns::recursive::of_system() } else { settings.resolvers.clone() };
     let resolvers = Recursive::new(configured, Arc::clone(&post));
-    let servers = named_servers(settings, &resolvers)?;
+    let (mut servers, mut server_names) = (Vec::new(), Vec::new());
+    for named in &settings.nameservers {
+        match named {
+            NamedServer::Address(ip, port) => {
+                let address = SocketAddr::new(*ip, port.unwrap_or(settings.nameserver_port));
+                servers.push(Server { name: None, address });
+            }
+            NamedServer::Name(name) => server_names.push(name.clone()),
+        }
+    }
     let roots = if settings.root_servers.is_empty() { dns::zone::world_roots() } else { settings.root_servers.clone() };
-    Ok(Lookup {
+    Lookup {
         resolvers,
         fallback: Recursive::new(settings.doh.clone(), post),
         servers,
+        server_names,
         roots,
         port: settings.nameserver_port,
         pace: Arc::new(Pace::default()),
-    })
+    }
 }
 
 /// Carries DNS queries over HTTPS (RFC 8484 section 4.1) with the same client as the API's requests.
@@ -229,32 +237,4 @@ fn doh_post(http: &Arc<HttpClient>) -> DohPost {
         let answer = http.send(&request).map_err(|error| error.to_string())?;
         if answer.status == 200 { Ok(answer.body) } else { Err(format!("HTTP status {}", answer.status)) }
     })
-}
-
-/// The servers of `IPV64_NAMESERVERS`, with the addresses of those that were given by name.
-fn named_servers(settings: &Settings, resolvers: &Recursive) -> anyhow::Result<Vec<Server>> {
-    let deadline = Instant::now() + NAME_LOOKUP;
-    let mut servers = Vec::new();
-    for named in &settings.nameservers {
-        match named {
-            NamedServer::Address(ip, port) => {
-                let address = SocketAddr::new(*ip, port.unwrap_or(settings.nameserver_port));
-                servers.push(Server { name: None, address });
-            }
-            NamedServer::Name(name) => {
-                let before = servers.len();
-                for kind in [Kind::A, Kind::Aaaa] {
-                    let has = |reply: &Reply| Reply::addresses(&reply.answers, name).next().is_some();
-                    let Ok(reply) = resolvers.ask(&Question::recursive(name, kind), deadline, has) else { continue };
-                    let address = |ip| SocketAddr::new(ip, settings.nameserver_port);
-                    servers.extend(
-                        Reply::addresses(&reply.answers, name)
-                            .map(|ip| Server { name: Some(name.clone()), address: address(ip) }),
-                    );
-                }
-                anyhow::ensure!(servers.len() > before, "`{name}` of IPV64_NAMESERVERS has no address");
-            }
-        }
-    }
-    Ok(servers)
 }

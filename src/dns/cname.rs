@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::exchange::{Transport, ask};
 use super::message::{Kind, Question, Rcode, Reply};
 use super::pace::Pace;
-use super::zone::{FoundBy, Lookup, Server, Zone};
+use super::zone::{Found, FoundBy, Lookup, Server, Zone};
 use crate::challenge::TxtValue;
 use crate::exit::{Exit, Explain};
 use crate::name::DnsName;
@@ -44,7 +44,7 @@ impl Place {
     /// The name itself, in a zone of which nobody knows the servers.
     #[must_use]
     pub fn unknown(name: &DnsName) -> Self {
-        let zone = Zone { apex: None, servers: Vec::new(), found_by: FoundBy::Resolvers };
+        let zone = Zone { apex: None, servers: Vec::new(), unfound: Vec::new(), found_by: FoundBy::Resolvers };
         Self { chain: vec![name.clone()], zone, notes: Vec::new() }
     }
 
@@ -142,6 +142,8 @@ impl Lookup {
             let step = self.step(&current, follow, deadline)?;
             notes.extend(step.notes);
             let Some(target) = step.alias.filter(|_| follow == Follow::Chain) else {
+                let note = |name| format!("`{name}` is not asked: its address could not be found");
+                notes.extend(step.zone.unfound.iter().map(note));
                 return Ok(Place { chain, zone: step.zone, notes });
             };
             let passed = chain.contains(&target);
@@ -165,6 +167,10 @@ impl Lookup {
         for way in self.ways() {
             let zone = match self.zone_by(*way, &above, deadline) {
                 Ok(zone) => zone,
+                // Whoever names servers wants no others to be asked.
+                Err(tried) if *way == FoundBy::Settings => {
+                    return Err(PlaceError::NoAnswer { name: name.clone(), tried });
+                }
                 Err(lines) => {
                     tried.extend(lines);
                     continue;
@@ -240,16 +246,11 @@ impl Lookup {
         zone: &Zone,
         deadline: Instant,
     ) -> Result<Zone, Vec<String>> {
-        let names: Vec<_> = Reply::name_servers(&reply.authority).cloned().collect();
-        let glue = |name| Reply::addresses(&reply.additional, name).map(move |ip| self.server(name, ip));
-        let mut servers: Vec<_> = names.iter().flat_map(glue).collect();
-        if servers.is_empty() {
-            servers = self.servers_of(&names, deadline);
-        }
+        let Found { servers, unfound } = self.complete(self.glue(reply), FoundBy::Settings, deadline);
         if servers.is_empty() {
             return Err(vec![format!("the name servers of `{below}` have no addresses")]);
         }
-        Ok(Zone { apex: Some(below.clone()), servers, found_by: zone.found_by })
+        Ok(Zone { apex: Some(below.clone()), servers, unfound, found_by: zone.found_by })
     }
 
     /// Asks all servers of a zone at once, over UDP and then over TCP, until one answers with authority or refers further
@@ -259,11 +260,12 @@ impl Lookup {
         for transport in [Transport::Udp, Transport::Tcp] {
             let until = deadline.min(Instant::now() + ATTEMPT);
             let (sender, replies) = mpsc::channel();
+            let asking = Asking { apex: zone.apex.clone(), question: question.clone(), transport, until };
             for server in &zone.servers {
-                let (server, question) = (server.clone(), question.clone());
+                let (server, asking) = (server.clone(), asking.clone());
                 let (sender, pace) = (sender.clone(), Arc::clone(&self.pace));
                 let ask = move || {
-                    sender.send(ask_server(&server, &question, (transport, &pace), until)).ok();
+                    sender.send(asking.ask(&server, &pace)).ok();
                 };
                 // Not joined: the deadline ends it.
                 thread::Builder::new().name("alias".to_owned()).spawn(ask).ok();
@@ -297,26 +299,72 @@ impl Lookup {
     }
 }
 
-fn ask_server(
-    server: &Server,
-    question: &Question,
-    (transport, pace): (Transport, &Pace),
+/// What every server of a zone is asked.
+#[derive(Clone)]
+struct Asking {
+    apex: Option<DnsName>,
+    question: Question,
+    transport: Transport,
     until: Instant,
-) -> Result<Reply, String> {
-    if !pace.wait(server.address.ip(), until) {
-        return Err(format!("{server}: no time left"));
+}
+
+impl Asking {
+    /// Returns an answer with authority or a referral that leads further down; else a line on what came.
+    fn ask(&self, server: &Server, pace: &Pace) -> Result<Reply, String> {
+        if !pace.wait(server.address.ip(), self.until) {
+            return Err(format!("{server}: no time left"));
+        }
+        match ask(server.address, &self.question, self.transport, self.until) {
+            Ok(reply) if reply.truncated => Err(format!("{server}: the answer was cut")),
+            Ok(reply) => match reply.referral() {
+                Some(below) if self.leads_down(below) => Ok(reply),
+                Some(below) => Err(format!("{server}: refers to `{below}`, which leads nowhere")),
+                None if !matches!(reply.rcode, Rcode::NoError | Rcode::NxDomain) => {
+                    Err(format!("{server}: {}", reply.rcode))
+                }
+                None if reply.authoritative => Ok(reply),
+                None if reply.recursion_available => {
+                    Err(format!("{server}: answers without authority; something on the way answers in its place"))
+                }
+                None => Err(format!("{server}: answers without authority")),
+            },
+            Err(error) => Err(format!("{server}: {error}")),
+        }
     }
-    match ask(server.address, question, transport, until) {
-        Ok(reply) if reply.truncated => Err(format!("{server}: the answer over UDP was cut")),
-        Ok(reply) if reply.referral().is_some_and(|below| question.name.is_within(below)) => Ok(reply),
-        Ok(reply) if reply.authoritative && matches!(reply.rcode, Rcode::NoError | Rcode::NxDomain) => Ok(reply),
-        Ok(reply) if matches!(reply.rcode, Rcode::NoError | Rcode::NxDomain) && reply.recursion_available => {
-            Err(format!("{server}: answers without authority; something on the way answers in its place"))
-        }
-        Ok(reply) if matches!(reply.rcode, Rcode::NoError | Rcode::NxDomain) => {
-            Err(format!("{server}: answers without authority"))
-        }
-        Ok(reply) => Err(format!("{server}: {}", reply.rcode)),
-        Err(error) => Err(format!("{server}: {error}")),
+
+    /// Whether a zone lies strictly below the one asked and holds the name: a server without the zone refers to it.
+    fn leads_down(&self, below: &DnsName) -> bool {
+        let deeper = self.apex.as_ref().is_none_or(|apex| below != apex && below.is_within(apex));
+        deeper && self.question.name.is_within(below)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dns::fake;
+
+    #[test]
+    fn a_server_that_refers_to_the_zone_itself_does_not_win_against_a_good_one() {
+        let lame = fake::serve("127.0.0.1:0", |_, _, mut reply| {
+            reply.add_authority(fake::ns("example", "ns1.example"));
+            reply.add_additional(fake::a("ns1.example", [127, 0, 0, 1]));
+            reply
+        });
+        let good = fake::serve(&format!("127.0.0.2:{}", lame.port()), |name, _, mut reply| {
+            thread::sleep(Duration::from_millis(200));
+            reply.metadata.authoritative = true;
+            if name == "_acme-challenge.example" {
+                reply.add_answer(fake::cname(name, "target.test"));
+            }
+            reply
+        });
+        let name = |text| DnsName::parse(text).unwrap();
+        let lookup = fake::lookup(None, lame);
+        let found = Found::new([lame, good].map(|address| Server { name: None, address }), Vec::new());
+        let apex = Some(name("example"));
+        let zone = Zone { apex, servers: found.servers, unfound: Vec::new(), found_by: FoundBy::Roots };
+        let step = lookup.ask_zone(&name("_acme-challenge.example"), zone, fake::late()).ok().unwrap();
+        assert_eq!(step.alias, Some(name("target.test")));
     }
 }

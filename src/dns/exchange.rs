@@ -7,8 +7,10 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
 use hickory_resolver::proto::op::Message;
+use rustix::io::Errno;
 
 use super::message::{Question, Reply};
+use super::pace::Pace;
 
 /// Replies over UDP are read into a buffer of this size, in bytes; more than is ever asked for.
 const UDP_BUFFER: usize = 4096;
@@ -44,10 +46,17 @@ pub enum AskError {
 
 impl From<io::Error> for AskError {
     fn from(error: io::Error) -> Self {
+        // Without IPv6 in the kernel there is no such socket; std has no kind of error for it.
+        if Errno::from_io_error(&error) == Some(Errno::AFNOSUPPORT) {
+            return Self::NoRoute;
+        }
         match error.kind() {
             ErrorKind::WouldBlock | ErrorKind::TimedOut => Self::TimedOut,
             ErrorKind::ConnectionRefused => Self::Refused,
-            ErrorKind::NetworkUnreachable | ErrorKind::AddrNotAvailable | ErrorKind::Unsupported => Self::NoRoute,
+            ErrorKind::NetworkUnreachable
+            | ErrorKind::NetworkDown
+            | ErrorKind::AddrNotAvailable
+            | ErrorKind::Unsupported => Self::NoRoute,
             other => Self::Failed(other),
         }
     }
@@ -77,6 +86,23 @@ pub fn ask(
 pub fn ask_whole(server: SocketAddr, question: &Question, deadline: Instant) -> Result<Reply, AskError> {
     match ask(server, question, Transport::Udp, deadline) {
         Ok(reply) if reply.truncated => ask(server, question, Transport::Tcp, deadline),
+        other => other,
+    }
+}
+
+/// Asks as [`ask_whole`] does, but keeps the pace of the address: the repeat over TCP is a question too.
+///
+/// # Errors
+/// [`AskError`] of the last attempt; [`AskError::TimedOut`] if its turn does not come by the deadline.
+pub fn ask_paced(server: SocketAddr, question: &Question, pace: &Pace, deadline: Instant) -> Result<Reply, AskError> {
+    let ask_in_turn = |transport| {
+        if !pace.wait(server.ip(), deadline) {
+            return Err(AskError::TimedOut);
+        }
+        ask(server, question, transport, deadline)
+    };
+    match ask_in_turn(Transport::Udp) {
+        Ok(reply) if reply.truncated => ask_in_turn(Transport::Tcp),
         other => other,
     }
 }
@@ -203,6 +229,25 @@ mod tests {
         let late = Instant::now() + Duration::from_secs(60);
         assert_eq!(ask(address, &question(), Transport::Udp, late), Err(AskError::Refused));
         assert_eq!(ask(address, &question(), Transport::Tcp, late), Err(AskError::Refused));
+    }
+
+    #[test]
+    fn a_machine_without_a_network_has_no_route() {
+        for errno in [Errno::AFNOSUPPORT, Errno::NETDOWN, Errno::NETUNREACH, Errno::ADDRNOTAVAIL] {
+            assert_eq!(AskError::from(io::Error::from(errno)), AskError::NoRoute, "{errno}");
+        }
+    }
+
+    #[test]
+    fn the_repeat_over_tcp_takes_a_turn_too() {
+        let server = answer_once(|query| {
+            let mut cut = response(query);
+            cut[2] |= 0x02; // TC
+            vec![cut]
+        });
+        let pace = Pace::default();
+        assert!(ask_paced(server, &question(), &pace, Instant::now() + Duration::from_secs(5)).is_err());
+        assert_eq!(pace.free(server.ip(), Instant::now()), crate::dns::pace::MOST - 2);
     }
 
     #[test]

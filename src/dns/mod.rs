@@ -11,6 +11,8 @@
 
 pub mod cname;
 pub mod exchange;
+#[cfg(test)]
+mod fake;
 pub mod message;
 pub mod pace;
 pub mod recursive;

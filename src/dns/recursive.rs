@@ -3,7 +3,7 @@
 //! addresses of name servers; about a challenge record only where no authoritative server can be asked.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,6 +13,8 @@ use super::message::{Question, Rcode, Reply};
 
 /// How long one attempt waits for a datagram before it is sent again.
 const ATTEMPT: Duration = Duration::from_secs(2);
+/// How long the others are still waited for once one resolver has answered that it does not know.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// After the deadline, how long outcomes that are just coming in are still taken.
 const GRACE: Duration = Duration::from_millis(50);
 /// Replies over HTTPS larger than this are refused, in bytes: no DNS message is larger (RFC 1035 section 4.2.2).
@@ -81,7 +83,8 @@ impl Recursive {
         &self.resolvers
     }
 
-    /// Asks all resolvers at once and returns the first reply that `useful` accepts.
+    /// Asks all resolvers at once and returns the first reply that `useful` accepts. Once one has answered that there is
+    /// nothing, the others get a second more: a dead one must not use up the time of the questions that follow.
     ///
     /// # Errors
     /// If no reply is useful by the deadline: what each resolver did instead.
@@ -91,44 +94,69 @@ impl Recursive {
         deadline: Instant,
         useful: impl Fn(&Reply) -> bool,
     ) -> Result<Reply, Vec<NoUse>> {
-        let mut no_use = Vec::new();
-        for (resolver, outcome) in self.replies(question, deadline) {
-            match outcome {
-                Ok(reply) if useful(&reply) => return Ok(reply),
-                Ok(reply) => no_use.push(NoUse { resolver, outcome: describe(&reply) }),
-                Err(outcome) => no_use.push(NoUse { resolver, outcome }),
-            }
-        }
-        Err(no_use)
+        self.start(question, deadline).first(useful)
     }
 
     /// Asks all resolvers at once and returns every reply that comes by the deadline.
     #[must_use]
     pub fn ask_each(&self, question: &Question, deadline: Instant) -> Vec<Reply> {
-        self.replies(question, deadline).filter_map(|(_, outcome)| outcome.ok()).collect()
+        let asked = self.start(question, deadline);
+        std::iter::from_fn(|| asked.next(deadline)).filter_map(|(_, outcome)| outcome.ok()).collect()
     }
 
-    /// Returns the outcomes as they come in, until all are there or the deadline has passed.
-    fn replies(
-        &self,
-        question: &Question,
-        deadline: Instant,
-    ) -> impl Iterator<Item = (Resolver, Result<Reply, String>)> + use<> {
-        let (sender, replies) = mpsc::channel();
+    /// Sends a question to all resolvers; what they answer is looked at later.
+    pub(super) fn start(&self, question: &Question, deadline: Instant) -> Asked {
+        let (sender, outcomes) = mpsc::channel();
         for resolver in &self.resolvers {
-            let (resolver, question, post) = (resolver.clone(), question.clone(), Arc::clone(&self.post));
-            let sender = sender.clone();
+            let (name, question, post) = (resolver.clone(), question.clone(), Arc::clone(&self.post));
+            let answer = sender.clone();
             // Not joined: a resolver that hangs must not hold up the others; the deadline ends the thread.
             let spawned = thread::Builder::new().name("resolver".to_owned()).spawn(move || {
-                let outcome = ask_one(&resolver, &question, &post, deadline);
-                sender.send((resolver, outcome)).ok();
+                let outcome = ask_one(&name, &question, &post, deadline);
+                answer.send((name, outcome)).ok();
             });
-            drop(spawned);
+            if spawned.is_err() {
+                sender.send((resolver.clone(), Err("not asked, the system gives no thread".to_owned()))).ok();
+            }
         }
-        std::iter::from_fn(move || {
-            let left = deadline.saturating_duration_since(Instant::now());
-            replies.recv_timeout(left + GRACE).ok()
-        })
+        Asked { outcomes, deadline }
+    }
+}
+
+/// What one resolver answered, or in words why it did not.
+type Outcome = (Resolver, Result<Reply, String>);
+
+/// A question that is under way.
+pub(super) struct Asked {
+    outcomes: mpsc::Receiver<Outcome>,
+    deadline: Instant,
+}
+
+impl Asked {
+    /// Waits as [`Recursive::ask`] does.
+    pub(super) fn first(self, useful: impl Fn(&Reply) -> bool) -> Result<Reply, Vec<NoUse>> {
+        let mut until = self.deadline;
+        let mut no_use = Vec::new();
+        while let Some((resolver, outcome)) = self.next(until) {
+            let outcome = match outcome {
+                Ok(reply) if useful(&reply) => return Ok(reply),
+                Ok(reply) => {
+                    if matches!(reply.rcode, Rcode::NoError | Rcode::NxDomain) {
+                        until = until.min(Instant::now() + PATIENCE);
+                    }
+                    describe(&reply)
+                }
+                Err(outcome) => outcome,
+            };
+            no_use.push(NoUse { resolver, outcome });
+        }
+        Err(no_use)
+    }
+
+    /// Returns the next outcome; nothing when all are there or the time is up.
+    fn next(&self, until: Instant) -> Option<Outcome> {
+        let left = until.saturating_duration_since(Instant::now());
+        self.outcomes.recv_timeout(left + GRACE).ok()
     }
 }
 
@@ -156,7 +184,7 @@ fn ask_plain(address: SocketAddr, question: &Question, deadline: Instant) -> Res
     loop {
         let attempt = deadline.min(Instant::now() + ATTEMPT);
         match ask_whole(address, question, attempt) {
-            Err(AskError::TimedOut | AskError::Malformed) if Instant::now() < deadline => {}
+            Err(AskError::TimedOut) if Instant::now() < deadline => {}
             other => return other,
         }
     }
@@ -165,7 +193,52 @@ fn ask_plain(address: SocketAddr, question: &Question, deadline: Instant) -> Res
 /// Returns the resolvers that the system is configured with; none if its configuration cannot be read.
 #[must_use]
 pub fn of_system() -> Vec<Resolver> {
+    const FILE: &str = "/etc/resolv.conf";
+    let text = std::fs::read(FILE).unwrap_or_default();
+    String::from_utf8_lossy(&text).lines().filter_map(nameserver).map(Resolver::Plain).collect()
+}
+
+/// Reads a `nameserver` line of resolv.conf(5); every other line is of no concern here.
+fn nameserver(line: &str) -> Option<SocketAddr> {
     const PORT: u16 = 53;
-    let Ok((config, _)) = hickory_resolver::system_conf::read_system_conf() else { return Vec::new() };
-    config.name_servers().iter().map(|server| Resolver::Plain((server.ip, PORT).into())).collect()
+    let mut words = line.split_whitespace();
+    let address = words.next().filter(|word| *word == "nameserver").and_then(|_| words.next())?;
+    if let Ok(ip) = address.parse::<IpAddr>() {
+        return Some((ip, PORT).into());
+    }
+    // A link-local address names its interface; the system knows the number that belongs to it.
+    let (ip, _) = address.split_once('%')?;
+    ip.parse::<Ipv6Addr>().ok()?;
+    (address, PORT).to_socket_addrs().ok()?.next()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+
+    use super::*;
+    use crate::dns::fake;
+    use crate::dns::message::Kind;
+    use crate::name::DnsName;
+
+    #[test]
+    fn name_servers_of_the_system_are_read_whatever_else_is_in_the_file() {
+        let text = "# a comment\nsearch odd..name -\n nameserver 192.0.2.1\nnameserver\t2001:db8::1 # the other\n\
+                    nameserver fe80::1%1\nnameserver nonsense%1\nnameserver\noptions nameserver 192.0.2.2\n";
+        let read: Vec<_> = text.lines().filter_map(nameserver).map(|address| address.to_string()).collect();
+        assert_eq!(read, ["192.0.2.1:53", "[2001:db8::1]:53", "[fe80::1%1]:53"]);
+    }
+
+    #[test]
+    fn a_dead_resolver_does_not_use_up_the_time_where_another_one_knows_of_nothing() {
+        let dead = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let alive = fake::serve("127.0.0.1:0", |_, _, reply| reply);
+        let resolvers = [dead.local_addr().unwrap(), alive].map(Resolver::Plain).to_vec();
+        let set = Recursive::new(resolvers, fake::no_post());
+        let question = Question::recursive(&DnsName::parse("a.example").unwrap(), Kind::Soa);
+        let start = Instant::now();
+        let outcome = set.ask(&question, start + Duration::from_secs(60), |reply| !reply.answers.is_empty());
+        assert!(outcome.is_err());
+        assert!(start.elapsed() < Duration::from_secs(30));
+    }
 }

@@ -4,9 +4,9 @@
 use std::net::IpAddr;
 use std::time::Instant;
 
-use super::exchange::ask_whole;
+use super::exchange::ask_paced;
 use super::message::{Kind, Question, Rcode, Reply};
-use super::zone::{Lookup, Server};
+use super::zone::{Found, Lookup, Server};
 use crate::name::DnsName;
 
 /// The most referrals on the way down; a name has at most 127 labels, real delegations are far fewer.
@@ -15,8 +15,20 @@ const MAX_REFERRALS: usize = 16;
 const MAX_NESTED: usize = 3;
 
 /// Walks from the roots to the zone of `name`; returns its apex and servers, or a line on what stopped the walk.
-pub(super) fn from_roots(lookup: &Lookup, name: &DnsName, deadline: Instant) -> Result<(DnsName, Vec<Server>), String> {
-    Walk { lookup, deadline }.zone_of(name, 0).map_err(|line| format!("root servers: {line}"))
+pub(super) fn from_roots(
+    lookup: &Lookup,
+    name: &DnsName,
+    deadline: Instant,
+) -> Result<(Option<DnsName>, Found), String> {
+    let walk = Walk { lookup, deadline };
+    let (apex, found) = walk.zone_of(name, 0).map_err(|line| format!("root servers: {line}"))?;
+    let more = walk.addresses(&found.unfound, 0);
+    Ok((Some(apex), found.and(more)))
+}
+
+/// Walks from the roots to the addresses of name servers.
+pub(super) fn addresses(lookup: &Lookup, names: &[DnsName], deadline: Instant) -> Found {
+    Walk { lookup, deadline }.addresses(names, 0)
 }
 
 struct Walk<'a> {
@@ -25,39 +37,29 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn zone_of(&self, name: &DnsName, nested: usize) -> Result<(DnsName, Vec<Server>), String> {
-        let mut servers = self.roots();
+    /// Returns the zone of a name with at least one server; names without an address may be left.
+    fn zone_of(&self, name: &DnsName, nested: usize) -> Result<(DnsName, Found), String> {
+        let mut found = Found::new(self.roots(), Vec::new());
         let mut apex: Option<DnsName> = None;
         for _ in 0..MAX_REFERRALS {
             let question = Question::authoritative(name, Kind::Soa);
-            let reply = self.ask(&servers, &question)?;
+            let reply = self.ask(&found.servers, &question)?;
             let Some(below) = reply.referral() else {
-                return self.end(name, apex, reply.zone().cloned(), servers);
+                // For the zone of the SOA, which may lie below the referred one where one server holds both.
+                let zone = reply.zone().filter(|zone| name.is_within(zone)).cloned().or(apex);
+                return zone.map(|zone| (zone, found)).ok_or_else(|| format!("`{name}` is in no zone below the root"));
             };
             let deeper = apex.as_ref().is_none_or(|apex| below != apex && below.is_within(apex));
             if !deeper || !name.is_within(below) {
                 return Err(format!("a referral to `{below}`, which does not lead to `{name}`"));
             }
-            let names: Vec<_> = Reply::name_servers(&reply.authority).cloned().collect();
-            servers = self.addresses(&names, &reply, nested)?;
+            found = self.lookup.glue(&reply);
+            if found.servers.is_empty() && nested < MAX_NESTED {
+                found = self.addresses(&found.unfound, nested);
+            }
             apex = Some(below.clone());
         }
         Err(format!("more than {MAX_REFERRALS} referrals"))
-    }
-
-    /// The last referral led to servers that have authority: for the zone of the SOA, which may lie below the
-    /// referred one where one server holds both.
-    fn end(
-        &self,
-        name: &DnsName,
-        apex: Option<DnsName>,
-        zone: Option<DnsName>,
-        servers: Vec<Server>,
-    ) -> Result<(DnsName, Vec<Server>), String> {
-        match zone.filter(|zone| name.is_within(zone)).or(apex) {
-            Some(zone) => Ok((zone, servers)),
-            None => Err(format!("`{name}` is in no zone below the root")),
-        }
     }
 
     fn roots(&self) -> Vec<Server> {
@@ -67,14 +69,14 @@ impl Walk<'_> {
 
     /// Asks one server after the other until one gives an answer that can be used.
     fn ask(&self, servers: &[Server], question: &Question) -> Result<Reply, String> {
-        let mut last = "no server to ask".to_owned();
+        let mut last = "the name servers have no addresses".to_owned();
         for server in servers {
             // A share of the time for each: a dead server must not use up all of it.
             let share = self.deadline.saturating_duration_since(Instant::now()) / 3;
-            if share.is_zero() || !self.lookup.pace.wait(server.address.ip(), self.deadline) {
+            if share.is_zero() {
                 break;
             }
-            match ask_whole(server.address, question, Instant::now() + share) {
+            match ask_paced(server.address, question, &self.lookup.pace, Instant::now() + share) {
                 Ok(reply) if reply.authoritative || reply.referral().is_some() => match reply.rcode {
                     Rcode::NoError | Rcode::NxDomain => return Ok(reply),
                     other => last = format!("{server}: {other}"),
@@ -89,21 +91,73 @@ impl Walk<'_> {
         Err(last)
     }
 
-    fn addresses(&self, names: &[DnsName], referral: &Reply, nested: usize) -> Result<Vec<Server>, String> {
-        let lookup = self.lookup;
-        let glue = |name| Reply::addresses(&referral.additional, name).map(move |ip| lookup.server(name, ip));
-        let servers: Vec<_> = names.iter().flat_map(glue).collect();
-        if !servers.is_empty() || nested >= MAX_NESTED {
-            return Ok(servers);
-        }
-        let mut servers = Vec::new();
+    /// Looks up names one after the other; one that fails does not keep the others from being found.
+    fn addresses(&self, names: &[DnsName], nested: usize) -> Found {
+        let (mut servers, mut unfound) = (Vec::new(), Vec::new());
         for name in names {
-            let (_, holders) = self.zone_of(name, nested + 1)?;
-            for kind in [Kind::A, Kind::Aaaa] {
-                let reply = self.ask(&holders, &Question::authoritative(name, kind))?;
-                servers.extend(Reply::addresses(&reply.answers, name).map(|ip| lookup.server(name, ip)));
+            match self.addresses_of(name, nested + 1) {
+                Ok(found) => servers.extend(found),
+                Err(_) => unfound.push(name.clone()),
             }
         }
-        Ok(servers)
+        Found::new(servers, unfound)
+    }
+
+    fn addresses_of(&self, name: &DnsName, nested: usize) -> Result<Vec<Server>, String> {
+        let (_, holders) = self.zone_of(name, nested)?;
+        let replies =
+            [Kind::A, Kind::Aaaa].map(|kind| self.ask(&holders.servers, &Question::authoritative(name, kind)));
+        let mut servers = Vec::new();
+        let mut failed = None;
+        for reply in replies {
+            match reply {
+                Ok(reply) => {
+                    servers.extend(Reply::addresses(&reply.answers, name).map(|ip| self.lookup.server(name, ip)));
+                }
+                Err(line) => failed = Some(line),
+            }
+        }
+        failed.filter(|_| servers.is_empty()).map_or(Ok(servers), Err)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hickory_resolver::proto::op::ResponseCode;
+    use hickory_resolver::proto::rr::RecordType;
+
+    use super::*;
+    use crate::dns::fake;
+
+    #[test]
+    fn one_name_server_without_glue_that_cannot_be_found_does_not_end_the_walk() {
+        let root = fake::serve("127.0.0.1:0", |name, kind, mut reply| {
+            match (name, kind) {
+                ("ns1.broken.test", _) => reply.metadata.response_code = ResponseCode::ServFail,
+                ("ns2.alive.test", RecordType::A) => {
+                    reply.metadata.authoritative = true;
+                    reply.add_answer(fake::a(name, [127, 0, 0, 2]));
+                }
+                ("ns2.alive.test", _) => {
+                    reply.metadata.authoritative = true;
+                    reply.add_authority(fake::soa("test"));
+                }
+                _ => {
+                    reply.add_authority(fake::ns("example", "ns1.broken.test"));
+                    reply.add_authority(fake::ns("example", "ns2.alive.test"));
+                }
+            }
+            reply
+        });
+        fake::serve(&format!("127.0.0.2:{}", root.port()), |_, _, mut reply| {
+            reply.metadata.authoritative = true;
+            reply.add_answer(fake::soa("example"));
+            reply
+        });
+        let name = |text| DnsName::parse(text).unwrap();
+        let (apex, found) = from_roots(&fake::lookup(None, root), &name("example"), fake::late()).unwrap();
+        assert_eq!(apex, Some(name("example")));
+        assert_eq!(found.servers.len(), 1);
+        assert_eq!(found.unfound, [name("ns1.broken.test")]);
     }
 }

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use super::message::{Kind, Question, Rcode, Reply};
@@ -18,6 +17,8 @@ use crate::name::DnsName;
 const ONE_WAY: Duration = Duration::from_secs(5);
 /// Name servers of one zone beyond this number are left out: no zone has so many, but a reply could.
 const MAX_SERVERS: usize = 32;
+/// So are addresses, each of which costs a thread.
+const MAX_ADDRESSES: usize = 64;
 
 /// One address of an authoritative server.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -57,10 +58,33 @@ pub enum FoundBy {
 pub struct Zone {
     /// The name at the zone cut; none where the user named the servers.
     pub apex: Option<DnsName>,
-    /// Every address of every authoritative server; empty only where nobody knows any.
+    /// Every address of every authoritative server, in order; empty only where nobody knows any.
     pub servers: Vec<Server>,
+    /// Name servers that may have addresses, but nobody could tell them.
+    pub unfound: Vec<DnsName>,
     /// How they were found.
     pub found_by: FoundBy,
+}
+
+/// The servers of a zone, as far as they are found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) servers: Vec<Server>,
+    /// Names whose addresses are not known yet.
+    pub(super) unfound: Vec<DnsName>,
+}
+
+impl Found {
+    /// Keeps each server once, in order, and no more than anybody has.
+    pub(super) fn new(servers: impl IntoIterator<Item = Server>, unfound: Vec<DnsName>) -> Self {
+        let servers: BTreeSet<_> = servers.into_iter().collect();
+        Self { servers: servers.into_iter().take(MAX_ADDRESSES).collect(), unfound }
+    }
+
+    /// Adds what became of the names that were not found.
+    pub(super) fn and(self, more: Self) -> Self {
+        Self::new(self.servers.into_iter().chain(more.servers), more.unfound)
+    }
 }
 
 /// Where to look: the settings that concern DNS, and the pace that all share.
@@ -70,8 +94,10 @@ pub struct Lookup {
     pub resolvers: Recursive,
     /// Resolvers over HTTPS, for where the configured ones and port 53 fail; may be empty.
     pub fallback: Recursive,
-    /// Authoritative servers that the user named; if there are any, nothing is looked up.
+    /// Authoritative servers that the user gave by address; if there are any, no zone is looked up.
     pub servers: Vec<Server>,
+    /// Those that the user gave by name.
+    pub server_names: Vec<DnsName>,
     /// The root servers.
     pub roots: Vec<IpAddr>,
     /// The port on which looked-up servers are asked.
@@ -84,35 +110,77 @@ impl Lookup {
     /// The ways in which servers can be found, the most trusted by the user first.
     #[must_use]
     pub fn ways(&self) -> &'static [FoundBy] {
-        if self.servers.is_empty() {
+        if self.servers.is_empty() && self.server_names.is_empty() {
             &[FoundBy::Resolvers, FoundBy::Roots, FoundBy::Https]
         } else {
             &[FoundBy::Settings]
         }
     }
 
-    /// Finds the zone that holds a name, and its servers, in one way.
+    /// Finds the zone that holds a name, and its servers, in one way; addresses that it does not tell are looked up in the
+    /// others.
     ///
     /// # Errors
     /// What was tried, a line each; the deadline ends the search.
     pub fn zone_by(&self, way: FoundBy, name: &DnsName, deadline: Instant) -> Result<Zone, Vec<String>> {
-        let deadline = deadline.min(Instant::now() + ONE_WAY);
-        let (apex, servers) = match way {
-            FoundBy::Settings => {
-                return Ok(Zone { apex: None, servers: self.servers.clone(), found_by: FoundBy::Settings });
-            }
-            FoundBy::Resolvers => self.ask_resolvers(&self.resolvers, name, deadline)?,
-            FoundBy::Roots => walk::from_roots(self, name, deadline).map_err(|line| vec![line])?,
-            FoundBy::Https => self.ask_resolvers(&self.fallback, name, deadline)?,
+        let until = deadline.min(Instant::now() + ONE_WAY);
+        let (apex, found) = match way {
+            FoundBy::Settings => (None, self.named(deadline)?),
+            FoundBy::Resolvers => self.ask_resolvers(&self.resolvers, name, until)?,
+            FoundBy::Roots => walk::from_roots(self, name, until).map_err(|line| vec![line])?,
+            FoundBy::Https => self.ask_resolvers(&self.fallback, name, until)?,
         };
-        Ok(Zone { apex: Some(apex), servers, found_by: way })
+        let Found { servers, unfound } = self.complete(found, way, deadline);
+        Ok(Zone { apex, servers, unfound, found_by: way })
     }
 
-    /// Finds the addresses of the servers that a referral names without glue; none if nobody knows any.
-    pub(super) fn servers_of(&self, names: &[DnsName], deadline: Instant) -> Vec<Server> {
-        let sets = [&self.resolvers, &self.fallback].into_iter();
-        let found = sets.map(|set| self.addresses(set, names, deadline.min(Instant::now() + ONE_WAY)));
-        found.into_iter().find(|servers| !servers.is_empty()).unwrap_or_default()
+    /// The servers of the settings: all of them, or a line on each name without an address.
+    fn named(&self, deadline: Instant) -> Result<Found, Vec<String>> {
+        let by_name = Found::new([], self.server_names.clone());
+        let found = self.complete(by_name, FoundBy::Settings, deadline);
+        let is_found = |name: &&DnsName| found.servers.iter().any(|server| server.name.as_ref() == Some(*name));
+        let missing: Vec<_> = self.server_names.iter().filter(|name| !is_found(name)).collect();
+        if !missing.is_empty() {
+            let line = |name| format!("no address of `{name}` (IPV64_NAMESERVERS) could be found");
+            return Err(missing.into_iter().map(line).collect());
+        }
+        Ok(Found::new(self.servers.iter().cloned().chain(found.servers), Vec::new()))
+    }
+
+    /// Looks up the addresses that one way has left open, in the other ways.
+    pub(super) fn complete(&self, mut found: Found, way: FoundBy, deadline: Instant) -> Found {
+        let names = found.unfound.clone();
+        for other in [FoundBy::Resolvers, FoundBy::Roots, FoundBy::Https] {
+            if other == way || found.unfound.is_empty() {
+                continue;
+            }
+            let until = deadline.min(Instant::now() + ONE_WAY);
+            let more = match other {
+                FoundBy::Roots => walk::addresses(self, &found.unfound, until),
+                FoundBy::Https => self.addresses(&self.fallback, &found.unfound, until),
+                _ => self.addresses(&self.resolvers, &found.unfound, until),
+            };
+            found = found.and(more);
+            if found.servers.is_empty() {
+                // "No such name" for all of them is likely a lie.
+                found.unfound.clone_from(&names);
+            }
+        }
+        found
+    }
+
+    /// Returns the servers to which a referral gives an address, and the names of the others.
+    pub(super) fn glue(&self, referral: &Reply) -> Found {
+        let names: BTreeSet<_> = Reply::name_servers(&referral.authority).take(MAX_SERVERS).collect();
+        let (mut servers, mut unfound) = (Vec::new(), Vec::new());
+        for name in names {
+            let before = servers.len();
+            servers.extend(Reply::addresses(&referral.additional, name).map(|ip| self.server(name, ip)));
+            if servers.len() == before {
+                unfound.push(name.clone());
+            }
+        }
+        Found::new(servers, unfound)
     }
 
     /// SOA upwards until a resolver knows the zone, then NS, then the addresses.
@@ -121,12 +189,14 @@ impl Lookup {
         set: &Recursive,
         name: &DnsName,
         deadline: Instant,
-    ) -> Result<(DnsName, Vec<Server>), Vec<String>> {
+    ) -> Result<(Option<DnsName>, Found), Vec<String>> {
         let mut tried: BTreeSet<String> = BTreeSet::new();
         let note = |no_use: Vec<NoUse>| no_use.into_iter().map(|line| line.to_string()).collect::<Vec<_>>();
         for candidate in name.ancestors() {
             let names_zone = |reply: &Reply| zone_in(reply, &candidate).is_some();
-            let reply = match set.ask(&Question::recursive(&candidate, Kind::Soa), deadline, names_zone) {
+            // A share of the time for each: where nobody answers for one name, the names above still have some.
+            let share = deadline.saturating_duration_since(Instant::now()) / 2;
+            let reply = match set.ask(&Question::recursive(&candidate, Kind::Soa), Instant::now() + share, names_zone) {
                 Ok(reply) => reply,
                 Err(no_use) => {
                     tried.extend(note(no_use));
@@ -138,9 +208,9 @@ impl Lookup {
             match set.ask(&Question::recursive(apex, Kind::Ns), deadline, has_ns) {
                 Ok(reply) => {
                     let names: Vec<_> = Reply::name_servers(&reply.answers).cloned().collect();
-                    let servers = self.addresses(set, &names, deadline);
-                    if !servers.is_empty() {
-                        return Ok((apex.clone(), servers));
+                    let found = self.addresses(set, &names, deadline);
+                    if !found.servers.is_empty() {
+                        return Ok((Some(apex.clone()), found));
                     }
                     tried.insert(format!("the name servers of `{apex}` have no addresses"));
                 }
@@ -154,22 +224,24 @@ impl Lookup {
         Err(tried.into_iter().collect())
     }
 
-    /// All A and AAAA records of all name servers, asked for at once.
-    pub(super) fn addresses(&self, set: &Recursive, names: &[DnsName], deadline: Instant) -> Vec<Server> {
-        let ask = |name: &DnsName, kind| {
-            let answered = |reply: &Reply| matches!(reply.rcode, Rcode::NoError | Rcode::NxDomain);
-            let reply = set.ask(&Question::recursive(name, kind), deadline, answered);
-            reply.map(|reply| Reply::addresses(&reply.answers, name).collect::<Vec<_>>()).unwrap_or_default()
-        };
-        let questions = names.iter().take(MAX_SERVERS).flat_map(|name| [(name, Kind::A), (name, Kind::Aaaa)]);
-        thread::scope(|scope| {
-            let asked: Vec<_> = questions.map(|(name, kind)| (name, scope.spawn(move || ask(name, kind)))).collect();
-            let found = asked.into_iter().flat_map(|(name, handle)| {
-                let addresses = handle.join().unwrap_or_default();
-                addresses.into_iter().map(move |ip| self.server(name, ip))
-            });
-            found.collect::<BTreeSet<_>>().into_iter().collect()
-        })
+    /// All A and AAAA records of all name servers, asked for at once. A name without any is left out, unless that is
+    /// because nobody answered.
+    fn addresses(&self, set: &Recursive, names: &[DnsName], deadline: Instant) -> Found {
+        let answered = |reply: &Reply| matches!(reply.rcode, Rcode::NoError | Rcode::NxDomain);
+        let ask = |name| [Kind::A, Kind::Aaaa].map(|kind| set.start(&Question::recursive(name, kind), deadline));
+        let asked: Vec<_> = names.iter().take(MAX_SERVERS).map(|name| (name, ask(name))).collect();
+        let (mut servers, mut unfound) = (Vec::new(), Vec::new());
+        for (name, asked) in asked {
+            let replies = asked.map(|asked| asked.first(answered));
+            let before = servers.len();
+            for reply in replies.iter().flatten() {
+                servers.extend(Reply::addresses(&reply.answers, name).map(|ip| self.server(name, ip)));
+            }
+            if servers.len() == before && replies.iter().any(Result::is_err) {
+                unfound.push(name.clone());
+            }
+        }
+        Found::new(servers, unfound)
     }
 
     pub(super) fn server(&self, name: &DnsName, ip: IpAddr) -> Server {
@@ -188,4 +260,84 @@ fn zone_in<'a>(reply: &'a Reply, name: &DnsName) -> Option<&'a DnsName> {
 #[must_use]
 pub fn world_roots() -> Vec<IpAddr> {
     hickory_resolver::proto::ROOTS.to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use hickory_resolver::proto::op::ResponseCode;
+    use hickory_resolver::proto::rr::RecordType;
+
+    use super::*;
+    use crate::dns::fake;
+
+    fn name(text: &str) -> DnsName {
+        DnsName::parse(text).unwrap()
+    }
+
+    /// A resolver that knows two name servers of `example`, but fails for the address of the second.
+    fn forgetful() -> SocketAddr {
+        fake::serve("127.0.0.1:0", |name, kind, mut reply| {
+            match (name, kind) {
+                ("example", RecordType::SOA) => drop(reply.add_answer(fake::soa("example"))),
+                ("example", RecordType::NS) => {
+                    reply.add_answer(fake::ns("example", "ns1.example"));
+                    reply.add_answer(fake::ns("example", "ns2.example"));
+                }
+                ("ns1.example", RecordType::A) => drop(reply.add_answer(fake::a("ns1.example", [127, 0, 0, 1]))),
+                ("ns2.example", _) => reply.metadata.response_code = ResponseCode::ServFail,
+                _ => {}
+            }
+            reply
+        })
+    }
+
+    #[test]
+    fn a_name_server_without_an_address_is_not_forgotten() {
+        let refusing = fake::serve("127.0.0.1:0", |_, _, mut reply| {
+            reply.metadata.response_code = ResponseCode::Refused;
+            reply
+        });
+        let lookup = fake::lookup(Some(forgetful()), refusing);
+        let zone = lookup.zone_by(FoundBy::Resolvers, &name("example"), fake::late()).unwrap();
+        assert_eq!(zone.servers, [lookup.server(&name("ns1.example"), [127, 0, 0, 1].into())]);
+        assert_eq!(zone.unfound, [name("ns2.example")]);
+    }
+
+    #[test]
+    fn an_address_that_the_resolvers_do_not_tell_is_asked_of_the_root_servers() {
+        let root = fake::serve("127.0.0.1:0", |name, kind, mut reply| {
+            reply.metadata.authoritative = true;
+            match kind {
+                RecordType::A => drop(reply.add_answer(fake::a(name, [127, 0, 0, 2]))),
+                _ => drop(reply.add_authority(fake::soa("example"))),
+            }
+            reply
+        });
+        let lookup = fake::lookup(Some(forgetful()), root);
+        let zone = lookup.zone_by(FoundBy::Resolvers, &name("example"), fake::late()).unwrap();
+        let addresses: Vec<_> = zone.servers.iter().map(|server| server.address.ip()).collect();
+        assert_eq!(addresses, [IpAddr::from([127, 0, 0, 1]), IpAddr::from([127, 0, 0, 2])]);
+        assert_eq!(zone.unfound, []);
+    }
+
+    #[test]
+    fn servers_of_the_settings_are_looked_up_when_they_are_needed() {
+        let resolver = forgetful();
+        let mut lookup = fake::lookup(Some(resolver), resolver);
+        lookup.server_names = vec![name("ns1.example")];
+        assert_eq!(lookup.ways(), [FoundBy::Settings]);
+        let zone = lookup.zone_by(FoundBy::Settings, &name("example"), fake::late()).unwrap();
+        assert_eq!(zone.servers.len(), 1);
+        lookup.server_names.push(name("ns2.example"));
+        let lines = lookup.zone_by(FoundBy::Settings, &name("example"), fake::late()).unwrap_err();
+        assert!(lines[0].contains("`ns2.example`"), "{lines:?}");
+    }
+
+    #[test]
+    fn a_huge_list_of_servers_is_cut_and_the_order_of_a_list_does_not_matter() {
+        let server = |last: u16| Server { name: None, address: ([127, 0, 0, 1], last).into() };
+        let found = Found::new((0..1000).map(server), Vec::new());
+        assert_eq!(found.servers.len(), MAX_ADDRESSES);
+        assert_eq!(found, Found::new((0..1000).rev().map(server), Vec::new()));
+    }
 }

@@ -196,6 +196,28 @@ fn split_dns_is_seen_through() {
     assert!(finished.stdout.contains("split DNS"), "{}", finished.said());
 }
 
+/// What the journal knows can be removed without DNS: a certificate must not depend on a resolver once the CA has granted it.
+#[test]
+fn a_cleanup_needs_no_dns() {
+    let sim = Sim::start(Config::default()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let hook = |verb: &str, variables: &[(&str, &str)]| {
+        let mut command = Command::new(programs::hook());
+        command.args([verb, "_acme-challenge.name.ipv64.net", VALUE]).env_clear().envs(sim.env());
+        command.env("IPV64_STATE_DIR", folder.path()).env("IPV64_DOH", "off").envs(variables.iter().copied());
+        let finished = process::run(&mut command);
+        assert_eq!(finished.status.code(), Some(0), "{}", finished.said());
+    };
+    hook("present", &[]);
+    let dead = [
+        ("IPV64_RESOLVERS", "127.255.255.1:9"),
+        ("IPV64_ROOT_SERVERS", "127.255.255.1"),
+        ("IPV64_NAMESERVERS", "ns1.ipv64.net"),
+    ];
+    hook("cleanup", &dead);
+    assert!(sim.records_left().is_empty());
+}
+
 /// Rows mostly wait, so they all run at once.
 #[test]
 fn every_row_of_the_table_holds() {

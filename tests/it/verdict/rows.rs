@@ -272,6 +272,13 @@ fn finding() -> Vec<Row> {
         ready("the resolver is silent", ResolverMode::Silent),
         ready("the resolver names other servers", ResolverMode::Lies(lie)),
         Row::new("a caching resolver", caching).ready(2.0, &["ready on 2 of 2"]),
+        Row::new("one of two resolvers is silent", slow).ready(2.0, &["ready on 2 of 2"]),
+        Row::new("servers by name", Config::with_delays(&[seconds(1.0), seconds(2.0)]))
+            .with("IPV64_NAMESERVERS", "ns1.ipv64.net,ns2.ipv64.net")
+            .ready(2.0, &["ready on 2 of 2"]),
+        Row::new("a server by a name that does not exist", Config::default())
+            .with("IPV64_NAMESERVERS", "ns1.ipv64.net,ns9.ipv64.net")
+            .ends(6, 0.0, &["no address of `ns9.ipv64.net` (IPV64_NAMESERVERS) could be found"]),
         Row::new("no resolver and no root, but DNS over HTTPS", Config::with_delays(&[seconds(1.0)]))
             .with("IPV64_RESOLVERS", "127.255.255.1:9")
             .with("IPV64_ROOT_SERVERS", "127.255.255.1")
