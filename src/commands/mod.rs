@@ -24,6 +24,7 @@ mod trial;
 
 use std::ffi::OsString;
 
+use clap::error::ErrorKind;
 use context::Context;
 use serde_json::{Value, json};
 
@@ -119,8 +120,11 @@ fn usage(args: &[OsString], error: &clap::Error) -> Exit {
 /// A mistake in the command line as it stands in the document of `--json`.
 fn usage_entry(error: &clap::Error) -> Value {
     let said = error.render().to_string();
-    // What follows the first empty line is the usage.
-    let problem = said.strip_prefix("error: ").and_then(|said| said.split("\n\n").next());
-    let message = problem.map_or_else(|| "no command given".to_owned(), |problem| excerpt(problem, LONGEST_PROBLEM));
+    let message = match error.kind() {
+        // clap would list every verb, or print the help.
+        ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "no command given".into(),
+        // What follows the first empty line is the usage.
+        _ => excerpt(said.trim_start_matches("error: ").split("\n\n").next().unwrap_or_default(), LONGEST_PROBLEM),
+    };
     json!({ "kind": "usage", "message": message, "hint": "see `ipv64-acme --help`", "details": [] })
 }
