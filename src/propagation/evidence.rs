@@ -71,20 +71,11 @@ pub enum Standing {
     NoRoute,
 }
 
-/// How much has to be seen of a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Weight {
-    /// All confirmations: the last one added to its zone.
-    Full,
-    /// One look: an earlier record of a zone whose last one is confirmed. Changes of a zone arrive in order, and a server
-    /// has room for five questions a second only.
-    Once,
-}
-
 /// One record, and how many times it was there since it last was not.
 #[derive(Debug, Clone)]
 struct Seen {
-    weight: Weight,
+    /// How many times it has to be there.
+    looks: u32,
     times: u32,
 }
 
@@ -119,10 +110,11 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    /// Starts without knowledge; each address has to confirm `confirmations` times.
+    /// Starts without knowledge. Each address has to give `confirmations` positive answers in a row, and for each record as
+    /// many as `looks` says, the last added one last.
     #[must_use]
-    pub fn new(weights: &[Weight], confirmations: u32) -> Self {
-        let records = weights.iter().map(|weight| Seen { weight: *weight, times: 0 }).collect();
+    pub fn new(looks: &[u32], confirmations: u32) -> Self {
+        let records = looks.iter().map(|looks| Seen { looks: *looks, times: 0 }).collect();
         Self {
             confirmations: confirmations.max(1),
             records,
@@ -229,17 +221,10 @@ impl Evidence {
     pub fn wanting(&self) -> impl Iterator<Item = usize> {
         let records = self.records.iter().enumerate().rev();
         let more = records.filter(|(_, seen)| seen.times > 0).flat_map(|(record, seen)| {
-            let looks = self.looks(seen).saturating_sub(seen.times);
+            let looks = seen.looks.saturating_sub(seen.times);
             std::iter::repeat_n(record, usize::try_from(looks).unwrap_or_default())
         });
         self.missing().chain(more)
-    }
-
-    fn looks(&self, seen: &Seen) -> u32 {
-        match seen.weight {
-            Weight::Full => self.confirmations,
-            Weight::Once => 1,
-        }
     }
 
     /// Returns how to ask next: over TCP where a confirmation over TCP is still needed, or where UDP is silent.
@@ -276,7 +261,7 @@ impl Evidence {
     /// Returns how many more positive answers are needed, at least.
     #[must_use]
     pub fn still_needed(&self) -> u32 {
-        let missing: u32 = self.records.iter().map(|seen| self.looks(seen).saturating_sub(seen.times)).sum();
+        let missing: u32 = self.records.iter().map(|seen| seen.looks.saturating_sub(seen.times)).sum();
         let unheard =
             if self.is_named() && self.confirmations > 1 { NAMED_ANSWERS.saturating_sub(self.heard) } else { 0 };
         let tcp = u32::from(self.wants_tcp() && self.run > 0);
@@ -375,7 +360,7 @@ mod tests {
     #[test]
     fn needs_the_confirmations_and_one_over_tcp() {
         let now = Instant::now();
-        let mut evidence = Evidence::new(&[Weight::Full], 3);
+        let mut evidence = Evidence::new(&[3], 3);
         assert_eq!(evidence.standing(), Standing::Unknown);
         see(&mut evidence, now, Transport::Udp, lacks());
         assert_eq!(evidence.standing(), Standing::Lagging);
@@ -390,7 +375,7 @@ mod tests {
     #[test]
     fn tcp_that_does_not_work_is_not_waited_for() {
         let now = Instant::now();
-        let mut evidence = Evidence::new(&[Weight::Full], 3);
+        let mut evidence = Evidence::new(&[3], 3);
         for _ in 0..3 {
             see(&mut evidence, now, Transport::Udp, Answer::Has);
         }
@@ -404,7 +389,7 @@ mod tests {
     #[test]
     fn a_negative_resets_and_makes_suspicious() {
         let now = Instant::now();
-        let mut evidence = Evidence::new(&[Weight::Full], 3);
+        let mut evidence = Evidence::new(&[3], 3);
         see(&mut evidence, now, Transport::Tcp, Answer::Has);
         see(&mut evidence, now, Transport::Udp, Answer::Has);
         see(&mut evidence, now, Transport::Udp, lacks());
@@ -420,7 +405,7 @@ mod tests {
     #[test]
     fn a_known_back_end_without_the_record_blocks() {
         let now = Instant::now();
-        let mut evidence = Evidence::new(&[Weight::Full], 3);
+        let mut evidence = Evidence::new(&[3], 3);
         let mut see = |answer, backend: &[u8]| {
             let backend = Some(backend.to_vec());
             evidence.observe(now, Observation { record: 0, transport: Transport::Tcp, answer, backend });
@@ -437,7 +422,7 @@ mod tests {
     #[test]
     fn a_single_named_back_end_needs_enough_answers_to_be_known_as_single() {
         let now = Instant::now();
-        let mut evidence = Evidence::new(&[Weight::Full], 3);
+        let mut evidence = Evidence::new(&[3], 3);
         for count in 1..=NAMED_ANSWERS {
             assert_ne!(evidence.standing(), Standing::Serving, "{count}");
             let backend = Some(b"only".to_vec());
@@ -449,7 +434,7 @@ mod tests {
     #[test]
     fn one_balancer_in_a_zone_makes_all_addresses_suspect() {
         let now = Instant::now();
-        let mut evidence = Evidence::new(&[Weight::Full], 3);
+        let mut evidence = Evidence::new(&[3], 3);
         evidence.suspect();
         for _ in 1..UNSTEADY_RUN {
             see(&mut evidence, now, Transport::Tcp, Answer::Has);
@@ -462,13 +447,13 @@ mod tests {
     #[test]
     fn silence_is_excused_after_five_chances_over_ten_seconds() {
         let start = Instant::now();
-        let mut evidence = Evidence::new(&[Weight::Full], 3);
+        let mut evidence = Evidence::new(&[3], 3);
         for _ in 0..20 {
             see(&mut evidence, start, Transport::Udp, silent());
         }
         assert!(!evidence.is_excused(start + Duration::from_secs(9)));
         assert!(evidence.is_excused(start + CHANCES_SPAN));
-        let mut few = Evidence::new(&[Weight::Full], 3);
+        let mut few = Evidence::new(&[3], 3);
         for _ in 0..4 {
             see(&mut few, start, Transport::Udp, silent());
         }
@@ -478,13 +463,13 @@ mod tests {
     #[test]
     fn an_answer_without_the_record_is_never_excused() {
         let start = Instant::now();
-        let mut evidence = Evidence::new(&[Weight::Full], 3);
+        let mut evidence = Evidence::new(&[3], 3);
         for second in 0..100 {
             see(&mut evidence, start + Duration::from_secs(second), Transport::Udp, lacks());
         }
         assert!(!evidence.is_excused(start + Duration::from_secs(100)));
         // And an address that begins to answer loses its excuse.
-        let mut late = Evidence::new(&[Weight::Full], 3);
+        let mut late = Evidence::new(&[3], 3);
         for second in 0..12 {
             see(&mut late, start + Duration::from_secs(second), Transport::Udp, silent());
         }
@@ -496,7 +481,7 @@ mod tests {
     #[test]
     fn a_missing_route_is_seen_at_once() {
         let now = Instant::now();
-        let mut evidence = Evidence::new(&[Weight::Full], 3);
+        let mut evidence = Evidence::new(&[3], 3);
         see(&mut evidence, now, Transport::Udp, Answer::Silent(AskError::NoRoute));
         assert_eq!(evidence.standing(), Standing::NoRoute);
         assert!(evidence.is_out_of_reach());
@@ -504,9 +489,9 @@ mod tests {
     }
 
     #[test]
-    fn the_last_record_of_a_zone_needs_all_confirmations_the_others_one() {
+    fn records_that_need_more_looks_get_them_after_the_missing_ones() {
         let now = Instant::now();
-        let mut evidence = Evidence::new(&[Weight::Once, Weight::Full, Weight::Once, Weight::Full], 3);
+        let mut evidence = Evidence::new(&[1, 3, 1, 3], 3);
         let mut asked = Vec::new();
         while evidence.standing() != Standing::Serving {
             let record = evidence.next_record();
@@ -520,7 +505,7 @@ mod tests {
     #[test]
     fn an_address_that_falls_silent_before_it_has_confirmed_is_excused() {
         let start = Instant::now();
-        let mut evidence = Evidence::new(&[Weight::Full], 3);
+        let mut evidence = Evidence::new(&[3], 3);
         see(&mut evidence, start, Transport::Udp, Answer::Has);
         for second in 0..12 {
             see(&mut evidence, start + Duration::from_secs(second), Transport::Udp, silent());
@@ -532,7 +517,7 @@ mod tests {
     #[test]
     fn a_back_end_that_has_left_does_not_block_for_ever() {
         let now = Instant::now();
-        let mut evidence = Evidence::new(&[Weight::Full], 3);
+        let mut evidence = Evidence::new(&[3], 3);
         let mut see = |answer, backend: &[u8]| {
             let backend = Some(backend.to_vec());
             evidence.observe(now, Observation { record: 0, transport: Transport::Tcp, answer, backend });
@@ -548,7 +533,7 @@ mod tests {
     #[test]
     fn every_record_has_to_be_seen_the_last_one_first() {
         let now = Instant::now();
-        let mut evidence = Evidence::new(&[Weight::Once, Weight::Once, Weight::Full], 1);
+        let mut evidence = Evidence::new(&[1, 1, 1], 1);
         assert_eq!(evidence.missing().collect::<Vec<_>>(), [2, 1, 0]);
         for record in [2, 1, 0] {
             assert_eq!(evidence.next_record(), record);

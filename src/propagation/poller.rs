@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::evidence::{Answer, Evidence, Observation, Standing, Weight};
+use super::evidence::{Answer, Evidence, Observation, Standing};
 use super::schedule::Schedule;
 use crate::challenge::TxtValue;
 use crate::dns::exchange::{Transport, ask};
@@ -30,7 +30,8 @@ const STACK: usize = 128 * 1024;
 pub(super) struct Texts {
     pub(super) name: DnsName,
     pub(super) values: Vec<TxtValue>,
-    pub(super) weight: Weight,
+    /// How many times each address has to show them.
+    pub(super) looks: u32,
 }
 
 /// One address with what is known about it.

@@ -43,13 +43,13 @@ pub fn judge<'a>(addresses: impl Iterator<Item = &'a Evidence> + Clone, now: Ins
 mod tests {
     use std::time::Duration;
 
-    use super::super::evidence::{Observation, Weight};
+    use super::super::evidence::Observation;
     use super::*;
     use crate::dns::exchange::{AskError, Transport};
 
     fn after(answers: &[Answer]) -> Evidence {
         let start = Instant::now();
-        let mut evidence = Evidence::new(&[Weight::Full], 1);
+        let mut evidence = Evidence::new(&[1], 1);
         for (second, answer) in answers.iter().enumerate() {
             let now = start + Duration::from_secs(second as u64);
             let observation =

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::evidence::{Answer, Evidence, Standing, Weight};
+use super::evidence::{Answer, Evidence, Standing};
 use super::outcome::{Basis, Cause, NotReady, Ready, Row};
 use super::poller::{Board, Poller, Slot, State, Texts};
 use super::schedule::Schedule;
@@ -116,10 +116,10 @@ impl<'a> Waiting<'a> {
             }
         }
         let asked: Vec<(Server, Vec<Texts>)> =
-            servers.into_iter().map(|(server, records)| (server, group(&records))).collect();
+            servers.into_iter().map(|(server, records)| (server, group(&records, plan.confirmations))).collect();
         let slot = |(server, texts): &(Server, Vec<Texts>)| {
             let mut evidence =
-                Evidence::new(&texts.iter().map(|text| text.weight).collect::<Vec<_>>(), plan.confirmations);
+                Evidence::new(&texts.iter().map(|text| text.looks).collect::<Vec<_>>(), plan.confirmations);
             if plan.suspects.contains(&server.address.ip()) {
                 evidence.suspect();
             }
@@ -146,7 +146,7 @@ impl<'a> Waiting<'a> {
             poller.start(Schedule::new(Instant::now(), plan.polling_interval, usual)).ok();
         }
         let all: Vec<_> = plan.records.iter().collect();
-        Self { plan, start, deadline, board, texts: group(&all), zones }
+        Self { plan, start, deadline, board, texts: group(&all, plan.confirmations), zones }
     }
 
     fn run(&self, opinion: Opinion, changed: &mut dyn FnMut(&[Row])) -> Result<Ready, Stopped> {
@@ -287,24 +287,52 @@ fn differs(old: &[Row], new: &[Row]) -> bool {
     old.len() != new.len() || old.iter().zip(new).any(|(old, new)| old.standing != new.standing)
 }
 
-/// Joins the values of one name: they are one TXT RRset, and one question shows them all. The last name of each zone gets
-/// full weight.
-fn group(records: &[&Record]) -> Vec<Texts> {
+/// Joins the values of one name: they are one TXT RRset, and one question shows them all.
+///
+/// Each zone has to be seen with its changes as many times as there are confirmations. Changes of a zone arrive in order, and
+/// an address has room for five questions a second only: so its earlier names are looked at once, and count, and the last
+/// name is looked at as often as is still missing.
+fn group(records: &[&Record], confirmations: u32) -> Vec<Texts> {
     let mut texts: Vec<(Texts, &Zone)> = Vec::new();
     for record in records {
         // The name of the latest record stays last: it is asked for first.
         let earlier = texts.iter().position(|(text, _)| text.name == record.name).map(|place| texts.remove(place).0);
-        let new = || Texts { name: record.name.clone(), values: Vec::new(), weight: Weight::Full };
-        let mut text = earlier.unwrap_or_else(new);
+        let mut text =
+            earlier.unwrap_or_else(|| Texts { name: record.name.clone(), values: Vec::new(), looks: confirmations });
         if !text.values.contains(&record.value) {
             text.values.push(record.value.clone());
         }
-        for (earlier, zone) in &mut texts {
-            if **zone == record.zone {
-                earlier.weight = Weight::Once;
-            }
+        let mut others = 0;
+        for (other, _) in texts.iter_mut().filter(|(_, zone)| **zone == record.zone) {
+            other.looks = 1;
+            others += 1;
         }
+        text.looks = confirmations.saturating_sub(others).max(1);
         texts.push((text, &record.zone));
     }
     texts.into_iter().map(|(text, _)| text).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dns::zone::FoundBy;
+
+    fn record(name: &str, value: &str, apex: &str) -> Record {
+        let zone = Zone { apex: DnsName::parse(apex).ok(), servers: Vec::new(), found_by: FoundBy::Settings, unfound: Vec::new() };
+        Record { name: DnsName::parse(name).unwrap(), value: TxtValue::parse(value).unwrap(), zone }
+    }
+
+    #[test]
+    fn each_zone_is_confirmed_and_values_of_one_name_are_one_question() {
+        let records = [
+            record("a.one.example", "v1", "one.example"),
+            record("b.two.example", "v2", "two.example"),
+            record("c.one.example", "v3", "one.example"),
+            record("a.one.example", "v4", "one.example"),
+        ];
+        let texts = group(&records.iter().collect::<Vec<_>>(), 3);
+        let shown: Vec<_> = texts.iter().map(|text| (text.name.as_str(), text.values.len(), text.looks)).collect();
+        assert_eq!(shown, [("b.two.example", 1, 3), ("c.one.example", 1, 1), ("a.one.example", 2, 2)]);
+    }
 }
