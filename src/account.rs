@@ -1,8 +1,12 @@
 //! Which domain of the account holds a name: the longest one on label borders. The list comes from the cache as long as
 //! it fits; it is asked for when a name fits nothing, and once more after the API has rejected a cached domain.
 
+use crate::doctor::suffix::is_providers;
 use crate::exit::{Exit, Explain};
 use crate::name::DnsName;
+
+/// What stands before a country's label in suffixes that nobody can own: `co.uk`, `or.at`.
+const SECOND_LEVELS: [&str; 11] = ["ac", "co", "com", "edu", "go", "gov", "gv", "ne", "net", "or", "org"];
 
 /// Returns the longest domain that a name is at or below.
 pub fn holder<'a>(domains: &'a [DnsName], name: &DnsName) -> Option<&'a DnsName> {
@@ -42,10 +46,10 @@ impl Explain for AccountError {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::NoDomain { name, domains } => {
-                let own = registered_guess(name);
+                let own = registered_guess(name).map_or_else(|| "the domain".to_owned(), |guess| format!("`{guess}`"));
                 let target = domains.first().map_or("a domain of the account", DnsName::as_str);
                 format!(
-                    "add `{own}` at IPv64.net, or make `{name}` a CNAME to a name below one of these, for example:\n  \
+                    "add {own} at IPv64.net, or make `{name}` a CNAME to a name below one of these, for example:\n  \
                      {name}. CNAME {}.{target}.",
                     name.as_str().trim_start_matches("_acme-challenge.").replace('.', "-")
                 )
@@ -69,10 +73,20 @@ impl Explain for AccountError {
     }
 }
 
-/// The last two labels: good enough for a hint, and used for nothing else.
-fn registered_guess(name: &DnsName) -> String {
-    let labels: Vec<_> = name.labels().collect();
-    labels.get(labels.len().saturating_sub(2)..).unwrap_or_default().join(".")
+/// The last two labels, or three where two are surely a suffix that nobody owns: good enough for a hint, and used for
+/// nothing else. Nothing for such a suffix itself.
+fn registered_guess(name: &DnsName) -> Option<String> {
+    let name = name.as_str().trim_start_matches("_acme-challenge.");
+    let labels: Vec<_> = name.split('.').collect();
+    let is_suffix = match labels.as_slice() {
+        [.., second, top] => {
+            SECOND_LEVELS.contains(second) && top.len() == 2
+                || DnsName::parse(&format!("{second}.{top}")).is_ok_and(|suffix| is_providers(&suffix))
+        }
+        _ => true,
+    };
+    let count = if is_suffix { 3 } else { 2 };
+    Some(labels.get(labels.len().checked_sub(count)?..)?.join("."))
 }
 
 #[cfg(test)]
@@ -102,6 +116,21 @@ mod tests {
         for (name, expected) in table {
             let found = holder(&domains, &DnsName::parse(name).unwrap());
             assert_eq!(found.map(DnsName::as_str), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn nobody_is_told_to_add_a_suffix() {
+        for (name, guess) in [
+            ("_acme-challenge.www.example.org", Some("example.org")),
+            ("_acme-challenge.www.foo.ipv64.net", Some("foo.ipv64.net")),
+            ("_acme-challenge.ipv64.net", None),
+            ("_acme-challenge.foo.any64.de", Some("foo.any64.de")),
+            ("_acme-challenge.www.example.co.uk", Some("example.co.uk")),
+            ("_acme-challenge.co.uk", None),
+            ("_acme-challenge.org", None),
+        ] {
+            assert_eq!(registered_guess(&DnsName::parse(name).unwrap()).as_deref(), guess, "{name}");
         }
     }
 

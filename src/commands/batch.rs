@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 
 use super::context::Context;
 use super::hook::{record_entry, show_lines};
-use super::stop::run_stoppable;
+use super::stop::{clear_leftovers, run_stoppable};
 use crate::challenge::Challenge;
 use crate::cli::Cli;
 use crate::exit::Exit;
 use crate::hook::{Action, batch};
 use crate::report::{Report, error_entry};
 use crate::settings::Environment;
-use crate::solver::{Failure, Missed, Outcome};
+use crate::solver::{Failure, Missed, Outcome, is_about_api};
 
 /// Reads a batch from stdin and works through it.
 pub(super) fn run(cli: &Cli, action: Action, environment: &Environment, report: Report) -> anyhow::Result<Exit> {
@@ -37,6 +37,10 @@ pub(super) fn run(cli: &Cli, action: Action, environment: &Environment, report: 
     }
     let entries = call.challenges.iter().map(|challenge| entry(challenge, &done, failure.as_ref()));
     report.document(&json!({ "records": entries.collect::<Vec<_>>() }));
+    let mut missed = failure.iter().flat_map(|failure| &failure.failed);
+    if !missed.any(|missed| is_about_api(&missed.error)) {
+        clear_leftovers(&context, &call);
+    }
     Ok(failure.map_or(Exit::Done, |failure| tell(&failure, report)))
 }
 

@@ -36,6 +36,9 @@ fn row(setting: Setting, sources: &Sources<'_>) -> Row {
     let state_dir =
         || Some(sources.default_state_dir()?.display().to_string()).filter(|_| setting == Setting::StateDir);
     let (value, origin) = match sources.find(setting) {
+        Some((value, origin)) if setting == Setting::ApiKeyFile => {
+            (Some(key::shown(value.as_ref())), describe(&origin))
+        }
         Some((value, origin)) => (Some(value), describe(&origin)),
         None => (state_dir(), "default".to_owned()),
     };

@@ -53,9 +53,10 @@ fn look_at_servers(examined: &[Examined], lookup: &Lookup) -> Vec<Finding> {
             zones.map(|(apex, zone)| scope.spawn(move || servers::look(apex, zone, &lookup.pace))).collect();
         let mut findings: Vec<Finding> = Vec::new();
         for finding in asked.into_iter().filter_map(|handle| handle.join().ok()).flatten() {
-            // Several zones have the same servers: one good line for each address is enough.
-            let said = |other: &Finding| (other.kind, &other.subject) == (finding.kind, &finding.subject);
-            if finding.kind != "server" || !findings.iter().any(said) {
+            // Several zones have the same servers: one line for each address is enough, but for the times in a good one.
+            let same = |other: &Finding| finding.kind == "server" || other.text == finding.text;
+            let said = |other: &Finding| other.kind == finding.kind && other.subject == finding.subject && same(other);
+            if !findings.iter().any(said) {
                 findings.push(finding);
             }
         }

@@ -8,14 +8,14 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::context::Context;
-use super::stop::run_stoppable;
+use super::stop::{clear_leftovers, run_stoppable};
 use crate::cli::{Cli, ClientCall, HookArgs};
 use crate::exit::Exit;
 use crate::hook::{self, Action, Call, HookError, Request, lego::Form};
 use crate::propagation::{Basis, Ready, Row, Standing};
 use crate::report::{Live, Report};
 use crate::settings::Environment;
-use crate::solver::{Events, Outcome, Solved, Status};
+use crate::solver::{Events, Outcome, Solved, Status, is_about_api};
 
 /// `auth`: certbot's manual auth hook.
 pub(super) fn auth(cli: &Cli, args: &HookArgs, environment: &Environment, report: Report) -> anyhow::Result<Exit> {
@@ -74,8 +74,13 @@ fn solve_in(context: &Arc<Context>, call: &Call) -> anyhow::Result<Exit> {
     let work = call.clone();
     let outcome = run_stoppable(context, call, move |solver| solver.run(&work));
     context.tell_warnings();
-    show(&outcome?, context.report());
-    Ok(Exit::Done)
+    if let Ok(outcome) = &outcome {
+        show(outcome, context.report());
+    }
+    if !outcome.as_ref().is_err_and(is_about_api) {
+        clear_leftovers(context, call);
+    }
+    outcome.map(|_| Exit::Done)
 }
 
 /// Prints what became of the records, as text or as the document of `--json`.

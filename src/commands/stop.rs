@@ -51,3 +51,16 @@ pub(super) fn run_stoppable<T: Send + 'static, E: From<anyhow::Error> + Send + '
         }
     }
 }
+
+/// Removes what earlier calls have left behind, once the result of this one was told: neither a signal nor an error
+/// changes that result any more.
+pub(super) fn clear_leftovers(context: &Arc<Context>, call: &Call) {
+    let work = call.clone();
+    let cleared: anyhow::Result<()> = run_stoppable(context, call, move |solver| {
+        solver.clear_leftovers(&work);
+        Ok(())
+    });
+    // Cut short by a signal: the journal has what is left.
+    cleared.ok();
+    context.tell_warnings();
+}

@@ -111,7 +111,11 @@ fn read_text(path: &Path) -> Result<String, FileError> {
         return Err(FileError::Exposed { path: path.to_owned(), mode: metadata.mode() & 0o777 });
     }
     let mut text = String::new();
-    file.take(LONGEST).read_to_string(&mut text).map_err(unreadable)?;
+    file.take(LONGEST + 1).read_to_string(&mut text).map_err(unreadable)?;
+    if text.len() as u64 > LONGEST {
+        let reason = format!("it is longer than {LONGEST} bytes");
+        return Err(FileError::Malformed { path: path.to_owned(), reason });
+    }
     Ok(text)
 }
 
@@ -318,6 +322,13 @@ mod tests {
             let said = said(text);
             assert!(said.contains(FILE_NAME) && !said.contains('\u{1b}'), "{said:?}");
         }
+    }
+
+    #[test]
+    fn a_file_that_is_too_long_is_refused_and_not_cut() {
+        let comment = "#".repeat(usize::try_from(LONGEST).unwrap() - 1);
+        assert!(read(&format!("{comment}\n")).is_ok());
+        assert!(said(&format!("{comment}\nconfirmations = 4\n")).contains("longer than"));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::source::{Origin, Sources};
 use super::table::Setting;
 use crate::exit::{Exit, Explain};
 use crate::http::visible_path;
-use crate::secret::{Secret, SecretError};
+use crate::secret::{MASK, Secret, SecretError};
 
 /// The variables that may hold the key: ours, the one of acme.sh, and a common spelling.
 const VARIABLES: [&str; 3] = ["IPV64_API_KEY", "IPV64_API_TOKEN", "IPv64_Token"];
@@ -18,6 +18,8 @@ const VARIABLES: [&str; 3] = ["IPV64_API_KEY", "IPV64_API_TOKEN", "IPv64_Token"]
 const CREDENTIAL: &str = "ipv64-api-key";
 /// The longest key file that is read, in bytes; keys have 32 characters.
 const LONGEST: u64 = 4096;
+/// The shortest text that is taken for a key where a path should be.
+const SHORTEST_KEY: usize = 20;
 /// The mode bits that let somebody else than the owner read.
 const OTHERS_MAY_READ: u32 = 0o044;
 
@@ -50,7 +52,7 @@ pub fn read(path: &Path) -> Result<Secret, KeyError> {
 pub fn describe_place(sources: &Sources<'_>) -> Option<String> {
     Some(match place(sources)? {
         Place::Variable(name, _) => format!("the variable {name}"),
-        Place::File(path, origin) => format!("the file {}, named by {origin}", visible_path(&path)),
+        Place::File(path, origin) => format!("the file {}, named by {origin}", shown(&path)),
         Place::Credential(path) => format!("the systemd credential {}", visible_path(&path)),
     })
 }
@@ -95,10 +97,12 @@ enum Owner {
 
 fn from_file(path: &Path, owner: Owner) -> Result<Secret, KeyError> {
     let unreadable = |error: std::io::Error| KeyError::Unreadable { path: path.to_owned(), reason: error.to_string() };
+    if is_key_itself(path) {
+        return Err(KeyError::NotAPath);
+    }
     // Looked at before it is opened: opening a pipe would wait for somebody to write to it.
-    let metadata = fs::metadata(path).map_err(unreadable)?;
-    if !metadata.is_file() {
-        return Err(KeyError::Unreadable { path: path.to_owned(), reason: "it is not a regular file".to_owned() });
+    if !fs::metadata(path).map_err(unreadable)?.is_file() {
+        return Err(unreadable(std::io::Error::other("it is not a regular file")));
     }
     let file = fs::File::open(path).map_err(unreadable)?;
     let metadata = file.metadata().map_err(unreadable)?;
@@ -109,6 +113,22 @@ fn from_file(path: &Path, owner: Owner) -> Result<Secret, KeyError> {
     file.take(LONGEST).read_to_string(&mut text).map_err(unreadable)?;
     Secret::parse(&text)
         .map_err(|error| KeyError::Malformed { place: format!("the file {}", visible_path(path)), error })
+}
+
+/// Returns the path of a key file as it may be shown: masked where somebody took the key for its path.
+#[must_use]
+pub fn shown(path: &Path) -> String {
+    if is_key_itself(path) { MASK.to_owned() } else { visible_path(path) }
+}
+
+/// Whether what should be a path looks like a key, of 32 letters and digits (observed). A relative path may have got a
+/// directory before it.
+fn is_key_itself(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+    name.len() >= SHORTEST_KEY
+        && name.iter().all(u8::is_ascii_alphanumeric)
+        && name.iter().any(u8::is_ascii_digit)
+        && !path.exists()
 }
 
 /// Why there is no key.
@@ -125,6 +145,9 @@ pub enum KeyError {
         /// What the system says.
         reason: String,
     },
+    /// The name of the file is no name.
+    #[error("what should be the path of the API key file looks like the key itself")]
+    NotAPath,
     /// Others can read the file.
     #[error("the API key file {} can be read by others (mode {mode:03o})", visible_path(path))]
     Exposed {
@@ -151,7 +174,7 @@ impl Explain for KeyError {
     fn kind(&self) -> &'static str {
         match self {
             Self::Missing => "key_missing",
-            Self::Unreadable { .. } => "key_unreadable",
+            Self::Unreadable { .. } | Self::NotAPath => "key_unreadable",
             Self::Exposed { .. } => "key_exposed",
             Self::Malformed { .. } => "key_malformed",
         }
@@ -165,6 +188,9 @@ impl Explain for KeyError {
             Self::Unreadable { path, .. } => {
                 format!("check that {} exists and belongs to the user that runs this program", visible_path(path))
             }
+            Self::NotAPath => "save the key in a file with mode 600 and give the path of that file, or set \
+                 IPV64_API_KEY to the key"
+                .to_owned(),
             Self::Exposed { path, .. } => format!("run `chmod 600 {}`", visible_path(path)),
             Self::Malformed { .. } => {
                 "copy the key again from your account page at IPv64.net: one line, nothing else".to_owned()
@@ -239,6 +265,17 @@ mod tests {
         let details = error.details().join("\n");
         for place in ["IPV64_API_KEY,", "IPV64_API_KEY_FILE", "IPv64_Token", "ipv64-api-key"] {
             assert!(details.contains(place), "{details}");
+        }
+    }
+
+    #[test]
+    fn a_key_in_place_of_its_path_is_not_shown() {
+        let key = "c4n4ry0123456789abcdefABCDEF0123";
+        for path in [key.to_owned(), format!("/no/such/place/{key}")] {
+            let error = find_in(&[], &[("IPV64_API_KEY_FILE", &path)]).unwrap_err();
+            let text = format!("{error} {:?} {error:?} {}", error.hint(), shown(Path::new(&path)));
+            assert!(!text.contains("c4n4ry"), "{text}");
+            assert!(text.contains("IPV64_API_KEY"), "{text}");
         }
     }
 

@@ -43,8 +43,8 @@ const KNOWN: [Known; 8] = [
         name: "dehydrated",
         programs: &["dehydrated"],
         paths: &[],
-        lines: &["dehydrated --cron --challenge dns-01 --hook {exe} --domain 'DOMAIN *.DOMAIN'"],
-        note: Some("HOOK_CHAIN=yes in its configuration saves time with several names"),
+        lines: &["dehydrated --cron --challenge dns-01 --hook {exe} -d DOMAIN -d '*.DOMAIN' --alias DOMAIN"],
+        note: Some("HOOK_CHAIN=\"yes\" in its configuration: one wait for all names instead of one for each"),
     },
     Known {
         name: "uacme",
@@ -64,7 +64,9 @@ const KNOWN: [Known; 8] = [
         name: "acme.sh",
         programs: &["acme.sh"],
         paths: &["~/.acme.sh/acme.sh"],
-        lines: &["acme.sh --issue --dns dns_ipv64_acme --dnssleep 1 -d DOMAIN -d '*.DOMAIN'"],
+        lines: &[
+            "IPV64_PROPAGATION_TIMEOUT=180 acme.sh --issue --dns dns_ipv64_acme --dnssleep 1 -d DOMAIN -d '*.DOMAIN'",
+        ],
         note: Some("first copy dns_ipv64_acme.sh into the folder dnsapi of acme.sh"),
     },
     Known {
@@ -75,8 +77,12 @@ const KNOWN: [Known; 8] = [
             "/usr/lib/apache2/modules/mod_md.so",
             "/etc/httpd/modules/mod_md.so",
         ],
-        lines: &["MDChallengeDns01 {exe}", "MDChallengeDns01Version 2", "MDCAChallenges dns-01"],
-        note: Some("Apache runs it as its own user, who needs a key file that this user alone can read"),
+        lines: &[
+            "MDCAChallenges dns-01",
+            "MDChallengeDns01 {exe} --api-key-file KEYFILE --state-dir FOLDER",
+            "MDChallengeDns01Version 2",
+        ],
+        note: Some("Apache runs it as its own user: KEYFILE and FOLDER have to belong to that user alone"),
     },
     Known {
         name: "Traefik",

@@ -107,7 +107,8 @@ impl Default for Account {
         Self {
             key: "sim-key-3f9c2a7e51d84b06".into(),
             domains: domains.map(String::from).to_vec(),
-            records: domains.map(|name| StaticRecord::new(name, "A", "203.0.113.64")).to_vec(),
+            // A CA that tries http-01 by mistake is to stay on this machine.
+            records: domains.map(|name| StaticRecord::new(name, "A", "127.0.0.1")).to_vec(),
         }
     }
 }
@@ -166,7 +167,7 @@ pub struct ForeignZone {
 fn default_foreign_zones() -> Vec<ForeignZone> {
     let record = |name: &str, kind: &str, content: &str| StaticRecord::new(name, kind, content);
     let example = vec![
-        record("foreign.example", "A", "198.51.100.7"),
+        record("foreign.example", "A", "127.0.0.1"),
         record("_acme-challenge.foreign.example", "CNAME", "_acme-challenge.name.ipv64.net"),
         record("_acme-challenge.www.foreign.example", "CNAME", "hop.foreign.example"),
         record("hop.foreign.example", "CNAME", "_acme-challenge.www.name.ipv64.net"),

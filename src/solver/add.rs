@@ -10,7 +10,7 @@ use super::order::Awaited;
 use super::{Failure, Missed, Outcome, Solved, Solver, Status};
 use crate::api::{Added, ApiError, CallKind, RetryPolicy};
 use crate::hook::{CaAsked, Call, OnFailure, Wait};
-use crate::propagation::{self, Plan, Ready, Record};
+use crate::propagation::{self, NotReady, Plan, Ready, Record};
 use crate::state::{EntryId, Interrupted, NewEntry, Visibility, WindowError};
 
 /// How long the removal of a record may take whose addition has failed: the client has waited long enough.
@@ -18,17 +18,18 @@ const UNDO: Duration = Duration::from_secs(30);
 
 impl Solver<'_> {
     pub(super) fn add(&self, call: &Call) -> Result<Outcome, Failure> {
+        let policy = self.policy(call, CallKind::Addition);
         let mut located = Vec::new();
         for challenge in &call.challenges {
-            let place = self.locate(challenge, Domains::Cached, CallKind::Addition);
+            let place = self.locate(challenge, Domains::Cached, &policy);
             located.push(place.map_err(|error| Failure::of(challenge, error))?);
         }
-        self.admit(&located).map_err(|error| refused(&located, error))?;
+        self.admit(&located, &policy).map_err(|error| refused(&located, error))?;
         let entries: Vec<_> = located.iter().map(|located| self.entry(call, located)).collect();
         let mut ids = self.state.journal().intend(&entries);
-        self.store_all(call, &mut located, &mut ids)?;
+        self.store_all(call, &mut located, &mut ids, &policy)?;
         let notes: Vec<_> = located.iter().flat_map(|located| located.notes.clone()).collect();
-        match self.wait(call, &located) {
+        match self.wait(call, &located, &policy) {
             Ok(ready) => {
                 if ready.is_some() {
                     self.state.journal().ready(&ids);
@@ -38,7 +39,11 @@ impl Solver<'_> {
                 Ok(Outcome { records, notes: merge(notes, ready.as_ref()), ready })
             }
             Err(error) => {
-                self.undo(call, &located, &ids);
+                if error.is::<NotReady>() {
+                    // Perhaps a longer domain holds the name since the list was cached.
+                    self.state.domains(self.account.clone()).invalidate();
+                }
+                self.undo(call, located.iter().zip(&ids).collect());
                 Err(Failure { done: left(call, located), failed: vec![Missed { challenge: None, error }] })
             }
         }
@@ -56,11 +61,19 @@ impl Solver<'_> {
     }
 
     /// Adds one record after the other; the first failure ends it, for the next one would fail for the same reason.
-    fn store_all(&self, call: &Call, located: &mut Vec<Located>, ids: &mut [EntryId]) -> Result<(), Failure> {
+    fn store_all(
+        &self,
+        call: &Call,
+        located: &mut Vec<Located>,
+        ids: &mut [EntryId],
+        policy: &RetryPolicy,
+    ) -> Result<(), Failure> {
         for at in 0..located.len() {
             let record = located[at].record.clone();
-            let added =
-                self.go_on().map_err(Into::into).and_then(|()| self.store(call, &mut located[at], &mut ids[at]));
+            let added = self
+                .go_on()
+                .map_err(Into::into)
+                .and_then(|()| self.store(call, (&mut located[at], &mut ids[at]), policy));
             let added = added.with_context(|| format!("cannot add the TXT record `{record}`"));
             match added {
                 Ok(added) => {
@@ -71,11 +84,9 @@ impl Solver<'_> {
                 Err(error) => {
                     // What IPv64 cannot have stored needs no removal, and nothing was sent for those behind it. A client
                     // that works in several calls is told by the open entry that this one failed.
-                    let undone = if call.on_failure == OnFailure::Undo && !may_be_stored(&error) { at } else { at + 1 };
+                    let is_open = call.on_failure != OnFailure::Undo || may_be_stored(&error);
+                    self.give_up_from(if is_open { at + 1 } else { at }, call, located, ids);
                     let failure = Failure::of(&located[at].challenge, error);
-                    self.state.journal().close(&ids[undone..]);
-                    located.truncate(undone);
-                    self.undo(call, located, ids);
                     located.truncate(at);
                     return Err(Failure { done: left(call, std::mem::take(located)), ..failure });
                 }
@@ -84,18 +95,32 @@ impl Solver<'_> {
         Ok(())
     }
 
+    /// Forgets the records from `first` on, which this call has not stored, and undoes those before, and those that an
+    /// earlier call may have stored.
+    fn give_up_from(&self, first: usize, call: &Call, located: &[Located], ids: &[EntryId]) {
+        let stay = self.state.journal().withdraw(&ids[first..]);
+        let pairs = located.iter().zip(ids).enumerate();
+        let in_doubt = pairs.filter(|(at, (_, id))| *at < first || stay.contains(id));
+        self.undo(call, in_doubt.map(|(_, pair)| pair).collect());
+    }
+
     /// Adds one record; once more with a fresh list of domains if the API does not know the cached one.
-    fn store(&self, call: &Call, located: &mut Located, id: &mut EntryId) -> anyhow::Result<Added> {
-        match self.client.add_record(&located.spec, &self.policy()) {
+    fn store(
+        &self,
+        call: &Call,
+        (located, id): (&mut Located, &mut EntryId),
+        policy: &RetryPolicy,
+    ) -> anyhow::Result<Added> {
+        match self.client.add_record(&located.spec, policy) {
             Err(error) if self.may_be_outdated(&error) => {
                 self.state.domains(self.account.clone()).invalidate();
-                let fresh = self.locate(&located.challenge, Domains::Fresh, CallKind::Addition)?;
+                let fresh = self.locate(&located.challenge, Domains::Fresh, policy)?;
                 if fresh.spec == located.spec {
                     return Err(error.into());
                 }
                 *located = fresh;
                 *id = self.state.journal().relocate(id, &self.entry(call, located));
-                Ok(self.client.add_record(&located.spec, &self.policy())?)
+                Ok(self.client.add_record(&located.spec, policy)?)
             }
             other => Ok(other?),
         }
@@ -109,23 +134,26 @@ impl Solver<'_> {
     }
 
     /// Removes what a failed call may have left at IPv64, if nobody else will. A call that was told to stop leaves that to
-    /// the next one.
-    fn undo(&self, call: &Call, located: &[Located], ids: &[EntryId]) {
+    /// the next one, and so does one that the API fails.
+    fn undo(&self, call: &Call, records: Vec<(&Located, &EntryId)>) {
         if call.on_failure != OnFailure::Undo {
             return;
         }
-        let (journal, ids) = (self.state.journal(), &ids[..located.len()]);
-        journal.remove_asked(ids);
-        for (located, id) in located.iter().zip(ids) {
+        let journal = self.state.journal();
+        journal.remove_asked(&records.iter().map(|(_, id)| (*id).clone()).collect::<Vec<_>>());
+        let policy = RetryPolicy::until(Instant::now() + UNDO + self.turns(records.len()));
+        let mut is_down = false;
+        for (located, id) in records {
             let id = std::slice::from_ref(id);
-            if self.is_interrupted() {
+            if is_down || self.is_interrupted() {
                 journal.remove_failed(id);
                 continue;
             }
-            match self.client.delete_record(&located.spec, &RetryPolicy::until(Instant::now() + UNDO)) {
+            match self.client.delete_record(&located.spec, &policy) {
                 Ok(_) => journal.close(id),
                 Err(error) => {
                     journal.remove_failed(id);
+                    is_down = error.is_transient();
                     self.events.warning(&format!(
                         "`{}` could not be removed again: {error}; the next call tries again",
                         located.record
@@ -135,7 +163,7 @@ impl Solver<'_> {
         }
     }
 
-    fn wait(&self, call: &Call, located: &[Located]) -> anyhow::Result<Option<Ready>> {
+    fn wait(&self, call: &Call, located: &[Located], policy: &RetryPolicy) -> anyhow::Result<Option<Ready>> {
         if self.settings.propagation_timeout.is_zero() {
             return Ok(None);
         }
@@ -143,13 +171,13 @@ impl Solver<'_> {
         let awaited: Vec<Awaited> = match &call.wait {
             Wait::Later(_) => return Ok(None),
             Wait::Now => mine.collect(),
-            Wait::Order(order) => self.of_order(order, mine.collect())?,
+            Wait::Order(order) => self.of_order(order, mine.collect(), policy)?,
         };
         let records: Vec<_> = awaited.into_iter().map(Awaited::into_record).collect();
         let ready = self.wait_for(records)?;
         self.learn(&ready);
         if call.ca_asked == CaAsked::AfterEach {
-            self.hold_off(&call.challenges)?;
+            self.hold_off(located)?;
         }
         Ok(Some(ready))
     }
@@ -190,7 +218,7 @@ fn refused(located: &[Located], error: WindowError) -> Failure {
 
 /// Whether the record of a failed addition may be at IPv64 all the same.
 fn may_be_stored(error: &anyhow::Error) -> bool {
-    let before_sending = error.chain().any(|cause| cause.is::<Interrupted>());
+    let before_sending = error.chain().any(|cause| cause.downcast_ref::<Interrupted>().is_some());
     let sent = error.chain().find_map(|cause| cause.downcast_ref::<ApiError>());
     !before_sending && sent.is_none_or(ApiError::may_have_been_stored)
 }

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::Solver;
-use crate::challenge::Challenge;
+use super::locate::Located;
 use crate::state::{Interrupted, ReadyMark};
 
 /// How long the CA's resolvers keep an answer: they honour a TTL up to about 60 s (stated by Let's Encrypt's community).
@@ -18,9 +18,9 @@ impl Solver<'_> {
     ///
     /// # Errors
     /// [`Interrupted`]: the CA must not be asked yet.
-    pub(super) fn hold_off(&self, challenges: &[Challenge]) -> Result<(), Interrupted> {
-        let is_of_others = |mark: &ReadyMark| !challenges.iter().any(|challenge| challenge.value == mark.value);
-        let marks = challenges.iter().flat_map(|challenge| self.state.journal().ready_marks(&challenge.name));
+    pub(super) fn hold_off(&self, located: &[Located]) -> Result<(), Interrupted> {
+        let is_of_others = |mark: &ReadyMark| !located.iter().any(|located| located.challenge.value == mark.value);
+        let marks = located.iter().flat_map(|located| self.state.journal().ready_marks(&located.record));
         let rest = |mark: ReadyMark| CA_CACHE.saturating_sub(self.state.age(mark.at));
         let rest = marks.filter(is_of_others).map(rest).max().unwrap_or_default();
         if rest.is_zero() {

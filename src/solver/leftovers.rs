@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use super::Solver;
 use super::remove::spec_of;
-use super::{Failure, Outcome, Solver};
 use crate::api::{ApiError, RetryPolicy};
 use crate::hook::{Call, Wait};
 use crate::state::Entry;
@@ -15,11 +15,9 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 impl Solver<'_> {
     /// Finishes removals that earlier calls were asked for and could not do, then removes records that nobody has asked
-    /// about for an hour while there are calls to spare.
-    pub(super) fn clear_leftovers(&self, call: &Call, outcome: &Result<Outcome, Failure>) {
-        if outcome.as_ref().is_err_and(Failure::is_about_api) {
-            return;
-        }
+    /// about for an hour while there are calls to spare. For after the result of a call was told, which must not wait
+    /// for it.
+    pub fn clear_leftovers(&self, call: &Call) {
         let journal = self.state.journal();
         let until = Instant::now() + PATIENCE;
         let mut most = MOST;
@@ -66,10 +64,8 @@ impl Solver<'_> {
     }
 }
 
-impl Failure {
-    /// Whether the API itself is the reason, which would be the same for the next request.
-    fn is_about_api(&self) -> bool {
-        let causes = self.failed.iter().flat_map(|missed| missed.error.chain());
-        causes.into_iter().any(|cause| cause.downcast_ref::<ApiError>().is_some())
-    }
+/// Whether the API itself is the reason of an error, which would be the same for the next request.
+#[must_use]
+pub fn is_about_api(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| cause.downcast_ref::<ApiError>().is_some())
 }

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 
 use super::Solver;
 use crate::account::{AccountError, holder};
-use crate::api::{CallKind, RecordSpec, RecordType};
+use crate::api::{RecordSpec, RecordType, RetryPolicy};
 use crate::challenge::Challenge;
 use crate::dns::cname::{Follow, Place, PlaceError};
 use crate::dns::zone::Zone;
@@ -39,9 +39,14 @@ pub(super) enum Domains {
 
 impl Solver<'_> {
     /// Finds the place of a record; asks, changes nothing.
-    pub(super) fn locate(&self, challenge: &Challenge, domains: Domains, purpose: CallKind) -> anyhow::Result<Located> {
+    pub(super) fn locate(
+        &self,
+        challenge: &Challenge,
+        domains: Domains,
+        policy: &RetryPolicy,
+    ) -> anyhow::Result<Located> {
         self.go_on()?;
-        let place = self.place(&challenge.name)?;
+        let place = self.place(&challenge.name, policy)?;
         let (record, zone, notes) = match place {
             Some(place) => (place.target(&challenge.name).clone(), Some(place.zone), place.notes),
             None => (challenge.name.clone(), None, Vec::new()),
@@ -49,21 +54,29 @@ impl Solver<'_> {
         if record != challenge.name {
             self.events.step(&format!("`{}` is an alias: the record belongs at `{record}`", challenge.name));
         }
-        let domain = self.domain_of(&record, domains, purpose)?;
+        let apex = zone.as_ref().and_then(|zone| zone.apex.as_ref());
+        // What was noted on the way may be the reason.
+        let tell = |_: &anyhow::Error| notes.iter().for_each(|note| self.events.warning(note));
+        let domain = self.domain_of((&record, apex), domains, policy).inspect_err(tell)?;
         let spec = spec(&domain, &record, challenge)?;
         Ok(Located { challenge: challenge.clone(), record, zone, spec, notes })
     }
 
     /// Asks DNS, unless neither aliases nor propagation matter.
-    fn place(&self, name: &DnsName) -> anyhow::Result<Option<Place>> {
+    fn place(&self, name: &DnsName, policy: &RetryPolicy) -> anyhow::Result<Option<Place>> {
         let follow = self.settings.follow_cname;
         if follow == Follow::Never && self.settings.propagation_timeout.is_zero() {
             return Ok(None);
         }
-        match self.lookup.place(name, follow, self.budget()) {
-            Ok(place) => Ok(Some(place)),
+        self.place_by(follow, name, policy).map(Some)
+    }
+
+    /// Asks DNS where a name belongs.
+    pub(super) fn place_by(&self, follow: Follow, name: &DnsName, policy: &RetryPolicy) -> anyhow::Result<Place> {
+        match self.lookup.place(name, follow, policy.deadline) {
+            Ok(place) => Ok(place),
             // The user has allowed to go on blindly where nobody can be asked.
-            Err(PlaceError::NoAnswer { .. }) if self.settings.blind_wait.is_some() => Ok(Some(Place::unknown(name))),
+            Err(PlaceError::NoAnswer { .. }) if self.settings.blind_wait.is_some() => Ok(Place::unknown(name)),
             Err(error) => Err(error).with_context(|| format!("cannot find out where the record of `{name}` belongs")),
         }
     }
@@ -83,7 +96,12 @@ impl Solver<'_> {
     }
 
     /// Finds the account domain that holds a name: the setting, the cache, the account.
-    fn domain_of(&self, record: &DnsName, domains: Domains, purpose: CallKind) -> anyhow::Result<DnsName> {
+    fn domain_of(
+        &self,
+        (record, apex): (&DnsName, Option<&DnsName>),
+        domains: Domains,
+        policy: &RetryPolicy,
+    ) -> anyhow::Result<DnsName> {
         if let Some(domain) = &self.settings.domain {
             if record.is_within(domain) {
                 return Ok(domain.clone());
@@ -92,10 +110,13 @@ impl Solver<'_> {
         }
         let cache = self.state.domains(self.account.clone());
         let cached = if domains == Domains::Cached { self.known_domains(&cache) } else { None };
-        if let Some(domain) = cached.as_ref().and_then(|cached| holder(cached, record)) {
+        // A zone cut below a cached domain: the account may have got a longer one since.
+        let is_cut = |domain: &DnsName| apex.is_some_and(|apex| apex != domain && apex.is_within(domain));
+        let cached = cached.as_ref().and_then(|cached| holder(cached, record));
+        if let Some(domain) = cached.filter(|domain| !is_cut(domain)) {
             return Ok(domain.clone());
         }
-        let listed = self.client.domains(&self.policy().reading_for(purpose)).inspect_err(|_| cache.give_up());
+        let listed = self.client.domains(policy).inspect_err(|_| cache.give_up());
         let listed = listed.context("cannot list the domains of the account")?;
         let names: Vec<_> = listed.into_iter().map(|domain| domain.name).collect();
         cache.remember(&names);

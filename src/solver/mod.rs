@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::api::{Client, RetryPolicy};
+use crate::api::{CallKind, Client, RetryPolicy};
 use crate::challenge::Challenge;
 use crate::dns::zone::Lookup;
 use crate::hook::{Action, Call};
@@ -33,6 +33,7 @@ use crate::settings::Settings;
 use crate::state::{Account, State};
 
 pub use interrupted::Interrupted;
+pub use leftovers::is_about_api;
 pub use order::OrderError;
 pub use remove::NotOurs;
 
@@ -160,18 +161,19 @@ impl Solver<'_> {
             Action::Add => self.add(call),
             Action::Remove => self.remove(call),
         };
-        let outcome = outcome.map_err(|failure| self.explain_interruption(call, failure));
-        self.clear_leftovers(call, &outcome);
-        outcome
+        outcome.map_err(|failure| self.explain_interruption(call, failure))
     }
 
-    /// How long a call of the API may be tried, and a look-up may take.
-    fn budget(&self) -> Instant {
-        Instant::now() + self.settings.propagation_timeout.max(SHORTEST_BUDGET)
+    /// Until when requests and look-ups may be tried, for all records of a call together.
+    fn policy(&self, call: &Call, purpose: CallKind) -> RetryPolicy {
+        let budget = self.settings.propagation_timeout.max(SHORTEST_BUDGET);
+        RetryPolicy::until(Instant::now() + budget + self.turns(call.challenges.len())).reading_for(purpose)
     }
 
-    fn policy(&self) -> RetryPolicy {
-        RetryPolicy::until(self.budget())
+    /// How long so many requests wait for their turns in the request window, even if all goes well.
+    fn turns(&self, requests: usize) -> Duration {
+        let rate = self.settings.api_rate;
+        rate.hold().saturating_mul(u32::try_from(requests / rate.requests()).unwrap_or(u32::MAX))
     }
 
     fn is_interrupted(&self) -> bool {

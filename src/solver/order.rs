@@ -5,8 +5,9 @@ use anyhow::Context as _;
 
 use super::Solver;
 use super::locate::Located;
-use crate::api::{CallKind, Domain, RecordType};
+use crate::api::{Domain, RecordType, RetryPolicy};
 use crate::challenge::TxtValue;
+use crate::dns::cname::Follow;
 use crate::dns::zone::Zone;
 use crate::exit::{Exit, Explain};
 use crate::hook::Order;
@@ -17,20 +18,29 @@ use crate::state::{Entry, LEFT_OVER_AFTER, Progress};
 /// A record that is waited for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Awaited {
+    held: Held,
+    zone: Zone,
+}
+
+/// A record of the order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Held {
     name: DnsName,
     value: TxtValue,
-    zone: Zone,
+    /// The account domain that holds it.
+    domain: DnsName,
 }
 
 impl Awaited {
     /// Nothing where the zone was not looked up.
     pub(super) fn from_located(located: &Located) -> Option<Self> {
         let zone = located.zone.clone()?;
-        Some(Self { name: located.record.clone(), value: located.challenge.value.clone(), zone })
+        let (name, value) = (located.record.clone(), located.challenge.value.clone());
+        Some(Self { held: Held { name, value, domain: located.spec.domain().clone() }, zone })
     }
 
     pub(super) fn into_record(self) -> Record {
-        Record { name: self.name, value: self.value, zone: self.zone }
+        Record { name: self.held.name, value: self.held.value, zone: self.zone }
     }
 }
 
@@ -61,46 +71,62 @@ impl Explain for OrderError {
 
 impl Solver<'_> {
     /// Returns all records of the order: the earlier ones first, those of this call last.
-    pub(super) fn of_order(&self, order: &Order, mine: Vec<Awaited>) -> anyhow::Result<Vec<Awaited>> {
+    pub(super) fn of_order(
+        &self,
+        order: &Order,
+        mine: Vec<Awaited>,
+        policy: &RetryPolicy,
+    ) -> anyhow::Result<Vec<Awaited>> {
+        let mut all: Vec<Awaited> = Vec::new();
+        for held in self.stored(order, policy)? {
+            let is_mine = |mine: &Awaited| (&mine.held.name, &mine.held.value) == (&held.name, &held.value);
+            if mine.iter().any(is_mine) {
+                continue;
+            }
+            // IPv64 serves an account domain as one zone: no look-up for each of a hundred names.
+            let neighbour = mine.iter().chain(&all).find(|known| known.held.domain == held.domain);
+            let zone = match neighbour {
+                Some(neighbour) => neighbour.zone.clone(),
+                None => self.place_by(Follow::Never, &held.name, policy)?.zone,
+            };
+            all.push(Awaited { held, zone });
+        }
+        all.extend(mine);
+        Ok(all)
+    }
+
+    /// Returns the records of all calls of the order, by name.
+    fn stored(&self, order: &Order, policy: &RetryPolicy) -> anyhow::Result<Vec<Held>> {
         let mut names = order.names.clone();
         names.sort();
         names.dedup();
-        let wanted = |name: &DnsName| order.names.iter().filter(|other| *other == name).count();
         let mut listed: Option<Vec<Domain>> = None;
         let mut all = Vec::new();
         for name in &names {
+            let wanted = order.names.iter().filter(|other| *other == name).count();
             let mut journal = self.of_journal(name);
             // What stands before the newest ones is left over from an earlier order, whose fate is not ours.
-            journal.drain(..journal.len().saturating_sub(wanted(name)));
+            journal.drain(..journal.len().saturating_sub(wanted));
             if let Some(failed) = journal.iter().find(|entry| entry.progress == Progress::Intended) {
                 return Err(OrderError { name: failed.name.clone() }.into());
             }
-            let found = if journal.len() >= wanted(name) {
-                journal.into_iter().map(|entry| (entry.record, entry.value)).collect()
-            } else {
-                // The journal of the earlier calls is lost: no state directory, or another one.
-                let known = match listed.take() {
-                    Some(known) => known,
-                    None => self
-                        .client
-                        .domains(&self.policy().reading_for(CallKind::Addition))
-                        .context("cannot list the records of this order")?,
-                };
-                let found = self.of_account(name, &known)?;
-                listed = Some(known);
-                if found.len() < wanted(name) {
-                    return Err(OrderError { name: name.clone() }.into());
-                }
-                found
-            };
-            for (record, value) in found {
-                if !mine.iter().any(|mine| mine.name == record && mine.value == value) {
-                    let zone = self.lookup.place(&record, crate::dns::cname::Follow::Never, self.budget())?.zone;
-                    all.push(Awaited { name: record, value, zone });
-                }
+            if journal.len() >= wanted {
+                let held = |entry: Entry| Held { name: entry.record, value: entry.value, domain: entry.domain };
+                all.extend(journal.into_iter().map(held));
+                continue;
             }
+            // The journal of the earlier calls is lost: no state directory, or another one.
+            let known = match listed.take() {
+                Some(known) => known,
+                None => self.client.domains(policy).context("cannot list the records of this order")?,
+            };
+            let found = self.of_account(name, &known, policy)?;
+            listed = Some(known);
+            if found.len() < wanted {
+                return Err(OrderError { name: name.clone() }.into());
+            }
+            all.extend(found);
         }
-        all.extend(mine);
         Ok(all)
     }
 
@@ -112,17 +138,18 @@ impl Solver<'_> {
     }
 
     /// The TXT records that the account holds where the challenge's record belongs.
-    fn of_account(&self, name: &DnsName, domains: &[Domain]) -> anyhow::Result<Vec<(DnsName, TxtValue)>> {
-        let place = self.lookup.place(name, self.settings.follow_cname, self.budget())?;
+    fn of_account(&self, name: &DnsName, domains: &[Domain], policy: &RetryPolicy) -> anyhow::Result<Vec<Held>> {
+        let place = self.place_by(self.settings.follow_cname, name, policy)?;
         let target = place.target(name);
-        let records = domains.iter().flat_map(|domain| {
-            let holds = |record: &&crate::api::Record| {
-                let full = DnsName::parse(&record.name_in(&domain.name)).ok();
-                record.record_type == RecordType::Txt && full.as_ref() == Some(target)
-            };
-            domain.records.iter().filter(holds)
+        let holds = |domain: &Domain, record: &crate::api::Record| {
+            let full = DnsName::parse(&record.name_in(&domain.name)).ok();
+            record.record_type == RecordType::Txt && full.as_ref() == Some(target)
+        };
+        let records = domains.iter().flat_map(|domain| domain.records.iter().map(move |record| (domain, record)));
+        let held = records.filter(|(domain, record)| holds(domain, record)).filter_map(|(domain, record)| {
+            let value = TxtValue::parse(record.content.trim_matches('"')).ok()?;
+            Some(Held { name: target.clone(), value, domain: domain.name.clone() })
         });
-        let values = records.filter_map(|record| TxtValue::parse(record.content.trim_matches('"')).ok());
-        Ok(values.map(|value| (target.clone(), value)).collect())
+        Ok(held.collect())
     }
 }

@@ -1,12 +1,13 @@
 //! Removes exactly what was added. The journal says where that was; without it the way of the addition is gone again.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
 use super::locate::Domains;
 use super::{Failure, Missed, Outcome, Solved, Solver, Status};
-use crate::api::{ApiError, CallKind, Deleted, RecordSpec, RecordType};
+use crate::api::{ApiError, CallKind, Deleted, RecordSpec, RecordType, RetryPolicy};
 use crate::challenge::Challenge;
 use crate::dns::cname::PlaceError;
 use crate::dns::exchange::ask_whole;
@@ -41,7 +42,11 @@ impl Explain for NotOurs {
     }
 
     fn hint(&self) -> Option<String> {
-        Some("the record belongs to another account: use the API key that it was added with".to_owned())
+        Some(
+            "if it was removed a moment ago, the name servers will follow; else it belongs to another account: use the \
+             API key that it was added with"
+                .to_owned(),
+        )
     }
 }
 
@@ -57,20 +62,30 @@ struct Doomed {
 
 impl Solver<'_> {
     pub(super) fn remove(&self, call: &Call) -> Result<Outcome, Failure> {
+        let policy = self.policy(call, CallKind::Removal);
         let mut records = Vec::new();
         let mut failed = Vec::new();
-        for challenge in &call.challenges {
-            // One failure must not keep the others from going.
-            match self.remove_one(call, challenge) {
-                Ok(solved) => records.push(solved),
-                Err(error) if call.on_failure == OnFailure::Postpone && is_passing(&error) => {
-                    self.events.warning(&format!("{error:#}; the next call, or `ipv64-acme sweep`, removes it"));
+        let mut rest = call.challenges.iter();
+        while let Some(challenge) = rest.next() {
+            let error = match self.remove_one(call, challenge, &policy) {
+                Ok(solved) => {
+                    records.push(solved);
+                    continue;
                 }
+                Err(error) => error,
+            };
+            // One failure must not keep the others from going, unless it is theirs too.
+            if is_api_down(&error) {
+                self.leave_to_next_call(rest.as_slice());
+                rest = [].iter();
+            }
+            if call.on_failure == OnFailure::Postpone && is_passing(&error) {
+                self.events.warning(&format!("{error:#}; the next call, or `ipv64-acme sweep`, removes it"));
+            } else if call.on_failure == OnFailure::Postpone && error.is::<NotOurs>() {
                 // Slow name servers look the same as a foreign account, and no certificate is to be lost for them.
-                Err(error) if call.on_failure == OnFailure::Postpone && error.is::<NotOurs>() => {
-                    self.events.warning(&format!("{error:#}"));
-                }
-                Err(error) => failed.push(Missed { challenge: Some(challenge.clone()), error }),
+                self.events.warning(&format!("{error:#}"));
+            } else {
+                failed.push(Missed { challenge: Some(challenge.clone()), error });
             }
         }
         if failed.is_empty() {
@@ -86,10 +101,12 @@ impl Solver<'_> {
     pub fn all_at(&self, name: &DnsName) -> Call {
         let entries = self.state.journal().find(name, None).into_iter();
         let mine = entries.filter(|entry| entry.account == self.account);
+        // One challenge may stand at several places, all of which its removal looks at.
+        let values: BTreeSet<_> = mine.map(|entry| entry.value).collect();
         Call {
             client: "mod_md",
             action: Action::Remove,
-            challenges: mine.map(|entry| Challenge { name: entry.name, value: entry.value }).collect(),
+            challenges: values.into_iter().map(|value| Challenge { name: name.clone(), value }).collect(),
             wait: Wait::Now,
             on_failure: OnFailure::Leave,
             ca_asked: CaAsked::AfterEach,
@@ -97,26 +114,28 @@ impl Solver<'_> {
     }
 
     /// Removes a record from wherever the journal has it: the alias of its name may have changed between two additions.
-    fn remove_one(&self, call: &Call, challenge: &Challenge) -> anyhow::Result<Solved> {
+    fn remove_one(&self, call: &Call, challenge: &Challenge, policy: &RetryPolicy) -> anyhow::Result<Solved> {
         let mut places = self.recorded(challenge);
-        let Some(latest) = places.pop() else { return self.remove_at(self.unrecorded(call, challenge)?) };
+        let Some(latest) = places.pop() else {
+            return self.remove_at(self.unrecorded(call, challenge, policy)?, policy);
+        };
         for place in places {
-            self.remove_at(place)?;
+            self.remove_at(place, policy)?;
         }
-        self.remove_at(latest)
+        self.remove_at(latest, policy)
     }
 
-    fn remove_at(&self, doomed: Doomed) -> anyhow::Result<Solved> {
+    fn remove_at(&self, doomed: Doomed, policy: &RetryPolicy) -> anyhow::Result<Solved> {
         self.go_on()?;
         let journal = self.state.journal();
         journal.remove_asked(&doomed.ids);
         let deleted = self
             .client
-            .delete_record(&doomed.spec, &self.policy())
+            .delete_record(&doomed.spec, policy)
             .with_context(|| format!("cannot remove the TXT record `{}`", doomed.record))
             .inspect_err(|error| self.keep_in_mind(&doomed, error))?;
-        if deleted == Deleted::Missing && self.is_still_served(&doomed) {
-            journal.close(&doomed.ids);
+        // What the journal has is ours, and gone: a try whose reply was lost has done it.
+        if deleted == Deleted::Missing && doomed.ids.is_empty() && self.is_still_served(&doomed) {
             return Err(NotOurs { name: doomed.record }.into());
         }
         journal.close(&doomed.ids);
@@ -136,6 +155,17 @@ impl Solver<'_> {
         }
     }
 
+    /// Leaves removals to the next call without trying them: the API has just failed one.
+    fn leave_to_next_call(&self, challenges: &[Challenge]) {
+        if challenges.is_empty() {
+            return;
+        }
+        let doomed = challenges.iter().flat_map(|challenge| self.recorded(challenge));
+        self.state.journal().remove_failed(&doomed.flat_map(|doomed| doomed.ids).collect::<Vec<_>>());
+        let count = challenges.len();
+        self.events.warning(&format!("{count} more not tried; the next call, or `ipv64-acme sweep`, removes them"));
+    }
+
     /// The record as the journal has it, once for each place; the latest is the last one.
     fn recorded(&self, challenge: &Challenge) -> Vec<Doomed> {
         let entries = self.state.journal().find(&challenge.name, Some(&challenge.value)).into_iter();
@@ -148,8 +178,8 @@ impl Solver<'_> {
     }
 
     /// The record where it would be added today.
-    fn unrecorded(&self, call: &Call, challenge: &Challenge) -> anyhow::Result<Doomed> {
-        let located = self.locate(challenge, Domains::Cached, CallKind::Removal)?;
+    fn unrecorded(&self, call: &Call, challenge: &Challenge, policy: &RetryPolicy) -> anyhow::Result<Doomed> {
+        let located = self.locate(challenge, Domains::Cached, policy)?;
         let unknown = Some(self.entry(call, &located));
         let challenge = challenge.clone();
         Ok(Doomed { challenge, record: located.record, spec: located.spec, ids: Vec::new(), unknown })
@@ -183,10 +213,13 @@ impl Solver<'_> {
 
 /// Whether the same removal may succeed later without anybody doing anything.
 fn is_passing(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
-        cause.downcast_ref::<ApiError>().is_some_and(ApiError::is_transient)
-            || cause.downcast_ref::<PlaceError>().is_some_and(|error| error.exit() == Exit::NoAnswer)
-    })
+    let is_unanswered = |cause: &PlaceError| matches!(cause, PlaceError::NoAnswer { .. });
+    is_api_down(error) || error.chain().any(|cause| cause.downcast_ref().is_some_and(is_unanswered))
+}
+
+/// Whether the API fails in a way that the next request would see too.
+fn is_api_down(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| cause.downcast_ref().is_some_and(ApiError::is_transient))
 }
 
 /// Returns the record of an entry; nothing if the journal contradicts itself.

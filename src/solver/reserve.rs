@@ -2,7 +2,7 @@
 
 use super::Solver;
 use super::locate::Located;
-use crate::api::CallKind;
+use crate::api::RetryPolicy;
 use crate::state::{Entry, RequestWindow, WindowError};
 
 impl Solver<'_> {
@@ -11,7 +11,7 @@ impl Solver<'_> {
     ///
     /// # Errors
     /// [`WindowError::Reserved`], [`WindowError::UsedUp`]
-    pub(super) fn admit(&self, located: &[Located]) -> Result<(), WindowError> {
+    pub(super) fn admit(&self, located: &[Located], policy: &RetryPolicy) -> Result<(), WindowError> {
         let is_new = |entry: &Entry| {
             !located.iter().any(|new| (&new.challenge.name, &new.challenge.value) == (&entry.name, &entry.value))
         };
@@ -20,14 +20,13 @@ impl Solver<'_> {
         let window = self.window();
         // The look itself is a call, and must not come out of the reserve.
         if window.quota().needs_reading && window.admit(located.len(), open.saturating_add(1)).is_ok() {
-            self.read_quota(&window);
+            self.read_quota(&window, policy);
         }
         window.admit(located.len(), open)
     }
 
-    fn read_quota(&self, window: &RequestWindow) {
-        let policy = self.policy().reading_for(CallKind::Addition).with_tries(1);
-        match self.client.account(&policy) {
+    fn read_quota(&self, window: &RequestWindow, policy: &RetryPolicy) {
+        match self.client.account(&policy.with_tries(1)) {
             // An account that tells no limit has none, as far as anybody knows.
             Ok(account) => {
                 window

@@ -65,6 +65,9 @@ pub struct Entry {
     pub added_at: UnixTime,
     /// How far it has come.
     pub progress: Progress,
+    /// Whether an earlier call had asked for it too: then it may be at IPv64 whatever becomes of this call.
+    #[serde(default)]
+    pub(super) was_open: bool,
 }
 
 /// How far a record has come.
@@ -94,8 +97,9 @@ pub enum Progress {
 /// A value that was reported as ready at a name.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ReadyMark {
-    /// The name of the challenge.
-    pub name: DnsName,
+    /// The name of the record: what a CA's resolver caches is the answer at the end of all CNAMEs.
+    #[serde(alias = "name")]
+    pub record: DnsName,
     /// The value that the CA was to find there.
     #[serde(deserialize_with = "read_value")]
     pub value: TxtValue,
@@ -108,7 +112,7 @@ impl Entry {
         let NewEntry { account, client, challenge, domain, prefix, record } = record.clone();
         let Challenge { name, value } = challenge;
         let progress = Progress::Intended;
-        Self { id, account, client, name, value, domain, prefix, record, added_at: now, progress }
+        Self { id, account, client, name, value, domain, prefix, record, added_at: now, progress, was_open: false }
     }
 
     /// Returns how often a remove was tried.
@@ -131,7 +135,7 @@ impl Entry {
         if !matches!(self.progress, Progress::RemoveAsked { .. }) {
             self.progress = Progress::Ready { at: now };
         }
-        ReadyMark { name: self.name.clone(), value: self.value.clone(), at: now }
+        ReadyMark { record: self.record.clone(), value: self.value.clone(), at: now }
     }
 
     pub(super) const fn ask_remove(&mut self, now: UnixTime) {

@@ -86,7 +86,7 @@ impl Journal {
     pub fn ready(&self, ids: &[EntryId]) {
         self.update(Durability::Ordered, |book, now| {
             let marks: Vec<_> = book.with_ids(ids).map(|entry| entry.mark_ready(now)).collect();
-            book.ready.retain(|old| !marks.iter().any(|new| old.name == new.name && old.value == new.value));
+            book.ready.retain(|old| !marks.iter().any(|new| old.record == new.record && old.value == new.value));
             book.ready.extend(marks);
         });
     }
@@ -108,6 +108,16 @@ impl Journal {
     /// Forgets these records: they are gone, or never were.
     pub fn close(&self, ids: &[EntryId]) {
         self.update(Durability::Ordered, |book, _| book.entries.retain(|entry| !ids.contains(&entry.id)));
+    }
+
+    /// Forgets these records: this call has not stored them. Those that were open before it stay, for an earlier call
+    /// may have; returns their ids.
+    #[must_use]
+    pub fn withdraw(&self, ids: &[EntryId]) -> Vec<EntryId> {
+        self.update(Durability::Ordered, |book, _| {
+            book.entries.retain(|entry| entry.was_open || !ids.contains(&entry.id));
+            book.with_ids(ids).map(|entry| entry.id.clone()).collect()
+        })
     }
 
     /// Returns the open entries for a challenge name, and with a value only those with that value.
@@ -165,12 +175,12 @@ impl Journal {
         })
     }
 
-    /// Returns the values that were reported as ready at a name in the last two minutes, closed entries included:
-    /// a CA's resolver may still have them in its cache.
+    /// Returns the values that were reported as ready at the name of a record in the last two minutes, closed entries
+    /// included: a CA's resolver may still have them in its cache.
     #[must_use]
-    pub fn ready_marks(&self, name: &DnsName) -> Vec<ReadyMark> {
+    pub fn ready_marks(&self, record: &DnsName) -> Vec<ReadyMark> {
         self.update(Durability::Ordered, |book, _| {
-            book.ready.iter().filter(|mark| mark.name == *name).cloned().collect()
+            book.ready.iter().filter(|mark| mark.record == *record).cloned().collect()
         })
     }
 
@@ -198,9 +208,11 @@ impl Book {
                 && entry.account == record.account
                 && (&entry.domain, &entry.record) == (&record.domain, &record.record)
         };
-        let id = self.entries.iter().find(same).map_or_else(|| EntryId::new(random::id()), |entry| entry.id.clone());
+        let open = self.entries.iter().find(same).map(|entry| entry.id.clone());
+        let was_open = open.is_some();
+        let id = open.unwrap_or_else(|| EntryId::new(random::id()));
         self.entries.retain(|entry| entry.id != id);
-        self.entries.push(Entry::new(id.clone(), record, now));
+        self.entries.push(Entry { was_open, ..Entry::new(id.clone(), record, now) });
         id
     }
 
@@ -434,6 +446,25 @@ mod tests {
         assert_eq!((marks.len(), marks[0].value.as_str(), marks[0].at), (1, "v", NOW));
         clock.advance(Duration::from_secs(1));
         assert_eq!(journal.ready_marks(&name), []);
+    }
+
+    #[test]
+    fn two_names_that_lead_to_one_record_share_what_is_ready() {
+        let Bench { journal, .. } = bench();
+        let target = DnsName::parse("target.example.org").unwrap();
+        let aliases = [("a.example.org", "v"), ("b.example.org", "w")];
+        let aliased = aliases.map(|(name, value)| NewEntry { record: target.clone(), ..record(name, value) });
+        journal.ready(&journal.intend(&aliased));
+        assert_eq!(journal.ready_marks(&target).len(), 2);
+    }
+
+    #[test]
+    fn what_was_open_before_a_call_stays_when_the_call_is_withdrawn() {
+        let Bench { journal, .. } = bench();
+        let first = journal.intend(&[record("a.example.org", "v")]);
+        let both = journal.intend(&[record("a.example.org", "v"), record("b.example.org", "v")]);
+        assert_eq!(journal.withdraw(&both), first);
+        assert_eq!(journal.open_entries().into_iter().map(|entry| entry.id).collect::<Vec<_>>(), first);
     }
 
     #[test]

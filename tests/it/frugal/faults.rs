@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use ipv64_acme::sim::{Action, ApiFault, CallKind};
+use ipv64_acme::sim::{Action, ApiFault, CallKind, ServerSettings};
 
 use super::*;
 
@@ -106,6 +106,74 @@ fn an_addition_that_cannot_be_done_undoes_itself_and_says_why() {
         let left = read_state(&desk, "journal.json")["content"]["entries"].clone();
         assert_eq!(left, serde_json::json!([]), "{}", finished.said());
     }
+}
+
+#[test]
+fn a_refused_addition_of_what_an_earlier_call_has_added_forgets_nothing() {
+    let desk = with_foreign_record();
+    let value = value();
+    desk.succeed(&["present", NAME, &value]);
+    let rejected = Action::json(400, r#"{"add_record":"no","info":"error","status":"400"}"#);
+    desk.sim.fault(ApiFault::on(CallKind::AddRecord, rejected).times(9));
+    let finished = desk.run(&["present", "--identifier", "name.ipv64.net", &value]);
+    assert_eq!(finished.status.code(), Some(1), "{}", finished.said());
+    assert_only_the_foreign_record_stands(&desk, &finished.said());
+}
+
+#[test]
+fn a_lost_reply_to_a_removal_is_none_of_another_account_however_late_the_name_servers_are() {
+    let desk = with_foreign_record();
+    let value = value();
+    desk.succeed(&["present", NAME, &value]);
+    let late = ServerSettings { extra_values: vec![value.clone()], ..ServerSettings::default() };
+    desk.sim.set_server("ns2.ipv64.net", &late).unwrap();
+    desk.sim.fault(ApiFault::on(CallKind::DelRecord, Action::Close).after_commit());
+    assert!(desk.succeed(&["cleanup", NAME, &value]).ends_with(": was not there\n"));
+    assert_only_the_foreign_record_stands(&desk, "after the removal");
+}
+
+#[test]
+fn removals_stop_where_the_api_refuses_all_and_the_next_call_does_the_rest() {
+    let mut desk = with_foreign_record();
+    desk.set("IPV64_PROPAGATION_TIMEOUT", "0");
+    let records: Vec<_> = (0..3).map(|_| serde_json::json!({"name": NAME, "value": value()})).collect();
+    let batch = |verb| {
+        let mut child = desk.command(programs::hook());
+        child.args(["--json", "batch", verb]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = child.spawn().unwrap();
+        serde_json::to_writer(child.stdin.take().unwrap(), &records).unwrap();
+        child.wait_with_output().unwrap()
+    };
+    assert!(batch("present").status.success());
+    desk.sim.clear_logs();
+    desk.sim.fault(ApiFault::on(CallKind::DelRecord, Action::daily().with_header("Retry-After", "7200")));
+    let output = batch("cleanup");
+    assert_eq!(output.status.code(), Some(4), "{output:?}");
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let statuses: Vec<_> = (0..3).map(|at| answer["records"][at]["status"].clone()).collect();
+    assert_eq!(statuses, ["failed", "not_tried", "not_tried"]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("2 more not tried"), "{output:?}");
+    let entries = read_state(&desk, "journal.json")["content"]["entries"].clone();
+    for entry in entries.as_array().unwrap() {
+        assert_eq!(entry["progress"]["remove_asked"]["failed"], true, "{entries:#}");
+    }
+}
+
+#[test]
+fn a_removal_without_a_value_asks_once_for_each_place_of_a_record() {
+    let desk = with_foreign_record();
+    desk.succeed(&["setup", "name.ipv64.net", &value()]);
+    change_state(&desk, "journal.json", |content| {
+        let mut elsewhere = content["entries"][0].clone();
+        elsewhere["id"] = "elsewhere".into();
+        elsewhere["record"] = "_acme-challenge.example.com".into();
+        elsewhere["domain"] = "example.com".into();
+        content["entries"].as_array_mut().unwrap().push(elsewhere);
+    });
+    desk.calls();
+    desk.succeed(&["teardown", "name.ipv64.net"]);
+    assert_eq!(desk.calls(), [CallKind::DelRecord, CallKind::DelRecord]);
+    assert_only_the_foreign_record_stands(&desk, "after the removal");
 }
 
 #[test]

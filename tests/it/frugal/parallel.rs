@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use ipv64_acme::sim::{CallKind, Limits};
+use ipv64_acme::sim::{Action, ApiFault, CallKind, Limits};
 
 use super::*;
 
@@ -12,6 +12,9 @@ fn twenty_at_once(requests: usize, seconds: u64) {
     desk.set("IPV64_API_RATE", &format!("{requests}/{seconds}"));
     desk.sim.set_limits(Limits { burst: Some((requests, Duration::from_secs(seconds))), ..Limits::default() });
     let records: Vec<_> = (0..20).map(|_| (fresh_name(), value())).collect();
+    // So slow that all of them need the list before the first one has it.
+    let slow = Action::Delay(Duration::from_secs(1));
+    desk.sim.fault(ApiFault::on(CallKind::GetDomains, slow).after_commit());
     let start = Instant::now();
     for verb in ["present", "cleanup"] {
         let outcomes = std::thread::scope(|scope| {

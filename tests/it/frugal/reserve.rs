@@ -110,6 +110,22 @@ fn a_domain_that_left_the_account_moves_the_entry_of_its_record_too() {
     assert!(desk.sim.records_left().is_empty());
 }
 
+#[test]
+fn a_domain_that_came_to_the_account_since_the_list_was_cached_is_found_by_its_zone() {
+    let desk = Desk::new();
+    let name = "_acme-challenge.sub.example.com";
+    desk.succeed(&["domain", "list"]);
+    let elsewhere = desk.path("elsewhere");
+    let add = ["domain", "add", "sub.example.com"];
+    let finished = run_with(&desk, &add, &[("IPV64_STATE_DIR", elsewhere.to_str().unwrap())]);
+    assert!(finished.status.success(), "{}", finished.said());
+    desk.calls();
+    desk.succeed(&["present", name, &value()]);
+    assert_eq!(desk.calls(), [CallKind::GetDomains, CallKind::AddRecord]);
+    let entries = read_state(&desk, "journal.json")["content"]["entries"].clone();
+    assert_eq!(entries[0]["domain"], "sub.example.com");
+}
+
 /// Reports a value as ready, so long ago, and returns how long the next one at the same name takes.
 fn second_value_after(ago: Duration, run: impl Fn(&Desk, &str) -> Finished) -> (Duration, Finished) {
     let desk = Desk::new();
@@ -126,6 +142,22 @@ fn a_second_value_waits_until_the_ca_has_forgotten_the_first() {
     let lego = |desk: &Desk, value: &str| desk.run(&["-v", "present", NAME, value]);
     let (took, finished) = second_value_after(Duration::from_secs(59), lego);
     assert!(took > Duration::from_secs(4), "{took:?}: {}", finished.said());
+    assert!(finished.stderr.contains("the CA may still have the previous value"), "{}", finished.said());
+}
+
+#[test]
+fn two_names_that_are_aliases_of_one_wait_for_each_other() {
+    let alias = |name: &str| StaticRecord::new(name, "CNAME", "_acme-challenge.target.example.com");
+    let names = ["_acme-challenge.a.example.com", "_acme-challenge.b.example.com"];
+    let mut config = Config::default();
+    config.accounts[0].records.extend(names.map(alias));
+    let desk = Desk::with(config);
+    desk.succeed(&["present", names[0], &value()]);
+    change_state(&desk, "journal.json", |content| {
+        make_older(&mut content["ready"], "at", Duration::from_secs(60));
+    });
+    let finished = desk.run(&["-v", "present", names[1], &value()]);
+    assert!(finished.status.success(), "{}", finished.said());
     assert!(finished.stderr.contains("the CA may still have the previous value"), "{}", finished.said());
 }
 

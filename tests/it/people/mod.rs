@@ -1,5 +1,6 @@
 //! The commands for people: setting up, looking into trouble, help. The real binary against the simulation.
 
+mod certificate;
 mod config;
 mod docs;
 mod doctor;

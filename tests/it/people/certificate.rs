@@ -1,0 +1,57 @@
+//! As a new user: `init`, `doctor`, `test`, then certbot with the line that `init` printed.
+
+use std::fs;
+use std::process::Command;
+
+use ipv64_acme::sim::Config;
+use serde_json::Value;
+
+use crate::support::certificate;
+use crate::support::process::{self, Finished};
+use crate::support::stage::Stage;
+
+const NAME: &str = "name.ipv64.net";
+
+/// Runs a shell line as the new user, who has a home folder and no variable with a key.
+fn as_user(stage: &Stage, line: &str) -> Finished {
+    let mut shell: Command = stage.command("/bin/sh");
+    shell.args(["-eu", "-c", line]);
+    shell.env_remove("IPV64_API_KEY").env("XDG_CONFIG_HOME", stage.path("config"));
+    shell.env("IPV64_CONFIG", stage.path("config/ipv64-acme/config.toml"));
+    shell.env("REQUESTS_CA_BUNDLE", stage.pebble.server_certificate());
+    let finished = process::run(&mut shell);
+    assert!(finished.status.success(), "{line}\n{}", finished.said());
+    finished
+}
+
+/// What belongs to the test and not to the line stands in certbot's own configuration file.
+fn configure_certbot(stage: &Stage) {
+    let options = [
+        format!("server = {}", stage.pebble.directory()),
+        format!("config-dir = {}", stage.path("certbot").display()),
+        format!("work-dir = {}", stage.path("certbot-work").display()),
+        format!("logs-dir = {}", stage.path("certbot-logs").display()),
+        "non-interactive = true\nagree-tos = true\nregister-unsafely-without-email = true".to_owned(),
+    ];
+    fs::create_dir_all(stage.path("config/letsencrypt")).unwrap();
+    fs::write(stage.path("config/letsencrypt/cli.ini"), options.join("\n")).unwrap();
+}
+
+#[test]
+#[ignore = "needs pebble, certbot and openssl: run by tests/run"]
+fn from_the_key_to_the_certificate_with_what_init_prints() {
+    let stage = Stage::start(Config::default());
+    configure_certbot(&stage);
+    let key = stage.sim.key(0).unwrap().to_owned();
+    let init = format!("echo {key} | ipv64-acme init --stdin --json");
+    let shown: Value = serde_json::from_str(&as_user(&stage, &init).stdout).unwrap();
+    as_user(&stage, &format!("ipv64-acme doctor {NAME}"));
+    as_user(&stage, &format!("ipv64-acme test {NAME}"));
+    let clients = shown["clients"].as_array().unwrap();
+    let certbot = clients.iter().find(|client| client["name"] == "certbot").expect("certbot is found");
+    let line = certbot["lines"][0].as_str().unwrap().replace("DOMAIN", NAME);
+    as_user(&stage, &line);
+    let chain = stage.path("certbot/live").join(NAME).join("fullchain.pem");
+    assert_eq!(certificate::names(&chain).len(), 2);
+    assert!(stage.sim.records_left().is_empty());
+}
