@@ -101,14 +101,8 @@ fn from_file(path: &Path, owner: Owner) -> Result<Secret, KeyError> {
         return Err(KeyError::NotAPath);
     }
     // Looked at before it is opened: opening a pipe would wait for somebody to write to it.
-<<<<<<< HEAD
-    let metadata = fs::metadata(path).map_err(unreadable)?;
-    if !metadata.is_file() {
-        return Err(KeyError::Unreadable { path: path.to_owned(), reason: "it is not a regular file".to_owned() });
-=======
     if !fs::metadata(path).map_err(unreadable)?.is_file() {
         return Err(unreadable(std::io::Error::other("it is not a regular file")));
->>>>>>> contractfix
     }
     let file = fs::File::open(path).map_err(unreadable)?;
     let metadata = file.metadata().map_err(unreadable)?;
