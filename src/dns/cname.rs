@@ -5,7 +5,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::exchange::{Transport, ask};
+use super::exchange::{Transport, ask_in_turn};
 use super::message::{Kind, Question, Rcode, Reply};
 use super::pace::Pace;
 use super::zone::{Found, FoundBy, Lookup, Server, Zone};
@@ -311,10 +311,8 @@ struct Asking {
 impl Asking {
     /// Returns an answer with authority or a referral that leads further down; else a line on what came.
     fn ask(&self, server: &Server, pace: &Pace) -> Result<Reply, String> {
-        if !pace.wait(server.address.ip(), self.until) {
-            return Err(format!("{server}: no time left"));
-        }
-        match ask(server.address, &self.question, self.transport, self.until) {
+        let Some(turn) = pace.wait(server.address, self.until) else { return Err(format!("{server}: no time left")) };
+        match ask_in_turn(&turn, &self.question, self.transport, self.until) {
             Ok(reply) if reply.truncated => Err(format!("{server}: the answer was cut")),
             Ok(reply) => match reply.referral() {
                 Some(below) if self.leads_down(below) => Ok(reply),

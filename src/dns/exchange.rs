@@ -10,7 +10,7 @@ use hickory_resolver::proto::op::Message;
 use rustix::io::Errno;
 
 use super::message::{Question, Reply};
-use super::pace::Pace;
+use super::pace::{Pace, Turn};
 
 /// Replies over UDP are read into a buffer of this size, in bytes; more than is ever asked for.
 const UDP_BUFFER: usize = 4096;
@@ -39,6 +39,9 @@ pub enum AskError {
     /// This machine has no way there, for example no IPv6.
     #[error("no route")]
     NoRoute,
+    /// This machine gave no socket or no memory, which tells nothing about the server.
+    #[error("not asked, this machine has {0}")]
+    OutOf(&'static str),
     /// The connection broke, or the system refused a socket.
     #[error("connection failed ({0})")]
     Failed(ErrorKind),
@@ -47,8 +50,11 @@ pub enum AskError {
 impl From<io::Error> for AskError {
     fn from(error: io::Error) -> Self {
         // Without IPv6 in the kernel there is no such socket; std has no kind of error for it.
-        if Errno::from_io_error(&error) == Some(Errno::AFNOSUPPORT) {
-            return Self::NoRoute;
+        match Errno::from_io_error(&error) {
+            Some(Errno::AFNOSUPPORT) => return Self::NoRoute,
+            Some(Errno::MFILE | Errno::NFILE) => return Self::OutOf("too many open files"),
+            Some(Errno::NOBUFS | Errno::NOMEM) => return Self::OutOf("no memory left for it"),
+            _ => {}
         }
         match error.kind() {
             ErrorKind::WouldBlock | ErrorKind::TimedOut => Self::TimedOut,
@@ -72,11 +78,20 @@ pub fn ask(
     transport: Transport,
     deadline: Instant,
 ) -> Result<Reply, AskError> {
-    let (query, bytes) = question.encode().map_err(|_| AskError::Malformed)?;
-    match transport {
-        Transport::Udp => over_udp(server, &query, &bytes, deadline),
-        Transport::Tcp => over_tcp(server, &query, &bytes, deadline),
-    }
+    Exchange { server, deadline, sent: &|| () }.run(question, transport)
+}
+
+/// Asks as [`ask`] does, in a turn of the server's pace.
+///
+/// # Errors
+/// [`AskError`], at the deadline at the latest.
+pub fn ask_in_turn(
+    turn: &Turn<'_>,
+    question: &Question,
+    transport: Transport,
+    deadline: Instant,
+) -> Result<Reply, AskError> {
+    Exchange { server: turn.server, deadline, sent: &|| turn.sent() }.run(question, transport)
 }
 
 /// Asks over UDP and, if the reply was cut, once more over TCP within the same deadline.
@@ -95,56 +110,75 @@ pub fn ask_whole(server: SocketAddr, question: &Question, deadline: Instant) -> 
 /// # Errors
 /// [`AskError`] of the last attempt; [`AskError::TimedOut`] if its turn does not come by the deadline.
 pub fn ask_paced(server: SocketAddr, question: &Question, pace: &Pace, deadline: Instant) -> Result<Reply, AskError> {
-    let ask_in_turn = |transport| {
-        if !pace.wait(server.ip(), deadline) {
-            return Err(AskError::TimedOut);
-        }
-        ask(server, question, transport, deadline)
+    let ask = |transport| {
+        let turn = pace.wait(server, deadline).ok_or(AskError::TimedOut)?;
+        ask_in_turn(&turn, question, transport, deadline)
     };
-    match ask_in_turn(Transport::Udp) {
-        Ok(reply) if reply.truncated => ask_in_turn(Transport::Tcp),
+    match ask(Transport::Udp) {
+        Ok(reply) if reply.truncated => ask(Transport::Tcp),
         other => other,
     }
 }
 
-fn over_udp(server: SocketAddr, query: &Message, bytes: &[u8], deadline: Instant) -> Result<Reply, AskError> {
-    let any: SocketAddr = match server {
-        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
-        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
-    };
-    // Bound to a port of the kernel's choice for each question, and connected: packets from elsewhere are dropped.
-    let socket = UdpSocket::bind(any)?;
-    socket.connect(server)?;
-    socket.send(bytes)?;
-    let mut buffer = [0; UDP_BUFFER];
-    let mut malformed = false;
-    loop {
-        let timed_out = if malformed { AskError::Malformed } else { AskError::TimedOut };
-        socket.set_read_timeout(Some(left(deadline).ok_or(timed_out)?))?;
-        match socket.recv(&mut buffer) {
-            Ok(length) => match Reply::decode(buffer.get(..length).unwrap_or_default(), query) {
-                Ok(reply) => return Ok(reply),
-                Err(_) => malformed = true,
-            },
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Err(timed_out),
-            Err(error) => return Err(error.into()),
-        }
-    }
+/// One question on its way.
+struct Exchange<'a> {
+    server: SocketAddr,
+    deadline: Instant,
+    /// Called when the question has left.
+    sent: &'a dyn Fn(),
 }
 
-fn over_tcp(server: SocketAddr, query: &Message, bytes: &[u8], deadline: Instant) -> Result<Reply, AskError> {
-    let mut stream = TcpStream::connect_timeout(&server, left(deadline).ok_or(AskError::TimedOut)?)?;
-    let length = u16::try_from(bytes.len()).map_err(|_| AskError::Malformed)?;
-    let mut framed = length.to_be_bytes().to_vec();
-    framed.extend_from_slice(bytes);
-    stream.set_write_timeout(Some(left(deadline).ok_or(AskError::TimedOut)?))?;
-    stream.write_all(&framed)?;
-    let mut length = [0; 2];
-    read_exact(&mut stream, &mut length, deadline)?;
-    let mut reply = vec![0; usize::from(u16::from_be_bytes(length))];
-    read_exact(&mut stream, &mut reply, deadline)?;
-    Reply::decode(&reply, query).map_err(|_| AskError::Malformed)
+impl Exchange<'_> {
+    fn run(&self, question: &Question, transport: Transport) -> Result<Reply, AskError> {
+        let (query, bytes) = question.encode().map_err(|_| AskError::Malformed)?;
+        match transport {
+            Transport::Udp => self.over_udp(&query, &bytes),
+            Transport::Tcp => self.over_tcp(&query, &bytes),
+        }
+    }
+
+    fn over_udp(&self, query: &Message, bytes: &[u8]) -> Result<Reply, AskError> {
+        let any: SocketAddr = match self.server {
+            SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+            SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+        };
+        // Bound to a port of the kernel's choice for each question, and connected: packets from elsewhere are dropped.
+        let socket = UdpSocket::bind(any)?;
+        socket.connect(self.server)?;
+        socket.send(bytes)?;
+        (self.sent)();
+        let mut buffer = [0; UDP_BUFFER];
+        let mut malformed = false;
+        loop {
+            let timed_out = if malformed { AskError::Malformed } else { AskError::TimedOut };
+            socket.set_read_timeout(Some(left(self.deadline).ok_or(timed_out)?))?;
+            match socket.recv(&mut buffer) {
+                Ok(length) => match Reply::decode(buffer.get(..length).unwrap_or_default(), query) {
+                    Ok(reply) => return Ok(reply),
+                    Err(_) => malformed = true,
+                },
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Err(timed_out),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn over_tcp(&self, query: &Message, bytes: &[u8]) -> Result<Reply, AskError> {
+        let deadline = self.deadline;
+        let mut stream = TcpStream::connect_timeout(&self.server, left(deadline).ok_or(AskError::TimedOut)?)?;
+        let length = u16::try_from(bytes.len()).map_err(|_| AskError::Malformed)?;
+        let mut framed = length.to_be_bytes().to_vec();
+        framed.extend_from_slice(bytes);
+        stream.set_write_timeout(Some(left(deadline).ok_or(AskError::TimedOut)?))?;
+        stream.write_all(&framed)?;
+        (self.sent)();
+        let mut length = [0; 2];
+        read_exact(&mut stream, &mut length, deadline)?;
+        let mut reply = vec![0; usize::from(u16::from_be_bytes(length))];
+        read_exact(&mut stream, &mut reply, deadline)?;
+        Reply::decode(&reply, query).map_err(|_| AskError::Malformed)
+    }
 }
 
 /// Fills the buffer by the deadline: a peer that sends a byte now and then must not stretch it.
@@ -235,6 +269,13 @@ mod tests {
     fn a_machine_without_a_network_has_no_route() {
         for errno in [Errno::AFNOSUPPORT, Errno::NETDOWN, Errno::NETUNREACH, Errno::ADDRNOTAVAIL] {
             assert_eq!(AskError::from(io::Error::from(errno)), AskError::NoRoute, "{errno}");
+        }
+    }
+
+    #[test]
+    fn what_this_machine_lacks_is_not_the_servers_silence() {
+        for errno in [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM] {
+            assert!(matches!(AskError::from(io::Error::from(errno)), AskError::OutOf(_)), "{errno}");
         }
     }
 
