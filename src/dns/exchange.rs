@@ -15,6 +15,9 @@ use super::pace::{Pace, Turn};
 /// Replies over UDP are read into a buffer of this size, in bytes; more than is ever asked for.
 const UDP_BUFFER: usize = 4096;
 
+/// Stack of a thread that asks one question, in bytes: it holds a packet buffer and little else.
+pub const STACK: usize = 128 * 1024;
+
 /// How a question travels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Transport {

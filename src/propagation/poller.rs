@@ -9,7 +9,7 @@ use super::answer::{Answer, Observation, Texts};
 use super::evidence::Evidence;
 use super::look;
 use super::schedule::Schedule;
-use crate::dns::exchange::{AskError, Transport, ask_in_turn};
+use crate::dns::exchange::{AskError, STACK, Transport, ask_in_turn};
 use crate::dns::message::{Kind, Question};
 use crate::dns::pace::{Pace, Turn};
 use crate::dns::zone::Server;
@@ -20,8 +20,6 @@ pub(super) const ATTEMPT: Duration = Duration::from_secs(2);
 pub(super) const LAST_LOOK: Duration = Duration::from_millis(700);
 /// Rounds of confirmation within one look; what is not decided then waits for the next look.
 const MOST_ROUNDS: usize = 30;
-/// Stack of a poller in bytes: it holds one packet buffer and little else.
-const STACK: usize = 128 * 1024;
 
 /// One address with what is known about it.
 #[derive(Debug)]

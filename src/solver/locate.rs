@@ -56,6 +56,10 @@ impl Solver<'_> {
         if record != challenge.name {
             self.events.step(&format!("`{}` is an alias: the record belongs at `{record}`", challenge.name));
         }
+        for name in zone.iter().flat_map(Zone::half_found) {
+            self.events
+                .step(&format!("`{name}`: only some addresses could be looked up, IPv4 or IPv6; those are asked"));
+        }
         let apex = zone.as_ref().and_then(|zone| zone.apex.as_ref());
         // What was noted on the way may be the reason.
         let tell = |_: &anyhow::Error| notes.iter().for_each(|note| self.events.warning(note));
