@@ -7,7 +7,7 @@ use crate::account::{AccountError, holder};
 use crate::api::Domain;
 use crate::challenge::CHALLENGE_LABEL;
 use crate::dns::cname::{Follow, Place, PlaceError};
-use crate::dns::message::{Data, Kind, Question, Rcode, Reply};
+use crate::dns::signing::Signing;
 use crate::dns::zone::{FoundBy, Lookup, Zone};
 use crate::exit::Exit;
 use crate::name::DnsName;
@@ -143,25 +143,19 @@ fn way(domain: &DnsName, found_by: FoundBy) -> Option<Finding> {
 
 /// A fingerprint at the parent of a zone that is not signed: every validating resolver refuses its answers.
 fn dnssec(domain: &DnsName, apex: &DnsName, zone: &Zone, lookup: &Lookup) -> Option<Finding> {
-    let deadline = Instant::now() + BESIDE / 2;
-    let answered = |reply: &Reply| matches!(reply.rcode, Rcode::NoError | Rcode::NxDomain);
-    let signs = |reply: &Reply| reply.answers.iter().any(|record| record.data == Data::Signing);
-    let parent = lookup.resolvers.ask(&Question::recursive(apex, Kind::Ds), deadline, answered).ok()?;
-    if !signs(&parent) {
-        return None;
-    }
-    let question = Question::authoritative(apex, Kind::Dnskey);
-    let asked = zone.servers.iter().filter_map(|server| {
-        crate::dns::exchange::ask_whole(server.address, &question, Instant::now() + Duration::from_secs(1)).ok()
-    });
-    let reply = asked.into_iter().find(|reply| reply.authoritative)?;
-    Some(if signs(&reply) {
-        Finding::ok("dnssec", domain.as_str(), format!("`{apex}` is signed"))
-    } else {
-        Finding::error("dnssec", domain.as_str(), format!("`{apex}` has a DS record at its parent, but is not signed"))
+    match lookup.signing(zone, Instant::now() + BESIDE / 2)? {
+        Signing::Unsigned => None,
+        Signing::Signed => Some(Finding::ok("dnssec", domain.as_str(), format!("`{apex}` is signed"))),
+        Signing::Broken => Some(
+            Finding::error(
+                "dnssec",
+                domain.as_str(),
+                format!("`{apex}` has a DS record at its parent, but is not signed"),
+            )
             .ending(Exit::NotPropagated)
-            .advise("remove the DS record at the registrar: CAs refuse the answers of this zone until then")
-    })
+            .advise("remove the DS record at the registrar: CAs refuse the answers of this zone until then"),
+        ),
+    }
 }
 
 impl Examined {

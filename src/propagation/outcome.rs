@@ -139,6 +139,8 @@ pub struct NotReady {
     pub rows: Vec<Row>,
     /// Whether recursive answers came from "authoritative" addresses.
     pub intercepted: bool,
+    /// Zones without signatures whose parents say that there are some.
+    pub unsigned: Vec<DnsName>,
 }
 
 fn headline(names: &[DnsName], cause: Cause, waited: Duration) -> String {
@@ -227,6 +229,13 @@ impl Explain for NotReady {
     }
 
     fn details(&self) -> Vec<String> {
-        self.rows.iter().map(|row| format!("{}  {}", row.server, row.describe())).collect()
+        let rows = self.rows.iter().map(|row| format!("{}  {}", row.server, row.describe()));
+        let unsigned = self.unsigned.iter().map(|apex| {
+            format!(
+                "besides, `{apex}` has a DS record at its parent, but is not signed (DNSSEC): a CA gets SERVFAIL, until that \
+                 record is removed at the registrar"
+            )
+        });
+        rows.chain(unsigned).collect()
     }
 }
