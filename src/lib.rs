@@ -18,6 +18,7 @@
 //! - [`api`]: the IPv64 HTTP API
 //! - [`http`]: HTTP requests with deadlines, for the API and for DNS over HTTPS
 //! - [`state`]: journal, request window, domain cache, learned times
+//! - [`provider`]: the suffixes that the provider owns
 //! - [`challenge`], [`name`], [`secret`], [`exit`]: the vocabulary that all others share
 
 pub mod account;
@@ -34,6 +35,7 @@ pub mod http;
 pub mod manual;
 pub mod name;
 pub mod propagation;
+pub mod provider;
 pub mod report;
 pub mod secret;
 pub mod settings;
