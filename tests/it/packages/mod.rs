@@ -1,6 +1,8 @@
 //! The packages as far as they can be looked at without building one: what they would carry is there, and says what is
 //! so. The finished Debian package is installed by `tests/debian`.
 
+mod newcomer;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};

@@ -6,6 +6,7 @@ mod docs;
 mod doctor;
 mod init;
 mod manual;
+mod sessions;
 mod shells;
 mod terminal;
 mod trial;
