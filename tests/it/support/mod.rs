@@ -7,4 +7,5 @@ pub(crate) mod page;
 pub(crate) mod pebble;
 pub(crate) mod process;
 pub(crate) mod programs;
+pub(crate) mod skip;
 pub(crate) mod stage;
