@@ -372,6 +372,15 @@ mod tests {
     }
 
     #[test]
+    fn only_the_usual_places_behind_a_file_are_hidden_by_it() {
+        let places = || ["/etc/a", "/home/a"].map(PathBuf::from).into_iter();
+        let hidden = |path: &str| behind(Path::new(path), places()).collect::<Vec<_>>();
+        assert_eq!(hidden("/etc/a"), [PathBuf::from("/home/a")]);
+        assert!(hidden("/home/a").is_empty());
+        assert!(hidden("/srv/a").is_empty(), "a file that is named hides nothing by chance");
+    }
+
+    #[test]
     fn the_file_comes_after_the_environment_and_before_the_default() {
         let file = read("confirmations = 4\nhttp_timeout = 20\n").unwrap();
         let environment = Environment::new([("IPV64_CONFIRMATIONS".into(), "5".into())]);

@@ -5,13 +5,14 @@ use std::process::Command;
 
 use crate::support::desk::Desk;
 use crate::support::process;
+use crate::support::skip::skipped;
 
 /// Runs a program, if it is installed; nothing if it is not.
 fn run_if_installed(program: &str, args: &[&str]) -> Option<process::Finished> {
     let path = std::env::var_os("PATH")?;
     let place = std::env::split_paths(&path).map(|folder| folder.join(program)).find(|path| path.is_file());
     let Some(place) = place else {
-        eprintln!("{program} is not installed: not checked with it");
+        skipped(&format!("completions or man pages: there is no `{program}`"));
         return None;
     };
     Some(process::run(Command::new(place).args(args).env("LC_ALL", "C.UTF-8").env("MANWIDTH", "100")))

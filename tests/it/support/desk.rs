@@ -52,9 +52,19 @@ impl Desk {
             .env_clear()
             .env("PATH", path)
             .env("HOME", self.folder.path())
+            .env("IPV64_CONFIG", self.empty_config())
             .env("IPV64_STATE_DIR", self.path("state"))
             .envs(self.variables.iter().cloned());
         command
+    }
+
+    /// A configuration file of this desk's own, so that one of the machine is not read.
+    fn empty_config(&self) -> PathBuf {
+        let path = self.path("empty.toml");
+        if !path.exists() {
+            std::fs::write(&path, "").unwrap();
+        }
+        path
     }
 
     pub(crate) fn run(&self, args: &[&str]) -> Finished {

@@ -59,7 +59,11 @@ fn a_state_directory_of_another_user_is_a_warning() {
     if std::os::unix::fs::chown(desk.path("state"), Some(4242), None).is_err() {
         return skipped("a state directory of another user: only root can give one away");
     }
-    says(&has(&examine(&desk, &[], 0), "state", "warning"), &["belongs to user 4242", "chown -R"]);
+    says(
+        &has(&examine(&desk, &[], 0), "state", "warning"),
+        &["belongs to user 4242, but this process runs as user 0", "chown -R"],
+    );
+    assert_eq!(fs::read_dir(desk.path("state")).unwrap().count(), 0, "nothing is left behind in it");
 }
 
 #[test]
