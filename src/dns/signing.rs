@@ -1,53 +1,69 @@
-//! Does a zone sign its answers where its parent says that it does? If not, every validating resolver, and so every CA,
-//! refuses them (RFC 4035 section 5.2). Signatures themselves are not checked.
+//! Do resolvers that validate believe a zone? A fingerprint at its parent (DS) has to be followed by keys and signatures that
+//! hold, or they refuse its answers (RFC 4035 section 5.5), and so does every CA. Nothing is validated here: a resolver that
+//! does is asked what it thinks.
 
 use std::time::{Duration, Instant};
 
 use super::exchange::ask_paced;
 use super::message::{Data, Kind, Question, Rcode, Reply};
+use super::recursive::Recursive;
 use super::zone::{Lookup, Zone};
 
 /// How long one server is waited for.
 const ATTEMPT: Duration = Duration::from_secs(1);
 
-/// What parent and zone say about signatures.
+/// What parent, zone and resolvers say about signatures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signing {
-    /// The parent has no fingerprint (DS) of a key of the zone.
+    /// The parent has no fingerprint of a key of the zone.
     Unsigned,
-    /// It has one, and the zone has keys.
+    /// It has one, the zone has keys, and the resolver that was asked does not refuse the answers.
     Signed,
     /// It has one, and the zone has no keys.
-    Broken,
+    NoKeys,
+    /// It has one, and the resolver refuses the answers.
+    Refused,
 }
 
 impl Lookup {
-    /// Asks a resolver for the fingerprint and, if there is one, the zone's servers for the keys. Nothing if one of the two
-    /// is not told by the deadline, or if the zone is not known by name.
+    /// Finds out whether a zone can be believed. Nothing if nobody tells by the deadline what its parent says or which keys
+    /// it has, or if its name is not known.
     #[must_use]
     pub fn signing(&self, zone: &Zone, deadline: Instant) -> Option<Signing> {
         let apex = zone.apex.as_ref()?;
-        let answered = |reply: &Reply| matches!(reply.rcode, Rcode::NoError | Rcode::NxDomain);
-        let parent = self.resolvers.ask(&Question::recursive(apex, Kind::Ds), deadline, answered).ok()?;
-        if !has_signing(&parent) {
-            return Some(Signing::Unsigned);
-        }
-        let question = Question::authoritative(apex, Kind::Dnskey);
-        let replies = zone.servers.iter().filter_map(|server| {
-            let until = deadline.min(Instant::now() + ATTEMPT);
-            ask_paced(server.address, &question, &self.pace, until).ok()
-        });
-        let reply = replies.into_iter().find(|reply| reply.authoritative && answered(reply))?;
-        Some(if has_signing(&reply) { Signing::Signed } else { Signing::Broken })
+        let ask = |set: &Recursive, kind| set.ask(&Question::recursive(apex, kind), deadline, is_answer).ok();
+        let mut sets = [&self.resolvers, &self.fallback].into_iter();
+        let (set, parent) = sets.find_map(|set| Some((set, ask(set, Kind::Ds)?)))?;
+        Some(if !has_trace(&parent) {
+            Signing::Unsigned
+        } else if !has_trace(&self.keys(zone, &Question::authoritative(apex, Kind::Dnskey), deadline)?) {
+            Signing::NoKeys
+        } else if ask(set, Kind::Soa).is_none() {
+            Signing::Refused
+        } else {
+            Signing::Signed
+        })
+    }
+
+    /// What the servers of a zone tell of its keys.
+    fn keys(&self, zone: &Zone, question: &Question, deadline: Instant) -> Option<Reply> {
+        let ask = |address| ask_paced(address, question, &self.pace, deadline.min(Instant::now() + ATTEMPT)).ok();
+        let asked = zone.servers.iter().take_while(|_| Instant::now() < deadline);
+        asked.filter_map(|server| ask(server.address)).find(|reply| reply.authoritative)
     }
 }
 
-fn has_signing(reply: &Reply) -> bool {
+fn is_answer(reply: &Reply) -> bool {
+    matches!(reply.rcode, Rcode::NoError | Rcode::NxDomain)
+}
+
+fn has_trace(reply: &Reply) -> bool {
     reply.answers.iter().any(|record| record.data == Data::Signing)
 }
 
 #[cfg(test)]
 mod tests {
+    use hickory_resolver::proto::op::ResponseCode;
     use hickory_resolver::proto::rr::rdata::NULL;
     use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 
@@ -62,10 +78,12 @@ mod tests {
         Record::from_rdata(Name::from_ascii(format!("{name}.")).unwrap(), 60, data)
     }
 
-    fn signing(of_parent: &'static str, of_zone: &'static str) -> Option<Signing> {
+    fn signing(of_parent: &'static str, of_zone: &'static str, soa: ResponseCode) -> Option<Signing> {
         let resolver = fake::serve("127.0.0.1:0", move |name, kind, mut reply| {
             if (name, kind) == (of_parent, RecordType::DS) {
                 reply.add_answer(trace(name, kind));
+            } else if kind == RecordType::SOA {
+                reply.metadata.response_code = soa;
             }
             reply
         });
@@ -86,10 +104,12 @@ mod tests {
     }
 
     #[test]
-    fn a_fingerprint_without_a_key_is_broken() {
-        assert_eq!(signing("none", "none"), Some(Signing::Unsigned));
-        assert_eq!(signing("none", "example.com"), Some(Signing::Unsigned));
-        assert_eq!(signing("example.com", "example.com"), Some(Signing::Signed));
-        assert_eq!(signing("example.com", "none"), Some(Signing::Broken));
+    fn a_fingerprint_has_to_be_followed_by_keys_and_signatures_that_hold() {
+        let (good, bad) = (ResponseCode::NoError, ResponseCode::ServFail);
+        assert_eq!(signing("none", "none", good), Some(Signing::Unsigned));
+        assert_eq!(signing("none", "example.com", good), Some(Signing::Unsigned));
+        assert_eq!(signing("example.com", "example.com", good), Some(Signing::Signed));
+        assert_eq!(signing("example.com", "none", good), Some(Signing::NoKeys));
+        assert_eq!(signing("example.com", "example.com", bad), Some(Signing::Refused));
     }
 }

@@ -1,7 +1,7 @@
 //! Runs one poller per server address until every zone is ready, the deadline has come, or a signal ends it.
 //! What the answers mean is decided in [`super::evidence`] and [`super::verdict`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -133,7 +133,7 @@ impl<'a> Waiting<'a> {
         let place = |server: &Server| asked.iter().position(|(other, _)| other.address == server.address);
         let mut zones: Vec<Vec<usize>> =
             plan.records.iter().map(|record| record.zone.servers.iter().filter_map(place).collect()).collect();
-        zones.sort();
+        zones.sort_unstable();
         zones.dedup();
         for (slot, (server, texts)) in asked.into_iter().enumerate() {
             let usual = plan.usual.iter().find(|(address, _)| *address == server.address.ip()).map(|(_, usual)| *usual);
@@ -257,17 +257,19 @@ impl<'a> Waiting<'a> {
         let names = self.texts.iter().map(|text| text.name.clone()).collect();
         // The last look comes after the time limit, which is what the user knows.
         let waited = self.start.elapsed().min(self.plan.timeout);
-        let unsigned = if cause == Cause::TimedOut { self.unsigned() } else { Vec::new() };
-        NotReady { names, cause, waited, rows, intercepted, unsigned }
+        let bogus = if cause == Cause::TimedOut { self.bogus() } else { Vec::new() };
+        NotReady { names, cause, waited, rows, intercepted, bogus }
     }
 
     /// Looks, in the moment that is left, for what would come next after a server that lags: zones that a CA cannot
     /// validate.
-    fn unsigned(&self) -> Vec<DnsName> {
+    fn bogus(&self) -> Vec<DnsName> {
         let until = (self.deadline + LAST_LOOK).max(Instant::now() + LEAST_LOOK);
-        let zones: BTreeSet<&Zone> = self.plan.records.iter().map(|record| &record.zone).collect();
-        let broken = zones.into_iter().filter(|zone| self.plan.lookup.signing(zone, until) == Some(Signing::Broken));
-        broken.filter_map(|zone| zone.apex.clone()).collect()
+        let mut zones: Vec<&Zone> = self.plan.records.iter().map(|record| &record.zone).collect();
+        zones.dedup();
+        let refused =
+            |zone: &&Zone| matches!(self.plan.lookup.signing(zone, until), Some(Signing::NoKeys | Signing::Refused));
+        zones.into_iter().filter(refused).filter_map(|zone| zone.apex.clone()).collect()
     }
 
     fn rows(&self, state: &State) -> Vec<Row> {
