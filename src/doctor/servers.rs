@@ -81,6 +81,18 @@ fn is_resolvers(outcome: &Result<(Reply, Duration), AskError>) -> bool {
     outcome.as_ref().is_ok_and(|(reply, _)| !reply.authoritative && reply.recursion_available)
 }
 
+/// Whether this machine has no way to an address: no route at all, one that a router knows to be dead, or an address that
+/// holds on one link only.
+fn is_cut_off(outcome: &Result<(Reply, Duration), AskError>) -> bool {
+    use std::io::ErrorKind::{HostUnreachable, InvalidInput};
+    matches!(outcome, Err(AskError::NoRoute | AskError::Failed(HostUnreachable | InvalidInput)))
+}
+
+/// Whether a server answers, and not for this zone.
+fn is_lame(outcome: &Result<(Reply, Duration), AskError>) -> bool {
+    outcome.is_ok() && !good(outcome) && !is_resolvers(outcome)
+}
+
 fn words(outcome: &Result<(Reply, Duration), AskError>) -> String {
     match outcome {
         Ok((_, took)) if good(outcome) => format!("{} ms", took.as_millis()),
@@ -98,11 +110,13 @@ fn describe(seen: &Seen, zone_is_served: bool) -> Finding {
         (true, false) => Finding::warning("server_tcp", subject, text)
             .advise("open port 53 over TCP: a CA needs it for long answers, and one look of ours goes over it"),
         (false, true) => Finding::warning("server_udp", subject, text).advise("open port 53 over UDP"),
-        (false, false) if matches!(seen.udp, Err(AskError::NoRoute)) && zone_is_served => Finding::note(
+        (false, false) if zone_is_served && (is_cut_off(&seen.udp) || is_cut_off(&seen.tcp)) => Finding::note(
             "server_no_route",
             subject,
             "this machine has no way there (no IPv6?); the other addresses do",
         ),
+        (false, false) if is_lame(&seen.udp) || is_lame(&seen.tcp) => Finding::warning("server_lame", subject, text)
+            .advise("it does not serve the zone: remove it from the delegation, or tell its operator"),
         (false, false) => {
             Finding::warning("server_down", subject, text).advise("it is not waited for as long as another one serves")
         }

@@ -111,7 +111,9 @@ impl Solver<'_> {
         let cache = self.state.domains(self.account.clone());
         let cached = if domains == Domains::Cached { self.known_domains(&cache) } else { None };
         // A zone cut below a cached domain: the account may have got a longer one since.
-        let is_cut = |domain: &DnsName| apex.is_some_and(|apex| apex != domain && apex.is_within(domain));
+        let is_cut = |domain: &DnsName| {
+            apex.is_some_and(|apex| apex != domain && apex.is_within(domain) && !cache.is_missing(apex))
+        };
         let cached = cached.as_ref().and_then(|cached| holder(cached, record));
         if let Some(domain) = cached.filter(|domain| !is_cut(domain)) {
             return Ok(domain.clone());
@@ -121,6 +123,9 @@ impl Solver<'_> {
         let names: Vec<_> = listed.into_iter().map(|domain| domain.name).collect();
         cache.remember(&names);
         let held = holder(&names, record).cloned();
+        if let Some(apex) = apex.filter(|apex| !names.contains(apex)) {
+            cache.note_missing(apex);
+        }
         held.ok_or_else(|| AccountError::NoDomain { name: record.clone(), domains: names }.into())
     }
 }
