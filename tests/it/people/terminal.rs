@@ -129,3 +129,14 @@ fn times_are_bars_on_a_terminal() {
     let finished = on_terminal(&slow_desk(), "ipv64-acme test name.ipv64.net", ":");
     assert!(finished.stdout.contains("█ "), "{}", finished.said());
 }
+
+#[test]
+#[ignore = "needs script(1): run by tests/run"]
+fn the_help_has_colours_only_where_they_are_wanted() {
+    let desk = Desk::new();
+    let has_colours = |command: &str| on_terminal(&desk, command, ":").stdout.contains('\u{1b}');
+    assert!(has_colours("ipv64-acme --help"));
+    for command in ["NO_COLOR=1 ipv64-acme --help", "TERM=dumb ipv64-acme --help", "NO_COLOR=1 ipv64-acme --wrong"] {
+        assert!(!has_colours(command), "{command}");
+    }
+}
