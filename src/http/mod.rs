@@ -5,7 +5,6 @@
 //! a POST become a GET), and one [`HttpClient`] keeps its connections open between two requests.
 
 mod error;
-mod excerpt;
 mod proxy;
 mod retry_after;
 mod target;
@@ -18,8 +17,8 @@ use std::time::Duration;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ureq::http as types;
 
+pub use crate::excerpt::{excerpt, visible, visible_path};
 pub use error::{HttpError, Reached};
-pub use excerpt::{excerpt, visible, visible_path};
 pub use proxy::ProxyEnv;
 pub use target::Endpoint;
 

@@ -4,29 +4,6 @@ use std::{net::IpAddr, time::Duration};
 
 use super::settings::{ResolverSettings, ServerSettings, StaticRecord};
 
-/// The provider's suffixes ("observed").
-pub const PROVIDER_SUFFIXES: [&str; 19] = [
-    "ipv64.net",
-    "ipv64.de",
-    "any64.de",
-    "api64.de",
-    "dns64.de",
-    "dyndns64.de",
-    "dynipv6.de",
-    "eth64.de",
-    "home64.de",
-    "iot64.de",
-    "lan64.de",
-    "nas64.de",
-    "root64.de",
-    "route64.de",
-    "srv64.de",
-    "tcp64.de",
-    "udp64.de",
-    "vpn64.de",
-    "wan64.de",
-];
-
 /// Everything that can be chosen before the start. The default has one account with four domains, two healthy name
 /// servers without delay, and no limits.
 #[derive(Debug, Clone)]

@@ -9,12 +9,13 @@ use hickory_resolver::proto::rr::{
 };
 
 use super::{
-    config::{PROVIDER_SUFFIXES, ZoneCut},
+    config::ZoneCut,
     content,
     store::{Holdings, StoredDomain},
     zone::Zone,
 };
 use crate::name::DnsName;
+use crate::provider;
 
 /// The TTL of what does not change: NS, glue, foreign records.
 const STATIC_TTL: u32 = 300;
@@ -166,7 +167,7 @@ impl Hierarchy {
 
 /// Whether a name is one label below a suffix of the provider.
 pub(super) fn is_provider_name(name: &DnsName) -> bool {
-    name.parent().is_some_and(|parent| PROVIDER_SUFFIXES.contains(&parent.as_str()))
+    name.parent().is_some_and(|parent| provider::suffixes().any(|suffix| suffix == parent.as_str()))
 }
 
 /// A name in the form of the DNS messages.
@@ -175,7 +176,7 @@ pub(super) fn dns(name: &DnsName) -> Option<Name> {
 }
 
 fn suffixes() -> impl Iterator<Item = Name> {
-    PROVIDER_SUFFIXES.iter().filter_map(|suffix| content::host(suffix))
+    provider::suffixes().filter_map(content::host)
 }
 
 fn own_domains(now: &Holdings) -> impl Iterator<Item = &StoredDomain> {
