@@ -9,6 +9,7 @@ mod clients;
 mod conventions;
 mod frugal;
 mod hostile;
+mod packages;
 mod people;
 mod support;
 mod verdict;

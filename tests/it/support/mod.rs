@@ -8,3 +8,4 @@ pub(crate) mod pebble;
 pub(crate) mod process;
 pub(crate) mod programs;
 pub(crate) mod stage;
+pub(crate) mod terminal;
