@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "test code")]
 
 mod api;
+mod architecture;
 mod clients;
 mod conventions;
 mod frugal;
