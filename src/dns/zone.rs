@@ -126,9 +126,9 @@ impl Lookup {
         let until = deadline.min(Instant::now() + ONE_WAY);
         let (apex, found) = match way {
             FoundBy::Settings => (None, self.named(deadline)?),
-            FoundBy::Resolvers => self.ask_resolvers(&self.resolvers, name, until)?,
+            FoundBy::Resolvers => self.ask_resolvers((&self.resolvers, "(IPV64_RESOLVERS)"), name, until)?,
             FoundBy::Roots => walk::from_roots(self, name, until).map_err(|line| vec![line])?,
-            FoundBy::Https => self.ask_resolvers(&self.fallback, name, until)?,
+            FoundBy::Https => self.ask_resolvers((&self.fallback, "over HTTPS (IPV64_DOH)"), name, until)?,
         };
         let Found { servers, unfound } = self.complete(found, way, deadline);
         Ok(Zone { apex, servers, unfound, found_by: way })
@@ -186,7 +186,7 @@ impl Lookup {
     /// SOA upwards until a resolver knows the zone, then NS, then the addresses.
     fn ask_resolvers(
         &self,
-        set: &Recursive,
+        (set, kind): (&Recursive, &str),
         name: &DnsName,
         deadline: Instant,
     ) -> Result<(Option<DnsName>, Found), Vec<String>> {
@@ -219,7 +219,7 @@ impl Lookup {
             break;
         }
         if set.resolvers().is_empty() {
-            tried.insert("no resolver is configured".to_owned());
+            tried.insert(format!("no resolver {kind} is configured"));
         }
         Err(tried.into_iter().collect())
     }
