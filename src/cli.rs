@@ -32,8 +32,16 @@ pub struct Cli {
     /// Output.
     #[command(flatten)]
     pub output: OutputArgs,
-    /// Read this configuration file (TOML) \[IPV64_CONFIG\]
-    #[arg(long, global = true, value_name = "FILE", help_heading = "Settings", hide_short_help = true)]
+    /// Read this configuration file (TOML).
+    // Help of its own: in a doc comment the brackets would be a link.
+    #[arg(
+        long,
+        help = "Read this configuration file (TOML) [IPV64_CONFIG]",
+        global = true,
+        value_name = "FILE",
+        help_heading = "Settings",
+        hide_short_help = true
+    )]
     pub config: Option<PathBuf>,
     /// Settings given as flags.
     #[command(flatten)]

@@ -28,6 +28,7 @@ pub mod cli;
 pub mod commands;
 pub mod dns;
 pub mod doctor;
+pub mod excerpt;
 pub mod exit;
 pub mod gate;
 pub mod hook;

@@ -280,7 +280,7 @@ impl Lookup {
                 }
             }
         }
-        lines.sort();
+        lines.sort_unstable();
         lines.dedup();
         Err(lines)
     }

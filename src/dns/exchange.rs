@@ -15,6 +15,9 @@ use super::pace::Pace;
 /// Replies over UDP are read into a buffer of this size, in bytes; more than is ever asked for.
 const UDP_BUFFER: usize = 4096;
 
+/// How long to wait for another question to give its socket back, where there are no more of them.
+const SOCKET_PAUSE: Duration = Duration::from_millis(20);
+
 /// How a question travels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Transport {
@@ -39,6 +42,9 @@ pub enum AskError {
     /// This machine has no way there, for example no IPv6.
     #[error("no route")]
     NoRoute,
+    /// This process or this machine has no socket to spare, which says nothing about the server.
+    #[error("too many open files here")]
+    NoSocket,
     /// The connection broke, or the system refused a socket.
     #[error("connection failed ({0})")]
     Failed(ErrorKind),
@@ -46,9 +52,11 @@ pub enum AskError {
 
 impl From<io::Error> for AskError {
     fn from(error: io::Error) -> Self {
-        // Without IPv6 in the kernel there is no such socket; std has no kind of error for it.
-        if Errno::from_io_error(&error) == Some(Errno::AFNOSUPPORT) {
-            return Self::NoRoute;
+        // std has no kinds for these; without IPv6 in the kernel there is no such socket.
+        match Errno::from_io_error(&error) {
+            Some(Errno::AFNOSUPPORT) => return Self::NoRoute,
+            Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS) => return Self::NoSocket,
+            _ => {}
         }
         match error.kind() {
             ErrorKind::WouldBlock | ErrorKind::TimedOut => Self::TimedOut,
@@ -113,7 +121,7 @@ fn over_udp(server: SocketAddr, query: &Message, bytes: &[u8], deadline: Instant
         SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
     };
     // Bound to a port of the kernel's choice for each question, and connected: packets from elsewhere are dropped.
-    let socket = UdpSocket::bind(any)?;
+    let socket = when_free(deadline, || UdpSocket::bind(any))?;
     socket.connect(server)?;
     socket.send(bytes)?;
     let mut buffer = [0; UDP_BUFFER];
@@ -134,7 +142,8 @@ fn over_udp(server: SocketAddr, query: &Message, bytes: &[u8], deadline: Instant
 }
 
 fn over_tcp(server: SocketAddr, query: &Message, bytes: &[u8], deadline: Instant) -> Result<Reply, AskError> {
-    let mut stream = TcpStream::connect_timeout(&server, left(deadline).ok_or(AskError::TimedOut)?)?;
+    let mut stream =
+        when_free(deadline, || TcpStream::connect_timeout(&server, left(deadline).ok_or(io::ErrorKind::TimedOut)?))?;
     let length = u16::try_from(bytes.len()).map_err(|_| AskError::Malformed)?;
     let mut framed = length.to_be_bytes().to_vec();
     framed.extend_from_slice(bytes);
@@ -160,6 +169,19 @@ fn read_exact(stream: &mut TcpStream, buffer: &mut [u8], deadline: Instant) -> R
         }
     }
     Ok(())
+}
+
+/// Opens a socket, and waits for one where the limit on open files is reached: a server that could not be asked must not
+/// pass for one that is silent.
+fn when_free<S>(deadline: Instant, open: impl Fn() -> io::Result<S>) -> Result<S, AskError> {
+    loop {
+        match open().map_err(AskError::from) {
+            Err(AskError::NoSocket) if left(deadline).is_some_and(|left| left > SOCKET_PAUSE) => {
+                std::thread::sleep(SOCKET_PAUSE);
+            }
+            other => return other,
+        }
+    }
 }
 
 /// Returns the time left; nothing if it is up (a socket timeout of zero would mean "for ever").
@@ -236,6 +258,19 @@ mod tests {
         for errno in [Errno::AFNOSUPPORT, Errno::NETDOWN, Errno::NETUNREACH, Errno::ADDRNOTAVAIL] {
             assert_eq!(AskError::from(io::Error::from(errno)), AskError::NoRoute, "{errno}");
         }
+    }
+
+    #[test]
+    fn a_socket_is_waited_for_until_the_deadline() {
+        let tries = std::cell::Cell::new(0);
+        let open = |free_at: u32| {
+            tries.set(tries.get() + 1);
+            if tries.get() < free_at { Err(io::Error::from(Errno::MFILE)) } else { Ok(tries.get()) }
+        };
+        assert_eq!(when_free(Instant::now() + Duration::from_secs(60), || open(3)), Ok(3));
+        assert_eq!(when_free(soon(), || open(u32::MAX)), Err(AskError::NoSocket));
+        let refused = || Err::<(), _>(io::Error::from(ErrorKind::ConnectionRefused));
+        assert_eq!(when_free(soon(), refused), Err(AskError::Refused));
     }
 
     #[test]

@@ -40,8 +40,8 @@ impl Pace {
         let slots = sent.entry(address).or_default();
         if let Some(place) = slots.iter().position(|booked| *booked == slot).filter(|_| slot < now) {
             slots.remove(place);
-            slots.push_back(now);
-            slots.make_contiguous().sort();
+            let later = slots.partition_point(|booked| *booked <= now);
+            slots.insert(later, now);
         }
     }
 

@@ -77,8 +77,11 @@ pub(super) struct Found {
 impl Found {
     /// Keeps each server once, in order, and no more than anybody has.
     pub(super) fn new(servers: impl IntoIterator<Item = Server>, unfound: Vec<DnsName>) -> Self {
-        let servers: BTreeSet<_> = servers.into_iter().collect();
-        Self { servers: servers.into_iter().take(MAX_ADDRESSES).collect(), unfound }
+        let mut servers: Vec<_> = servers.into_iter().collect();
+        servers.sort_unstable();
+        servers.dedup();
+        servers.truncate(MAX_ADDRESSES);
+        Self { servers, unfound }
     }
 
     /// Adds what became of the names that were not found.
@@ -171,7 +174,9 @@ impl Lookup {
 
     /// Returns the servers to which a referral gives an address, and the names of the others.
     pub(super) fn glue(&self, referral: &Reply) -> Found {
-        let names: BTreeSet<_> = Reply::name_servers(&referral.authority).take(MAX_SERVERS).collect();
+        let mut names: Vec<_> = Reply::name_servers(&referral.authority).take(MAX_SERVERS).collect();
+        names.sort_unstable();
+        names.dedup();
         let (mut servers, mut unfound) = (Vec::new(), Vec::new());
         for name in names {
             let before = servers.len();

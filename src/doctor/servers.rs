@@ -1,7 +1,6 @@
 //! Every address of a zone's authoritative servers: does it answer over UDP and over TCP, with authority, with the same
 //! version of the zone as the others?
 
-use std::collections::BTreeSet;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -146,7 +145,9 @@ fn nobody(apex: &DnsName, seen: &[Seen]) -> Finding {
 /// Servers that publish different versions of the zone.
 fn serials(apex: &DnsName, seen: &[Seen]) -> Option<Finding> {
     let replies = seen.iter().filter(|seen| good(&seen.udp)).filter_map(|seen| seen.udp.as_ref().ok());
-    let serials: BTreeSet<u32> = replies.filter_map(|(reply, _)| Some(reply.soa()?.0)).collect();
+    let mut serials: Vec<u32> = replies.filter_map(|(reply, _)| Some(reply.soa()?.0)).collect();
+    serials.sort_unstable();
+    serials.dedup();
     if serials.len() < 2 {
         return None;
     }

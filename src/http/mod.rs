@@ -6,7 +6,6 @@
 
 mod date;
 mod error;
-mod excerpt;
 mod proxy;
 mod retry_after;
 mod target;
@@ -19,8 +18,8 @@ use std::time::{Duration, SystemTime};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ureq::http as types;
 
+pub use crate::excerpt::{excerpt, visible, visible_path};
 pub use error::{HttpError, Reached};
-pub use excerpt::{excerpt, visible, visible_path};
 pub use proxy::ProxyEnv;
 pub use target::Endpoint;
 

@@ -129,7 +129,7 @@ impl<'a> Waiting<'a> {
         let place = |server: &Server| asked.iter().position(|(other, _)| other.address == server.address);
         let mut zones: Vec<Vec<usize>> =
             plan.records.iter().map(|record| record.zone.servers.iter().filter_map(place).collect()).collect();
-        zones.sort();
+        zones.sort_unstable();
         zones.dedup();
         for (slot, (server, texts)) in asked.into_iter().enumerate() {
             let usual = plan.usual.iter().find(|(address, _)| *address == server.address.ip()).map(|(_, usual)| *usual);

@@ -98,7 +98,7 @@ impl Solver<'_> {
     /// Returns the records of all calls of the order, by name.
     fn stored(&self, order: &Order, policy: &RetryPolicy) -> anyhow::Result<Vec<Held>> {
         let mut names = order.names.clone();
-        names.sort();
+        names.sort_unstable();
         names.dedup();
         let mut listed: Option<Vec<Domain>> = None;
         let mut all = Vec::new();

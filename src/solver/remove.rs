@@ -1,6 +1,5 @@
 //! Removes exactly what was added. The journal says where that was; without it the way of the addition is gone again.
 
-use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -102,7 +101,9 @@ impl Solver<'_> {
         let entries = self.state.journal().find(name, None).into_iter();
         let mine = entries.filter(|entry| entry.account == self.account);
         // One challenge may stand at several places, all of which its removal looks at.
-        let values: BTreeSet<_> = mine.map(|entry| entry.value).collect();
+        let mut values: Vec<_> = mine.map(|entry| entry.value).collect();
+        values.sort_unstable();
+        values.dedup();
         Call {
             client: "mod_md",
             action: Action::Remove,

@@ -89,7 +89,7 @@ impl Learned {
         self.store.update(|times: &mut Times| {
             let now = self.clock.unix();
             seen.iter().for_each(|one| times.add(one, now));
-            times.servers.sort_by_key(|server| server.updated_at.min(now));
+            times.servers.sort_unstable_by_key(|server| server.updated_at.min(now));
             let surplus = times.servers.len().saturating_sub(MOST_SERVERS);
             times.servers.drain(..surplus);
         });
@@ -115,7 +115,7 @@ impl Learned {
     pub fn all(&self) -> Vec<UsualTime> {
         let mut all: Vec<_> =
             self.store.update(|times: &mut Times| times.servers.iter().filter_map(History::usual).collect());
-        all.sort_by(|a, b| (&a.name, a.address).cmp(&(&b.name, b.address)));
+        all.sort_unstable_by(|a, b| (&a.name, a.address).cmp(&(&b.name, b.address)));
         all
     }
 }

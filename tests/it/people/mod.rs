@@ -7,6 +7,8 @@ mod doctor;
 mod faults;
 mod init;
 mod manual;
+mod sessions;
+mod shells;
 mod terminal;
 mod trial;
 mod usage;

@@ -9,3 +9,4 @@ pub(crate) mod process;
 pub(crate) mod programs;
 pub(crate) mod skip;
 pub(crate) mod stage;
+pub(crate) mod terminal;
