@@ -138,7 +138,9 @@ impl Explain for ApiError {
             Self::Redirected { .. } => "check IPV64_API_URL; the API itself does not redirect",
             Self::Transport(error) => return error.hint(),
             Self::Gate(error) => return error.hint(),
-            Self::Rejected { .. } | Self::AfterLostReply(_) => return None,
+            Self::Rejected { .. } | Self::AfterLostReply(_) => {
+                "the words in quotes are IPv64's; `ipv64-acme domain list` and `ipv64-acme record list` show what it has"
+            }
         };
         Some(hint.to_owned())
     }
