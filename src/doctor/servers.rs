@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Finding;
-use crate::dns::exchange::{AskError, Transport, ask};
+use crate::dns::exchange::{AskError, Transport, ask_in_turn};
 use crate::dns::message::{Kind, Question, Rcode, Reply};
 use crate::dns::pace::Pace;
 use crate::dns::zone::{Server, Zone};
@@ -58,11 +58,9 @@ pub fn look(apex: &DnsName, zone: &Zone, pace: &Pace) -> Vec<Finding> {
 fn probe(server: &Server, question: &Question, pace: &Pace) -> Seen {
     let timed = |transport| {
         let deadline = Instant::now() + 2 * ATTEMPT;
-        if !pace.wait(server.address.ip(), deadline) {
-            return Err(AskError::TimedOut);
-        }
+        let turn = pace.wait(server.address, deadline).ok_or(AskError::TimedOut)?;
         let start = Instant::now();
-        ask(server.address, question, transport, start + ATTEMPT).map(|reply| (reply, start.elapsed()))
+        ask_in_turn(&turn, question, transport, start + ATTEMPT).map(|reply| (reply, start.elapsed()))
     };
     let over_udp =
         || (0..DATAGRAMS).map(|_| timed(Transport::Udp)).find(Result::is_ok).unwrap_or_else(|| timed(Transport::Udp));
