@@ -357,6 +357,48 @@ mod tests {
     }
 
     #[test]
+    fn a_name_server_of_which_only_one_kind_of_address_is_told_is_half_found() {
+        let one_kind = || {
+            fake::serve("127.0.0.1:0", |asked, kind, mut reply| {
+                match (asked, kind) {
+                    ("example", RecordType::SOA) => drop(reply.add_answer(fake::soa("example"))),
+                    ("example", RecordType::NS) => drop(reply.add_answer(fake::ns("example", "ns1.example"))),
+                    (_, RecordType::A) => drop(reply.add_answer(fake::a("ns1.example", [127, 0, 0, 1]))),
+                    _ => reply.metadata.response_code = ResponseCode::ServFail,
+                }
+                reply
+            })
+        };
+        let lookup = fake::lookup(Some(one_kind()), one_kind());
+        let zone = lookup.zone_by(FoundBy::Resolvers, &name("example"), fake::late()).unwrap();
+        assert_eq!(zone.servers, [lookup.server(&name("ns1.example"), [127, 0, 0, 1].into())]);
+        assert_eq!(zone.half_found().collect::<Vec<_>>(), [&name("ns1.example")]);
+    }
+
+    #[test]
+    fn the_servers_of_a_zone_are_asked_for_once() {
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&asked);
+        let resolver = fake::serve("127.0.0.1:0", move |name, kind, mut reply| {
+            log.lock().unwrap().push(kind);
+            match kind {
+                RecordType::SOA => drop(reply.add_authority(fake::soa("example"))),
+                RecordType::NS => drop(reply.add_answer(fake::ns("example", "ns1.example"))),
+                RecordType::A => drop(reply.add_answer(fake::a(name, [127, 0, 0, 1]))),
+                _ => {}
+            }
+            reply
+        });
+        let lookup = fake::lookup(Some(resolver), resolver);
+        let [one, other] = ["a.example", "b.example"]
+            .map(|text| lookup.zone_by(FoundBy::Resolvers, &name(text), fake::late()).unwrap());
+        assert_eq!(one, other);
+        let asked = asked.lock().unwrap();
+        let count = |wanted| asked.iter().filter(|kind| **kind == wanted).count();
+        assert_eq!((count(RecordType::SOA), count(RecordType::NS), count(RecordType::A)), (2, 1, 1));
+    }
+
+    #[test]
     fn servers_of_the_settings_are_looked_up_when_they_are_needed() {
         let resolver = forgetful();
         let mut lookup = fake::lookup(Some(resolver), resolver);

@@ -139,6 +139,8 @@ pub struct NotReady {
     pub rows: Vec<Row>,
     /// Whether recursive answers came from "authoritative" addresses.
     pub intercepted: bool,
+    /// Zones whose answers a CA refuses, since signatures that their parents announce are missing or do not hold.
+    pub bogus: Vec<DnsName>,
 }
 
 fn headline(names: &[DnsName], cause: Cause, waited: Duration) -> String {
@@ -228,6 +230,13 @@ impl Explain for NotReady {
     }
 
     fn details(&self) -> Vec<String> {
-        self.rows.iter().map(|row| format!("{}  {}", row.server, row.describe())).collect()
+        let rows = self.rows.iter().map(|row| format!("{}  {}", row.server, row.describe()));
+        let bogus = self.bogus.iter().map(|apex| {
+            format!(
+                "besides, `{apex}` has a DS record at its parent, but no signatures that hold (DNSSEC): a CA gets SERVFAIL \
+                 until it is signed anew, or that record is removed at the registrar"
+            )
+        });
+        rows.chain(bogus).collect()
     }
 }

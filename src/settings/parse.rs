@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::NamedServer;
+use super::source::is_whole;
 use crate::api::AuthMethod;
 use crate::dns::cname::Follow;
 use crate::dns::recursive::Resolver;
@@ -61,12 +62,12 @@ pub(super) fn auth(text: &str) -> Result<AuthMethod, String> {
 }
 
 pub(super) fn path(text: &str) -> Result<PathBuf, String> {
-    Ok(PathBuf::from(text))
+    if is_whole(text) { Ok(PathBuf::from(text)) } else { Err(format!("{text:?} is not UTF-8")) }
 }
 
 /// Reads a directory that has to be the same wherever a hook runs.
 pub(super) fn absolute_path(text: &str) -> Result<PathBuf, String> {
-    let path = PathBuf::from(text);
+    let path = path(text)?;
     let relative = || format!("{} is not an absolute path, and a hook runs in any directory", quoted(text));
     if path.is_absolute() { Ok(path) } else { Err(relative()) }
 }
