@@ -1,15 +1,18 @@
-//! The configuration file: TOML with the names of the settings, and nothing else. Its syntax is [`super::toml`]'s, what the
-//! values mean is [`super::parse`]'s; the API key never stands here, only the name of the file that holds it.
+//! The configuration file: TOML with the names of the settings, and nothing else. What the values mean is left to
+//! [`super::parse`]; the API key never stands here, only the name of the file that holds it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs;
 use std::io::{ErrorKind, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize;
+use serde::de::{Deserializer, SeqAccess, Visitor};
+
 use super::source::{Environment, nearest};
 use super::table::Setting;
-use super::toml;
 use crate::exit::{Exit, Explain};
 use crate::http::{visible, visible_path};
 
@@ -55,10 +58,11 @@ impl ConfigFile {
     /// [`FileError`]
     pub fn read(path: &Path) -> Result<Self, FileError> {
         let text = read_text(path)?;
-        let malformed =
-            |malformed: toml::Malformed| FileError::Malformed { path: path.to_owned(), reason: malformed.to_string() };
+        let malformed = |reason: &str| FileError::Malformed { path: path.to_owned(), reason: visible(reason) };
+        let values: BTreeMap<String, Text> =
+            basic_toml::from_str(&text).map_err(|error| malformed(&error.to_string()))?;
         let mut known = BTreeMap::new();
-        for (name, value) in toml::pairs(&text).map_err(malformed)? {
+        for (name, Text(value)) in values {
             let Some(setting) = Setting::ALL.into_iter().find(|setting| setting.key() == name) else {
                 return Err(unknown(path, &name));
             };
@@ -139,6 +143,49 @@ fn unknown(path: &Path, name: &str) -> FileError {
         nearest(bare, known.iter().map(String::as_str)).map(str::to_owned)
     };
     FileError::UnknownKey { path: path.to_owned(), key: visible(name), nearest, known }
+}
+
+/// A value in the form in which the environment has it: numbers and booleans as they are written, lists with commas.
+struct Text(String);
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TextVisitor)
+    }
+}
+
+struct TextVisitor;
+
+impl<'de> Visitor<'de> for TextVisitor {
+    type Value = Text;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text, a number, true, false, or a list of them")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Text, E> {
+        Ok(Text(value.to_string()))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Text, E> {
+        Ok(Text(value.to_string()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Text, E> {
+        Ok(Text(value.to_string()))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Text, E> {
+        Ok(Text(value.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Text, A::Error> {
+        let mut items = Vec::new();
+        while let Some(Text(item)) = list.next_element()? {
+            items.push(item);
+        }
+        Ok(Text(items.join(",")))
+    }
 }
 
 /// A configuration file that cannot be used.
