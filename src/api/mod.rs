@@ -51,6 +51,7 @@ mod record_type;
 mod retry;
 mod wire;
 
+pub use answer::{Understood, understand};
 pub use client::{Access, Added, AuthMethod, Client, Deleted};
 pub use content::{ContentError, check_content};
 pub use error::ApiError;
@@ -59,6 +60,7 @@ pub use models::{Account, AccountClass, Domain, Hidden, LogEntry, Record, Record
 pub use observe::{Exchange, Outcome};
 pub use record_type::RecordType;
 pub use retry::RetryPolicy;
+pub use wire::Call;
 
 #[cfg(test)]
 mod tests;

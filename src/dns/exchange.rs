@@ -6,10 +6,9 @@ use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
-use hickory_resolver::proto::op::Message;
 use rustix::io::Errno;
 
-use super::message::{Question, Reply};
+use super::message::{Query, Question, Reply};
 use super::pace::Pace;
 
 /// Replies over UDP are read into a buffer of this size, in bytes; more than is ever asked for.
@@ -72,10 +71,10 @@ pub fn ask(
     transport: Transport,
     deadline: Instant,
 ) -> Result<Reply, AskError> {
-    let (query, bytes) = question.encode().map_err(|_| AskError::Malformed)?;
+    let query = question.encode().map_err(|_| AskError::Malformed)?;
     match transport {
-        Transport::Udp => over_udp(server, &query, &bytes, deadline),
-        Transport::Tcp => over_tcp(server, &query, &bytes, deadline),
+        Transport::Udp => over_udp(server, &query, deadline),
+        Transport::Tcp => over_tcp(server, &query, deadline),
     }
 }
 
@@ -107,7 +106,7 @@ pub fn ask_paced(server: SocketAddr, question: &Question, pace: &Pace, deadline:
     }
 }
 
-fn over_udp(server: SocketAddr, query: &Message, bytes: &[u8], deadline: Instant) -> Result<Reply, AskError> {
+fn over_udp(server: SocketAddr, query: &Query, deadline: Instant) -> Result<Reply, AskError> {
     let any: SocketAddr = match server {
         SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
         SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
@@ -115,14 +114,14 @@ fn over_udp(server: SocketAddr, query: &Message, bytes: &[u8], deadline: Instant
     // Bound to a port of the kernel's choice for each question, and connected: packets from elsewhere are dropped.
     let socket = UdpSocket::bind(any)?;
     socket.connect(server)?;
-    socket.send(bytes)?;
+    socket.send(query.bytes())?;
     let mut buffer = [0; UDP_BUFFER];
     let mut malformed = false;
     loop {
         let timed_out = if malformed { AskError::Malformed } else { AskError::TimedOut };
         socket.set_read_timeout(Some(left(deadline).ok_or(timed_out)?))?;
         match socket.recv(&mut buffer) {
-            Ok(length) => match Reply::decode(buffer.get(..length).unwrap_or_default(), query) {
+            Ok(length) => match query.read(buffer.get(..length).unwrap_or_default()) {
                 Ok(reply) => return Ok(reply),
                 Err(_) => malformed = true,
             },
@@ -133,18 +132,18 @@ fn over_udp(server: SocketAddr, query: &Message, bytes: &[u8], deadline: Instant
     }
 }
 
-fn over_tcp(server: SocketAddr, query: &Message, bytes: &[u8], deadline: Instant) -> Result<Reply, AskError> {
+fn over_tcp(server: SocketAddr, query: &Query, deadline: Instant) -> Result<Reply, AskError> {
     let mut stream = TcpStream::connect_timeout(&server, left(deadline).ok_or(AskError::TimedOut)?)?;
-    let length = u16::try_from(bytes.len()).map_err(|_| AskError::Malformed)?;
+    let length = u16::try_from(query.bytes().len()).map_err(|_| AskError::Malformed)?;
     let mut framed = length.to_be_bytes().to_vec();
-    framed.extend_from_slice(bytes);
+    framed.extend_from_slice(query.bytes());
     stream.set_write_timeout(Some(left(deadline).ok_or(AskError::TimedOut)?))?;
     stream.write_all(&framed)?;
     let mut length = [0; 2];
     read_exact(&mut stream, &mut length, deadline)?;
     let mut reply = vec![0; usize::from(u16::from_be_bytes(length))];
     read_exact(&mut stream, &mut reply, deadline)?;
-    Reply::decode(&reply, query).map_err(|_| AskError::Malformed)
+    query.read(&reply).map_err(|_| AskError::Malformed)
 }
 
 /// Fills the buffer by the deadline: a peer that sends a byte now and then must not stretch it.

@@ -20,4 +20,5 @@ pub mod wait;
 
 pub use evidence::Standing;
 pub use outcome::{Basis, NotReady, Ready, Row};
+pub use poller::judge_reply;
 pub use wait::{Plan, Record, wait};

@@ -245,7 +245,12 @@ impl Poller {
             reply = ask(address, &question, transport, limit);
         }
         match reply {
-            Ok(reply) => Observation { record, transport, answer: judge_reply(&reply, texts), backend: reply.nsid },
+            Ok(reply) => Observation {
+                record,
+                transport,
+                answer: judge_reply(&reply, &texts.name, &texts.values),
+                backend: reply.nsid,
+            },
             Err(error) => Observation { record, transport, answer: Answer::Silent(error), backend: None },
         }
     }
@@ -257,8 +262,9 @@ fn jitter() -> f64 {
         .map_or(0.5, |bytes| f64::from(bytes.expose()[0]) / 255.0)
 }
 
-/// Judges one reply to a question for TXT records.
-fn judge_reply(reply: &Reply, texts: &Texts) -> Answer {
+/// Judges one reply to the question of an authoritative server for TXT records: are all these values there?
+#[must_use]
+pub fn judge_reply(reply: &Reply, name: &DnsName, values: &[TxtValue]) -> Answer {
     if !reply.authoritative || !matches!(reply.rcode, Rcode::NoError | Rcode::NxDomain) {
         let reason = match (reply.rcode, reply.referral()) {
             (_, Some(zone)) => format!("refers to the servers of `{zone}`"),
@@ -268,11 +274,11 @@ fn judge_reply(reply: &Reply, texts: &Texts) -> Answer {
         let answered = matches!(reply.rcode, Rcode::NoError | Rcode::NxDomain);
         return Answer::Lame { reason, recursive: answered && reply.recursion_available };
     }
-    let found: Vec<_> = reply.texts(&texts.name).collect();
-    if texts.values.iter().all(|value| found.contains(&value.as_str().as_bytes())) {
+    let found: Vec<_> = reply.texts(name).collect();
+    if values.iter().all(|value| found.contains(&value.as_str().as_bytes())) {
         return Answer::Has;
     }
-    Answer::Lacks(match (reply.rcode, found.len(), reply.alias(&texts.name)) {
+    Answer::Lacks(match (reply.rcode, found.len(), reply.alias(name)) {
         (Rcode::NxDomain, ..) => "no such name".to_owned(),
         (_, _, Some(target)) => format!("an alias of `{target}`"),
         (_, 0, None) => "no TXT record".to_owned(),
