@@ -9,5 +9,6 @@ mod clients;
 mod conventions;
 mod frugal;
 mod people;
+mod soak;
 mod support;
 mod verdict;
