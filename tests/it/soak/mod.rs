@@ -23,7 +23,7 @@ use world::Tally;
 /// The plan of every run that does not ask for another one.
 const SEED: u64 = 8;
 /// Worlds that run at the same time: their hooks mostly wait.
-const AT_ONCE: usize = 10;
+const AT_ONCE: usize = 5;
 /// What may be open in this process besides what was open at the start: what threads of a world that ends still hold.
 const SPARE_DESCRIPTORS: usize = 10;
 
@@ -45,6 +45,7 @@ fn soak(worlds: usize, stretches: usize) {
                     continue;
                 }
                 let (tally, faults) = world::run(number, plan::world(number, stretches, &mut Dice::new(seed, number)));
+                eprintln!("world {number} of {worlds}: {tally}");
                 total.lock().unwrap().add(&tally);
                 if !faults.is_empty() {
                     let mut wrong = wrong.lock().unwrap();

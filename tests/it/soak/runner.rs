@@ -10,7 +10,9 @@ use super::plan::Fate;
 /// How long a call may take: its deadlines, and much patience with a busy machine.
 const LIMIT: Duration = Duration::from_secs(240);
 /// The pause between two looks at a running call.
-const LOOK: Duration = Duration::from_millis(15);
+const LOOK: Duration = Duration::from_millis(20);
+/// After so many looks the descriptors are counted too.
+const COUNT: u32 = 10;
 /// More descriptors than this no call has any use for: each address gets five questions a second, which wait for two.
 const MOST_DESCRIPTORS: usize = 100;
 
@@ -54,11 +56,15 @@ fn watch(child: &mut Child, fate: Fate) -> Result<(bool, usize), String> {
     let started = Instant::now();
     let (mut signalled, mut most, mut before) = (false, 0, 0);
     let descriptors = format!("/proc/{}/fd", child.id());
+    let mut looks = 0;
     while child.try_wait().unwrap().is_none() {
-        // Of two looks the lesser counts: a process that is just being started still has those of this one.
-        let now = fs::read_dir(&descriptors).map_or(0, Iterator::count);
-        most = most.max(now.min(before));
-        before = now;
+        looks += 1;
+        if looks % COUNT == 0 {
+            // Of two counts the lesser holds: a process that is just being started still has those of this one.
+            let now = fs::read_dir(&descriptors).map_or(0, Iterator::count);
+            most = most.max(now.min(before));
+            before = now;
+        }
         match fate {
             Fate::Killed(signal, after) if !signalled && started.elapsed() >= after => {
                 signalled = true;
