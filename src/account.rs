@@ -1,9 +1,9 @@
 //! Which domain of the account holds a name: the longest one on label borders. The list comes from the cache as long as
 //! it fits; it is asked for when a name fits nothing, and once more after the API has rejected a cached domain.
 
-use crate::doctor::suffix::is_providers;
 use crate::exit::{Exit, Explain};
 use crate::name::DnsName;
+use crate::provider;
 
 /// What stands before a country's label in suffixes that nobody can own: `co.uk`, `or.at`.
 const SECOND_LEVELS: [&str; 11] = ["ac", "co", "com", "edu", "go", "gov", "gv", "ne", "net", "or", "org"];
@@ -81,7 +81,7 @@ fn registered_guess(name: &DnsName) -> Option<String> {
     let is_suffix = match labels.as_slice() {
         [.., second, top] => {
             SECOND_LEVELS.contains(second) && top.len() == 2
-                || DnsName::parse(&format!("{second}.{top}")).is_ok_and(|suffix| is_providers(&suffix))
+                || DnsName::parse(&format!("{second}.{top}")).is_ok_and(|suffix| provider::owns(&suffix))
         }
         _ => true,
     };

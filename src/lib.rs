@@ -18,6 +18,7 @@
 //! - [`api`]: the IPv64 HTTP API
 //! - [`http`]: HTTP requests with deadlines, for the API and for DNS over HTTPS
 //! - [`state`]: journal, request window, domain cache, learned times
+//! - [`provider`]: the suffixes that the provider owns
 //! - [`challenge`], [`name`], [`secret`], [`exit`]: the vocabulary that all others share
 
 pub mod account;
@@ -27,6 +28,7 @@ pub mod cli;
 pub mod commands;
 pub mod dns;
 pub mod doctor;
+pub mod excerpt;
 pub mod exit;
 pub mod gate;
 pub mod hook;
@@ -34,6 +36,7 @@ pub mod http;
 pub mod manual;
 pub mod name;
 pub mod propagation;
+pub mod provider;
 pub mod report;
 pub mod secret;
 pub mod settings;

@@ -2,6 +2,7 @@
 //! so nothing here fails because nobody reads.
 
 mod chart;
+mod harmless;
 mod live;
 mod table;
 
@@ -79,7 +80,7 @@ impl Report {
     /// Prints a line of the result; not with `--json`, which has a document instead, and not with `-q`.
     pub fn line(&self, text: &str) {
         if !self.output.json && !self.output.quiet {
-            to_stdout(text);
+            to_stdout(&harmless::lines(text));
         }
     }
 
@@ -120,13 +121,13 @@ impl Report {
     /// Prints the document of `--json`.
     pub fn document(&self, document: &impl serde::Serialize) {
         if let Some(text) = Some(document).filter(|_| self.output.json).and_then(|it| serde_json::to_string(it).ok()) {
-            to_stdout(&text);
+            to_stdout(&harmless::json(&text));
         }
     }
 
     /// Asks a question on stderr; the answer is read by whoever asks.
     pub fn question(&self, text: &str) {
-        write!(io::stderr().lock(), "{text} ").ok();
+        write!(io::stderr().lock(), "{} ", harmless::lines(text)).ok();
     }
 
     /// Tells a step, with `-v`.
@@ -148,6 +149,11 @@ impl Report {
         if !self.output.quiet {
             to_stderr(&format!("warning: {text}"));
         }
+    }
+
+    /// Prints what is wrong with the command line, in the words of its parser.
+    pub fn misuse(&self, text: &str) {
+        to_stderr(text.trim_end());
     }
 
     /// Prints an error with its causes, what was observed and what to do, and returns the exit code that it stands for.
@@ -242,5 +248,5 @@ fn to_stdout(text: &str) {
 }
 
 fn to_stderr(text: &str) {
-    writeln!(io::stderr().lock(), "{text}").ok();
+    writeln!(io::stderr().lock(), "{}", harmless::lines(text)).ok();
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::exit::{Exit, Explain};
 use crate::http::{HttpError, Reached};
+use crate::state::{Clock as _, SystemClock};
 
 use super::{GateError, Limit};
 
@@ -129,10 +130,7 @@ impl Explain for ApiError {
                 "copy the API key from your account page at IPv64.net; it may have been renewed there"
             }
             Self::Forbidden { .. } => "use the account's API key, not one for updates of a domain or a record",
-            Self::RateLimited { limit: Limit::Daily, .. } => {
-                "the account's calls for today are probably used up; they are set back at midnight, see `ipv64-acme status`"
-            }
-            Self::RateLimited { .. } => "try again in a minute; everything that uses this key shares the limit",
+            Self::RateLimited { limit, .. } => return Some(limited(*limit)),
             Self::Unavailable { .. } => {
                 "try again later; a page of HTML can also come from a filter or proxy on the way"
             }
@@ -142,6 +140,20 @@ impl Explain for ApiError {
             Self::Rejected { .. } | Self::AfterLostReply(_) => return None,
         };
         Some(hint.to_owned())
+    }
+}
+
+fn limited(limit: Limit) -> String {
+    let reset = SystemClock.unix().next_reset();
+    match limit {
+        Limit::Daily => format!(
+            "the account's calls for today are probably used up; they are set back at midnight in Germany ({reset}), see \
+             `ipv64-acme status`"
+        ),
+        Limit::Burst | Limit::Unknown => format!(
+            "try again in a minute; everything that uses this key shares the limit; if it stays, the calls of the day are \
+             used up until {reset}: see `ipv64-acme status`"
+        ),
     }
 }
 

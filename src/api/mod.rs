@@ -49,6 +49,7 @@ mod models;
 mod observe;
 mod record_type;
 mod retry;
+mod skew;
 mod wire;
 
 pub use answer::{Understood, understand};
@@ -60,6 +61,7 @@ pub use models::{Account, AccountClass, Domain, Hidden, LogEntry, Record, Record
 pub use observe::{Exchange, Outcome};
 pub use record_type::RecordType;
 pub use retry::RetryPolicy;
+pub use skew::Skew;
 pub use wire::Call;
 
 #[cfg(test)]

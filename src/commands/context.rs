@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 
 use crate::api::{Access, Client, Domain, RetryPolicy};
 use crate::cli::Cli;
@@ -149,6 +149,8 @@ pub(super) fn watch_signals() -> anyhow::Result<Arc<AtomicBool>> {
             .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&interrupted)))
             .context("cannot watch for signals")?;
     }
+    // A file that may not grow (`ulimit -f`) is to be a write that fails, not the end of the process in mid-challenge.
+    signal_hook::flag::register(SIGXFSZ, Arc::default()).context("cannot watch for signals")?;
     Ok(interrupted)
 }
 
@@ -216,6 +218,7 @@ pub(super) fn lookup(settings: &Settings, http: &Arc<HttpClient>) -> Lookup {
         roots,
         port: settings.nameserver_port,
         pace: Arc::new(Pace::default()),
+        known: Arc::default(),
     }
 }
 

@@ -1,6 +1,5 @@
 //! `doctor`: looks at machine, account and domains at once, and prints a line for each finding.
 
-use std::collections::BTreeSet;
 use std::thread;
 
 use serde_json::json;
@@ -46,7 +45,9 @@ pub(super) fn run(cli: &Cli, args: &DoctorArgs, environment: &Environment, repor
 
 /// Asks the servers of each zone once, however many domains it holds.
 fn look_at_servers(examined: &[Examined], lookup: &Lookup) -> Vec<Finding> {
-    let zones: BTreeSet<&Zone> = examined.iter().filter_map(Examined::zone).collect();
+    let mut zones: Vec<&Zone> = examined.iter().filter_map(Examined::zone).collect();
+    zones.sort_unstable();
+    zones.dedup();
     let zones = zones.into_iter().filter_map(|zone| Some((zone.apex.as_ref()?, zone)));
     thread::scope(|scope| {
         let asked: Vec<_> =

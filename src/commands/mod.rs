@@ -106,14 +106,20 @@ fn with(
 
 /// Prints what clap has to say: help and version on stdout, mistakes on stderr, and for programs as a document too.
 fn usage(args: &[OsString], error: &clap::Error) -> Exit {
-    error.print().ok();
     if !error.use_stderr() {
+        error.print().ok();
         return Exit::Done;
     }
-    if args.iter().any(|arg| arg == "--json") {
-        let output = OutputArgs { json: true, quiet: false, verbose: 0 };
-        Report::new(output, Terminal::Plain).document(&json!({ "error": usage_entry(error) }));
+    let json = args.iter().any(|arg| arg == "--json");
+    let report = Report::new(OutputArgs { json, quiet: false, verbose: 0 }, Terminal::Plain);
+    // clap repeats what was typed as it is, between colours of its own.
+    let is_plain = |arg: &OsString| arg.to_str().is_some_and(|arg| visible(arg) == arg);
+    if args.iter().all(is_plain) {
+        error.print().ok();
+    } else {
+        report.misuse(&error.render().to_string());
     }
+    report.document(&json!({ "error": usage_entry(error) }));
     Exit::Usage
 }
 

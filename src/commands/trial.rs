@@ -1,7 +1,6 @@
 //! `test`: a whole challenge without a CA. Adds a random value, waits as a hook would, shows the time of each server, and
 //! deletes the record again, also where the wait has failed.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -46,7 +45,9 @@ pub(super) fn run(cli: &Cli, args: &TestArgs, environment: &Environment, report:
 
 /// One random value for each domain; a domain and its wildcard share one record name, and one value is enough to see it.
 fn challenges(domains: &[DnsName]) -> anyhow::Result<Vec<Challenge>> {
-    let bare: BTreeSet<DnsName> = domains.iter().map(DnsName::without_wildcard).collect();
+    let mut bare: Vec<DnsName> = domains.iter().map(DnsName::without_wildcard).collect();
+    bare.sort_unstable();
+    bare.dedup();
     let challenge = |domain: &DnsName| {
         let value = TxtValue::random().ok().context("the system has no random numbers")?;
         Challenge::for_identifier(domain, value).context("the name of the record would be too long")

@@ -9,10 +9,15 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 
 use super::message::{Query, Question, Reply};
-use super::pace::Pace;
+use super::pace::{Pace, Turn};
 
 /// Replies over UDP are read into a buffer of this size, in bytes; more than is ever asked for.
 const UDP_BUFFER: usize = 4096;
+
+/// How long to wait for another question to give its socket back, where there are no more of them.
+const SOCKET_PAUSE: Duration = Duration::from_millis(20);
+/// Stack of a thread that asks one question, in bytes: it holds a packet buffer and little else.
+pub const STACK: usize = 128 * 1024;
 
 /// How a question travels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -38,6 +43,9 @@ pub enum AskError {
     /// This machine has no way there, for example no IPv6.
     #[error("no route")]
     NoRoute,
+    /// This machine gave no socket or no memory, which tells nothing about the server.
+    #[error("not asked, this machine has {0}")]
+    OutOf(&'static str),
     /// The connection broke, or the system refused a socket.
     #[error("connection failed ({0})")]
     Failed(ErrorKind),
@@ -46,8 +54,11 @@ pub enum AskError {
 impl From<io::Error> for AskError {
     fn from(error: io::Error) -> Self {
         // Without IPv6 in the kernel there is no such socket; std has no kind of error for it.
-        if Errno::from_io_error(&error) == Some(Errno::AFNOSUPPORT) {
-            return Self::NoRoute;
+        match Errno::from_io_error(&error) {
+            Some(Errno::AFNOSUPPORT) => return Self::NoRoute,
+            Some(Errno::MFILE | Errno::NFILE) => return Self::OutOf("too many open files"),
+            Some(Errno::NOBUFS | Errno::NOMEM) => return Self::OutOf("no memory left for it"),
+            _ => {}
         }
         match error.kind() {
             ErrorKind::WouldBlock | ErrorKind::TimedOut => Self::TimedOut,
@@ -71,11 +82,20 @@ pub fn ask(
     transport: Transport,
     deadline: Instant,
 ) -> Result<Reply, AskError> {
-    let query = question.encode().map_err(|_| AskError::Malformed)?;
-    match transport {
-        Transport::Udp => over_udp(server, &query, deadline),
-        Transport::Tcp => over_tcp(server, &query, deadline),
-    }
+    Exchange { server, deadline, sent: &|| () }.run(question, transport)
+}
+
+/// Asks as [`ask`] does, in a turn of the server's pace.
+///
+/// # Errors
+/// [`AskError`], at the deadline at the latest.
+pub fn ask_in_turn(
+    turn: &Turn<'_>,
+    question: &Question,
+    transport: Transport,
+    deadline: Instant,
+) -> Result<Reply, AskError> {
+    Exchange { server: turn.server, deadline, sent: &|| turn.sent() }.run(question, transport)
 }
 
 /// Asks over UDP and, if the reply was cut, once more over TCP within the same deadline.
@@ -94,56 +114,76 @@ pub fn ask_whole(server: SocketAddr, question: &Question, deadline: Instant) -> 
 /// # Errors
 /// [`AskError`] of the last attempt; [`AskError::TimedOut`] if its turn does not come by the deadline.
 pub fn ask_paced(server: SocketAddr, question: &Question, pace: &Pace, deadline: Instant) -> Result<Reply, AskError> {
-    let ask_in_turn = |transport| {
-        if !pace.wait(server.ip(), deadline) {
-            return Err(AskError::TimedOut);
-        }
-        ask(server, question, transport, deadline)
+    let ask = |transport| {
+        let turn = pace.wait(server, deadline).ok_or(AskError::TimedOut)?;
+        ask_in_turn(&turn, question, transport, deadline)
     };
-    match ask_in_turn(Transport::Udp) {
-        Ok(reply) if reply.truncated => ask_in_turn(Transport::Tcp),
+    match ask(Transport::Udp) {
+        Ok(reply) if reply.truncated => ask(Transport::Tcp),
         other => other,
     }
 }
 
-fn over_udp(server: SocketAddr, query: &Query, deadline: Instant) -> Result<Reply, AskError> {
-    let any: SocketAddr = match server {
-        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
-        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
-    };
-    // Bound to a port of the kernel's choice for each question, and connected: packets from elsewhere are dropped.
-    let socket = UdpSocket::bind(any)?;
-    socket.connect(server)?;
-    socket.send(query.bytes())?;
-    let mut buffer = [0; UDP_BUFFER];
-    let mut malformed = false;
-    loop {
-        let timed_out = if malformed { AskError::Malformed } else { AskError::TimedOut };
-        socket.set_read_timeout(Some(left(deadline).ok_or(timed_out)?))?;
-        match socket.recv(&mut buffer) {
-            Ok(length) => match query.read(buffer.get(..length).unwrap_or_default()) {
-                Ok(reply) => return Ok(reply),
-                Err(_) => malformed = true,
-            },
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Err(timed_out),
-            Err(error) => return Err(error.into()),
-        }
-    }
+/// One question on its way.
+struct Exchange<'a> {
+    server: SocketAddr,
+    deadline: Instant,
+    /// Called when the question has left.
+    sent: &'a dyn Fn(),
 }
 
-fn over_tcp(server: SocketAddr, query: &Query, deadline: Instant) -> Result<Reply, AskError> {
-    let mut stream = TcpStream::connect_timeout(&server, left(deadline).ok_or(AskError::TimedOut)?)?;
-    let length = u16::try_from(query.bytes().len()).map_err(|_| AskError::Malformed)?;
-    let mut framed = length.to_be_bytes().to_vec();
-    framed.extend_from_slice(query.bytes());
-    stream.set_write_timeout(Some(left(deadline).ok_or(AskError::TimedOut)?))?;
-    stream.write_all(&framed)?;
-    let mut length = [0; 2];
-    read_exact(&mut stream, &mut length, deadline)?;
-    let mut reply = vec![0; usize::from(u16::from_be_bytes(length))];
-    read_exact(&mut stream, &mut reply, deadline)?;
-    query.read(&reply).map_err(|_| AskError::Malformed)
+impl Exchange<'_> {
+    fn run(&self, question: &Question, transport: Transport) -> Result<Reply, AskError> {
+        let query = question.encode().map_err(|_| AskError::Malformed)?;
+        match transport {
+            Transport::Udp => self.over_udp(&query),
+            Transport::Tcp => self.over_tcp(&query),
+        }
+    }
+
+    fn over_udp(&self, query: &Query) -> Result<Reply, AskError> {
+        let any: SocketAddr = match self.server {
+            SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+            SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+        };
+        // Bound to a port of the kernel's choice for each question, and connected: packets from elsewhere are dropped.
+        let socket = when_free(self.deadline, || UdpSocket::bind(any))?;
+        socket.connect(self.server)?;
+        socket.send(query.bytes())?;
+        (self.sent)();
+        let mut buffer = [0; UDP_BUFFER];
+        let mut malformed = false;
+        loop {
+            let timed_out = if malformed { AskError::Malformed } else { AskError::TimedOut };
+            socket.set_read_timeout(Some(left(self.deadline).ok_or(timed_out)?))?;
+            match socket.recv(&mut buffer) {
+                Ok(length) => match query.read(buffer.get(..length).unwrap_or_default()) {
+                    Ok(reply) => return Ok(reply),
+                    Err(_) => malformed = true,
+                },
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Err(timed_out),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn over_tcp(&self, query: &Query) -> Result<Reply, AskError> {
+        let deadline = self.deadline;
+        let connect = || TcpStream::connect_timeout(&self.server, left(deadline).ok_or(ErrorKind::TimedOut)?);
+        let mut stream = when_free(deadline, connect)?;
+        let length = u16::try_from(query.bytes().len()).map_err(|_| AskError::Malformed)?;
+        let mut framed = length.to_be_bytes().to_vec();
+        framed.extend_from_slice(query.bytes());
+        stream.set_write_timeout(Some(left(deadline).ok_or(AskError::TimedOut)?))?;
+        stream.write_all(&framed)?;
+        (self.sent)();
+        let mut length = [0; 2];
+        read_exact(&mut stream, &mut length, deadline)?;
+        let mut reply = vec![0; usize::from(u16::from_be_bytes(length))];
+        read_exact(&mut stream, &mut reply, deadline)?;
+        query.read(&reply).map_err(|_| AskError::Malformed)
+    }
 }
 
 /// Fills the buffer by the deadline: a peer that sends a byte now and then must not stretch it.
@@ -159,6 +199,19 @@ fn read_exact(stream: &mut TcpStream, buffer: &mut [u8], deadline: Instant) -> R
         }
     }
     Ok(())
+}
+
+/// Opens a socket, and waits for one where the limit on open files is reached: a server that could not be asked must not
+/// pass for one that is silent.
+fn when_free<S>(deadline: Instant, open: impl Fn() -> io::Result<S>) -> Result<S, AskError> {
+    loop {
+        match open().map_err(AskError::from) {
+            Err(AskError::OutOf(_)) if left(deadline).is_some_and(|left| left > SOCKET_PAUSE) => {
+                std::thread::sleep(SOCKET_PAUSE);
+            }
+            other => return other,
+        }
+    }
 }
 
 /// Returns the time left; nothing if it is up (a socket timeout of zero would mean "for ever").
@@ -234,6 +287,26 @@ mod tests {
     fn a_machine_without_a_network_has_no_route() {
         for errno in [Errno::AFNOSUPPORT, Errno::NETDOWN, Errno::NETUNREACH, Errno::ADDRNOTAVAIL] {
             assert_eq!(AskError::from(io::Error::from(errno)), AskError::NoRoute, "{errno}");
+        }
+    }
+
+    #[test]
+    fn a_socket_is_waited_for_until_the_deadline() {
+        let tries = std::cell::Cell::new(0);
+        let open = |free_at: u32| {
+            tries.set(tries.get() + 1);
+            if tries.get() < free_at { Err(io::Error::from(Errno::MFILE)) } else { Ok(tries.get()) }
+        };
+        assert_eq!(when_free(Instant::now() + Duration::from_secs(60), || open(3)), Ok(3));
+        assert_eq!(when_free(soon(), || open(u32::MAX)), Err(AskError::OutOf("too many open files")));
+        let refused = || Err::<(), _>(io::Error::from(ErrorKind::ConnectionRefused));
+        assert_eq!(when_free(soon(), refused), Err(AskError::Refused));
+    }
+
+    #[test]
+    fn what_this_machine_lacks_is_not_the_servers_silence() {
+        for errno in [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM] {
+            assert!(matches!(AskError::from(io::Error::from(errno)), AskError::OutOf(_)), "{errno}");
         }
     }
 

@@ -2,12 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Finding, caa, suffix};
+use super::{Finding, Level, caa, dnssec, suffix};
 use crate::account::{AccountError, holder};
 use crate::api::Domain;
 use crate::challenge::CHALLENGE_LABEL;
 use crate::dns::cname::{Follow, Place, PlaceError};
-use crate::dns::message::{Data, Kind, Question, Rcode, Reply};
 use crate::dns::zone::{FoundBy, Lookup, Zone};
 use crate::exit::Exit;
 use crate::name::DnsName;
@@ -96,10 +95,12 @@ fn about_zone(domain: &DnsName, zone: &Zone, lookup: &Lookup) -> Vec<Finding> {
         return vec![Finding::note("zone", domain.as_str(), "the name servers are those of IPV64_NAMESERVERS")];
     };
     let mut findings = vec![delegation(domain, apex, zone)];
-    if let Some(way) = way(domain, zone.found_by) {
-        findings.push(way);
+    let dnssec = dnssec::look(domain, (apex, zone), lookup, Instant::now() + BESIDE / 2);
+    // A broken zone explains why the resolvers do not find it.
+    if dnssec.as_ref().is_none_or(|finding| finding.level != Level::Error) {
+        findings.extend(way(domain, zone.found_by));
     }
-    findings.extend(dnssec(domain, apex, zone, lookup));
+    findings.extend(dnssec);
     findings
 }
 
@@ -139,29 +140,6 @@ fn way(domain: &DnsName, found_by: FoundBy) -> Option<Finding> {
     let text = format!("the configured resolvers did not find its name servers; {instead}");
     let advice = "it works, but slower: check /etc/resolv.conf, or set IPV64_RESOLVERS";
     Some(Finding::warning("resolvers", domain.as_str(), text).advise(advice))
-}
-
-/// A fingerprint at the parent of a zone that is not signed: every validating resolver refuses its answers.
-fn dnssec(domain: &DnsName, apex: &DnsName, zone: &Zone, lookup: &Lookup) -> Option<Finding> {
-    let deadline = Instant::now() + BESIDE / 2;
-    let answered = |reply: &Reply| matches!(reply.rcode, Rcode::NoError | Rcode::NxDomain);
-    let signs = |reply: &Reply| reply.answers.iter().any(|record| record.data == Data::Signing);
-    let parent = lookup.resolvers.ask(&Question::recursive(apex, Kind::Ds), deadline, answered).ok()?;
-    if !signs(&parent) {
-        return None;
-    }
-    let question = Question::authoritative(apex, Kind::Dnskey);
-    let asked = zone.servers.iter().filter_map(|server| {
-        crate::dns::exchange::ask_whole(server.address, &question, Instant::now() + Duration::from_secs(1)).ok()
-    });
-    let reply = asked.into_iter().find(|reply| reply.authoritative)?;
-    Some(if signs(&reply) {
-        Finding::ok("dnssec", domain.as_str(), format!("`{apex}` is signed"))
-    } else {
-        Finding::error("dnssec", domain.as_str(), format!("`{apex}` has a DS record at its parent, but is not signed"))
-            .ending(Exit::NotPropagated)
-            .advise("remove the DS record at the registrar: CAs refuse the answers of this zone until then")
-    })
 }
 
 impl Examined {

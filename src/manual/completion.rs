@@ -1,5 +1,7 @@
 //! Completions: at each point of a command line the commands, flags and fixed values that may follow, else files.
 
+use std::collections::BTreeSet;
+
 use clap::{Arg, Command};
 
 use super::NAME;
@@ -18,10 +20,11 @@ struct Point {
 pub fn script(shell: Shell, command: &Command) -> String {
     let mut points = Vec::new();
     collect(command, command, "", &mut points);
+    let with_value = flags_with_value(command);
     match shell {
-        Shell::Bash => bash(&points),
-        Shell::Zsh => zsh(&points),
-        Shell::Fish => fish(&points),
+        Shell::Bash => bash(&points, &with_value),
+        Shell::Zsh => zsh(&points, &with_value),
+        Shell::Fish => fish(&points, &with_value),
     }
 }
 
@@ -57,66 +60,94 @@ fn values(arg: &Arg) -> Vec<(String, String)> {
     arg.get_possible_values().iter().map(|value| (value.get_name().to_owned(), help(value))).collect()
 }
 
-/// The lines of a `case` that recognises a known command after the ones before.
+/// The patterns of a `case` that recognises a known command after the ones before.
 fn paths(points: &[Point]) -> String {
     let known: Vec<_> =
         points.iter().filter(|point| !point.path.is_empty()).map(|it| format!("'{}'", it.path)).collect();
     known.join("|")
 }
 
-fn bash(points: &[Point]) -> String {
+/// The flags of all commands that want a value: after one of them come files, and no other word.
+fn flags_with_value(command: &Command) -> BTreeSet<String> {
+    let own = command.get_arguments().filter(|arg| arg.get_action().takes_values()).filter_map(Arg::get_long);
+    let mut found: BTreeSet<_> = own.map(|long| format!("--{long}")).collect();
+    found.extend(command.get_subcommands().flat_map(flags_with_value));
+    found
+}
+
+fn joined(words: &BTreeSet<String>) -> String {
+    words.iter().map(String::as_str).collect::<Vec<_>>().join("|")
+}
+
+fn bash(points: &[Point], with_value: &BTreeSet<String>) -> String {
     let words = |point: &Point| point.words.iter().map(|(word, _)| word.as_str()).collect::<Vec<_>>().join(" ");
     let case = |point: &Point| format!("    '{}') words='{}' ;;\n", point.path, words(point));
+    // Without a word of ours, `-o default` offers files.
     format!(
-        "_ipv64_acme() {{\n  local place='' words='' word\n  for word in \"${{COMP_WORDS[@]:1:COMP_CWORD-1}}\"; do\n    \
+        "_ipv64_acme() {{\n  local place='' words='' word\n  COMPREPLY=()\n  case \"${{COMP_WORDS[COMP_CWORD-1]}}\" in\n    \
+         {}) return ;;\n  esac\n  for word in \"${{COMP_WORDS[@]:1:COMP_CWORD-1}}\"; do\n    \
          case \"$place $word\" in\n      {}) place=\"$place $word\" ;;\n    esac\n  done\n  case \"$place\" in\n{}  esac\n  \
          COMPREPLY=($(compgen -W \"$words\" -- \"${{COMP_WORDS[COMP_CWORD]}}\"))\n}}\n\
          complete -o default -F _ipv64_acme {NAME}\n",
+        joined(with_value),
         paths(points),
         points.iter().map(case).collect::<String>(),
     )
 }
 
-fn zsh(points: &[Point]) -> String {
+fn zsh(points: &[Point], with_value: &BTreeSet<String>) -> String {
+    // In what `_describe` takes, the first colon ends the word.
     let item = |(word, about): &(String, String)| format!(" '{word}:{}'", about.replace('\'', "'\\''"));
+    let items = |point: &Point, of: fn(&str) -> bool| {
+        point.words.iter().filter(|(word, _)| of(word)).map(item).collect::<String>()
+    };
     let case = |point: &Point| {
-        format!("    '{}') items=({}) ;;\n", point.path, point.words.iter().map(item).collect::<String>())
+        let (flags, others) = (items(point, |word| word.starts_with('-')), items(point, |word| !word.starts_with('-')));
+        format!("    '{}') flags=({flags}); others=({others}) ;;\n", point.path)
     };
     // zsh's `path` is PATH, and `words` the command line: neither may be taken as a name.
     format!(
-        "#compdef {NAME}\n_{NAME}() {{\n  local place='' word\n  local -a items\n  for word in ${{words[2,CURRENT-1]}}; do\n    \
+        "#compdef {NAME}\n_{NAME}() {{\n  local place='' word\n  local -a flags others\n  \
+         case ${{words[CURRENT-1]}} in\n    {}) _files; return ;;\n  esac\n  for word in ${{words[2,CURRENT-1]}}; do\n    \
          case \"$place $word\" in\n      {}) place=\"$place $word\" ;;\n    esac\n  done\n  case \"$place\" in\n{}  esac\n  \
-         _describe -o 'command or option' items || _files\n}}\n\
+         if [[ $PREFIX == -* ]]; then _describe -o option flags; else _describe command others || _files; fi\n}}\n\
          if [[ \"$funcstack[1]\" == '_{NAME}' ]]; then\n  _{NAME} \"$@\"\nelse\n  compdef _{NAME} {NAME}\nfi\n",
+        joined(with_value),
         paths(points),
         points.iter().map(case).collect::<String>(),
     )
 }
 
-fn fish(points: &[Point]) -> String {
-    let mut text = String::new();
-    for point in points {
-        let before: Vec<&str> = point.path.split_whitespace().collect();
-        let below: Vec<&str> =
-            point.words.iter().map(|(word, _)| word.as_str()).filter(|it| !it.starts_with('-')).collect();
-        let mut condition = match before.as_slice() {
-            [] => "__fish_use_subcommand".to_owned(),
-            names => names
-                .iter()
-                .map(|name| format!("__fish_seen_subcommand_from {name}"))
-                .collect::<Vec<_>>()
-                .join("; and "),
-        };
-        if !before.is_empty() && !below.is_empty() {
-            condition.push_str(&format!("; and not __fish_seen_subcommand_from {}", below.join(" ")));
-        }
-        for (word, about) in &point.words {
-            let what = word.strip_prefix("--").map_or_else(|| format!("-f -a {word}"), |long| format!("-l {long}"));
-            let about = about.replace('\\', "\\\\").replace('\'', "\\'");
-            text.push_str(&format!("complete -c {NAME} -n '{condition}' {what} -d '{about}'\n"));
-        }
+fn fish(points: &[Point], with_value: &BTreeSet<String>) -> String {
+    let what = |word: &str| match word.strip_prefix("--") {
+        Some(long) if with_value.contains(word) => format!("-l {long} -r"),
+        Some(long) => format!("-l {long}"),
+        None => format!("-f -a {word}"),
+    };
+    let line = |condition: &str, (word, about): &(String, String)| {
+        let about = about.replace('\\', "\\\\").replace('\'', "\\'");
+        format!("complete -c {NAME} -n '{condition}' {} -d '{about}'\n", what(word))
+    };
+    let lines = |point: &Point| {
+        let condition = fish_condition(point);
+        point.words.iter().map(|entry| line(&condition, entry)).collect::<String>()
+    };
+    points.iter().map(lines).collect()
+}
+
+/// What fish has to ask before it offers the words of a point: these commands stand before, and none below them.
+fn fish_condition(point: &Point) -> String {
+    if point.path.is_empty() {
+        return "__fish_use_subcommand".to_owned();
     }
-    text
+    let seen = point.path.split_whitespace().map(|name| format!("__fish_seen_subcommand_from {name}"));
+    let mut condition = seen.collect::<Vec<_>>().join("; and ");
+    let below: Vec<&str> =
+        point.words.iter().map(|(word, _)| word.as_str()).filter(|it| !it.starts_with('-')).collect();
+    if !below.is_empty() {
+        condition.push_str(&format!("; and not __fish_seen_subcommand_from {}", below.join(" ")));
+    }
+    condition
 }
 
 #[cfg(test)]

@@ -49,10 +49,20 @@ pub fn of_program(mut definition: Command) -> String {
     page.command(definition.clone());
     page.section("HOOKS", HOOKS.map(|(name, text)| (name.to_owned(), text.to_owned())));
     page.section("SETTINGS", Setting::ALL.map(setting));
+    page.paragraph(&notes(&definition));
     page.section("FILES", FILES.map(|(name, text)| (name.to_owned(), text.to_owned())));
     page.section("EXIT STATUS", Exit::ALL.map(|exit| ((exit as u8).to_string(), exit.meaning().to_owned())));
     page.end(&definition);
     page.0
+}
+
+fn after_help(command: &Command) -> String {
+    command.get_after_help().map(ToString::to_string).unwrap_or_default()
+}
+
+/// What stands below the examples in the help.
+fn notes(command: &Command) -> String {
+    after_help(command).split_once("\n\n").map(|(_, notes)| notes.to_owned()).unwrap_or_default()
 }
 
 fn setting(setting: Setting) -> (String, String) {
@@ -68,7 +78,11 @@ impl Page {
         let version = env!("CARGO_PKG_VERSION");
         let about = command.get_about().map(ToString::to_string).unwrap_or_default();
         let (title, name) = (escape(&name.to_uppercase()), escape(name));
-        Self(format!(".TH \"{title}\" 1 \"\" \"{NAME} {version}\"\n.SH NAME\n{name} \\- {}\n", escape(&about)))
+        // Ragged on the right and without hyphenation: names of flags and addresses stay whole.
+        Self(format!(
+            ".TH \"{title}\" 1 \"\" \"{NAME} {version}\"\n.ad l\n.nh\n.SH NAME\n{name} \\- {}\n",
+            escape(&about)
+        ))
     }
 
     /// Usage, description, arguments, flags and the commands below.
@@ -91,16 +105,19 @@ impl Page {
 
     /// Examples and other pages.
     fn end(&mut self, command: &Command) {
-        if let Some(after) = command.get_after_help() {
-            self.0.push_str(".SH EXAMPLES\n.nf\n");
-            for line in after.to_string().lines().skip_while(|line| line.starts_with("Examples")) {
-                self.line(line.trim_start());
-            }
-            self.0.push_str(".fi\n");
+        self.0.push_str(".SH EXAMPLES\n.nf\n");
+        for line in after_help(command).lines().skip(1).take_while(|line| !line.is_empty()) {
+            self.line(line.trim_start());
         }
+        self.0.push_str(".fi\n");
         if command.get_name() != NAME {
             self.0.push_str(&format!(".SH SEE ALSO\n.BR {} (1)\n", escape(NAME)));
         }
+    }
+
+    fn paragraph(&mut self, text: &str) {
+        self.0.push_str(".PP\n");
+        self.line(text);
     }
 
     fn section(&mut self, heading: &str, entries: impl IntoIterator<Item = (String, String)>) {

@@ -37,8 +37,8 @@ pub struct Row {
     pub no_tcp: bool,
     /// Whether several servers have been seen behind it.
     pub several: bool,
-    /// Whether it disagreed with itself without telling which of them answered.
-    pub unsteady: bool,
+    /// Whether it agreed with itself, as far as this wait tells: see [`super::evidence::Evidence::is_steady`].
+    pub is_steady: Option<bool>,
 }
 
 impl Row {
@@ -54,6 +54,7 @@ impl Row {
             Standing::Lame => format!("not authoritative: {}", self.last),
             Standing::Silent => format!("does not answer: {}", self.last),
             Standing::NoRoute => "cannot be reached from here: no route".to_owned(),
+            Standing::Unknown if !self.last.is_empty() => self.last.clone(),
             Standing::Unknown => "not asked yet".to_owned(),
         };
         if self.several && self.standing != Standing::Serving {
@@ -172,6 +173,10 @@ impl NotReady {
         if self.intercepted {
             "something in this network answers in place of the name servers (a router or firewall that redirects port 53): \
              exempt this host from that, or name resolvers over HTTPS with IPV64_DOH"
+                .to_owned()
+        } else if self.rows.iter().any(|row| row.standing == Standing::Unknown && !row.last.is_empty()) {
+            "nothing is wrong with these servers, but this machine could not ask them: raise its limits (`ulimit -n`), or \
+             end what uses them up"
                 .to_owned()
         } else if lagging > 0 && !self.is_at_ipv64() {
             "the domain is delegated to name servers of another provider, and IPv64 does not publish records there: \

@@ -83,6 +83,13 @@ impl ConfigFile {
         Ok(Self { path: path.to_owned(), values: known })
     }
 
+    /// Returns the file in the usual places that is not read because this one comes first.
+    #[must_use]
+    pub fn hides(&self, environment: &Environment) -> Option<PathBuf> {
+        let places = environment.config_dirs().into_iter().map(|directory| directory.join(FILE_NAME));
+        behind(&self.path, places).find(|place| place.is_file())
+    }
+
     /// Returns where the file stands.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -94,6 +101,13 @@ impl ConfigFile {
     pub fn get(&self, setting: Setting) -> Option<&str> {
         self.values.get(&setting.key()).map(String::as_str).filter(|value| !value.is_empty())
     }
+}
+
+/// The places that come after a path; none if it is not among them, since a file that is named hides nothing by chance.
+fn behind(path: &Path, places: impl Iterator<Item = PathBuf>) -> impl Iterator<Item = PathBuf> {
+    let mut places = places.peekable();
+    places.by_ref().find(|place| place == path);
+    places
 }
 
 /// Returns a path that is the same in every directory; the directory of the file may have been given relative to the
@@ -362,6 +376,15 @@ mod tests {
     fn a_path_cannot_act_on_the_terminal() {
         let error = ConfigFile::read(Path::new("/nonexistent/\u{1b}[31m")).unwrap_err();
         assert!(error.to_string().contains("\\u{1b}[31m"), "{error:?}");
+    }
+
+    #[test]
+    fn only_the_usual_places_behind_a_file_are_hidden_by_it() {
+        let places = || ["/etc/a", "/home/a"].map(PathBuf::from).into_iter();
+        let hidden = |path: &str| behind(Path::new(path), places()).collect::<Vec<_>>();
+        assert_eq!(hidden("/etc/a"), [PathBuf::from("/home/a")]);
+        assert!(hidden("/home/a").is_empty());
+        assert!(hidden("/srv/a").is_empty(), "a file that is named hides nothing by chance");
     }
 
     #[test]

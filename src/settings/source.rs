@@ -31,7 +31,11 @@ pub struct Environment(BTreeMap<String, OsString>);
 impl Environment {
     /// Takes the variables; those whose names are not UTF-8 are none of ours.
     pub fn new(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
-        Self(variables.into_iter().filter_map(|(name, value)| Some((name.into_string().ok()?, value))).collect())
+        let named = variables.into_iter().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
+        // Not collected: that would sort them first, with code of its own.
+        let mut known = BTreeMap::new();
+        known.extend(named);
+        Self(known)
     }
 
     /// Returns a variable as text; bytes that are not UTF-8 become replacement characters, which no value accepts.

@@ -6,7 +6,6 @@ use std::time::Instant;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::{
-    config::PROVIDER_SUFFIXES,
     faults::{Action, ApiFault, Effect, Faults},
     form,
     hierarchy::is_provider_name,
@@ -33,6 +32,7 @@ const CALLS: [(&str, &str, CallKind); 7] = [
 /// One account as the API knows it.
 pub(super) struct ApiAccount {
     pub(super) key: String,
+    pub(super) status: u64,
     pub(super) counters: Counters,
 }
 
@@ -200,7 +200,7 @@ fn delete_record(parts: &Parts, account: usize, holdings: &mut Holdings) -> Resu
 /// Adds a domain as the provider would: one label below a suffix, or an own domain outside of them.
 fn add_domain(holdings: &mut Holdings, account: usize, name: &str) -> Result<(), Refusal> {
     let name = DnsName::parse(name).map_err(|_| Refusal::Invalid)?;
-    let below_suffix = name.ancestors().any(|above| PROVIDER_SUFFIXES.contains(&above.as_str()));
+    let below_suffix = crate::provider::owns(&name);
     let own = !below_suffix && name.labels().count() > 1;
     if name.as_str().starts_with('*') || !(is_provider_name(&name) || own) {
         return Err(Refusal::Invalid);

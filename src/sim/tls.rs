@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustls::{ServerConfig, ServerConnection, StreamOwned, crypto::ring, pki_types::PrivateKeyDer};
 
 use super::{Sim, SimError, threads::Stop};
@@ -22,7 +22,7 @@ const WAKE: Duration = Duration::from_millis(100);
 /// What certificate the TLS side shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Certificate {
-    /// One for `127.0.0.1` and `localhost`.
+    /// One for `127.0.0.1`, `localhost`, and `ipv64.net`: in a name space of its own a client may find us by that name.
     Good,
     /// One for another name.
     WrongName,
@@ -87,12 +87,14 @@ type Failure = Box<dyn Error + Send + Sync>;
 fn configure(certificate: Certificate) -> Result<(ServerConfig, String), Failure> {
     let mut authority = CertificateParams::default();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    // With the name of the server's certificate, which is rcgen's default, OpenSSL would take that for its own issuer.
+    authority.distinguished_name.push(DnType::CommonName, "CA of the simulation");
     let authority_key = KeyPair::generate()?;
     let pem = authority.self_signed(&authority_key)?.pem();
     let issuer = Issuer::new(authority, authority_key);
     let names: &[&str] = match certificate {
         Certificate::WrongName => &["other.example"],
-        Certificate::Good | Certificate::Expired => &["127.0.0.1", "localhost"],
+        Certificate::Good | Certificate::Expired => &["127.0.0.1", "localhost", "ipv64.net"],
     };
     let mut server = CertificateParams::new(names.iter().map(ToString::to_string).collect::<Vec<_>>())?;
     if certificate == Certificate::Expired {

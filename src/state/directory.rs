@@ -16,6 +16,12 @@ const DIRECTORY_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
 /// Write bits of group and others.
 const WRITABLE_BY_OTHERS: u32 = 0o022;
+/// The bits that decide whether everybody may rename what lies in a folder: write for others, and sticky.
+const STICKY_AND_WORLD: u32 = 0o1002;
+const WORLD_WITHOUT_STICKY: u32 = 0o002;
+const ROOT: u32 = 0;
+/// The kernel's stand-in for owners who have no number in this user namespace: in a container, those of the system's folders.
+const OVERFLOW_USER: u32 = 65534;
 /// The file that is locked. It is never replaced: a rename would leave the lock on a file nobody opens again.
 const LOCK: &str = "lock";
 /// How long to wait for the lock. It is held for milliseconds, so a longer wait means a stopped process.
@@ -53,8 +59,8 @@ impl StateDir {
     /// Opens the directory, and makes it where it is missing (mode 0700).
     ///
     /// # Errors
-    /// [`StateError`] if the directory cannot be made or written, belongs to another user, or may be written by
-    /// others.
+    /// [`StateError`] if the directory cannot be made or written, belongs to another user, or may be written or replaced
+    /// by others.
     pub fn open(path: &Path) -> Result<Self, StateError> {
         let failed = |source| StateError::Directory { path: path.to_owned(), source };
         let metadata = match fs::metadata(path) {
@@ -74,6 +80,9 @@ impl StateDir {
         let user = probe(path).map_err(failed)?;
         if metadata.uid() != user {
             return Err(StateError::ForeignOwner { path: path.to_owned(), owner: metadata.uid(), user });
+        }
+        if let Some(parent) = parent_of_others(path, user) {
+            return Err(StateError::Replaceable { path: path.to_owned(), parent });
         }
         let directory = Self { path: path.to_owned() };
         directory.open_lock()?;
@@ -191,6 +200,18 @@ fn probe(path: &Path) -> io::Result<u32> {
     user
 }
 
+/// Returns a folder above the directory in which others can put something else in its place, as it is named or as it
+/// really lies. Folders of a group are not among them: with private groups, home directories are often made so.
+fn parent_of_others(path: &Path, user: u32) -> Option<PathBuf> {
+    let real = fs::canonicalize(path).unwrap_or_default();
+    let is_others = |folder: &&Path| {
+        fs::metadata(folder).is_ok_and(|it| {
+            it.mode() & STICKY_AND_WORLD == WORLD_WITHOUT_STICKY || ![ROOT, user, OVERFLOW_USER].contains(&it.uid())
+        })
+    };
+    path.ancestors().skip(1).chain(real.ancestors().skip(1)).find(is_others).map(Path::to_owned)
+}
+
 /// Makes a new file with mode 0600 under any umask. Fails where anything has that name, a symbolic link included.
 fn create_file(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(path)?;
@@ -250,16 +271,31 @@ mod tests {
     }
 
     #[test]
-    fn one_that_belongs_to_another_user_is_refused() {
+    fn one_that_others_can_replace_is_refused() {
         let temp = tempfile::tempdir().unwrap();
-        let user = fs::metadata(temp.path()).unwrap().uid();
-        if std::os::unix::fs::chown(temp.path(), Some(user + 1), None).is_err() {
-            println!("not tested: only root can give a directory away");
-            return;
+        let (parent, elsewhere) = (temp.path().join("parent"), temp.path().join("elsewhere"));
+        StateDir::open(&parent.join("state")).unwrap();
+        fs::create_dir(&elsewhere).unwrap();
+        let link = elsewhere.join("link");
+        std::os::unix::fs::symlink(parent.join("state"), &link).unwrap();
+        for (folder, mode, accepted) in
+            [(&parent, 0o775, true), (&parent, 0o1777, true), (&parent, 0o777, false), (&elsewhere, 0o757, false)]
+        {
+            fs::set_permissions(folder, Permissions::from_mode(mode)).unwrap();
+            let opened = StateDir::open(&link);
+            assert_eq!(opened.is_ok(), accepted, "{mode:o}: {opened:?}");
+            if let Err(error) = opened {
+                assert!(
+                    error.to_string().ends_with(&format!(
+                        "lies in `{}`, where others can put another in its place",
+                        folder.display()
+                    )),
+                    "{error}"
+                );
+                assert_eq!(error.kind(), "state_unsafe");
+            }
+            fs::set_permissions(folder, Permissions::from_mode(0o755)).unwrap();
         }
-        let error = StateDir::open(temp.path()).unwrap_err();
-        assert!(matches!(error, StateError::ForeignOwner { owner, user: us, .. } if owner == user + 1 && us == user));
-        assert_eq!(fs::read_dir(temp.path()).unwrap().count(), 0, "nothing is left behind in it");
     }
 
     #[test]

@@ -2,8 +2,9 @@
 //! None of it stops a challenge: the caller gets these as warnings, see [`super::State::take_warnings`].
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use crate::excerpt::visible_path;
 use crate::exit::{Exit, Explain};
 
 /// Why the state directory, or one file in it, is not used.
@@ -13,7 +14,7 @@ pub enum StateError {
     #[error("there is no place for the state directory: neither IPV64_STATE_DIR nor HOME is set")]
     NoPlace,
     /// The directory is not there and cannot be made, or no file can be made in it.
-    #[error("cannot use the state directory `{}`", shown(.path))]
+    #[error("cannot use the state directory `{}`", visible_path(.path))]
     Directory {
         /// The directory.
         path: PathBuf,
@@ -21,7 +22,7 @@ pub enum StateError {
         source: io::Error,
     },
     /// The directory belongs to another user, who could then choose what we delete.
-    #[error("the state directory `{}` belongs to user {owner}, but this process runs as user {user}", shown(.path))]
+    #[error("the state directory `{}` belongs to user {owner}, but this process runs as user {user}", visible_path(.path))]
     ForeignOwner {
         /// The directory.
         path: PathBuf,
@@ -31,18 +32,26 @@ pub enum StateError {
         user: u32,
     },
     /// Group or others may write to the directory.
-    #[error("the state directory `{}` has mode {mode:03o}: others may write to it", shown(.path))]
+    #[error("the state directory `{}` has mode {mode:03o}: others may write to it", visible_path(.path))]
     WritableByOthers {
         /// The directory.
         path: PathBuf,
         /// Its permission bits.
         mode: u32,
     },
+    /// The directory lies in a folder where others may rename it, and put one of their choice in its place.
+    #[error("the state directory `{}` lies in `{}`, where others can put another in its place", visible_path(.path), visible_path(.parent))]
+    Replaceable {
+        /// The directory.
+        path: PathBuf,
+        /// The folder that belongs to others, or that everybody may write to.
+        parent: PathBuf,
+    },
     /// A symbolic link, folder or device stands where a file of ours should be.
-    #[error("`{}` is not a regular file", shown(.0))]
+    #[error("`{}` is not a regular file", visible_path(.0))]
     NotAFile(PathBuf),
     /// One file cannot be read or replaced.
-    #[error("cannot {action} `{}`", shown(.path))]
+    #[error("cannot {action} `{}`", visible_path(.path))]
     File {
         /// `read` or `write`.
         action: &'static str,
@@ -52,7 +61,7 @@ pub enum StateError {
         source: io::Error,
     },
     /// Another process held the lock for as long as we were ready to wait.
-    #[error("`{}` was locked by another process for {waited} s", shown(.path))]
+    #[error("`{}` was locked by another process for {waited} s", visible_path(.path))]
     LockBusy {
         /// The lock file.
         path: PathBuf,
@@ -60,10 +69,10 @@ pub enum StateError {
         waited: u64,
     },
     /// The file system has no locks. Files are used, without protection against a second process.
-    #[error("the file system of `{}` has no file locks", shown(.0))]
+    #[error("the file system of `{}` has no file locks", visible_path(.0))]
     NoLocks(PathBuf),
     /// A file could not be understood and was renamed; we start afresh without it.
-    #[error("`{}` is damaged: set aside as `{}`", shown(.path), shown(.aside))]
+    #[error("`{}` is damaged: set aside as `{}`", visible_path(.path), visible_path(.aside))]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -71,7 +80,7 @@ pub enum StateError {
         aside: PathBuf,
     },
     /// A file was written by a later version of this program and was renamed; we start afresh without it.
-    #[error("`{}` has format version {version}, unknown here: set aside as `{}`", shown(.path), shown(.aside))]
+    #[error("`{}` has format version {version}, unknown here: set aside as `{}`", visible_path(.path), visible_path(.aside))]
     UnknownVersion {
         /// The file.
         path: PathBuf,
@@ -90,7 +99,10 @@ impl Explain for StateError {
     fn kind(&self) -> &'static str {
         match self {
             Self::NoPlace | Self::Directory { .. } | Self::File { .. } => "state_unusable",
-            Self::ForeignOwner { .. } | Self::WritableByOthers { .. } | Self::NotAFile(_) => "state_unsafe",
+            Self::ForeignOwner { .. }
+            | Self::WritableByOthers { .. }
+            | Self::Replaceable { .. }
+            | Self::NotAFile(_) => "state_unsafe",
             Self::LockBusy { .. } | Self::NoLocks(_) => "state_not_locked",
             Self::Damaged { .. } | Self::UnknownVersion { .. } => "state_set_aside",
         }
@@ -104,10 +116,16 @@ impl Explain for StateError {
                     .to_owned()
             }
             Self::ForeignOwner { path, user, .. } => {
-                format!("`chown -R {user} {}`, or set IPV64_STATE_DIR to a folder of this user's own", shown(path))
+                format!(
+                    "`chown -R {user} {}`, or set IPV64_STATE_DIR to a folder of this user's own",
+                    visible_path(path)
+                )
             }
-            Self::WritableByOthers { path, .. } => format!("`chmod 700 {}`", shown(path)),
-            Self::NotAFile(path) => format!("find out who put `{}` there, then remove it", shown(path)),
+            Self::WritableByOthers { path, .. } => format!("`chmod 700 {}`", visible_path(path)),
+            Self::Replaceable { .. } => {
+                "set IPV64_STATE_DIR to a folder below folders that only root and this user can change".to_owned()
+            }
+            Self::NotAFile(path) => format!("find out who put `{}` there, then remove it", visible_path(path)),
             Self::File { .. } => "this run goes on without it; make room or put the mode right, and look for records \
                                   left over with `ipv64-acme sweep --all`"
                 .to_owned(),
@@ -124,13 +142,4 @@ impl Explain for StateError {
     fn details(&self) -> Vec<String> {
         std::error::Error::source(self).map(ToString::to_string).into_iter().collect()
     }
-}
-
-/// Writes a path for a message, with control characters made visible.
-fn shown(path: &Path) -> String {
-    path.to_string_lossy().chars().flat_map(escape_control).collect()
-}
-
-fn escape_control(c: char) -> Vec<char> {
-    if c.is_control() { c.escape_debug().collect() } else { vec![c] }
 }

@@ -75,8 +75,7 @@ impl<'a> Bench<'a> {
         let key = self.sim.key(0).unwrap_or_default();
         command.args(["--silent", "--fail", "--header", &format!("Authorization: Bearer {key}")]);
         if way == Way::Tls {
-            // curl takes the simulation's two certificates, which have one name, for one; the handshake is the same.
-            command.arg("--insecure");
+            command.arg("--cacert").arg(self.folder.path().join("ca.pem"));
         }
         command.arg(format!("{url}?{call}"));
         command

@@ -27,6 +27,7 @@ fn main() -> Result<()> {
     println!("| size of the binary | {} bytes |", program.metadata()?.len());
     println!("| `--version` | {} |", spread(&version_times(&program)?));
     resources(&program)?;
+    effort(&program)?;
     lags(&program)
 }
 
@@ -114,6 +115,32 @@ fn resources(program: &Path) -> Result<()> {
     println!("| CPU of add plus remove (plain HTTP) | {} |", spread(&cpu));
     println!("| API calls of add plus remove, cold and warm | {} and {} |", calls[0], calls[1]);
     ensure!(calls[1..].iter().all(|warm| *warm == calls[1]), "the number of API calls varies: {calls:?}");
+    Ok(())
+}
+
+/// Instructions and system calls of an add and a remove, with servers that follow at once.
+fn effort(program: &Path) -> Result<()> {
+    const INSTRUCTIONS: [&str; 3] = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"];
+    const SYSTEM_CALLS: [&str; 5] = ["strace", "-c", "-f", "-o", "/dev/stderr"];
+    let world = World::start(program, &[Duration::ZERO; 2])?;
+    let challenge = challenge(0)?;
+    // The first add asks for the domain list, which later ones remember.
+    world.call(&[], "present", &challenge)?;
+    world.call(&[], "cleanup", &challenge)?;
+    for (what, wrapper, line, column) in
+        [("instructions", &INSTRUCTIONS[..], "Collected", 3), ("system calls", &SYSTEM_CALLS[..], " total", 3)]
+    {
+        let count = |verb| -> Result<String> {
+            let Ok(said) = world.call(wrapper, verb, &challenge) else { return Ok(format!("no `{}`", wrapper[0])) };
+            let line = said.lines().find(|said| said.contains(line)).context("nothing was counted")?;
+            Ok(line.split_whitespace().nth(column).context("nothing was counted")?.to_owned())
+        };
+        println!(
+            "| {what} of an add, and of a remove (plain HTTP) | {} and {} |",
+            count("present")?,
+            count("cleanup")?
+        );
+    }
     Ok(())
 }
 

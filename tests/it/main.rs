@@ -8,6 +8,7 @@ mod api;
 mod clients;
 mod conventions;
 mod frugal;
+mod packages;
 mod people;
 mod soak;
 mod support;

@@ -21,6 +21,7 @@ pub(crate) fn run(input: &[u8]) {
         retry_after: [None, Some(Duration::from_secs(1)), Some(Duration::from_secs(7200))][status / STATUSES.len() % 3],
         location: (which >= 128).then(|| String::from_utf8_lossy(body).into_owned()),
         content_type: None,
+        date: None,
         body: body.to_vec(),
     };
     let access = Access {

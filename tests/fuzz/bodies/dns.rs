@@ -9,8 +9,8 @@ use ipv64_acme::dns::exchange::{AskError, Transport};
 use ipv64_acme::dns::message::{Data, Kind, Query, Question, Record, Reply};
 use ipv64_acme::name::DnsName;
 use ipv64_acme::propagation::Standing;
-use ipv64_acme::propagation::evidence::{Answer, Evidence, Observation};
-use ipv64_acme::propagation::judge_reply;
+use ipv64_acme::propagation::answer::{Answer, Observation, judge_reply};
+use ipv64_acme::propagation::evidence::{Evidence, Past, Wanted};
 
 const KINDS: [Kind; 9] =
     [Kind::Txt, Kind::A, Kind::Aaaa, Kind::Ns, Kind::Soa, Kind::Cname, Kind::Caa, Kind::Ds, Kind::Dnskey];
@@ -112,7 +112,7 @@ fn assert_judged(reply: &Reply, name: &DnsName, bytes: &[u8]) {
 fn assert_counted(answer: &Answer, backend: Option<Vec<u8>>) {
     let now = Instant::now();
     let named = backend.is_some();
-    let mut evidence = Evidence::new(&[1], 1);
+    let mut evidence = Evidence::new(&[Wanted { looks: 1, zone: 0, is_new: true }], 1, Past::Unproven);
     evidence.observe(now, Observation { record: 0, transport: Transport::Tcp, answer: answer.clone(), backend });
     let expected = match answer {
         Answer::Has => Standing::Serving,
@@ -123,7 +123,7 @@ fn assert_counted(answer: &Answer, backend: Option<Vec<u8>>) {
     let silent = Answer::Silent(AskError::TimedOut);
     evidence.observe(now, Observation { record: 0, transport: Transport::Udp, answer: silent, backend: None });
     assert!(!evidence.is_excused(now), "one failure excuses nobody");
-    let mut strict = Evidence::new(&[2], 3);
+    let mut strict = Evidence::new(&[Wanted { looks: 2, zone: 0, is_new: true }], 3, Past::Steady);
     strict.observe(now, Observation { record: 0, transport: Transport::Tcp, answer: answer.clone(), backend: None });
     assert_ne!(strict.standing(), Standing::Serving, "one answer is not three");
 }

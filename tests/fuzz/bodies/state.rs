@@ -160,13 +160,13 @@ fn assert_rest(folder: &Path) {
     domains.remember(&names);
     assert_eq!(open(folder).domains(account()).names().as_deref(), Some(names.as_slice()));
     let learned = state.learned();
-    let _ = (learned.all(), learned.unsteady());
+    let _ = (learned.all(), learned.steady());
     let address = [127, 0, 0, 1].into();
     let took = Duration::from_secs(3);
-    learned.add(&[Visibility { name: names[0].clone(), address, took, is_unsteady: true }]);
+    learned.add(&[Visibility { name: names[0].clone(), address, took, is_steady: Some(false) }]);
     let usual = open(folder).learned().usual(&names[0], address);
     assert!(usual.is_some_and(|usual| usual.p50 <= usual.p95 && usual.samples > 0));
-    assert!(learned.unsteady().contains(&address));
+    assert!(!learned.steady().contains(&address), "it has just disagreed with itself");
     assert_warnings(&state);
 }
 

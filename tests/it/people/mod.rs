@@ -6,6 +6,8 @@ mod docs;
 mod doctor;
 mod init;
 mod manual;
+mod sessions;
+mod shells;
 mod terminal;
 mod trial;
 mod usage;

@@ -1,4 +1,5 @@
-//! Text from outside, cleaned until it fits into a message of one line.
+//! Text from outside, cleaned until it can stand in a message: cut, on one line, with nothing in it that acts on a terminal.
+//! Masking secrets is left to [`crate::secret`].
 
 /// Cuts a text to `longest` characters, folds blanks and line ends into single blanks, and makes control and
 /// direction characters visible, so that a remote text can neither move the cursor nor hide what it says.
@@ -40,11 +41,15 @@ pub fn visible_path(path: &std::path::Path) -> String {
     visible(&path.to_string_lossy())
 }
 
-/// Control characters, and those that change the direction or join what stands beside them (Unicode `Cf`, the common
-/// ones).
-fn is_invisible(c: char) -> bool {
+/// Returns whether a character acts on what stands around it, or hides: controls, line and paragraph separators, and the
+/// format characters that change the direction, join, annotate or tag (Unicode categories `Cc`, `Zl`, `Zp` and `Cf`; UAX 9
+/// section 2 lists those of direction).
+#[must_use]
+pub fn is_invisible(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+        || matches!(c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]
@@ -59,6 +64,7 @@ mod tests {
     #[test]
     fn shows_what_would_act_on_the_terminal() {
         assert_eq!(excerpt("a\u{1b}[31mb\0\u{202e}c", 200), "a\\u{1b}[31mb\\u{0}\\u{202e}c");
+        assert_eq!(excerpt("a\u{9b}31mb\u{61c}c\u{e0041}", 200), "a\\u{9b}31mb\\u{61c}c\\u{e0041}");
     }
 
     #[test]
