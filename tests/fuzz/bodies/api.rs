@@ -100,6 +100,7 @@ fn assert_readable(understood: &Understood) {
 
 fn assert_refused(call: &Call<'_>, answer: &HttpResponse, error: &ApiError) {
     super::assert_explained(error);
+    super::assert_hides_key(error);
     // An error that passes by itself is none that somebody has to mend.
     assert!(!(error.is_transient() && matches!(error.exit() as u8, 2 | 3)), "{error}");
     if matches!(error, ApiError::Rejected { .. } | ApiError::Unauthorized { .. } | ApiError::Forbidden { .. }) {
