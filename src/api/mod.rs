@@ -49,6 +49,7 @@ mod models;
 mod observe;
 mod record_type;
 mod retry;
+mod skew;
 mod wire;
 
 pub use client::{Access, Added, AuthMethod, Client, Deleted};
@@ -59,6 +60,7 @@ pub use models::{Account, AccountClass, Domain, Hidden, LogEntry, Record, Record
 pub use observe::{Exchange, Outcome};
 pub use record_type::RecordType;
 pub use retry::RetryPolicy;
+pub use skew::Skew;
 
 #[cfg(test)]
 mod tests;

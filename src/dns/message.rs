@@ -165,6 +165,8 @@ pub enum Data {
     },
     /// A rule on who may issue certificates.
     Caa {
+        /// Whether a CA that does not know the tag must not issue (RFC 8659 section 4.1).
+        critical: bool,
         /// What the rule is about: `issue`, `issuewild`.
         tag: String,
         /// The CA with its parameters (RFC 8659 section 4.2).
@@ -317,7 +319,8 @@ fn read_record(record: &WireRecord) -> Option<Record> {
         RData::TXT(text) => Data::Txt(text.txt_data.concat()),
         RData::SOA(soa) => Data::Soa { serial: soa.serial, negative_ttl: record.ttl.min(soa.minimum) },
         RData::CAA(caa) => {
-            Data::Caa { tag: caa.tag.to_ascii_lowercase(), value: String::from_utf8_lossy(&caa.value).into_owned() }
+            let value = String::from_utf8_lossy(&caa.value).into_owned();
+            Data::Caa { critical: caa.issuer_critical, tag: caa.tag.to_ascii_lowercase(), value }
         }
         _ if matches!(record.record_type(), RecordType::DS | RecordType::DNSKEY) => Data::Signing,
         _ => return None,

@@ -4,6 +4,7 @@
 //! TLS is never optional off loopback ([`Endpoint`]), redirects are not followed (the key would travel with them or
 //! a POST become a GET), and one [`HttpClient`] keeps its connections open between two requests.
 
+mod date;
 mod error;
 mod names;
 mod proxy;
@@ -13,7 +14,7 @@ mod trust;
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ureq::http as types;
@@ -138,6 +139,8 @@ pub struct HttpResponse {
     pub status: u16,
     /// `Retry-After` (RFC 9110 section 10.2.3), counted from the arrival of the answer.
     pub retry_after: Option<Duration>,
+    /// `Date` (RFC 9110 section 6.6.1): the server's clock.
+    pub date: Option<SystemTime>,
     /// Where a redirect points.
     pub location: Option<String>,
     /// The media type with its parameters, as sent.
@@ -247,11 +250,12 @@ impl Attempt<'_> {
 
 fn read(mut answer: types::Response<ureq::Body>, limit: u64) -> Result<HttpResponse, ureq::Error> {
     let header = |name: &str| answer.headers().get(name)?.to_str().ok().map(str::to_owned);
-    let retry_after = header("Retry-After").and_then(|text| retry_after::parse(&text, std::time::SystemTime::now()));
+    let retry_after = header("Retry-After").and_then(|text| retry_after::parse(&text, SystemTime::now()));
+    let date = header("Date").and_then(|text| date::imf_fixdate(text.trim()));
     let (location, content_type) = (header("Location"), header("Content-Type"));
     let status = answer.status().as_u16();
     let body = answer.body_mut().with_config().limit(limit).read_to_vec()?;
-    Ok(HttpResponse { status, retry_after, location, content_type, body })
+    Ok(HttpResponse { status, retry_after, date, location, content_type, body })
 }
 
 #[cfg(test)]

@@ -76,6 +76,13 @@ impl ConfigFile {
         Ok(Self { path: path.to_owned(), values: known })
     }
 
+    /// Returns the file in the usual places that is not read because this one comes first.
+    #[must_use]
+    pub fn hides(&self, environment: &Environment) -> Option<PathBuf> {
+        let places = environment.config_dirs().into_iter().map(|directory| directory.join(FILE_NAME));
+        behind(&self.path, places).find(|place| place.is_file())
+    }
+
     /// Returns where the file stands.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -87,6 +94,13 @@ impl ConfigFile {
     pub fn get(&self, setting: Setting) -> Option<&str> {
         self.values.get(&setting.key()).map(String::as_str).filter(|value| !value.is_empty())
     }
+}
+
+/// The places that come after a path; none if it is not among them, since a file that is named hides nothing by chance.
+fn behind(path: &Path, places: impl Iterator<Item = PathBuf>) -> impl Iterator<Item = PathBuf> {
+    let mut places = places.peekable();
+    places.by_ref().find(|place| place == path);
+    places
 }
 
 /// Returns a path that is the same in every directory; the directory of the file may have been given relative to the
@@ -178,7 +192,7 @@ impl<'de> Visitor<'de> for TextVisitor {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FileError {
     /// It cannot be read.
-    #[error("cannot read the configuration file {}: {reason}", visible_path(path))]
+    #[error("cannot read the configuration file `{}`: {reason}", visible_path(path))]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -188,7 +202,7 @@ pub enum FileError {
         reason: String,
     },
     /// Anybody can write it.
-    #[error("the configuration file {} can be written by anybody (mode {mode:03o})", visible_path(path))]
+    #[error("the configuration file `{}` can be written by anybody (mode {mode:03o})", visible_path(path))]
     Exposed {
         /// The file.
         path: PathBuf,
@@ -196,7 +210,7 @@ pub enum FileError {
         mode: u32,
     },
     /// It is not TOML, or a value is a table or a date.
-    #[error("the configuration file {} cannot be understood: {reason}", visible_path(path))]
+    #[error("the configuration file `{}` cannot be understood: {reason}", visible_path(path))]
     Malformed {
         /// The file.
         path: PathBuf,
@@ -204,7 +218,7 @@ pub enum FileError {
         reason: String,
     },
     /// A key that is no setting.
-    #[error("`{key}` in {} is not a setting", visible_path(path))]
+    #[error("`{key}` in `{}` is not a setting", visible_path(path))]
     UnknownKey {
         /// The file.
         path: PathBuf,
@@ -358,6 +372,15 @@ mod tests {
     }
 
     #[test]
+    fn only_the_usual_places_behind_a_file_are_hidden_by_it() {
+        let places = || ["/etc/a", "/home/a"].map(PathBuf::from).into_iter();
+        let hidden = |path: &str| behind(Path::new(path), places()).collect::<Vec<_>>();
+        assert_eq!(hidden("/etc/a"), [PathBuf::from("/home/a")]);
+        assert!(hidden("/home/a").is_empty());
+        assert!(hidden("/srv/a").is_empty(), "a file that is named hides nothing by chance");
+    }
+
+    #[test]
     fn the_file_comes_after_the_environment_and_before_the_default() {
         let file = read("confirmations = 4\nhttp_timeout = 20\n").unwrap();
         let environment = Environment::new([("IPV64_CONFIRMATIONS".into(), "5".into())]);
@@ -365,7 +388,7 @@ mod tests {
         assert_eq!(sources.find(Setting::Confirmations).unwrap().0, "5");
         let (value, origin) = sources.find(Setting::HttpTimeout).unwrap();
         assert_eq!(value, "20");
-        assert!(origin.to_string().starts_with("`http_timeout` in /"), "{origin}");
+        assert!(origin.to_string().starts_with("`http_timeout` in `/"), "{origin}");
         assert_eq!(sources.find(Setting::PollingInterval).unwrap().0, "2");
     }
 }

@@ -127,7 +127,7 @@ impl fmt::Display for Origin {
         match self {
             Self::Flag(setting) => write!(f, "the flag --{}", setting.flag()),
             Self::Environment(setting) => write!(f, "the variable {}", setting.environment()),
-            Self::File(setting, path) => write!(f, "`{}` in {}", setting.key(), visible_path(path)),
+            Self::File(setting, path) => write!(f, "`{}` in `{}`", setting.key(), visible_path(path)),
             Self::Default(setting) => write!(f, "the default of {}", setting.environment()),
         }
     }

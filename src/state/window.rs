@@ -268,7 +268,10 @@ impl Explain for WindowError {
                  IPV64_API_RATE if your account may send more"
                     .to_owned(),
             ),
-            Self::UsedUp { .. } => Some("the next renewal will try again; see `ipv64-acme status`".to_owned()),
+            Self::UsedUp { .. } => Some(
+                "the next renewal will try again; see `ipv64-acme status`, and look for what else uses the key"
+                    .to_owned(),
+            ),
             Self::Reserved { .. } => {
                 Some("try again tomorrow, or raise the limit of the account at IPv64.net".to_owned())
             }

@@ -22,6 +22,7 @@ const DELAYS: [Duration; 2] = [Duration::from_secs(3), Duration::from_secs(5)];
 fn stage() -> Stage {
     let mut config = Config { limits: Limits::standard(), ..Config::with_delays(&DELAYS) };
     config.accounts[0].domains = vec!["example.com".to_owned(), "name.ipv64.net".to_owned()];
+    config.accounts[0].records.clear();
     let mut stage = Stage::start(config);
     let variables = [
         ("IPV64_API_KEY", String::new()),
