@@ -1,6 +1,7 @@
 //! Where a challenge record has to be placed: the end of the CNAME chain of its name (RFC 1034 section 3.6.2),
 //! asked of the authoritative servers so that no resolver learns that the name has no record yet.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -195,7 +196,8 @@ impl Lookup {
             Err(_) if follow == Follow::Never => Ok(Step { zone, alias: None, notes: Vec::new() }),
             Err(lines) => {
                 tried.extend(lines);
-                tried.dedup();
+                let mut seen = BTreeSet::new();
+                tried.retain(|line| seen.insert(line.clone()));
                 Err(PlaceError::NoAnswer { name: name.clone(), tried })
             }
         }

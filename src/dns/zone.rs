@@ -154,7 +154,7 @@ impl Lookup {
         let (apex, found) = match way {
             FoundBy::Settings => (None, self.named(deadline)?),
             FoundBy::Resolvers => {
-                let apex = Self::apex_by(&self.resolvers, name, until)?;
+                let apex = Self::apex_by((&self.resolvers, "(IPV64_RESOLVERS)"), name, until)?;
                 if let Some(Found { servers, unfound }) = self.known.of(&apex) {
                     return Ok(Zone { apex: Some(apex), servers, unfound, found_by: way });
                 }
@@ -163,7 +163,7 @@ impl Lookup {
             }
             FoundBy::Roots => walk::from_roots(self, name, until).map_err(|line| vec![line])?,
             FoundBy::Https => {
-                let apex = Self::apex_by(&self.fallback, name, until)?;
+                let apex = Self::apex_by((&self.fallback, "over HTTPS (IPV64_DOH)"), name, until)?;
                 let found = self.servers_of(&self.fallback, &apex, until)?;
                 (Some(apex), found)
             }
@@ -227,7 +227,7 @@ impl Lookup {
     }
 
     /// Asks for the SOA upwards until a resolver knows the zone.
-    fn apex_by(set: &Recursive, name: &DnsName, deadline: Instant) -> Result<DnsName, Vec<String>> {
+    fn apex_by((set, kind): (&Recursive, &str), name: &DnsName, deadline: Instant) -> Result<DnsName, Vec<String>> {
         let mut tried: BTreeSet<String> = BTreeSet::new();
         for candidate in name.ancestors() {
             let names_zone = |reply: &Reply| zone_in(reply, &candidate).is_some();
@@ -243,7 +243,7 @@ impl Lookup {
             }
         }
         if set.resolvers().is_empty() {
-            tried.insert("no resolver is configured".to_owned());
+            tried.insert(format!("no resolver {kind} is configured"));
         }
         Err(tried.into_iter().collect())
     }

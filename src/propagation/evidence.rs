@@ -225,8 +225,7 @@ impl Evidence {
     /// confirmations; else the last.
     #[must_use]
     pub fn next_record(&self) -> usize {
-        let last = self.records.len().saturating_sub(1);
-        self.wanting().next().unwrap_or(last)
+        self.wanting().next().unwrap_or_else(|| self.records.len().saturating_sub(1))
     }
 
     /// Returns the records that are not known to be there, the last one first.

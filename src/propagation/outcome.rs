@@ -182,7 +182,8 @@ impl NotReady {
                 .to_owned()
         } else if lagging > 0 && !self.is_at_ipv64() {
             "the domain is delegated to name servers of another provider, and IPv64 does not publish records there: \
-             delegate it to ns1.ipv64.net and ns2.ipv64.net, or use a CNAME for the challenge name"
+             delegate it to ns1.ipv64.net and ns2.ipv64.net at its registrar, or make the challenge name a CNAME to a name below \
+             a domain that is at IPv64"
                 .to_owned()
         } else if lagging > 0 && lagging == all {
             format!(
