@@ -127,7 +127,8 @@ impl Explain for ApiError {
     fn hint(&self) -> Option<String> {
         let hint = match self.cause() {
             Self::Unauthorized { .. } => {
-                "copy the API key from your account page at IPv64.net; it may have been renewed there"
+                "copy the API key from your account page at IPv64.net, where it may have been renewed, and store it with \
+                 `ipv64-acme init`; `ipv64-acme config` shows where the key in force comes from"
             }
             Self::Forbidden { .. } => "use the account's API key, not one for updates of a domain or a record",
             Self::RateLimited { limit, .. } => return Some(limited(*limit)),
@@ -137,7 +138,9 @@ impl Explain for ApiError {
             Self::Redirected { .. } => "check IPV64_API_URL; the API itself does not redirect",
             Self::Transport(error) => return error.hint(),
             Self::Gate(error) => return error.hint(),
-            Self::Rejected { .. } | Self::AfterLostReply(_) => return None,
+            Self::Rejected { .. } | Self::AfterLostReply(_) => {
+                "the words in quotes are IPv64's; `ipv64-acme domain list` and `ipv64-acme record list` show what it has"
+            }
         };
         Some(hint.to_owned())
     }
@@ -147,8 +150,8 @@ fn limited(limit: Limit) -> String {
     let reset = SystemClock.unix().next_reset();
     match limit {
         Limit::Daily => format!(
-            "the account's calls for today are probably used up; they are set back at midnight in Germany ({reset}), see \
-             `ipv64-acme status`"
+            "the account's calls for today are probably used up; they are set back at midnight in Germany ({reset}): renew \
+             after that, and look for what else uses this key (`ipv64-acme status`)"
         ),
         Limit::Burst | Limit::Unknown => format!(
             "try again in a minute; everything that uses this key shares the limit; if it stays, the calls of the day are \

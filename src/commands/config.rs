@@ -24,7 +24,7 @@ pub(super) fn run(cli: &Cli, environment: &Environment, report: Report) -> anyho
         settings: Setting::ALL.into_iter().map(|setting| row(setting, &sources)).collect(),
     };
     if let Some(hidden) = file.as_ref().and_then(|file| file.hides(environment)) {
-        report.warning(&format!("{} is not read: only the first file found is", visible_path(&hidden)));
+        report.warning(&format!("`{}` is not read: only the first file found is", visible_path(&hidden)));
     }
     // A value that cannot be used ends in the one document that --json prints.
     let checked = Settings::load(&sources);

@@ -68,14 +68,14 @@ fn place(cli: &Cli, environment: &Environment) -> anyhow::Result<PathBuf> {
     let named = cli.config.clone().or_else(|| environment.get("IPV64_CONFIG").map(PathBuf::from));
     let usual = || environment.own_config_dir().map(|folder| folder.join(FILE_NAME));
     let path = named.or_else(usual).ok_or(SetupError::NoPlace)?;
-    std::path::absolute(&path).with_context(|| format!("cannot find {}", visible_path(&path)))
+    std::path::absolute(&path).with_context(|| format!("cannot find `{}`", visible_path(&path)))
 }
 
 /// The key file that a flag names: it stays where it is.
 fn given_file(sources: &Sources<'_>) -> anyhow::Result<Option<PathBuf>> {
     match sources.find(Setting::ApiKeyFile) {
         Some((path, Origin::Flag(_))) => {
-            Ok(Some(std::path::absolute(&path).with_context(|| format!("cannot find {}", visible(&path)))?))
+            Ok(Some(std::path::absolute(&path).with_context(|| format!("cannot find `{}`", visible(&path)))?))
         }
         _ => Ok(None),
     }
@@ -128,7 +128,7 @@ fn tell_what_hides_it(sources: &Sources<'_>, config: &Path, report: Report) {
     let mut before = places.take_while(|path| path != config);
     if let Some(path) = before.find(earlier) {
         report.warning(&format!(
-            "{} is read before {}; name the latter with IPV64_CONFIG",
+            "`{}` is read before `{}`; name the latter with IPV64_CONFIG",
             visible_path(&path),
             visible_path(config)
         ));

@@ -37,11 +37,11 @@ pub(super) fn man(args: &ManArgs, report: Report) -> anyhow::Result<Exit> {
 }
 
 fn write_pages(folder: &Path) -> anyhow::Result<Vec<String>> {
-    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", visible_path(folder)))?;
+    fs::create_dir_all(folder).with_context(|| format!("cannot make `{}`", visible_path(folder)))?;
     let mut files = Vec::new();
     for (name, page) in page::all(definition()) {
         let path = folder.join(name);
-        fs::write(&path, page).with_context(|| format!("cannot write {}", visible_path(&path)))?;
+        fs::write(&path, page).with_context(|| format!("cannot write `{}`", visible_path(&path)))?;
         files.push(path.display().to_string());
     }
     Ok(files)

@@ -1,7 +1,7 @@
 //! Where a challenge record has to be placed: the end of the CNAME chain of its name (RFC 1034 section 3.6.2),
 //! asked of the authoritative servers so that no resolver learns that the name has no record yet.
 
-use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -196,7 +196,8 @@ impl Lookup {
             Err(_) if follow == Follow::Never => Ok(Step { zone, alias: None, notes: Vec::new() }),
             Err(lines) => {
                 tried.extend(lines);
-                tried.dedup();
+                let mut seen = BTreeSet::new();
+                tried.retain(|line| seen.insert(line.clone()));
                 Err(PlaceError::NoAnswer { name: name.clone(), tried })
             }
         }
@@ -266,15 +267,15 @@ impl Lookup {
         for transport in [Transport::Udp, Transport::Tcp] {
             let until = deadline.min(Instant::now() + HEAD_START + ATTEMPT);
             let asking = Asking { apex: zone.apex.clone(), question: question.clone(), transport, until };
-            let mut servers: Vec<_> = zone.servers.iter().collect();
             let now = Instant::now();
-            servers.sort_by_key(|server| Reverse(self.pace.free(server.address.ip(), now)));
+            let room = |server: &&Server| self.pace.free(server.address.ip(), now);
+            let first = zone.servers.iter().max_by_key(room);
             let (sender, replies) = mpsc::channel();
-            let (first, others) = servers.split_at(servers.len().min(1));
-            first.iter().for_each(|server| self.start(&asking, server, &sender));
+            first.into_iter().for_each(|server| self.start(&asking, server, &sender));
             let early = replies.recv_timeout(HEAD_START.min(until.saturating_duration_since(now)));
             if !matches!(early, Ok(Ok(_))) {
-                others.iter().for_each(|server| self.start(&asking, server, &sender));
+                let others = zone.servers.iter().filter(|server| first != Some(server));
+                others.for_each(|server| self.start(&asking, server, &sender));
             }
             drop(sender);
             for outcome in early.into_iter().chain(replies) {

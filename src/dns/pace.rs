@@ -78,8 +78,8 @@ impl Pace {
         let blocking = place.checked_sub(MOST).and_then(|before| slots.get(before));
         let moved = blocking.map_or(slot, |blocking| slot.max(*blocking + PER));
         slots.remove(place);
-        slots.push_back(moved);
-        slots.make_contiguous().sort();
+        let later = slots.partition_point(|booked| *booked <= moved);
+        slots.insert(later, moved);
         moved
     }
 

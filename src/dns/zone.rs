@@ -154,7 +154,7 @@ impl Lookup {
         let (apex, found) = match way {
             FoundBy::Settings => (None, self.named(deadline)?),
             FoundBy::Resolvers => {
-                let apex = Self::apex_by(&self.resolvers, name, until)?;
+                let apex = Self::apex_by((&self.resolvers, "(IPV64_RESOLVERS)"), name, until)?;
                 if let Some(Found { servers, unfound }) = self.known.of(&apex) {
                     return Ok(Zone { apex: Some(apex), servers, unfound, found_by: way });
                 }
@@ -163,7 +163,7 @@ impl Lookup {
             }
             FoundBy::Roots => walk::from_roots(self, name, until).map_err(|line| vec![line])?,
             FoundBy::Https => {
-                let apex = Self::apex_by(&self.fallback, name, until)?;
+                let apex = Self::apex_by((&self.fallback, "over HTTPS (IPV64_DOH)"), name, until)?;
                 let found = self.servers_of(&self.fallback, &apex, until)?;
                 (Some(apex), found)
             }
@@ -227,7 +227,7 @@ impl Lookup {
     }
 
     /// Asks for the SOA upwards until a resolver knows the zone.
-    fn apex_by(set: &Recursive, name: &DnsName, deadline: Instant) -> Result<DnsName, Vec<String>> {
+    fn apex_by((set, kind): (&Recursive, &str), name: &DnsName, deadline: Instant) -> Result<DnsName, Vec<String>> {
         let mut tried: BTreeSet<String> = BTreeSet::new();
         for candidate in name.ancestors() {
             let names_zone = |reply: &Reply| zone_in(reply, &candidate).is_some();
@@ -243,7 +243,7 @@ impl Lookup {
             }
         }
         if set.resolvers().is_empty() {
-            tried.insert("no resolver is configured".to_owned());
+            tried.insert(format!("no resolver {kind} is configured"));
         }
         Err(tried.into_iter().collect())
     }
@@ -354,6 +354,48 @@ mod tests {
         let addresses: Vec<_> = zone.servers.iter().map(|server| server.address.ip()).collect();
         assert_eq!(addresses, [IpAddr::from([127, 0, 0, 1]), IpAddr::from([127, 0, 0, 2])]);
         assert_eq!(zone.unfound, []);
+    }
+
+    #[test]
+    fn a_name_server_of_which_only_one_kind_of_address_is_told_is_half_found() {
+        let one_kind = || {
+            fake::serve("127.0.0.1:0", |asked, kind, mut reply| {
+                match (asked, kind) {
+                    ("example", RecordType::SOA) => drop(reply.add_answer(fake::soa("example"))),
+                    ("example", RecordType::NS) => drop(reply.add_answer(fake::ns("example", "ns1.example"))),
+                    (_, RecordType::A) => drop(reply.add_answer(fake::a("ns1.example", [127, 0, 0, 1]))),
+                    _ => reply.metadata.response_code = ResponseCode::ServFail,
+                }
+                reply
+            })
+        };
+        let lookup = fake::lookup(Some(one_kind()), one_kind());
+        let zone = lookup.zone_by(FoundBy::Resolvers, &name("example"), fake::late()).unwrap();
+        assert_eq!(zone.servers, [lookup.server(&name("ns1.example"), [127, 0, 0, 1].into())]);
+        assert_eq!(zone.half_found().collect::<Vec<_>>(), [&name("ns1.example")]);
+    }
+
+    #[test]
+    fn the_servers_of_a_zone_are_asked_for_once() {
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&asked);
+        let resolver = fake::serve("127.0.0.1:0", move |name, kind, mut reply| {
+            log.lock().unwrap().push(kind);
+            match kind {
+                RecordType::SOA => drop(reply.add_authority(fake::soa("example"))),
+                RecordType::NS => drop(reply.add_answer(fake::ns("example", "ns1.example"))),
+                RecordType::A => drop(reply.add_answer(fake::a(name, [127, 0, 0, 1]))),
+                _ => {}
+            }
+            reply
+        });
+        let lookup = fake::lookup(Some(resolver), resolver);
+        let [one, other] = ["a.example", "b.example"]
+            .map(|text| lookup.zone_by(FoundBy::Resolvers, &name(text), fake::late()).unwrap());
+        assert_eq!(one, other);
+        let asked = asked.lock().unwrap();
+        let count = |wanted| asked.iter().filter(|kind| **kind == wanted).count();
+        assert_eq!((count(RecordType::SOA), count(RecordType::NS), count(RecordType::A)), (2, 1, 1));
     }
 
     #[test]

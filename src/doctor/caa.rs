@@ -39,7 +39,7 @@ pub fn look(domain: &DnsName, resolvers: &[&Recursive], deadline: Instant) -> Fi
                     domain.as_str(),
                     format!("nobody tells the CAA records of `{name}`: {lines}"),
                 )
-                .advise("a CA that gets no answer does not issue; check the name servers of that name");
+                .advise("a CA that gets no answer either does not issue: check the resolvers, then the name servers of that name");
             }
         }
     }

@@ -67,7 +67,9 @@ pub fn examine(domain: &DnsName, lookup: &Lookup, follow: Follow) -> Examined {
             (None, found.filter(|_| matches!(error, PlaceError::NoAnswer { .. })))
         }
     };
-    findings.extend(caa);
+    // Where validating resolvers refuse the zone, they refuse its CAA records for the same reason.
+    let is_refused = findings.iter().any(|finding| finding.kind == "dnssec" && finding.level == Level::Error);
+    findings.extend(caa.filter(|caa| !(is_refused && caa.kind == "caa_unknown")));
     findings.extend(suffix::look(&base));
     Examined { domain: domain.clone(), challenge, place, zone, findings }
 }
@@ -114,19 +116,21 @@ fn delegation(domain: &DnsName, apex: &DnsName, zone: &Zone) -> Finding {
     names.dedup();
     let provider = |name: &&DnsName| name.as_str().ends_with(PROVIDER);
     let shown: Vec<_> = names.iter().map(|name| name.as_str()).collect();
-    let text = format!("zone `{apex}`, served by {}", shown.join(", "));
+    let shown = shown.join(", ");
     let foreign = names.iter().filter(|name| !provider(name)).count();
     if foreign == 0 {
-        return Finding::ok("delegation", domain.as_str(), text);
+        return Finding::ok("delegation", domain.as_str(), format!("zone `{apex}`, served by {shown}"));
     }
     let advice = format!(
         "records at IPv64 are not seen there: delegate `{apex}` to ns1.ipv64.net and ns2.ipv64.net at its registrar, or \
          make the challenge name a CNAME to a name below a domain that is at IPv64"
     );
     let finding = if foreign == names.len() {
+        let text = format!("its zone `{apex}` is not served by IPv64, but by {shown}");
         Finding::error("delegation", domain.as_str(), text).ending(Exit::NotPropagated)
     } else {
-        Finding::warning("delegation", domain.as_str(), format!("{text}: not all of IPv64"))
+        let text = format!("its zone `{apex}` is served by {shown}, which are not all of IPv64");
+        Finding::warning("delegation", domain.as_str(), text)
     };
     finding.advise(advice)
 }
@@ -183,7 +187,8 @@ fn left_over(subject: &str, held: &Domain, target: &DnsName) -> Option<Finding> 
     let at_target = |record: &&crate::api::Record| record.name_in(&held.name) == target.as_str();
     let texts = held.records.iter().filter(at_target).filter(|record| record.record_type.as_str() == "TXT").count();
     (texts > 0).then(|| {
-        let text = format!("`{target}` has {texts} TXT record(s) already");
+        let texts = if texts == 1 { "a TXT record".to_owned() } else { format!("{texts} TXT records") };
+        let text = format!("`{target}` has {texts} already");
         let advice = "if nobody is renewing right now, `ipv64-acme sweep --all` lists what was left behind";
         Finding::note("left_over", subject, text).advise(advice)
     })

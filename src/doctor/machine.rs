@@ -20,7 +20,7 @@ const OLDEST_TIME: Duration = Duration::from_secs(1_767_225_600);
 #[must_use]
 pub fn settings(sources: &Sources<'_>) -> Vec<Finding> {
     let file = match sources.file {
-        Some(file) => Finding::ok("config", "configuration", format!("read from {}", visible_path(file.path()))),
+        Some(file) => Finding::ok("config", "configuration", format!("read from `{}`", visible_path(file.path()))),
         None => Finding::ok("config", "configuration", "no configuration file: environment and defaults only"),
     };
     let key = match key::find(sources) {
@@ -35,7 +35,7 @@ pub fn settings(sources: &Sources<'_>) -> Vec<Finding> {
 
 fn hidden_file(sources: &Sources<'_>) -> Option<Finding> {
     let hidden = sources.file?.hides(sources.environment)?;
-    let text = format!("{} is not read: only the first file found is", visible_path(&hidden));
+    let text = format!("`{}` is not read: only the first file found is", visible_path(&hidden));
     Some(
         Finding::note("config_hidden", "configuration", text)
             .advise("name the one you want with IPV64_CONFIG or --config"),
@@ -63,7 +63,7 @@ fn state(settings: &Settings) -> Finding {
             .advise("set IPV64_STATE_DIR: without it, crashes leave records behind and limits are not shared");
     };
     match StateDir::open(path) {
-        Ok(_) => Finding::ok("state", SUBJECT, format!("{} can be written", visible_path(path))),
+        Ok(_) => Finding::ok("state", SUBJECT, format!("`{}` can be written", visible_path(path))),
         Err(error) => {
             let reason = match &error {
                 StateError::Directory { source, .. } => format!("{error}: {source}"),
@@ -113,9 +113,9 @@ fn describe_way(
     works: bool,
 ) -> Finding {
     match outcome {
-        Ok(took) => Finding::ok("api_way", subject, format!("{host} over {family} in {} ms", took.as_millis())),
-        Err(reason) if works => Finding::note("api_way", subject, format!("{host} not over {family}: {reason}")),
-        Err(reason) => Finding::error("api_way", subject, format!("{host} not over {family}: {reason}"))
+        Ok(took) => Finding::ok("api_way", subject, format!("`{host}` over {family} in {} ms", took.as_millis())),
+        Err(reason) if works => Finding::note("api_way", subject, format!("`{host}` not over {family}: {reason}")),
+        Err(reason) => Finding::error("api_way", subject, format!("`{host}` not over {family}: {reason}"))
             .ending(Exit::NoAnswer)
             .advise("check the network and the firewall of this machine, or set HTTPS_PROXY where one is needed"),
     }

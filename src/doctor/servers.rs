@@ -115,9 +115,11 @@ fn describe(seen: &Seen, zone_is_served: bool) -> Finding {
         ),
         (false, false) if is_lame(&seen.udp) || is_lame(&seen.tcp) => Finding::warning("server_lame", subject, text)
             .advise("it does not serve the zone: remove it from the delegation, or tell its operator"),
-        (false, false) => {
-            Finding::warning("server_down", subject, text).advise("it is not waited for as long as another one serves")
-        }
+        (false, false) => Finding::warning("server_down", subject, text).advise(if zone_is_served {
+            "it is not waited for as long as another one serves"
+        } else {
+            "no other one serves the zone either: see the error about the zone"
+        }),
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod date;
 mod error;
+mod names;
 mod proxy;
 mod retry_after;
 mod target;
@@ -17,6 +18,7 @@ use std::time::{Duration, SystemTime};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ureq::http as types;
+use ureq::unversioned::transport::DefaultConnector;
 
 pub use crate::excerpt::{excerpt, visible, visible_path};
 pub use error::{HttpError, Reached};
@@ -214,10 +216,11 @@ impl HttpClient {
             .max_redirects(0)
             .proxy(None)
             .user_agent(&self.config.user_agent);
+        let agent = |config| ureq::Agent::with_parts(config, DefaultConnector::default(), names::Names);
         if endpoint.is_https() {
-            self.tls.get_or_init(|| settings.tls_config(trust::tls_config(&self.extra_roots)).build().into())
+            self.tls.get_or_init(|| agent(settings.tls_config(trust::tls_config(&self.extra_roots)).build()))
         } else {
-            self.plain.get_or_init(|| settings.build().into())
+            self.plain.get_or_init(|| agent(settings.build()))
         }
     }
 }

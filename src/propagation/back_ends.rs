@@ -1,7 +1,7 @@
 //! The servers behind one address, as far as they tell their names (NSID, RFC 5001), and what each said last. Pure; what
 //! servers without names give away is part of [`super::evidence`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// After so many answers of others a back end that was not heard of counts as gone from behind its address.
 const GONE_AFTER: u32 = 30;
@@ -18,7 +18,7 @@ pub(super) struct BackEnds {
 #[derive(Debug, Clone, Default)]
 struct BackEnd {
     /// The records that it showed when it was last asked for them.
-    shows: BTreeSet<usize>,
+    shows: Vec<usize>,
     /// Its last answer, counted from the start.
     heard: u32,
 }
@@ -29,10 +29,11 @@ impl BackEnds {
         self.answers = self.answers.saturating_add(1);
         let back_end = self.known.entry(name).or_default();
         back_end.heard = self.answers;
-        match shows {
-            Some(true) => drop(back_end.shows.insert(record)),
-            Some(false) => drop(back_end.shows.remove(&record)),
-            None => {}
+        if shows.is_some() {
+            back_end.shows.retain(|shown| *shown != record);
+        }
+        if shows == Some(true) {
+            back_end.shows.push(record);
         }
     }
 

@@ -134,8 +134,8 @@ impl Evidence {
             Answer::Has => self.has(now, record, transport),
             Answer::Lacks(_) => self.lacks(record, transport),
             // Nothing was asked: the address has had no chance.
-            Answer::Silent(AskError::OutOf(_)) => {
-                if self.last.as_ref().is_some_and(|(_, last)| !matches!(last, Answer::Silent(AskError::OutOf(_)))) {
+            Answer::Silent(AskError::NoSocket) => {
+                if self.last.as_ref().is_some_and(|(_, last)| !matches!(last, Answer::Silent(AskError::NoSocket))) {
                     return;
                 }
             }
@@ -341,7 +341,7 @@ impl Evidence {
             Answer::Lacks(_) => Standing::Lagging,
             Answer::Lame { .. } => Standing::Lame,
             Answer::Silent(AskError::NoRoute) => Standing::NoRoute,
-            Answer::Silent(AskError::OutOf(_)) => Standing::Unknown,
+            Answer::Silent(AskError::NoSocket) => Standing::Unknown,
             Answer::Silent(_) => Standing::Silent,
         }
     }
@@ -605,7 +605,7 @@ mod tests {
         let start = Instant::now();
         let mut evidence = steady(&[3], 3);
         for second in 0..100 {
-            let answer = Answer::Silent(AskError::OutOf("too many open files"));
+            let answer = Answer::Silent(AskError::NoSocket);
             see(&mut evidence, start + Duration::from_secs(second), Transport::Udp, answer);
         }
         assert_eq!(evidence.standing(), Standing::Unknown);

@@ -139,6 +139,8 @@ pub struct NotReady {
     pub rows: Vec<Row>,
     /// Whether recursive answers came from "authoritative" addresses.
     pub intercepted: bool,
+    /// Zones whose answers a CA refuses, since signatures that their parents announce are missing or do not hold.
+    pub bogus: Vec<DnsName>,
 }
 
 fn headline(names: &[DnsName], cause: Cause, waited: Duration) -> String {
@@ -180,7 +182,8 @@ impl NotReady {
                 .to_owned()
         } else if lagging > 0 && !self.is_at_ipv64() {
             "the domain is delegated to name servers of another provider, and IPv64 does not publish records there: \
-             delegate it to ns1.ipv64.net and ns2.ipv64.net, or use a CNAME for the challenge name"
+             delegate it to ns1.ipv64.net and ns2.ipv64.net at its registrar, or make the challenge name a CNAME to a name below \
+             a domain that is at IPv64"
                 .to_owned()
         } else if lagging > 0 && lagging == all {
             format!(
@@ -227,6 +230,13 @@ impl Explain for NotReady {
     }
 
     fn details(&self) -> Vec<String> {
-        self.rows.iter().map(|row| format!("{}  {}", row.server, row.describe())).collect()
+        let rows = self.rows.iter().map(|row| format!("{}  {}", row.server, row.describe()));
+        let bogus = self.bogus.iter().map(|apex| {
+            format!(
+                "besides, `{apex}` has a DS record at its parent, but no signatures that hold (DNSSEC): a CA gets SERVFAIL \
+                 until it is signed anew, or that record is removed at the registrar"
+            )
+        });
+        rows.chain(bogus).collect()
     }
 }

@@ -16,6 +16,7 @@ use super::second_hand::{self, Round, Trust};
 use super::second_opinion::{self, Opinion};
 use super::verdict::{Verdict, judge};
 use crate::challenge::TxtValue;
+use crate::dns::signing::Signing;
 use crate::dns::zone::{Lookup, Server, Zone};
 use crate::name::DnsName;
 
@@ -25,6 +26,8 @@ pub(super) const TICK: Duration = Duration::from_millis(100);
 const LATE: Duration = Duration::from_millis(500);
 /// How far past the deadline the answers to the last look are taken.
 const LAST_LOOK: Duration = Duration::from_millis(750);
+/// How long a look for a cause may take at least, after that.
+const LEAST_LOOK: Duration = Duration::from_millis(200);
 
 /// One record to wait for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -177,6 +180,7 @@ impl<'a> Waiting<'a> {
                     return Ok(self.second_hand(rows, intercepted)?);
                 }
                 Verdict::NotYet if now >= self.deadline + LAST_LOOK || (now >= self.deadline && state.pollers == 0) => {
+                    drop(state);
                     return Err(self.not_ready(rows, Cause::TimedOut, false).into());
                 }
                 Verdict::NotYet => {}
@@ -252,7 +256,20 @@ impl<'a> Waiting<'a> {
     fn not_ready(&self, rows: Vec<Row>, cause: Cause, intercepted: bool) -> NotReady {
         let names = self.texts.iter().map(|text| text.name.clone()).collect();
         // The last look comes after the time limit, which is what the user knows.
-        NotReady { names, cause, waited: self.start.elapsed().min(self.plan.timeout), rows, intercepted }
+        let waited = self.start.elapsed().min(self.plan.timeout);
+        let bogus = if cause == Cause::TimedOut { self.bogus() } else { Vec::new() };
+        NotReady { names, cause, waited, rows, intercepted, bogus }
+    }
+
+    /// Looks, in the moment that is left, for what would come next after a server that lags: zones that a CA cannot
+    /// validate.
+    fn bogus(&self) -> Vec<DnsName> {
+        let until = (self.deadline + LAST_LOOK).max(Instant::now() + LEAST_LOOK);
+        let mut zones: Vec<&Zone> = self.plan.records.iter().map(|record| &record.zone).collect();
+        zones.dedup();
+        let refused =
+            |zone: &&Zone| matches!(self.plan.lookup.signing(zone, until), Some(Signing::NoKeys | Signing::Refused));
+        zones.into_iter().filter(refused).filter_map(|zone| zone.apex.clone()).collect()
     }
 
     fn rows(&self, state: &State) -> Vec<Row> {

@@ -199,7 +199,7 @@ impl<'de> Visitor<'de> for TextVisitor {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FileError {
     /// It cannot be read.
-    #[error("cannot read the configuration file {}: {reason}", visible_path(path))]
+    #[error("cannot read the configuration file `{}`: {reason}", visible_path(path))]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -209,7 +209,7 @@ pub enum FileError {
         reason: String,
     },
     /// Anybody can write it.
-    #[error("the configuration file {} can be written by anybody (mode {mode:03o})", visible_path(path))]
+    #[error("the configuration file `{}` can be written by anybody (mode {mode:03o})", visible_path(path))]
     Exposed {
         /// The file.
         path: PathBuf,
@@ -217,7 +217,7 @@ pub enum FileError {
         mode: u32,
     },
     /// It is not TOML, or a value is a table or a date.
-    #[error("the configuration file {} cannot be understood: {reason}", visible_path(path))]
+    #[error("the configuration file `{}` cannot be understood: {reason}", visible_path(path))]
     Malformed {
         /// The file.
         path: PathBuf,
@@ -225,7 +225,7 @@ pub enum FileError {
         reason: String,
     },
     /// A key that is no setting.
-    #[error("`{key}` in {} is not a setting", visible_path(path))]
+    #[error("`{key}` in `{}` is not a setting", visible_path(path))]
     UnknownKey {
         /// The file.
         path: PathBuf,
@@ -395,7 +395,7 @@ mod tests {
         assert_eq!(sources.find(Setting::Confirmations).unwrap().0, "5");
         let (value, origin) = sources.find(Setting::HttpTimeout).unwrap();
         assert_eq!(value, "20");
-        assert!(origin.to_string().starts_with("`http_timeout` in /"), "{origin}");
+        assert!(origin.to_string().starts_with("`http_timeout` in `/"), "{origin}");
         assert_eq!(sources.find(Setting::PollingInterval).unwrap().0, "2");
     }
 }

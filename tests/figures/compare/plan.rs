@@ -159,7 +159,7 @@ impl FromStr for Run {
 
 /// Everything that is compared.
 pub(crate) fn full() -> Vec<Run> {
-    let repetitions = [(1, 4), (2, 3), (10, 2), (30, 1)];
+    let repetitions = [(1, 3), (2, 2), (10, 1), (30, 1)];
     runs(&repetitions, &[Delays::Fixed, Delays::Random], &[Window::On, Window::Off])
 }
 

@@ -20,7 +20,7 @@ use super::plan::{Run, Window};
 use super::support::{certificate, pebble::Pebble};
 
 /// When a client is given up.
-const LIMIT: Duration = Duration::from_secs(20 * 60);
+const LIMIT: Duration = Duration::from_secs(15 * 60);
 /// The pause between two looks at a running client.
 const LOOK: Duration = Duration::from_millis(50);
 /// Where Debian keeps the certificates to trust.

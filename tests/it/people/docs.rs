@@ -115,6 +115,25 @@ fn every_error_has_a_row_and_every_row_an_error() {
     assert_eq!(good, kinds_of_findings(&["ok"]).keys().map(String::as_str).collect());
 }
 
+/// The texts of errors: the first literal of each `#[error(…)]`.
+fn texts_of_errors() -> Vec<String> {
+    let sources: Vec<_> = product().into_iter().map(|(_, text)| text).collect();
+    let attributes = sources.iter().flat_map(|text| text.split("#[error(\"").skip(1));
+    attributes.filter_map(|rest| rest.split_once('"').map(|(text, _)| text.to_owned())).collect()
+}
+
+#[test]
+fn errors_are_lower_case_lines_without_a_full_stop() {
+    // Names are written as they are.
+    let names = ["IPv64 ", "CERTBOT_", "CNAME", "API"];
+    let texts = texts_of_errors();
+    assert!(texts.len() > 60, "only {} texts were found", texts.len());
+    for text in texts {
+        let is_lower = !text.starts_with(char::is_uppercase) || names.iter().any(|name| text.starts_with(name));
+        assert!(is_lower && !text.ends_with(['.', '!']), "{text:?}");
+    }
+}
+
 #[test]
 fn exit_codes_are_those_of_the_program() {
     let page = read("docs/errors.md");

@@ -104,5 +104,5 @@ fn records_that_are_there_already_are_noted() {
     let desk = Desk::new();
     desk.succeed(&["record", "add", "_acme-challenge.name.ipv64.net", "TXT", "old"]);
     let findings = examine(&desk, &["name.ipv64.net"], 0);
-    says(&has(&findings, "left_over", "note"), &["1 TXT record", "ipv64-acme sweep --all"]);
+    says(&has(&findings, "left_over", "note"), &["has a TXT record already", "ipv64-acme sweep --all"]);
 }

@@ -16,7 +16,10 @@ fn with_zone(apex: &str, records: Vec<StaticRecord>) -> Desk {
 fn a_domain_that_is_delegated_elsewhere_ends_with_5() {
     let desk = with_domains(&["foreign.example"]);
     let findings = examine(&desk, &["www2.foreign.example"], 5);
-    says(&has(&findings, "delegation", "error"), &["served by ns.foreign.example", "ns1.ipv64.net and ns2.ipv64.net"]);
+    says(
+        &has(&findings, "delegation", "error"),
+        &["not served by IPv64, but by ns.foreign.example", "ns1.ipv64.net and ns2.ipv64.net"],
+    );
 }
 
 #[test]
@@ -26,7 +29,10 @@ fn a_domain_that_is_delegated_half_is_a_warning() {
     // The parent names ours, and the zone names a foreign one besides.
     config.accounts[0].records.push(StaticRecord::new("half.org", "NS", "ns.foreign.example"));
     let findings = examine(&Desk::with(config), &["half.org"], 0);
-    says(&has(&findings, "delegation", "warning"), &["not all of IPv64", "ns.foreign.example"]);
+    says(
+        &has(&findings, "delegation", "warning"),
+        &["ns.foreign.example, ns1.ipv64.net, ns2.ipv64.net, which are not all of IPv64", "registrar"],
+    );
 }
 
 #[test]
@@ -124,5 +130,5 @@ fn rules_that_nobody_tells_are_a_warning() {
     let settings = ResolverSettings { mode: ResolverMode::Silent, ..ResolverSettings::default() };
     desk.sim.set_resolver("system", &settings).unwrap();
     let findings = examine(&desk, &["name.ipv64.net"], 0);
-    says(&has(&findings, "caa_unknown", "warning"), &["no answer", "does not issue"]);
+    says(&has(&findings, "caa_unknown", "warning"), &["no answer", "does not issue", "check the resolvers"]);
 }

@@ -80,7 +80,7 @@ fn an_api_that_nobody_reaches_is_told_with_the_way_that_failed() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     desk.set("IPV64_API_URL", &format!("http://{free}/api"));
     let findings = examine(&desk, &[], 6);
-    says(&has(&findings, "api_way", "error"), &["127.0.0.1 not over IPv4", "firewall"]);
+    says(&has(&findings, "api_way", "error"), &["`127.0.0.1` not over IPv4", "firewall"]);
     has(&findings, "unreachable", "error");
 }
 

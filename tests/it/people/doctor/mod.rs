@@ -76,7 +76,7 @@ fn a_healthy_world_has_nothing_to_do_and_costs_two_calls() {
         has(&findings, kind, "ok");
     }
     let text = desk.succeed(&["doctor", "name.ipv64.net"]);
-    assert!(text.lines().all(|line| line.starts_with("ok  ") || line == "0 error(s), 0 warning(s)"), "{text}");
+    assert!(text.lines().all(|line| line.starts_with("ok  ") || line == "0 errors, 0 warnings"), "{text}");
     assert!(!text.contains(desk.sim.key(0).unwrap()));
 }
 
