@@ -52,6 +52,7 @@ mod retry;
 mod skew;
 mod wire;
 
+pub use answer::{Understood, understand};
 pub use client::{Access, Added, AuthMethod, Client, Deleted};
 pub use content::{ContentError, check_content};
 pub use error::ApiError;
@@ -61,6 +62,7 @@ pub use observe::{Exchange, Outcome};
 pub use record_type::RecordType;
 pub use retry::RetryPolicy;
 pub use skew::Skew;
+pub use wire::Call;
 
 #[cfg(test)]
 mod tests;

@@ -6,10 +6,9 @@ use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
-use hickory_resolver::proto::op::Message;
 use rustix::io::Errno;
 
-use super::message::{Question, Reply};
+use super::message::{Query, Question, Reply};
 use super::pace::{Pace, Turn};
 
 /// Replies over UDP are read into a buffer of this size, in bytes; more than is ever asked for.
@@ -135,14 +134,14 @@ struct Exchange<'a> {
 
 impl Exchange<'_> {
     fn run(&self, question: &Question, transport: Transport) -> Result<Reply, AskError> {
-        let (query, bytes) = question.encode().map_err(|_| AskError::Malformed)?;
+        let query = question.encode().map_err(|_| AskError::Malformed)?;
         match transport {
-            Transport::Udp => self.over_udp(&query, &bytes),
-            Transport::Tcp => self.over_tcp(&query, &bytes),
+            Transport::Udp => self.over_udp(&query),
+            Transport::Tcp => self.over_tcp(&query),
         }
     }
 
-    fn over_udp(&self, query: &Message, bytes: &[u8]) -> Result<Reply, AskError> {
+    fn over_udp(&self, query: &Query) -> Result<Reply, AskError> {
         let any: SocketAddr = match self.server {
             SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
             SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
@@ -150,7 +149,7 @@ impl Exchange<'_> {
         // Bound to a port of the kernel's choice for each question, and connected: packets from elsewhere are dropped.
         let socket = when_free(self.deadline, || UdpSocket::bind(any))?;
         socket.connect(self.server)?;
-        socket.send(bytes)?;
+        socket.send(query.bytes())?;
         (self.sent)();
         let mut buffer = [0; UDP_BUFFER];
         let mut malformed = false;
@@ -158,7 +157,7 @@ impl Exchange<'_> {
             let timed_out = if malformed { AskError::Malformed } else { AskError::TimedOut };
             socket.set_read_timeout(Some(left(self.deadline).ok_or(timed_out)?))?;
             match socket.recv(&mut buffer) {
-                Ok(length) => match Reply::decode(buffer.get(..length).unwrap_or_default(), query) {
+                Ok(length) => match query.read(buffer.get(..length).unwrap_or_default()) {
                     Ok(reply) => return Ok(reply),
                     Err(_) => malformed = true,
                 },
@@ -169,13 +168,13 @@ impl Exchange<'_> {
         }
     }
 
-    fn over_tcp(&self, query: &Message, bytes: &[u8]) -> Result<Reply, AskError> {
+    fn over_tcp(&self, query: &Query) -> Result<Reply, AskError> {
         let deadline = self.deadline;
         let connect = || TcpStream::connect_timeout(&self.server, left(deadline).ok_or(io::ErrorKind::TimedOut)?);
         let mut stream = when_free(deadline, connect)?;
-        let length = u16::try_from(bytes.len()).map_err(|_| AskError::Malformed)?;
+        let length = u16::try_from(query.bytes().len()).map_err(|_| AskError::Malformed)?;
         let mut framed = length.to_be_bytes().to_vec();
-        framed.extend_from_slice(bytes);
+        framed.extend_from_slice(query.bytes());
         stream.set_write_timeout(Some(left(deadline).ok_or(AskError::TimedOut)?))?;
         stream.write_all(&framed)?;
         (self.sent)();
@@ -183,7 +182,7 @@ impl Exchange<'_> {
         read_exact(&mut stream, &mut length, deadline)?;
         let mut reply = vec![0; usize::from(u16::from_be_bytes(length))];
         read_exact(&mut stream, &mut reply, deadline)?;
-        Reply::decode(&reply, query).map_err(|_| AskError::Malformed)
+        query.read(&reply).map_err(|_| AskError::Malformed)
     }
 }
 

@@ -50,25 +50,31 @@ pub(super) struct Texts {
 impl Texts {
     /// Judges a reply to the question for the texts.
     pub(super) fn judge(&self, reply: &Reply) -> Answer {
-        if !reply.authoritative || !matches!(reply.rcode, Rcode::NoError | Rcode::NxDomain) {
-            let reason = match (reply.rcode, reply.referral()) {
-                (_, Some(zone)) => format!("refers to the servers of `{zone}`"),
-                (Rcode::NoError | Rcode::NxDomain, None) => "answers without authority (no AA)".to_owned(),
-                (rcode, None) => rcode.to_string(),
-            };
-            let answered = matches!(reply.rcode, Rcode::NoError | Rcode::NxDomain);
-            return Answer::Lame { reason, recursive: answered && reply.recursion_available };
-        }
-        let found: Vec<_> = reply.texts(&self.name).collect();
-        if self.values.iter().all(|value| found.contains(&value.as_str().as_bytes())) {
-            return Answer::Has;
-        }
-        Answer::Lacks(match (reply.rcode, found.len(), reply.alias(&self.name)) {
-            (Rcode::NxDomain, ..) => "no such name".to_owned(),
-            (_, _, Some(target)) => format!("an alias of `{target}`"),
-            (_, 0, None) => "no TXT record".to_owned(),
-            (_, 1, None) => "1 other TXT value".to_owned(),
-            (_, count, None) => format!("{count} TXT values, not all that are needed"),
-        })
+        judge_reply(reply, &self.name, &self.values)
     }
+}
+
+/// Judges a reply to the question for the texts at a name: are all these values there, with authority?
+#[must_use]
+pub fn judge_reply(reply: &Reply, name: &DnsName, values: &[TxtValue]) -> Answer {
+    if !reply.authoritative || !matches!(reply.rcode, Rcode::NoError | Rcode::NxDomain) {
+        let reason = match (reply.rcode, reply.referral()) {
+            (_, Some(zone)) => format!("refers to the servers of `{zone}`"),
+            (Rcode::NoError | Rcode::NxDomain, None) => "answers without authority (no AA)".to_owned(),
+            (rcode, None) => rcode.to_string(),
+        };
+        let answered = matches!(reply.rcode, Rcode::NoError | Rcode::NxDomain);
+        return Answer::Lame { reason, recursive: answered && reply.recursion_available };
+    }
+    let found: Vec<_> = reply.texts(name).collect();
+    if values.iter().all(|value| found.contains(&value.as_str().as_bytes())) {
+        return Answer::Has;
+    }
+    Answer::Lacks(match (reply.rcode, found.len(), reply.alias(name)) {
+        (Rcode::NxDomain, ..) => "no such name".to_owned(),
+        (_, _, Some(target)) => format!("an alias of `{target}`"),
+        (_, 0, None) => "no TXT record".to_owned(),
+        (_, 1, None) => "1 other TXT value".to_owned(),
+        (_, count, None) => format!("{count} TXT values, not all that are needed"),
+    })
 }

@@ -57,10 +57,17 @@ impl ConfigFile {
     /// # Errors
     /// [`FileError`]
     pub fn read(path: &Path) -> Result<Self, FileError> {
-        let text = read_text(path)?;
+        Self::parse(path, &read_text(path)?)
+    }
+
+    /// Reads the text of a file that stands, or would stand, at a path.
+    ///
+    /// # Errors
+    /// [`FileError`]
+    pub fn parse(path: &Path, text: &str) -> Result<Self, FileError> {
         let malformed = |reason: &str| FileError::Malformed { path: path.to_owned(), reason: visible(reason) };
         let values: BTreeMap<String, Text> =
-            basic_toml::from_str(&text).map_err(|error| malformed(&error.to_string()))?;
+            basic_toml::from_str(text).map_err(|error| malformed(&error.to_string()))?;
         let mut known = BTreeMap::new();
         for (name, Text(value)) in values {
             let Some(setting) = Setting::ALL.into_iter().find(|setting| setting.key() == name) else {

@@ -136,10 +136,8 @@ pub(super) fn nameserver(text: &str) -> Result<NamedServer, String> {
 
 /// Reads a domain of the account, which is never a wildcard.
 pub(super) fn domain(text: &str) -> Result<DnsName, String> {
-    if text.starts_with('*') {
-        return Err(format!("{} is a wildcard, not a domain", quoted(text)));
-    }
-    DnsName::parse(text).map_err(|error| error.to_string())
+    let name = DnsName::parse(text).map_err(|error| error.to_string())?;
+    if name == name.without_wildcard() { Ok(name) } else { Err(format!("`{name}` is a wildcard, not a domain")) }
 }
 
 pub(super) fn follow(text: &str) -> Result<Follow, String> {
@@ -210,7 +208,7 @@ mod tests {
         assert_eq!(absolute_path("/srv/state"), Ok(PathBuf::from("/srv/state")));
         assert!(absolute_path("state").is_err());
         assert!(domain("name.ipv64.net").is_ok());
-        assert!(domain("*.name.ipv64.net").is_err());
+        assert!(domain("*.name.ipv64.net").is_err() && domain("＊.name.ipv64.net").is_err());
     }
 
     #[test]

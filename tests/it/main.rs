@@ -12,5 +12,6 @@ mod frugal;
 mod hostile;
 mod packages;
 mod people;
+mod soak;
 mod support;
 mod verdict;

@@ -106,7 +106,7 @@ fn as_at_home(stage: &Stage, screen: &str) -> String {
         let width = here.len();
         screen = screen.replace(&format!("{here}  "), &format!("{usual:width$}  ")).replace(&here, usual);
     }
-    screen.replace("`127.0.0.1` over", "`ipv64.net` over")
+    screen.replace("`127.0.0.1` over", "`192.0.2.64` over")
 }
 
 /// Whether two texts differ in nothing but figures and the width of columns.
