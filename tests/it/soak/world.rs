@@ -163,6 +163,10 @@ impl World<'_> {
             self.assert_ready(order, ended.at);
         }
         let killed = planned.adds.iter().any(|fate| matches!(fate, Fate::Killed(..)));
+        if !ready && !killed {
+            // Allowed, but not often: to be looked at where many do.
+            eprintln!("failed: {:?} {:?}", order.records[0].name(), ended.said);
+        }
         {
             let mut tally = self.tally.lock().unwrap();
             tally.orders += 1;
