@@ -72,12 +72,6 @@ impl Report {
         self.output.json
     }
 
-    /// Returns how many times `-v` was given.
-    #[must_use]
-    pub fn verbosity(&self) -> u8 {
-        self.output.verbose
-    }
-
     /// Prints a line of the result; not with `--json`, which has a document instead, and not with `-q`.
     pub fn line(&self, text: &str) {
         if !self.output.json && !self.output.quiet {

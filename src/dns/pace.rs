@@ -57,15 +57,15 @@ impl Pace {
         slot
     }
 
-    /// Notes that a question was sent later than it was booked for.
+    /// Notes that a question was sent later than it was booked for, even so late that its slot is forgotten.
     fn sent(&self, address: IpAddr, slot: Instant, now: Instant) {
         let mut sent = self.sent.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let slots = sent.entry(address).or_default();
-        if let Some(place) = slots.iter().position(|booked| *booked == slot).filter(|_| slot < now) {
+        if let Some(place) = slots.iter().position(|booked| *booked == slot) {
             slots.remove(place);
-            let later = slots.partition_point(|booked| *booked <= now);
-            slots.insert(later, now);
         }
+        let later = slots.partition_point(|booked| *booked <= now);
+        slots.insert(later, now);
     }
 
     /// Looks again, at the moment that was booked, whether the question may be sent: those before it may have left late.
@@ -147,6 +147,18 @@ mod tests {
             pace.sent(address, slot, late);
         }
         assert_eq!(pace.book(address, late), late + PER);
+    }
+
+    #[test]
+    fn a_question_that_leaves_after_its_slot_was_forgotten_counts_all_the_same() {
+        let pace = Pace::default();
+        let address = IpAddr::from([192, 0, 2, 1]);
+        let booked = Instant::now();
+        let slot = pace.book(address, booked);
+        let late = booked + 2 * PER;
+        pace.book(address, late);
+        pace.sent(address, slot, late);
+        assert_eq!(pace.free(address, late), MOST - 2);
     }
 
     #[test]

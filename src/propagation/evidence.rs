@@ -15,6 +15,9 @@ const CHANCES_SPAN: Duration = Duration::from_secs(10);
 /// which chance picks one, and only one of which has the record, give such a run once in 32 768 attempts; since an address
 /// gets [`crate::dns::pace::MOST`] questions at a time, eleven would take as long.
 const LONG_RUN: u32 = 15;
+/// Answers that such runs may take in all where an address has many zones of one wait, some thirteen seconds' worth: each
+/// zone gets its share.
+const LONG_RUNS: u32 = 60;
 /// Answers that are needed from an address whose servers tell their names (NSID), to have heard of all of them: two that
 /// take turns by chance both show up among so many but for one time in five hundred.
 const NAMED_ANSWERS: u32 = 10;
@@ -250,7 +253,11 @@ impl Evidence {
 
     /// Returns how many times in a row a record has to be there.
     fn looks(&self, seen: &Seen) -> u32 {
-        if seen.is_latest && self.is_in_doubt() { LONG_RUN.max(seen.wanted.looks) } else { seen.wanted.looks }
+        if !seen.is_latest || !self.is_in_doubt() {
+            return seen.wanted.looks;
+        }
+        let zones = u32::try_from(self.latest().count()).unwrap_or(u32::MAX).max(1);
+        LONG_RUN.min(LONG_RUNS / zones).max(seen.wanted.looks)
     }
 
     /// Returns how to ask next: over TCP where a confirmation over TCP is still needed, or where UDP is silent.
@@ -523,6 +530,15 @@ mod tests {
                 .observe(now, Observation { record, transport: Transport::Tcp, answer: Answer::Has, backend: None });
         }
         assert_eq!(asked, [1, LONG_RUN, LONG_RUN]);
+    }
+
+    #[test]
+    fn many_zones_share_the_time_that_long_runs_may_take() {
+        let looks = |zones: usize| {
+            let wanted: Vec<_> = (0..zones).map(|zone| Wanted { looks: 3, zone, is_new: true }).collect();
+            Evidence::new(&wanted, 3, Past::Unproven).still_needed()
+        };
+        assert_eq!([1, 4, 10, 100].map(looks), [15, 60, 60, 300]);
     }
 
     #[test]

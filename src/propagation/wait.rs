@@ -319,7 +319,9 @@ fn group(records: &[&Record], confirmations: u32) -> Vec<Texts> {
         if !values.contains(&record.value) {
             values.push(record.value.clone());
         }
-        let zone = zones.iter().position(|zone| **zone == record.zone).unwrap_or_else(|| {
+        // By name, where it is known: two look-ups may have found different addresses of it.
+        let is_same = |zone: &&&Zone| zone.apex == record.zone.apex && (zone.apex.is_some() || **zone == &record.zone);
+        let zone = zones.iter().position(|zone| is_same(&zone)).unwrap_or_else(|| {
             zones.push(&record.zone);
             zones.len() - 1
         });

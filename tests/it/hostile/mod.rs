@@ -9,6 +9,7 @@ mod environment;
 mod files;
 mod limits;
 mod screen;
+mod threats;
 
 use std::path::Path;
 
