@@ -1,4 +1,4 @@
-//! The only file that prints. Results go to stdout; steps, warnings and errors to stderr. A hook's streams may be closed,
+//! The only file that prints, but for clap, which shows its own help. Results go to stdout; steps, warnings and errors to stderr. A hook's streams may be closed,
 //! so nothing here fails because nobody reads.
 
 mod chart;
