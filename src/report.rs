@@ -1,5 +1,5 @@
-//! The only file that prints. Results go to stdout; steps, warnings and errors to stderr. A hook's streams may be closed,
-//! so nothing here fails because nobody reads.
+//! The only file that prints, but for clap, which shows its own help. Results go to stdout; steps, warnings and errors to
+//! stderr. A hook's streams may be closed, so nothing here fails because nobody reads.
 
 mod chart;
 mod fit;

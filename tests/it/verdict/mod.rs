@@ -167,7 +167,8 @@ impl Row {
 }
 
 /// The most questions that an address got within a second. Half of it is left to the scheduling of sixty processes on few
-/// cores: the sender keeps a longer distance, but the simulation may be late to read what came. Alone, a row keeps the whole.
+/// cores: the sender keeps a longer distance, but the simulation may be late to read what came. The model of a wait in
+/// `src/propagation` is held to the whole.
 fn busiest(sim: &Sim, address: SocketAddr) -> usize {
     let asked = sim.questions().into_iter();
     let from_outside = |question: &Question| question.address == address && question.transport != Transport::Internal;
