@@ -1,17 +1,20 @@
 //! `ipv64-acme` proves control of a domain hosted at IPv64.net to an ACME CA (RFC 8555, `dns-01`).
 //!
 //! The library holds everything but the process: the binary parses its arguments, calls in here and
-//! turns the outcome into an exit code. A room only uses what stands below it in this list.
+//! turns the outcome into an exit code. A room only uses what stands below it in this list; the same map, with more words,
+//! is `docs/architecture.md`.
 //!
 //! - [`commands`]: from a command line to an exit code
-//! - [`cli`], [`report`]: what can be typed, and everything that is printed
 //! - [`manual`]: completions and man pages as texts
+//! - [`report`]: everything that is printed
+//! - [`cli`]: what can be typed
+//! - `sim`: the simulated IPv64 and its name servers (feature `sim`)
 //! - [`solver`]: adds, removes and waits for a set of challenges
-//! - [`hook`]: the conventions of the ACME clients, as pure functions
+//! - [`doctor`]: what stands between this machine and a certificate
 //! - [`setup`]: stores the key, finds the ACME clients
 //! - [`settings`]: flags, environment, configuration file and defaults as one value
+//! - [`hook`]: the conventions of the ACME clients, as pure functions
 //! - [`account`]: which domain of the account holds a name
-//! - [`doctor`]: what stands between this machine and a certificate
 //! - [`propagation`]: is the record on every authoritative name server?
 //! - [`dns`]: one question to one server, and the look-ups built from it
 //! - [`gate`]: the request window as the gate of the API
@@ -19,7 +22,7 @@
 //! - [`http`]: HTTP requests with deadlines, for the API and for DNS over HTTPS
 //! - [`state`]: journal, request window, domain cache, learned times
 //! - [`provider`]: the suffixes that the provider owns
-//! - [`challenge`], [`name`], [`secret`], [`exit`]: the vocabulary that all others share
+//! - [`challenge`], [`excerpt`], [`secret`], [`name`], [`exit`]: the vocabulary that all others share
 
 pub mod account;
 pub mod api;

@@ -22,15 +22,18 @@ impl DnsName {
     /// [`NameError`] names the text and the broken rule.
     pub fn parse(text: &str) -> Result<Self, NameError> {
         let refuse = |rule| NameError { text: shorten(text), rule };
-        let bare = text.strip_suffix('.').unwrap_or(text);
-        if bare.is_empty() {
+        let mut ascii = if text.is_ascii() {
+            text.to_ascii_lowercase()
+        } else {
+            idna::domain_to_ascii(text).map_err(|_| refuse(NameRule::Idna))?
+        };
+        // Now, since other scripts have full stops of their own (RFC 5895 section 2).
+        if ascii.ends_with('.') {
+            ascii.pop();
+        }
+        if ascii.is_empty() {
             return Err(refuse(NameRule::Empty));
         }
-        let ascii = if bare.is_ascii() {
-            bare.to_ascii_lowercase()
-        } else {
-            idna::domain_to_ascii(bare).map_err(|_| refuse(NameRule::Idna))?
-        };
         if ascii.len() > MAX_NAME {
             return Err(refuse(NameRule::TooLong(ascii.len())));
         }
@@ -185,6 +188,12 @@ mod tests {
         for text in ["Bücher.Example", "bücher.example.", "XN--BCHER-KVA.example", "xn--bcher-kva.example."] {
             assert_eq!(name(text).as_str(), "xn--bcher-kva.example", "{text}");
         }
+    }
+
+    #[test]
+    fn a_full_stop_of_another_script_is_one() {
+        assert_eq!(name("例え。テスト。"), name("例え.テスト"));
+        assert!(DnsName::parse("。").unwrap_err().to_string().contains("empty"));
     }
 
     #[test]

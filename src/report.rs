@@ -2,6 +2,7 @@
 //! so nothing here fails because nobody reads.
 
 mod chart;
+mod fit;
 mod harmless;
 mod live;
 mod table;
@@ -69,12 +70,6 @@ impl Report {
     #[must_use]
     pub fn is_json(&self) -> bool {
         self.output.json
-    }
-
-    /// Returns how many times `-v` was given.
-    #[must_use]
-    pub fn verbosity(&self) -> u8 {
-        self.output.verbose
     }
 
     /// Prints a line of the result; not with `--json`, which has a document instead, and not with `-q`.

@@ -4,13 +4,45 @@ use std::time::Duration;
 
 use crate::http::{HttpResponse, excerpt};
 
-use super::wire::{Call, Envelope};
+use super::models::{Account, Domain, LogEntry};
+use super::wire::{self, Call, Envelope};
 use super::{Access, ApiError, Limit};
 
 /// How much of an answer an error keeps, in characters.
 const KEPT: usize = 200;
 /// A pause of this length cannot be meant for a burst of some seconds.
 const DAILY_PAUSE: Duration = Duration::from_secs(3600);
+
+/// What an answer without an error tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Understood {
+    /// The account of the key.
+    Account(Box<Account>),
+    /// The account's log.
+    Logs(Vec<LogEntry>),
+    /// The account's domains.
+    Domains(Vec<Domain>),
+    /// The change was made.
+    Done,
+    /// What was asked for held before.
+    HeldBefore,
+}
+
+/// Reads one answer as the client does that gets it, without tries and without a server: for recorded answers.
+///
+/// # Errors
+/// [`ApiError`] as the client would get it from a single try.
+pub fn understand(call: &Call<'_>, answer: &HttpResponse, access: &Access) -> Result<Understood, ApiError> {
+    let verdict = judge(call, answer, access)?;
+    let understood = match call {
+        Call::Account => wire::account(&answer.body).map(|account| Understood::Account(Box::new(account))),
+        Call::Logs => wire::logs(&answer.body).map(Understood::Logs),
+        Call::Domains => wire::domains(&answer.body).map(Understood::Domains),
+        _ if verdict == Verdict::HeldBefore => Ok(Understood::HeldBefore),
+        _ => Ok(Understood::Done),
+    };
+    understood.map_err(|_| unreadable(answer, access))
+}
 
 /// An answer that is no error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

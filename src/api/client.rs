@@ -1,8 +1,8 @@
 //! The client: authentication, the way past the gate, tries, and one method per call.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::exit::Explain;
 use crate::http::{Authorization, Endpoint, HttpClient, HttpError, HttpRequest, HttpResponse, Method, Payload};
@@ -13,6 +13,7 @@ use super::answer::{Verdict, judge, unreadable};
 use super::models::{Account, Domain, LogEntry, RecordSpec};
 use super::observe::{Exchange, Outcome};
 use super::retry::{Next, RetryPolicy, Tries};
+use super::skew::Skew;
 use super::wire::{self, Call};
 use super::{ApiError, CallKind, Gate};
 
@@ -122,6 +123,7 @@ pub struct Client {
     gate: Box<dyn Gate>,
     observer: Observer,
     pause: Pause,
+    skew: Mutex<Option<Skew>>,
 }
 
 impl Client {
@@ -132,13 +134,19 @@ impl Client {
             std::thread::sleep(length);
             ControlFlow::Continue(())
         };
-        Self { http, access, gate, observer: Box::new(|_| ()), pause: Box::new(pause) }
+        Self { http, access, gate, observer: Box::new(|_| ()), pause: Box::new(pause), skew: Mutex::default() }
     }
 
     /// Reports each request to `observer`, for verbose output.
     #[must_use]
     pub fn observed_by(self, observer: impl Fn(&Exchange) + Send + Sync + 'static) -> Self {
         Self { observer: Box::new(observer), ..self }
+    }
+
+    /// Returns how far the clock of this machine is off, by the last answer that had a date, if any had.
+    #[must_use]
+    pub fn skew(&self) -> Option<Skew> {
+        *self.skew.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits between two tries with `pause` instead of sleeping; `Break` ends the call with the last error.
@@ -287,7 +295,11 @@ impl Client {
             });
             result
         });
-        Ok(result?)
+        let answer = result?;
+        if let Some(date) = answer.date {
+            *self.skew.lock().unwrap_or_else(PoisonError::into_inner) = Some(Skew::between(SystemTime::now(), date));
+        }
+        Ok(answer)
     }
 
     fn send(

@@ -2,12 +2,15 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use crate::http::excerpt;
 use crate::name::{DnsName, NameError};
 
 use super::RecordType;
 
 /// The longest TXT content in octets that is let through: no answer of DNS holds more (RFC 1035 section 4.2.2).
 const MAX_TXT: usize = 65_000;
+/// How much of a type or content an error shows, in characters.
+const SHOWN: usize = 80;
 
 /// Checks the content of a record for its type. Types without rules here, `Other` among them, take any text.
 ///
@@ -34,7 +37,8 @@ pub fn check_content(record_type: &RecordType, content: &str) -> Result<(), Cont
     };
     match rule {
         Some(rule) => {
-            Err(ContentError { record_type: record_type.to_string(), content: crate::http::excerpt(content, 80), rule })
+            let shown = |text| excerpt(text, SHOWN);
+            Err(ContentError { record_type: shown(record_type.as_str()), content: shown(content), rule })
         }
         None => Ok(()),
     }
@@ -201,6 +205,7 @@ mod tests {
             ("TLSA", "3 1 1 xyz", "four fields"),
             ("CAA", "issue letsencrypt.org", "three fields"),
             ("HTTPS", "", "empty"),
+            ("\u{1b}[31m", "", "\\u{1b}[31M"),
         ] {
             let message = check_content(&RecordType::from_name(name), content).unwrap_err().to_string();
             assert!(message.contains(word), "{name} {content:?}: {message}");

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::exit::{Exit, Explain};
 use crate::http::{HttpError, Reached};
+use crate::state::{Clock as _, SystemClock};
 
 use super::{GateError, Limit};
 
@@ -126,22 +127,36 @@ impl Explain for ApiError {
     fn hint(&self) -> Option<String> {
         let hint = match self.cause() {
             Self::Unauthorized { .. } => {
-                "copy the API key from your account page at IPv64.net; it may have been renewed there"
+                "copy the API key from your account page at IPv64.net, where it may have been renewed, and store it with \
+                 `ipv64-acme init`; `ipv64-acme config` shows where the key in force comes from"
             }
             Self::Forbidden { .. } => "use the account's API key, not one for updates of a domain or a record",
-            Self::RateLimited { limit: Limit::Daily, .. } => {
-                "the account's calls for today are probably used up; they are set back at midnight, see `ipv64-acme status`"
-            }
-            Self::RateLimited { .. } => "try again in a minute; everything that uses this key shares the limit",
+            Self::RateLimited { limit, .. } => return Some(limited(*limit)),
             Self::Unavailable { .. } => {
                 "try again later; a page of HTML can also come from a filter or proxy on the way"
             }
             Self::Redirected { .. } => "check IPV64_API_URL; the API itself does not redirect",
             Self::Transport(error) => return error.hint(),
             Self::Gate(error) => return error.hint(),
-            Self::Rejected { .. } | Self::AfterLostReply(_) => return None,
+            Self::Rejected { .. } | Self::AfterLostReply(_) => {
+                "the words in quotes are IPv64's; `ipv64-acme domain list` and `ipv64-acme record list` show what it has"
+            }
         };
         Some(hint.to_owned())
+    }
+}
+
+fn limited(limit: Limit) -> String {
+    let reset = SystemClock.unix().next_reset();
+    match limit {
+        Limit::Daily => format!(
+            "the account's calls for today are probably used up; they are set back at midnight in Germany ({reset}): renew \
+             after that, and look for what else uses this key (`ipv64-acme status`)"
+        ),
+        Limit::Burst | Limit::Unknown => format!(
+            "try again in a minute; everything that uses this key shares the limit; if it stays, the calls of the day are \
+             used up until {reset}: see `ipv64-acme status`"
+        ),
     }
 }
 

@@ -49,8 +49,10 @@ mod models;
 mod observe;
 mod record_type;
 mod retry;
+mod skew;
 mod wire;
 
+pub use answer::{Understood, understand};
 pub use client::{Access, Added, AuthMethod, Client, Deleted};
 pub use content::{ContentError, check_content};
 pub use error::ApiError;
@@ -59,6 +61,8 @@ pub use models::{Account, AccountClass, Domain, Hidden, LogEntry, Record, Record
 pub use observe::{Exchange, Outcome};
 pub use record_type::RecordType;
 pub use retry::RetryPolicy;
+pub use skew::Skew;
+pub use wire::Call;
 
 #[cfg(test)]
 mod tests;

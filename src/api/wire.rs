@@ -13,14 +13,22 @@ pub(super) use answers::{Envelope, account, domains, logs};
 
 /// One call with what it is about.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Call<'a> {
+pub enum Call<'a> {
+    /// The account of the key.
     Account,
+    /// The account's log.
     Logs,
+    /// All domains with their records.
     Domains,
+    /// Adds a domain to the account.
     AddDomain(&'a DnsName),
+    /// Deletes a domain with all its records.
     DeleteDomain(&'a DnsName),
+    /// Adds a record.
     AddRecord(&'a RecordSpec),
+    /// Deletes the record with exactly this name, type and content.
     DeleteRecord(&'a RecordSpec),
+    /// Deletes the record with this number.
     DeleteRecordById(u64),
 }
 

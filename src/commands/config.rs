@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::cli::Cli;
 use crate::exit::Exit;
+use crate::http::visible_path;
 use crate::report::{Report, Table};
 use crate::secret::MASK;
 use crate::settings::{ConfigFile, Environment, Origin, Settings, Sources, key, table::Setting};
@@ -22,6 +23,9 @@ pub(super) fn run(cli: &Cli, environment: &Environment, report: Report) -> anyho
         },
         settings: Setting::ALL.into_iter().map(|setting| row(setting, &sources)).collect(),
     };
+    if let Some(hidden) = file.as_ref().and_then(|file| file.hides(environment)) {
+        report.warning(&format!("`{}` is not read: only the first file found is", visible_path(&hidden)));
+    }
     // A value that cannot be used ends in the one document that --json prints.
     let checked = Settings::load(&sources);
     if checked.is_ok() || !report.is_json() {

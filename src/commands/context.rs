@@ -218,6 +218,7 @@ pub(super) fn lookup(settings: &Settings, http: &Arc<HttpClient>) -> Lookup {
         roots,
         port: settings.nameserver_port,
         pace: Arc::new(Pace::default()),
+        known: Arc::default(),
     }
 }
 

@@ -86,6 +86,7 @@ fn show(findings: &[Finding], report: Report) {
     }
     let count = |level| findings.iter().filter(|finding| finding.level == level).count();
     let (errors, warnings) = (count(crate::doctor::Level::Error), count(crate::doctor::Level::Warning));
-    report.line(&format!("{errors} error(s), {warnings} warning(s)"));
+    let counted = |count, word| if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") };
+    report.line(&format!("{}, {}", counted(errors, "error"), counted(warnings, "warning")));
     report.document(&json!({ "findings": findings, "errors": errors, "warnings": warnings }));
 }

@@ -13,7 +13,7 @@ use super::context::{Context, watch_signals};
 use crate::api::{Account, RetryPolicy};
 use crate::cli::{Cli, InitArgs};
 use crate::exit::Exit;
-use crate::http::visible;
+use crate::http::{visible, visible_path};
 use crate::report::Report;
 use crate::secret::Secret;
 use crate::settings::file::FILE_NAME;
@@ -48,8 +48,8 @@ pub(super) fn run(cli: &Cli, args: &InitArgs, environment: &Environment, report:
         None => store::key(&config, &key)?,
     };
     store::point_at(&config, &key_file)?;
-    report.line(&format!("key            {} (nobody else can read it)", key_file.display()));
-    report.line(&format!("configuration  {}", config.display()));
+    report.line(&format!("key            {} (nobody else can read it)", visible_path(&key_file)));
+    report.line(&format!("configuration  {}", visible_path(&config)));
     tell_what_hides_it(&sources, &config, report);
     let clients = find_clients(environment)?;
     tell_clients(&clients, report);
@@ -68,14 +68,14 @@ fn place(cli: &Cli, environment: &Environment) -> anyhow::Result<PathBuf> {
     let named = cli.config.clone().or_else(|| environment.get("IPV64_CONFIG").map(PathBuf::from));
     let usual = || environment.own_config_dir().map(|folder| folder.join(FILE_NAME));
     let path = named.or_else(usual).ok_or(SetupError::NoPlace)?;
-    std::path::absolute(&path).with_context(|| format!("cannot find {}", path.display()))
+    std::path::absolute(&path).with_context(|| format!("cannot find `{}`", visible_path(&path)))
 }
 
 /// The key file that a flag names: it stays where it is.
 fn given_file(sources: &Sources<'_>) -> anyhow::Result<Option<PathBuf>> {
     match sources.find(Setting::ApiKeyFile) {
         Some((path, Origin::Flag(_))) => {
-            Ok(Some(std::path::absolute(&path).with_context(|| format!("cannot find {path}"))?))
+            Ok(Some(std::path::absolute(&path).with_context(|| format!("cannot find `{}`", visible(&path)))?))
         }
         _ => Ok(None),
     }
@@ -128,9 +128,9 @@ fn tell_what_hides_it(sources: &Sources<'_>, config: &Path, report: Report) {
     let mut before = places.take_while(|path| path != config);
     if let Some(path) = before.find(earlier) {
         report.warning(&format!(
-            "{} is read before {}; name the latter with IPV64_CONFIG",
-            path.display(),
-            config.display()
+            "`{}` is read before `{}`; name the latter with IPV64_CONFIG",
+            visible_path(&path),
+            visible_path(config)
         ));
     }
 }
@@ -147,9 +147,9 @@ fn tell_clients(clients: &[Installed], report: Report) {
         report.line("certbot: --manual-auth-hook \"ipv64-acme auth\" --manual-cleanup-hook \"ipv64-acme cleanup\"");
     }
     for client in clients {
-        report.line(&format!("\n{} ({}):", client.name, client.path.display()));
+        report.line(&format!("\n{} ({}):", client.name, visible_path(&client.path)));
         for line in &client.lines {
-            report.line(&format!("  {line}"));
+            report.line(&format!("  {}", visible(line)));
         }
         if let Some(note) = client.note {
             report.line(&format!("  # {note}"));

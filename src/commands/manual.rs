@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::cli::{ManArgs, Shell, definition};
 use crate::exit::Exit;
+use crate::http::{visible, visible_path};
 use crate::manual::{completion, page};
 use crate::report::Report;
 
@@ -29,18 +30,18 @@ pub(super) fn man(args: &ManArgs, report: Report) -> anyhow::Result<Exit> {
     };
     let files = write_pages(folder)?;
     for file in &files {
-        report.line(file);
+        report.line(&visible(file));
     }
     report.document(&json!({ "files": files }));
     Ok(Exit::Done)
 }
 
 fn write_pages(folder: &Path) -> anyhow::Result<Vec<String>> {
-    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    fs::create_dir_all(folder).with_context(|| format!("cannot make `{}`", visible_path(folder)))?;
     let mut files = Vec::new();
     for (name, page) in page::all(definition()) {
         let path = folder.join(name);
-        fs::write(&path, page).with_context(|| format!("cannot write {}", path.display()))?;
+        fs::write(&path, page).with_context(|| format!("cannot write `{}`", visible_path(&path)))?;
         files.push(path.display().to_string());
     }
     Ok(files)

@@ -37,6 +37,9 @@ use crate::settings::Environment;
 
 /// The most characters of a mistake in the command line that the document of `--json` repeats.
 const LONGEST_PROBLEM: usize = 300;
+/// So many variables that mean nothing are named, and so many characters of each name.
+const MOST_UNKNOWN: usize = 10;
+const LONGEST_NAME: usize = 80;
 
 /// Runs the program with its arguments (the first one is its own name) and its environment.
 #[must_use]
@@ -80,9 +83,13 @@ pub fn run(args: &[OsString], environment: &Environment) -> Exit {
 
 /// Names the variables with our prefix that mean nothing.
 fn warn_of_unknown(environment: &Environment, report: Report) {
-    for (name, nearest) in environment.unknown() {
-        let nearest = nearest.map_or_else(String::new, |nearest| format!(", did you mean `{nearest}`?"));
-        report.warning(&format!("the variable `{}` is none of ours{nearest}", visible(&name)));
+    let unknown = environment.unknown();
+    for (name, nearest) in unknown.iter().take(MOST_UNKNOWN) {
+        let nearest = nearest.as_ref().map_or_else(String::new, |nearest| format!(", did you mean `{nearest}`?"));
+        report.warning(&format!("the variable `{}` is none of ours{nearest}", excerpt(name, LONGEST_NAME)));
+    }
+    if let Some(more) = unknown.len().checked_sub(MOST_UNKNOWN).filter(|more| *more > 0) {
+        report.warning(&format!("{more} more variables that begin with IPV64_ are none of ours"));
     }
 }
 

@@ -1,11 +1,12 @@
 //! Where a challenge record has to be placed: the end of the CNAME chain of its name (RFC 1034 section 3.6.2),
 //! asked of the authoritative servers so that no resolver learns that the name has no record yet.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::exchange::{Transport, ask};
+use super::exchange::{STACK, Transport, ask_in_turn};
 use super::message::{Kind, Question, Rcode, Reply};
 use super::pace::Pace;
 use super::zone::{Found, FoundBy, Lookup, Server, Zone};
@@ -19,6 +20,8 @@ pub const MAX_HOPS: usize = 12;
 const MAX_DELEGATIONS: usize = 4;
 /// How long one server is waited for.
 const ATTEMPT: Duration = Duration::from_millis(1500);
+/// How long the first server is waited for before the others are asked too.
+const HEAD_START: Duration = Duration::from_millis(300);
 
 /// Whether aliases are followed (`IPV64_FOLLOW_CNAME`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,8 +145,9 @@ impl Lookup {
             let step = self.step(&current, follow, deadline)?;
             notes.extend(step.notes);
             let Some(target) = step.alias.filter(|_| follow == Follow::Chain) else {
+                let half_found: Vec<_> = step.zone.half_found().collect();
                 let note = |name| format!("`{name}` is not asked: its address could not be found");
-                notes.extend(step.zone.unfound.iter().map(note));
+                notes.extend(step.zone.unfound.iter().filter(|name| !half_found.contains(name)).map(note));
                 return Ok(Place { chain, zone: step.zone, notes });
             };
             let passed = chain.contains(&target);
@@ -192,7 +196,8 @@ impl Lookup {
             Err(_) if follow == Follow::Never => Ok(Step { zone, alias: None, notes: Vec::new() }),
             Err(lines) => {
                 tried.extend(lines);
-                tried.dedup();
+                let mut seen = BTreeSet::new();
+                tried.retain(|line| seen.insert(line.clone()));
                 Err(PlaceError::NoAnswer { name: name.clone(), tried })
             }
         }
@@ -253,25 +258,27 @@ impl Lookup {
         Ok(Zone { apex: Some(below.clone()), servers, unfound, found_by: zone.found_by })
     }
 
-    /// Asks all servers of a zone at once, over UDP and then over TCP, until one answers with authority or refers further
-    /// down.
+    /// Asks the servers of a zone, over UDP and then over TCP, until one answers with authority or refers further down.
+    ///
+    /// The one that may be asked soonest comes first, and the others only if it is slow or of no use: many names are looked
+    /// up in a row, and no server gets more than a few questions a second.
     fn ask_servers(&self, zone: &Zone, question: &Question, deadline: Instant) -> Result<Reply, Vec<String>> {
         let mut lines = Vec::new();
         for transport in [Transport::Udp, Transport::Tcp] {
-            let until = deadline.min(Instant::now() + ATTEMPT);
-            let (sender, replies) = mpsc::channel();
+            let until = deadline.min(Instant::now() + HEAD_START + ATTEMPT);
             let asking = Asking { apex: zone.apex.clone(), question: question.clone(), transport, until };
-            for server in &zone.servers {
-                let (server, asking) = (server.clone(), asking.clone());
-                let (sender, pace) = (sender.clone(), Arc::clone(&self.pace));
-                let ask = move || {
-                    sender.send(asking.ask(&server, &pace)).ok();
-                };
-                // Not joined: the deadline ends it.
-                thread::Builder::new().name("alias".to_owned()).spawn(ask).ok();
+            let now = Instant::now();
+            let room = |server: &&Server| self.pace.free(server.address.ip(), now);
+            let first = zone.servers.iter().max_by_key(room);
+            let (sender, replies) = mpsc::channel();
+            first.into_iter().for_each(|server| self.start(&asking, server, &sender));
+            let early = replies.recv_timeout(HEAD_START.min(until.saturating_duration_since(now)));
+            if !matches!(early, Ok(Ok(_))) {
+                let others = zone.servers.iter().filter(|server| first != Some(server));
+                others.for_each(|server| self.start(&asking, server, &sender));
             }
             drop(sender);
-            for outcome in replies {
+            for outcome in early.into_iter().chain(replies) {
                 match outcome {
                     Ok(reply) => return Ok(reply),
                     Err(line) => lines.push(line),
@@ -281,6 +288,16 @@ impl Lookup {
         lines.sort_unstable();
         lines.dedup();
         Err(lines)
+    }
+
+    /// Asks one server in a thread of its own, which is not joined: the deadline ends it.
+    fn start(&self, asking: &Asking, server: &Server, sender: &mpsc::Sender<Result<Reply, String>>) {
+        let (server, asking) = (server.clone(), asking.clone());
+        let (sender, pace) = (sender.clone(), Arc::clone(&self.pace));
+        let ask = move || {
+            sender.send(asking.ask(&server, &pace)).ok();
+        };
+        thread::Builder::new().name("alias".to_owned()).stack_size(STACK).spawn(ask).ok();
     }
 
     /// Where no authoritative server can be asked: resolvers, those over HTTPS first, since the others may be what is in
@@ -311,10 +328,8 @@ struct Asking {
 impl Asking {
     /// Returns an answer with authority or a referral that leads further down; else a line on what came.
     fn ask(&self, server: &Server, pace: &Pace) -> Result<Reply, String> {
-        if !pace.wait(server.address.ip(), self.until) {
-            return Err(format!("{server}: no time left"));
-        }
-        match ask(server.address, &self.question, self.transport, self.until) {
+        let Some(turn) = pace.wait(server.address, self.until) else { return Err(format!("{server}: no time left")) };
+        match ask_in_turn(&turn, &self.question, self.transport, self.until) {
             Ok(reply) if reply.truncated => Err(format!("{server}: the answer was cut")),
             Ok(reply) => match reply.referral() {
                 Some(below) if self.leads_down(below) => Ok(reply),

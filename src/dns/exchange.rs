@@ -6,14 +6,16 @@ use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
-use hickory_resolver::proto::op::Message;
 use rustix::io::Errno;
 
-use super::message::{Question, Reply};
-use super::pace::Pace;
+use super::message::{Query, Question, Reply};
+use super::pace::{Pace, Turn};
 
 /// Replies over UDP are read into a buffer of this size, in bytes; more than is ever asked for.
 const UDP_BUFFER: usize = 4096;
+
+/// Stack of a thread that asks one question, in bytes: it holds a packet buffer and little else.
+pub const STACK: usize = 128 * 1024;
 
 /// How long to wait for another question to give its socket back, where there are no more of them.
 const SOCKET_PAUSE: Duration = Duration::from_millis(20);
@@ -43,7 +45,7 @@ pub enum AskError {
     #[error("no route")]
     NoRoute,
     /// This process or this machine has no socket to spare, which says nothing about the server.
-    #[error("too many open files here")]
+    #[error("not asked: too many open files here, or no memory")]
     NoSocket,
     /// The connection broke, or the system refused a socket.
     #[error("connection failed ({0})")]
@@ -55,7 +57,7 @@ impl From<io::Error> for AskError {
         // std has no kinds for these; without IPv6 in the kernel there is no such socket.
         match Errno::from_io_error(&error) {
             Some(Errno::AFNOSUPPORT) => return Self::NoRoute,
-            Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS) => return Self::NoSocket,
+            Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => return Self::NoSocket,
             _ => {}
         }
         match error.kind() {
@@ -80,11 +82,20 @@ pub fn ask(
     transport: Transport,
     deadline: Instant,
 ) -> Result<Reply, AskError> {
-    let (query, bytes) = question.encode().map_err(|_| AskError::Malformed)?;
-    match transport {
-        Transport::Udp => over_udp(server, &query, &bytes, deadline),
-        Transport::Tcp => over_tcp(server, &query, &bytes, deadline),
-    }
+    Exchange { server, deadline, sent: &|| () }.run(question, transport)
+}
+
+/// Asks as [`ask`] does, in a turn of the server's pace.
+///
+/// # Errors
+/// [`AskError`], at the deadline at the latest.
+pub fn ask_in_turn(
+    turn: &Turn<'_>,
+    question: &Question,
+    transport: Transport,
+    deadline: Instant,
+) -> Result<Reply, AskError> {
+    Exchange { server: turn.server, deadline, sent: &|| turn.sent() }.run(question, transport)
 }
 
 /// Asks over UDP and, if the reply was cut, once more over TCP within the same deadline.
@@ -103,57 +114,76 @@ pub fn ask_whole(server: SocketAddr, question: &Question, deadline: Instant) -> 
 /// # Errors
 /// [`AskError`] of the last attempt; [`AskError::TimedOut`] if its turn does not come by the deadline.
 pub fn ask_paced(server: SocketAddr, question: &Question, pace: &Pace, deadline: Instant) -> Result<Reply, AskError> {
-    let ask_in_turn = |transport| {
-        if !pace.wait(server.ip(), deadline) {
-            return Err(AskError::TimedOut);
-        }
-        ask(server, question, transport, deadline)
+    let ask = |transport| {
+        let turn = pace.wait(server, deadline).ok_or(AskError::TimedOut)?;
+        ask_in_turn(&turn, question, transport, deadline)
     };
-    match ask_in_turn(Transport::Udp) {
-        Ok(reply) if reply.truncated => ask_in_turn(Transport::Tcp),
+    match ask(Transport::Udp) {
+        Ok(reply) if reply.truncated => ask(Transport::Tcp),
         other => other,
     }
 }
 
-fn over_udp(server: SocketAddr, query: &Message, bytes: &[u8], deadline: Instant) -> Result<Reply, AskError> {
-    let any: SocketAddr = match server {
-        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
-        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
-    };
-    // Bound to a port of the kernel's choice for each question, and connected: packets from elsewhere are dropped.
-    let socket = when_free(deadline, || UdpSocket::bind(any))?;
-    socket.connect(server)?;
-    socket.send(bytes)?;
-    let mut buffer = [0; UDP_BUFFER];
-    let mut malformed = false;
-    loop {
-        let timed_out = if malformed { AskError::Malformed } else { AskError::TimedOut };
-        socket.set_read_timeout(Some(left(deadline).ok_or(timed_out)?))?;
-        match socket.recv(&mut buffer) {
-            Ok(length) => match Reply::decode(buffer.get(..length).unwrap_or_default(), query) {
-                Ok(reply) => return Ok(reply),
-                Err(_) => malformed = true,
-            },
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Err(timed_out),
-            Err(error) => return Err(error.into()),
-        }
-    }
+/// One question on its way.
+struct Exchange<'a> {
+    server: SocketAddr,
+    deadline: Instant,
+    /// Called when the question has left.
+    sent: &'a dyn Fn(),
 }
 
-fn over_tcp(server: SocketAddr, query: &Message, bytes: &[u8], deadline: Instant) -> Result<Reply, AskError> {
-    let mut stream =
-        when_free(deadline, || TcpStream::connect_timeout(&server, left(deadline).ok_or(io::ErrorKind::TimedOut)?))?;
-    let length = u16::try_from(bytes.len()).map_err(|_| AskError::Malformed)?;
-    let mut framed = length.to_be_bytes().to_vec();
-    framed.extend_from_slice(bytes);
-    stream.set_write_timeout(Some(left(deadline).ok_or(AskError::TimedOut)?))?;
-    stream.write_all(&framed)?;
-    let mut length = [0; 2];
-    read_exact(&mut stream, &mut length, deadline)?;
-    let mut reply = vec![0; usize::from(u16::from_be_bytes(length))];
-    read_exact(&mut stream, &mut reply, deadline)?;
-    Reply::decode(&reply, query).map_err(|_| AskError::Malformed)
+impl Exchange<'_> {
+    fn run(&self, question: &Question, transport: Transport) -> Result<Reply, AskError> {
+        let query = question.encode().map_err(|_| AskError::Malformed)?;
+        match transport {
+            Transport::Udp => self.over_udp(&query),
+            Transport::Tcp => self.over_tcp(&query),
+        }
+    }
+
+    fn over_udp(&self, query: &Query) -> Result<Reply, AskError> {
+        let any: SocketAddr = match self.server {
+            SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+            SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+        };
+        // Bound to a port of the kernel's choice for each question, and connected: packets from elsewhere are dropped.
+        let socket = when_free(self.deadline, || UdpSocket::bind(any))?;
+        socket.connect(self.server)?;
+        socket.send(query.bytes())?;
+        (self.sent)();
+        let mut buffer = [0; UDP_BUFFER];
+        let mut malformed = false;
+        loop {
+            let timed_out = if malformed { AskError::Malformed } else { AskError::TimedOut };
+            socket.set_read_timeout(Some(left(self.deadline).ok_or(timed_out)?))?;
+            match socket.recv(&mut buffer) {
+                Ok(length) => match query.read(buffer.get(..length).unwrap_or_default()) {
+                    Ok(reply) => return Ok(reply),
+                    Err(_) => malformed = true,
+                },
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Err(timed_out),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn over_tcp(&self, query: &Query) -> Result<Reply, AskError> {
+        let deadline = self.deadline;
+        let connect = || TcpStream::connect_timeout(&self.server, left(deadline).ok_or(io::ErrorKind::TimedOut)?);
+        let mut stream = when_free(deadline, connect)?;
+        let length = u16::try_from(query.bytes().len()).map_err(|_| AskError::Malformed)?;
+        let mut framed = length.to_be_bytes().to_vec();
+        framed.extend_from_slice(query.bytes());
+        stream.set_write_timeout(Some(left(deadline).ok_or(AskError::TimedOut)?))?;
+        stream.write_all(&framed)?;
+        (self.sent)();
+        let mut length = [0; 2];
+        read_exact(&mut stream, &mut length, deadline)?;
+        let mut reply = vec![0; usize::from(u16::from_be_bytes(length))];
+        read_exact(&mut stream, &mut reply, deadline)?;
+        query.read(&reply).map_err(|_| AskError::Malformed)
+    }
 }
 
 /// Fills the buffer by the deadline: a peer that sends a byte now and then must not stretch it.

@@ -42,6 +42,7 @@ pub(super) fn lookup(resolver: Option<SocketAddr>, root: SocketAddr) -> Lookup {
         roots: vec![root.ip()],
         port: root.port(),
         pace: Arc::new(Pace::default()),
+        known: Arc::default(),
     }
 }
 

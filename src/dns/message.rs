@@ -4,7 +4,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use hickory_resolver::proto::op::{Edns, Message, MessageType, Query, ResponseCode};
+use hickory_resolver::proto::op::{Edns, Message, MessageType, Query as WireQuery, ResponseCode};
 use hickory_resolver::proto::rr::rdata::opt::{EdnsCode, EdnsOption, NSIDPayload};
 use hickory_resolver::proto::rr::{Name, RData, Record as WireRecord, RecordType};
 
@@ -87,12 +87,15 @@ impl Question {
         Self { name: name.clone(), kind, recursion: Recursion::Desired }
     }
 
-    /// Returns the bytes of a new query with a random id.
+    /// Makes a new query with a random id.
     ///
     /// Towards authoritative servers the case of the name is random, as the CA's own resolvers do it, and the size
     /// offered for UDP varies by a few bytes: a packet cache in front of several back ends (dnsdist has one) takes
     /// the query for a new one and has to ask one of them. NSID (RFC 5001) is asked for, to tell those back ends apart.
-    pub(super) fn encode(&self) -> Result<(Message, Vec<u8>), WireError> {
+    ///
+    /// # Errors
+    /// [`WireError`] for a name that has no form on the wire.
+    pub fn encode(&self) -> Result<Query, WireError> {
         let mut name = Name::from_ascii(self.name.as_str()).map_err(|_| WireError)?;
         name.set_fqdn(true);
         let mut message = Message::query();
@@ -108,9 +111,37 @@ impl Question {
         edns.set_max_payload(MAX_UDP_PAYLOAD - spread);
         message.set_edns(edns);
         message.metadata.recursion_desired = self.recursion == Recursion::Desired;
-        message.add_query(Query::query(name, self.kind.into()));
+        message.add_query(WireQuery::query(name, self.kind.into()));
         let bytes = message.to_vec().map_err(|_| WireError)?;
-        Ok((message, bytes))
+        Ok(Query { message, bytes })
+    }
+}
+
+/// A question in the form in which it is sent once.
+#[derive(Debug, Clone)]
+pub struct Query {
+    message: Message,
+    bytes: Vec<u8>,
+}
+
+impl Query {
+    /// Returns what is sent.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Reads a reply and checks that it belongs to this query: id, QR bit, question (RFC 5452 section 9.1). The case of
+    /// the name may differ, since some servers lower it.
+    ///
+    /// # Errors
+    /// [`WireError`] for bytes that are no message, and for a reply to something else.
+    pub fn read(&self, bytes: &[u8]) -> Result<Reply, WireError> {
+        let message = Message::from_vec(bytes).map_err(|_| WireError)?;
+        let ours = message.metadata.id == self.message.metadata.id
+            && message.metadata.message_type == MessageType::Response
+            && message.queries == self.message.queries;
+        if ours { Ok(Reply::from(&message)) } else { Err(WireError) }
     }
 }
 
@@ -165,6 +196,8 @@ pub enum Data {
     },
     /// A rule on who may issue certificates.
     Caa {
+        /// Whether a CA that does not know the tag must not issue (RFC 8659 section 4.1).
+        critical: bool,
         /// What the rule is about: `issue`, `issuewild`.
         tag: String,
         /// The CA with its parameters (RFC 8659 section 4.2).
@@ -207,16 +240,6 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// Reads a reply and checks that it belongs to a query: id, QR bit, question (RFC 5452 section 9.1). The case of the name
-    /// may differ, since some servers lower it.
-    pub(super) fn decode(bytes: &[u8], query: &Message) -> Result<Self, WireError> {
-        let message = Message::from_vec(bytes).map_err(|_| WireError)?;
-        let ours = message.metadata.id == query.metadata.id
-            && message.metadata.message_type == MessageType::Response
-            && message.queries == query.queries;
-        if ours { Ok(Self::from(&message)) } else { Err(WireError) }
-    }
-
     /// Returns the texts at a name.
     pub fn texts<'a>(&'a self, name: &'a DnsName) -> impl Iterator<Item = &'a [u8]> {
         self.answers.iter().filter(|record| record.owner.as_ref() == Some(name)).filter_map(|record| {
@@ -317,7 +340,8 @@ fn read_record(record: &WireRecord) -> Option<Record> {
         RData::TXT(text) => Data::Txt(text.txt_data.concat()),
         RData::SOA(soa) => Data::Soa { serial: soa.serial, negative_ttl: record.ttl.min(soa.minimum) },
         RData::CAA(caa) => {
-            Data::Caa { tag: caa.tag.to_ascii_lowercase(), value: String::from_utf8_lossy(&caa.value).into_owned() }
+            let value = String::from_utf8_lossy(&caa.value).into_owned();
+            Data::Caa { critical: caa.issuer_critical, tag: caa.tag.to_ascii_lowercase(), value }
         }
         _ if matches!(record.record_type(), RecordType::DS | RecordType::DNSKEY) => Data::Signing,
         _ => return None,
@@ -339,10 +363,10 @@ mod tests {
     }
 
     fn answered(question: &Question, change: impl FnOnce(&mut Message)) -> Result<Reply, WireError> {
-        let (query, _) = question.encode().unwrap();
-        let mut message = query.clone().into_response();
+        let query = question.encode().unwrap();
+        let mut message = query.message.clone().into_response();
         change(&mut message);
-        Reply::decode(&message.to_vec().unwrap(), &query)
+        query.read(&message.to_vec().unwrap())
     }
 
     #[test]
@@ -363,14 +387,14 @@ mod tests {
         assert!(answered(&question, |message| message.metadata.id ^= 1).is_err());
         assert!(answered(&question, |message| message.metadata.message_type = MessageType::Query).is_err());
         assert!(answered(&question, |message| message.queries.clear()).is_err());
-        let other = Query::query(Name::from_ascii("b.example.").unwrap(), RecordType::TXT);
+        let other = WireQuery::query(Name::from_ascii("b.example.").unwrap(), RecordType::TXT);
         assert!(answered(&question, |message| message.queries[0] = other).is_err());
     }
 
     #[test]
     fn a_server_may_change_the_case_of_the_name() {
         let question = Question::authoritative(&name("a.example"), Kind::Txt);
-        let lower = Query::query(Name::from_ascii("a.example.").unwrap(), RecordType::TXT);
+        let lower = WireQuery::query(Name::from_ascii("a.example.").unwrap(), RecordType::TXT);
         assert!(answered(&question, |message| message.queries[0] = lower).is_ok());
     }
 

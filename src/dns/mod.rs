@@ -7,6 +7,7 @@
 //! - [`pace`]: no address gets more questions a second than it should
 //! - [`recursive`]: recursive resolvers, over port 53 or HTTPS
 //! - [`zone`]: which servers are authoritative for a name
+//! - [`signing`]: whether a zone signs where its parent says so
 //! - [`cname`]: where a challenge record has to be placed
 
 pub mod cname;
@@ -16,5 +17,6 @@ mod fake;
 pub mod message;
 pub mod pace;
 pub mod recursive;
+pub mod signing;
 mod walk;
 pub mod zone;

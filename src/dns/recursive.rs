@@ -172,9 +172,9 @@ fn ask_one(resolver: &Resolver, question: &Question, post: &DohPost, deadline: I
     match resolver {
         Resolver::Plain(address) => ask_plain(*address, question, deadline).map_err(|error| error.to_string()),
         Resolver::Https(url) => {
-            let (query, bytes) = question.encode().map_err(|_| "the name cannot be asked for".to_owned())?;
-            let reply = post(url, &bytes, deadline)?;
-            Reply::decode(&reply, &query).map_err(|_| "something that is not a DNS message".to_owned())
+            let query = question.encode().map_err(|_| "the name cannot be asked for".to_owned())?;
+            let reply = post(url, query.bytes(), deadline)?;
+            query.read(&reply).map_err(|_| "something that is not a DNS message".to_owned())
         }
     }
 }

@@ -95,29 +95,22 @@ impl Walk<'_> {
     fn addresses(&self, names: &[DnsName], nested: usize) -> Found {
         let (mut servers, mut unfound) = (Vec::new(), Vec::new());
         for name in names {
-            match self.addresses_of(name, nested + 1) {
-                Ok(found) => servers.extend(found),
-                Err(_) => unfound.push(name.clone()),
+            let (found, is_whole) = self.addresses_of(name, nested + 1);
+            servers.extend(found);
+            if !is_whole {
+                unfound.push(name.clone());
             }
         }
         Found::new(servers, unfound)
     }
 
-    fn addresses_of(&self, name: &DnsName, nested: usize) -> Result<Vec<Server>, String> {
-        let (_, holders) = self.zone_of(name, nested)?;
+    /// Returns the addresses of a name server, and whether these are all: that somebody has answered for each kind.
+    fn addresses_of(&self, name: &DnsName, nested: usize) -> (Vec<Server>, bool) {
+        let Ok((_, holders)) = self.zone_of(name, nested) else { return (Vec::new(), false) };
         let replies =
             [Kind::A, Kind::Aaaa].map(|kind| self.ask(&holders.servers, &Question::authoritative(name, kind)));
-        let mut servers = Vec::new();
-        let mut failed = None;
-        for reply in replies {
-            match reply {
-                Ok(reply) => {
-                    servers.extend(Reply::addresses(&reply.answers, name).map(|ip| self.lookup.server(name, ip)));
-                }
-                Err(line) => failed = Some(line),
-            }
-        }
-        failed.filter(|_| servers.is_empty()).map_or(Ok(servers), Err)
+        let found = replies.iter().flatten().flat_map(|reply| Reply::addresses(&reply.answers, name));
+        (found.map(|ip| self.lookup.server(name, ip)).collect(), replies.iter().all(Result::is_ok))
     }
 }
 

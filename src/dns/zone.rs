@@ -1,15 +1,15 @@
 //! Which servers are authoritative for a name: the zone cut, its name servers, all their addresses.
 //! Asked of the resolvers first; where they fail or lie, of the root servers downwards; last over HTTPS.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::message::{Kind, Question, Rcode, Reply};
 use super::pace::Pace;
-use super::recursive::{NoUse, Recursive};
+use super::recursive::Recursive;
 use super::walk;
 use crate::name::DnsName;
 
@@ -60,17 +60,25 @@ pub struct Zone {
     pub apex: Option<DnsName>,
     /// Every address of every authoritative server, in order; empty only where nobody knows any.
     pub servers: Vec<Server>,
-    /// Name servers that may have addresses, but nobody could tell them.
+    /// Name servers that may have addresses, or more than are known, but nobody could tell them.
     pub unfound: Vec<DnsName>,
     /// How they were found.
     pub found_by: FoundBy,
+}
+
+impl Zone {
+    /// Returns the name servers of which some addresses are known, and others may not be.
+    pub fn half_found(&self) -> impl Iterator<Item = &DnsName> {
+        let is_known = |name: &&DnsName| self.servers.iter().any(|server| server.name.as_ref() == Some(*name));
+        self.unfound.iter().filter(is_known)
+    }
 }
 
 /// The servers of a zone, as far as they are found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Found {
     pub(super) servers: Vec<Server>,
-    /// Names whose addresses are not known yet.
+    /// Names whose addresses are not known yet, or not all of them.
     pub(super) unfound: Vec<DnsName>,
 }
 
@@ -107,6 +115,22 @@ pub struct Lookup {
     pub port: u16,
     /// Questions per server address.
     pub pace: Arc<Pace>,
+    /// What was found out already: a hundred names of one order are in few zones.
+    pub known: Arc<KnownZones>,
+}
+
+/// The servers of zones, as the configured resolvers told them to this process.
+#[derive(Debug, Default)]
+pub struct KnownZones(Mutex<BTreeMap<DnsName, Found>>);
+
+impl KnownZones {
+    fn of(&self, apex: &DnsName) -> Option<Found> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(apex).cloned()
+    }
+
+    fn keep(&self, apex: &DnsName, found: &Found) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(apex.clone(), found.clone());
+    }
 }
 
 impl Lookup {
@@ -129,12 +153,26 @@ impl Lookup {
         let until = deadline.min(Instant::now() + ONE_WAY);
         let (apex, found) = match way {
             FoundBy::Settings => (None, self.named(deadline)?),
-            FoundBy::Resolvers => self.ask_resolvers(&self.resolvers, name, until)?,
+            FoundBy::Resolvers => {
+                let apex = Self::apex_by((&self.resolvers, "(IPV64_RESOLVERS)"), name, until)?;
+                if let Some(Found { servers, unfound }) = self.known.of(&apex) {
+                    return Ok(Zone { apex: Some(apex), servers, unfound, found_by: way });
+                }
+                let found = self.servers_of(&self.resolvers, &apex, until)?;
+                (Some(apex), found)
+            }
             FoundBy::Roots => walk::from_roots(self, name, until).map_err(|line| vec![line])?,
-            FoundBy::Https => self.ask_resolvers(&self.fallback, name, until)?,
+            FoundBy::Https => {
+                let apex = Self::apex_by((&self.fallback, "over HTTPS (IPV64_DOH)"), name, until)?;
+                let found = self.servers_of(&self.fallback, &apex, until)?;
+                (Some(apex), found)
+            }
         };
-        let Found { servers, unfound } = self.complete(found, way, deadline);
-        Ok(Zone { apex, servers, unfound, found_by: way })
+        let found = self.complete(found, way, deadline);
+        if let (FoundBy::Resolvers, Some(apex)) = (way, &apex) {
+            self.known.keep(apex, &found);
+        }
+        Ok(Zone { apex, servers: found.servers, unfound: found.unfound, found_by: way })
     }
 
     /// The servers of the settings: all of them, or a line on each name without an address.
@@ -188,49 +226,43 @@ impl Lookup {
         Found::new(servers, unfound)
     }
 
-    /// SOA upwards until a resolver knows the zone, then NS, then the addresses.
-    fn ask_resolvers(
-        &self,
-        set: &Recursive,
-        name: &DnsName,
-        deadline: Instant,
-    ) -> Result<(Option<DnsName>, Found), Vec<String>> {
+    /// Asks for the SOA upwards until a resolver knows the zone.
+    fn apex_by((set, kind): (&Recursive, &str), name: &DnsName, deadline: Instant) -> Result<DnsName, Vec<String>> {
         let mut tried: BTreeSet<String> = BTreeSet::new();
-        let note = |no_use: Vec<NoUse>| no_use.into_iter().map(|line| line.to_string()).collect::<Vec<_>>();
         for candidate in name.ancestors() {
             let names_zone = |reply: &Reply| zone_in(reply, &candidate).is_some();
             // A share of the time for each: where nobody answers for one name, the names above still have some.
             let share = deadline.saturating_duration_since(Instant::now()) / 2;
-            let reply = match set.ask(&Question::recursive(&candidate, Kind::Soa), Instant::now() + share, names_zone) {
-                Ok(reply) => reply,
-                Err(no_use) => {
-                    tried.extend(note(no_use));
-                    continue;
-                }
-            };
-            let Some(apex) = zone_in(&reply, &candidate) else { continue };
-            let has_ns = |reply: &Reply| Reply::name_servers(&reply.answers).next().is_some();
-            match set.ask(&Question::recursive(apex, Kind::Ns), deadline, has_ns) {
+            match set.ask(&Question::recursive(&candidate, Kind::Soa), Instant::now() + share, names_zone) {
                 Ok(reply) => {
-                    let names: Vec<_> = Reply::name_servers(&reply.answers).cloned().collect();
-                    let found = self.addresses(set, &names, deadline);
-                    if !found.servers.is_empty() {
-                        return Ok((Some(apex.clone()), found));
+                    if let Some(apex) = zone_in(&reply, &candidate) {
+                        return Ok(apex.clone());
                     }
-                    tried.insert(format!("the name servers of `{apex}` have no addresses"));
                 }
-                Err(no_use) => tried.extend(note(no_use)),
+                Err(no_use) => tried.extend(no_use.into_iter().map(|line| line.to_string())),
             }
-            break;
         }
         if set.resolvers().is_empty() {
-            tried.insert("no resolver is configured".to_owned());
+            tried.insert(format!("no resolver {kind} is configured"));
         }
         Err(tried.into_iter().collect())
     }
 
-    /// All A and AAAA records of all name servers, asked for at once. A name without any is left out, unless that is
-    /// because nobody answered.
+    /// Asks for the name servers of a zone, then for their addresses; at least one is found.
+    fn servers_of(&self, set: &Recursive, apex: &DnsName, deadline: Instant) -> Result<Found, Vec<String>> {
+        let has_ns = |reply: &Reply| Reply::name_servers(&reply.answers).next().is_some();
+        let reply = set.ask(&Question::recursive(apex, Kind::Ns), deadline, has_ns);
+        let reply = reply.map_err(|no_use| no_use.into_iter().map(|line| line.to_string()).collect::<Vec<_>>())?;
+        let names: Vec<_> = Reply::name_servers(&reply.answers).cloned().collect();
+        let found = self.addresses(set, &names, deadline);
+        if found.servers.is_empty() {
+            return Err(vec![format!("the name servers of `{apex}` have no addresses")]);
+        }
+        Ok(found)
+    }
+
+    /// All A and AAAA records of all name servers, asked for at once. A name without any is left out, unless nobody answered
+    /// for one of the two.
     fn addresses(&self, set: &Recursive, names: &[DnsName], deadline: Instant) -> Found {
         let answered = |reply: &Reply| matches!(reply.rcode, Rcode::NoError | Rcode::NxDomain);
         let ask = |name| [Kind::A, Kind::Aaaa].map(|kind| set.start(&Question::recursive(name, kind), deadline));
@@ -238,11 +270,10 @@ impl Lookup {
         let (mut servers, mut unfound) = (Vec::new(), Vec::new());
         for (name, asked) in asked {
             let replies = asked.map(|asked| asked.first(answered));
-            let before = servers.len();
             for reply in replies.iter().flatten() {
                 servers.extend(Reply::addresses(&reply.answers, name).map(|ip| self.server(name, ip)));
             }
-            if servers.len() == before && replies.iter().any(Result::is_err) {
+            if replies.iter().any(Result::is_err) {
                 unfound.push(name.clone());
             }
         }
@@ -323,6 +354,48 @@ mod tests {
         let addresses: Vec<_> = zone.servers.iter().map(|server| server.address.ip()).collect();
         assert_eq!(addresses, [IpAddr::from([127, 0, 0, 1]), IpAddr::from([127, 0, 0, 2])]);
         assert_eq!(zone.unfound, []);
+    }
+
+    #[test]
+    fn a_name_server_of_which_only_one_kind_of_address_is_told_is_half_found() {
+        let one_kind = || {
+            fake::serve("127.0.0.1:0", |asked, kind, mut reply| {
+                match (asked, kind) {
+                    ("example", RecordType::SOA) => drop(reply.add_answer(fake::soa("example"))),
+                    ("example", RecordType::NS) => drop(reply.add_answer(fake::ns("example", "ns1.example"))),
+                    (_, RecordType::A) => drop(reply.add_answer(fake::a("ns1.example", [127, 0, 0, 1]))),
+                    _ => reply.metadata.response_code = ResponseCode::ServFail,
+                }
+                reply
+            })
+        };
+        let lookup = fake::lookup(Some(one_kind()), one_kind());
+        let zone = lookup.zone_by(FoundBy::Resolvers, &name("example"), fake::late()).unwrap();
+        assert_eq!(zone.servers, [lookup.server(&name("ns1.example"), [127, 0, 0, 1].into())]);
+        assert_eq!(zone.half_found().collect::<Vec<_>>(), [&name("ns1.example")]);
+    }
+
+    #[test]
+    fn the_servers_of_a_zone_are_asked_for_once() {
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&asked);
+        let resolver = fake::serve("127.0.0.1:0", move |name, kind, mut reply| {
+            log.lock().unwrap().push(kind);
+            match kind {
+                RecordType::SOA => drop(reply.add_authority(fake::soa("example"))),
+                RecordType::NS => drop(reply.add_answer(fake::ns("example", "ns1.example"))),
+                RecordType::A => drop(reply.add_answer(fake::a(name, [127, 0, 0, 1]))),
+                _ => {}
+            }
+            reply
+        });
+        let lookup = fake::lookup(Some(resolver), resolver);
+        let [one, other] = ["a.example", "b.example"]
+            .map(|text| lookup.zone_by(FoundBy::Resolvers, &name(text), fake::late()).unwrap());
+        assert_eq!(one, other);
+        let asked = asked.lock().unwrap();
+        let count = |wanted| asked.iter().filter(|kind| **kind == wanted).count();
+        assert_eq!((count(RecordType::SOA), count(RecordType::NS), count(RecordType::A)), (2, 1, 1));
     }
 
     #[test]

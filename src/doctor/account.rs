@@ -1,11 +1,20 @@
 //! What IPv64 says: whether it takes the key, what is left of the day's calls, which domains there are.
 
+use std::time::{Duration, Instant};
+
 use super::Finding;
-use crate::api::{Account, ApiError, Client, Domain, RetryPolicy};
+use crate::api::{Account, ApiError, Client, Domain, RetryPolicy, Skew};
 use crate::exit::Exit;
+use crate::state::{Clock as _, SystemClock};
 
 /// Below so many calls left today, a renewal may fail: an order of two names takes four, and a list.
 const FEW_CALLS: u64 = 10;
+/// How long both calls may take together: somebody is waiting, and it is asked beside everything else.
+const PATIENCE: Duration = Duration::from_secs(12);
+/// The `account_status` of an account in use (observed); what others mean is unknown.
+const IN_USE: u64 = 1;
+/// From here on a clock is told to be wrong: a lease of minutes does no harm yet, and a leap second is none.
+const WRONG_CLOCK: Duration = Duration::from_secs(5 * 60);
 
 /// What the account said.
 #[derive(Debug, Default)]
@@ -21,14 +30,21 @@ pub struct Told {
 /// Asks for the account, and for its domains if the key is good: two calls, each tried once.
 #[must_use]
 pub fn ask(client: &Client) -> Told {
-    let once = || RetryPolicy { tries: 1, ..RetryPolicy::interactive() };
-    let account = match client.account(&once()) {
+    let mut told = ask_twice(client);
+    told.findings.extend(client.skew().map(clock));
+    told
+}
+
+fn ask_twice(client: &Client) -> Told {
+    let once = RetryPolicy { tries: 1, ..RetryPolicy::until(Instant::now() + PATIENCE) };
+    let account = match client.account(&once) {
         Ok(account) => account,
         Err(error) => return Told { findings: vec![failed(&error)], ..Told::default() },
     };
     let mut findings = vec![accepted(&account)];
+    findings.extend(status(&account));
     findings.extend(quota(&account));
-    let domains = match client.domains(&once()) {
+    let domains = match client.domains(&once) {
         Ok(domains) => Some(domains),
         Err(error) => {
             findings.push(failed(&error));
@@ -52,6 +68,30 @@ fn accepted(account: &Account) -> Finding {
         .as_ref()
         .map_or_else(String::new, |name| format!(" (account class {})", crate::http::visible(name)));
     Finding::ok("api", "API", format!("answers and accepts the key{class}"))
+}
+
+fn status(account: &Account) -> Option<Finding> {
+    let status = account.status.filter(|status| *status != IN_USE)?;
+    let text = format!("the status of the account is {status}; accounts in use have {IN_USE}");
+    Some(Finding::warning("account_status", "API", text).advise("log in at IPv64.net and see whether it is locked"))
+}
+
+fn clock(skew: Skew) -> Finding {
+    let amount = skew.amount();
+    if amount < WRONG_CLOCK {
+        return Finding::ok("clock", "clock", format!("within {} s of that of IPv64", amount.as_secs().max(1)));
+    }
+    let direction = if matches!(skew, Skew::Ahead(_)) { "ahead of" } else { "behind" };
+    let minutes = amount.as_secs() / 60;
+    let amount = match minutes {
+        0..120 => format!("{minutes} minutes"),
+        120..2880 => format!("{} hours", minutes / 60),
+        _ => format!("{} days", minutes / 1440),
+    };
+    let text = format!("{amount} {direction} that of IPv64: it says {}", SystemClock.unix());
+    Finding::warning("clock", "clock", text).advise(
+        "set it, for example with `timedatectl set-ntp true`: with a wrong clock, certificates look expired or not valid yet",
+    )
 }
 
 fn quota(account: &Account) -> Option<Finding> {

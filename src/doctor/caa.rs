@@ -1,4 +1,5 @@
 //! Whether a CA may issue for a name: the CAA records of the nearest name above that has any (RFC 8659 section 3).
+//! The records are asked of resolvers, as a CA does; nothing here knows the account that will ask for the certificate.
 
 use std::collections::BTreeSet;
 use std::time::Instant;
@@ -6,7 +7,6 @@ use std::time::Instant;
 use super::Finding;
 use crate::dns::message::{Data, Kind, Question, Rcode, Reply};
 use crate::dns::recursive::Recursive;
-use crate::exit::Exit;
 use crate::http::visible;
 use crate::name::DnsName;
 
@@ -14,9 +14,17 @@ use crate::name::DnsName;
 const LETS_ENCRYPT: &str = "letsencrypt.org";
 /// How a rule names our way of validation (RFC 8657 section 4).
 const METHOD: &str = "dns-01";
+/// The tags that CAs know (RFC 8659 section 4, RFC 8657, and the registry that RFC 8659 section 7 made): others that are
+/// critical forbid everything.
+const KNOWN_TAGS: [&str; 7] = ["issue", "issuewild", "iodef", "issuemail", "issuevmc", "contactemail", "contactphone"];
 
-/// One rule: its tag and value.
-type Rule = (String, String);
+/// One rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Rule {
+    critical: bool,
+    tag: String,
+    value: String,
+}
 
 /// Looks whether Let's Encrypt may issue for a domain, `*.` included.
 #[must_use]
@@ -31,7 +39,7 @@ pub fn look(domain: &DnsName, resolvers: &[&Recursive], deadline: Instant) -> Fi
                     domain.as_str(),
                     format!("nobody tells the CAA records of `{name}`: {lines}"),
                 )
-                .advise("a CA that gets no answer does not issue; check the name servers of that name");
+                .advise("a CA that gets no answer either does not issue: check the resolvers, then the name servers of that name");
             }
         }
     }
@@ -45,7 +53,9 @@ fn rules(name: &DnsName, resolvers: &[&Recursive], deadline: Instant) -> Result<
         match set.ask(&Question::recursive(name, Kind::Caa), deadline, answered) {
             Ok(reply) => {
                 let rule = |data: &Data| match data {
-                    Data::Caa { tag, value } => Some((tag.clone(), value.clone())),
+                    Data::Caa { critical, tag, value } => {
+                        Some(Rule { critical: *critical, tag: tag.clone(), value: value.clone() })
+                    }
                     _ => None,
                 };
                 return Ok(reply.answers.iter().filter_map(|record| rule(&record.data)).collect());
@@ -53,37 +63,77 @@ fn rules(name: &DnsName, resolvers: &[&Recursive], deadline: Instant) -> Result<
             Err(no_use) => lines.extend(no_use.iter().map(ToString::to_string)),
         }
     }
+    if lines.is_empty() {
+        lines.insert("no answer in time".to_owned());
+    }
     Err(lines.into_iter().collect::<Vec<_>>().join(", "))
 }
 
 fn judge(domain: &DnsName, at: &DnsName, rules: &[Rule]) -> Finding {
+    if let Some(rule) = rules.iter().find(|rule| rule.critical && !KNOWN_TAGS.contains(&rule.tag.as_str())) {
+        let tag = visible(&rule.tag);
+        let text = format!("the CAA record `{tag}` of `{at}` is critical, and CAs do not know it: none may issue");
+        return Finding::warning("caa_forbids", domain.as_str(), text).advise("remove that record");
+    }
     let wildcard = domain.as_str().starts_with("*.");
-    let of = |wanted: &str| rules.iter().filter(|(tag, _)| tag == wanted).map(|(_, value)| value.as_str()).collect();
+    let of = |wanted: &str| rules.iter().filter(|rule| rule.tag == wanted).map(|rule| rule.value.as_str()).collect();
     let special: Vec<&str> = of("issuewild");
-    let values: Vec<&str> = if wildcard && !special.is_empty() { special } else { of("issue") };
+    let (tag, values): (_, Vec<&str>) =
+        if wildcard && !special.is_empty() { ("issuewild", special) } else { ("issue", of("issue")) };
     if values.is_empty() {
         return Finding::ok("caa", domain.as_str(), format!("the CAA records of `{at}` do not limit who may issue"));
     }
-    if values.iter().any(|value| allows(value)) {
+    let permits: Vec<_> = values.iter().map(|value| permit(value)).collect();
+    if permits.contains(&Permit::Anybody) {
         return Finding::ok("caa", domain.as_str(), format!("the CAA records of `{at}` allow Let's Encrypt"));
     }
+    let accounts: Vec<_> = permits.iter().filter_map(Permit::account).collect();
+    if accounts.is_empty() { forbidden(domain, at, (tag, &values)) } else { for_accounts(domain, at, &accounts) }
+}
+
+fn forbidden(domain: &DnsName, at: &DnsName, (tag, values): (&str, &[&str])) -> Finding {
     let shown: Vec<_> = values.iter().map(|value| format!("\"{}\"", visible(value))).collect();
     let text = format!("the CAA records of `{at}` do not allow Let's Encrypt with dns-01, but {}", shown.join(", "));
-    let tag = if wildcard { "issuewild" } else { "issue" };
     Finding::warning("caa_forbids", domain.as_str(), text)
-        .ending(Exit::Done)
         .advise(format!("unless you use one of those, add the CAA record `0 {tag} \"{LETS_ENCRYPT}\"` at `{at}`"))
 }
 
-/// Whether the value of an `issue` rule names Let's Encrypt and does not exclude our way of validation.
-fn allows(value: &str) -> bool {
-    let mut parts = value.split(';').map(str::trim);
-    let named = parts.next().is_some_and(|ca| ca.eq_ignore_ascii_case(LETS_ENCRYPT));
-    named
-        && parts
-            .filter_map(|part| part.split_once('='))
-            .filter(|(key, _)| key.trim().eq_ignore_ascii_case("validationmethods"))
-            .all(|(_, methods)| methods.split(',').any(|method| method.trim() == METHOD))
+fn for_accounts(domain: &DnsName, at: &DnsName, accounts: &[&str]) -> Finding {
+    let text =
+        format!("the CAA records of `{at}` allow Let's Encrypt for the ACME account {} only", accounts.join(", "));
+    Finding::note("caa_account", domain.as_str(), text)
+        .advise("compare it with the account of your ACME client (certbot: `certbot show_account`)")
+}
+
+/// Whom the value of a rule lets have a certificate from Let's Encrypt with dns-01.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Permit {
+    Anybody,
+    /// The ACME account with this URL (RFC 8657 section 3).
+    Account(String),
+    Nobody,
+}
+
+impl Permit {
+    fn account(&self) -> Option<&str> {
+        if let Self::Account(url) = self { Some(url) } else { None }
+    }
+}
+
+fn permit(value: &str) -> Permit {
+    let (ca, parameters) = value.split_once(';').unwrap_or((value, ""));
+    let parameters: Vec<_> = parameters.split(';').filter_map(|part| part.split_once('=')).collect();
+    let of = |wanted: &'static str| {
+        let is_it = move |(key, _): &&(&str, &str)| key.trim().eq_ignore_ascii_case(wanted);
+        parameters.iter().filter(is_it).map(|(_, value)| value.trim())
+    };
+    let named = ca.trim().eq_ignore_ascii_case(LETS_ENCRYPT);
+    let by_our_way = of("validationmethods").all(|methods| methods.split(',').any(|method| method.trim() == METHOD));
+    match of("accounturi").next() {
+        _ if !named || !by_our_way => Permit::Nobody,
+        Some(url) => Permit::Account(visible(url)),
+        None => Permit::Anybody,
+    }
 }
 
 #[cfg(test)]
@@ -94,9 +144,12 @@ mod tests {
     #[test]
     fn rules_are_read_as_a_ca_reads_them() {
         type Row = (&'static str, &'static [(&'static str, &'static str)], Level);
-        let table: [Row; 10] = [
+        let table: [Row; 13] = [
             ("a.example", &[("issue", "letsencrypt.org")], Level::Ok),
-            ("a.example", &[("issue", " LetsEncrypt.org ; accounturi=x")], Level::Ok),
+            ("a.example", &[("issue", " LetsEncrypt.org ; x=y")], Level::Ok),
+            ("a.example", &[("issue", "letsencrypt.org; accounturi=https://ca.example/1")], Level::Note),
+            ("a.example", &[("issue", "letsencrypt.org; accounturi=x"), ("issue", "letsencrypt.org")], Level::Ok),
+            ("a.example", &[("issue", "letsencrypt.org; accounturi=x; validationmethods=http-01")], Level::Warning),
             ("a.example", &[("issue", "ca.example"), ("issue", "letsencrypt.org")], Level::Ok),
             ("a.example", &[("issue", "letsencrypt.org; validationmethods=http-01")], Level::Warning),
             ("a.example", &[("issue", "letsencrypt.org; validationmethods=http-01,dns-01")], Level::Ok),
@@ -106,11 +159,27 @@ mod tests {
             ("*.a.example", &[("issue", "letsencrypt.org"), ("issuewild", ";")], Level::Warning),
             ("*.a.example", &[("issue", "letsencrypt.org")], Level::Ok),
         ];
-        let at = DnsName::parse("example").unwrap();
         for (domain, rules, level) in table {
-            let rules: Vec<_> = rules.iter().map(|(tag, value)| ((*tag).to_owned(), (*value).to_owned())).collect();
-            let finding = judge(&DnsName::parse(domain).unwrap(), &at, &rules);
+            let rule = |(tag, value): &(&str, &str)| rule(tag, value);
+            let finding = judge(&name(domain), &name("example"), &rules.iter().map(rule).collect::<Vec<_>>());
             assert_eq!(finding.level, level, "{domain} {rules:?}: {}", finding.text);
         }
+    }
+
+    #[test]
+    fn an_unknown_rule_forbids_only_if_it_is_critical() {
+        for (critical, level) in [(true, Level::Warning), (false, Level::Ok)] {
+            let unknown = Rule { critical, ..rule("tbs", "x") };
+            let finding = judge(&name("a.example"), &name("example"), &[rule("issue", "letsencrypt.org"), unknown]);
+            assert_eq!(finding.level, level, "{}", finding.text);
+        }
+    }
+
+    fn name(text: &str) -> DnsName {
+        DnsName::parse(text).unwrap()
+    }
+
+    fn rule(tag: &str, value: &str) -> Rule {
+        Rule { critical: false, tag: tag.to_owned(), value: value.to_owned() }
     }
 }

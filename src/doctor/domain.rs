@@ -2,12 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Finding, caa, suffix};
+use super::{Finding, Level, caa, dnssec, suffix};
 use crate::account::{AccountError, holder};
 use crate::api::Domain;
 use crate::challenge::CHALLENGE_LABEL;
 use crate::dns::cname::{Follow, Place, PlaceError};
-use crate::dns::message::{Data, Kind, Question, Rcode, Reply};
 use crate::dns::zone::{FoundBy, Lookup, Zone};
 use crate::exit::Exit;
 use crate::name::DnsName;
@@ -68,7 +67,9 @@ pub fn examine(domain: &DnsName, lookup: &Lookup, follow: Follow) -> Examined {
             (None, found.filter(|_| matches!(error, PlaceError::NoAnswer { .. })))
         }
     };
-    findings.extend(caa);
+    // Where validating resolvers refuse the zone, they refuse its CAA records for the same reason.
+    let is_refused = findings.iter().any(|finding| finding.kind == "dnssec" && finding.level == Level::Error);
+    findings.extend(caa.filter(|caa| !(is_refused && caa.kind == "caa_unknown")));
     findings.extend(suffix::look(&base));
     Examined { domain: domain.clone(), challenge, place, zone, findings }
 }
@@ -96,10 +97,12 @@ fn about_zone(domain: &DnsName, zone: &Zone, lookup: &Lookup) -> Vec<Finding> {
         return vec![Finding::note("zone", domain.as_str(), "the name servers are those of IPV64_NAMESERVERS")];
     };
     let mut findings = vec![delegation(domain, apex, zone)];
-    if let Some(way) = way(domain, zone.found_by) {
-        findings.push(way);
+    let dnssec = dnssec::look(domain, (apex, zone), lookup, Instant::now() + BESIDE / 2);
+    // A broken zone explains why the resolvers do not find it.
+    if dnssec.as_ref().is_none_or(|finding| finding.level != Level::Error) {
+        findings.extend(way(domain, zone.found_by));
     }
-    findings.extend(dnssec(domain, apex, zone, lookup));
+    findings.extend(dnssec);
     findings
 }
 
@@ -113,19 +116,21 @@ fn delegation(domain: &DnsName, apex: &DnsName, zone: &Zone) -> Finding {
     names.dedup();
     let provider = |name: &&DnsName| name.as_str().ends_with(PROVIDER);
     let shown: Vec<_> = names.iter().map(|name| name.as_str()).collect();
-    let text = format!("zone `{apex}`, served by {}", shown.join(", "));
+    let shown = shown.join(", ");
     let foreign = names.iter().filter(|name| !provider(name)).count();
     if foreign == 0 {
-        return Finding::ok("delegation", domain.as_str(), text);
+        return Finding::ok("delegation", domain.as_str(), format!("zone `{apex}`, served by {shown}"));
     }
     let advice = format!(
         "records at IPv64 are not seen there: delegate `{apex}` to ns1.ipv64.net and ns2.ipv64.net at its registrar, or \
          make the challenge name a CNAME to a name below a domain that is at IPv64"
     );
     let finding = if foreign == names.len() {
+        let text = format!("its zone `{apex}` is not served by IPv64, but by {shown}");
         Finding::error("delegation", domain.as_str(), text).ending(Exit::NotPropagated)
     } else {
-        Finding::warning("delegation", domain.as_str(), format!("{text}: not all of IPv64"))
+        let text = format!("its zone `{apex}` is served by {shown}, which are not all of IPv64");
+        Finding::warning("delegation", domain.as_str(), text)
     };
     finding.advise(advice)
 }
@@ -139,29 +144,6 @@ fn way(domain: &DnsName, found_by: FoundBy) -> Option<Finding> {
     let text = format!("the configured resolvers did not find its name servers; {instead}");
     let advice = "it works, but slower: check /etc/resolv.conf, or set IPV64_RESOLVERS";
     Some(Finding::warning("resolvers", domain.as_str(), text).advise(advice))
-}
-
-/// A fingerprint at the parent of a zone that is not signed: every validating resolver refuses its answers.
-fn dnssec(domain: &DnsName, apex: &DnsName, zone: &Zone, lookup: &Lookup) -> Option<Finding> {
-    let deadline = Instant::now() + BESIDE / 2;
-    let answered = |reply: &Reply| matches!(reply.rcode, Rcode::NoError | Rcode::NxDomain);
-    let signs = |reply: &Reply| reply.answers.iter().any(|record| record.data == Data::Signing);
-    let parent = lookup.resolvers.ask(&Question::recursive(apex, Kind::Ds), deadline, answered).ok()?;
-    if !signs(&parent) {
-        return None;
-    }
-    let question = Question::authoritative(apex, Kind::Dnskey);
-    let asked = zone.servers.iter().filter_map(|server| {
-        crate::dns::exchange::ask_whole(server.address, &question, Instant::now() + Duration::from_secs(1)).ok()
-    });
-    let reply = asked.into_iter().find(|reply| reply.authoritative)?;
-    Some(if signs(&reply) {
-        Finding::ok("dnssec", domain.as_str(), format!("`{apex}` is signed"))
-    } else {
-        Finding::error("dnssec", domain.as_str(), format!("`{apex}` has a DS record at its parent, but is not signed"))
-            .ending(Exit::NotPropagated)
-            .advise("remove the DS record at the registrar: CAs refuse the answers of this zone until then")
-    })
 }
 
 impl Examined {
@@ -205,7 +187,8 @@ fn left_over(subject: &str, held: &Domain, target: &DnsName) -> Option<Finding> 
     let at_target = |record: &&crate::api::Record| record.name_in(&held.name) == target.as_str();
     let texts = held.records.iter().filter(at_target).filter(|record| record.record_type.as_str() == "TXT").count();
     (texts > 0).then(|| {
-        let text = format!("`{target}` has {texts} TXT record(s) already");
+        let texts = if texts == 1 { "a TXT record".to_owned() } else { format!("{texts} TXT records") };
+        let text = format!("`{target}` has {texts} already");
         let advice = "if nobody is renewing right now, `ipv64-acme sweep --all` lists what was left behind";
         Finding::note("left_over", subject, text).advise(advice)
     })

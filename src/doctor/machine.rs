@@ -6,7 +6,8 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::Finding;
-use crate::exit::Exit;
+use crate::exit::{Exit, Explain as _};
+use crate::http::visible_path;
 use crate::settings::{Settings, Sources, key};
 use crate::state::{StateDir, StateError};
 
@@ -19,7 +20,7 @@ const OLDEST_TIME: Duration = Duration::from_secs(1_767_225_600);
 #[must_use]
 pub fn settings(sources: &Sources<'_>) -> Vec<Finding> {
     let file = match sources.file {
-        Some(file) => Finding::ok("config", "configuration", format!("read from {}", file.path().display())),
+        Some(file) => Finding::ok("config", "configuration", format!("read from `{}`", visible_path(file.path()))),
         None => Finding::ok("config", "configuration", "no configuration file: environment and defaults only"),
     };
     let key = match key::find(sources) {
@@ -29,7 +30,16 @@ pub fn settings(sources: &Sources<'_>) -> Vec<Finding> {
         }
         Err(error) => Finding::of("API key", &error),
     };
-    vec![file, key]
+    [file].into_iter().chain(hidden_file(sources)).chain([key]).collect()
+}
+
+fn hidden_file(sources: &Sources<'_>) -> Option<Finding> {
+    let hidden = sources.file?.hides(sources.environment)?;
+    let text = format!("`{}` is not read: only the first file found is", visible_path(&hidden));
+    Some(
+        Finding::note("config_hidden", "configuration", text)
+            .advise("name the one you want with IPV64_CONFIG or --config"),
+    )
 }
 
 /// Looks whether state can be kept, and whether the clock can be right.
@@ -53,13 +63,13 @@ fn state(settings: &Settings) -> Finding {
             .advise("set IPV64_STATE_DIR: without it, crashes leave records behind and limits are not shared");
     };
     match StateDir::open(path) {
-        Ok(_) => Finding::ok("state", SUBJECT, format!("{} can be written", path.display())),
+        Ok(_) => Finding::ok("state", SUBJECT, format!("`{}` can be written", visible_path(path))),
         Err(error) => {
             let reason = match &error {
                 StateError::Directory { source, .. } => format!("{error}: {source}"),
                 other => other.to_string(),
             };
-            let hint = crate::exit::Explain::hint(&error).unwrap_or_default();
+            let hint = error.hint().unwrap_or_default();
             Finding::warning("state", SUBJECT, reason).advise(hint)
         }
     }
@@ -103,9 +113,9 @@ fn describe_way(
     works: bool,
 ) -> Finding {
     match outcome {
-        Ok(took) => Finding::ok("api_way", subject, format!("{host} over {family} in {} ms", took.as_millis())),
-        Err(reason) if works => Finding::note("api_way", subject, format!("{host} not over {family}: {reason}")),
-        Err(reason) => Finding::error("api_way", subject, format!("{host} not over {family}: {reason}"))
+        Ok(took) => Finding::ok("api_way", subject, format!("`{host}` over {family} in {} ms", took.as_millis())),
+        Err(reason) if works => Finding::note("api_way", subject, format!("`{host}` not over {family}: {reason}")),
+        Err(reason) => Finding::error("api_way", subject, format!("`{host}` not over {family}: {reason}"))
             .ending(Exit::NoAnswer)
             .advise("check the network and the firewall of this machine, or set HTTPS_PROXY where one is needed"),
     }
@@ -125,4 +135,21 @@ fn look_up(host: &str, port: u16) -> Vec<SocketAddr> {
 fn connect(address: SocketAddr) -> Result<Duration, String> {
     let start = Instant::now();
     TcpStream::connect_timeout(&address, CONNECT).map(|_| start.elapsed()).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Level;
+    use super::*;
+
+    #[test]
+    fn a_family_that_does_not_work_is_a_note_as_long_as_the_other_does() {
+        let dead = || Err("no route".to_owned());
+        for (outcome, works, level) in
+            [(Ok(CONNECT), true, Level::Ok), (dead(), true, Level::Note), (dead(), false, Level::Error)]
+        {
+            let finding = describe_way("way to the API", ("ipv64.net", "IPv6"), outcome, works);
+            assert_eq!((finding.kind, finding.level), ("api_way", level), "{}", finding.text);
+        }
+    }
 }

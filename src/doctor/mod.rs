@@ -7,10 +7,12 @@
 //! - [`domain`]: one domain from its account to its CAA records
 //! - [`servers`]: every address of every authoritative server, over UDP and TCP
 //! - [`caa`]: whether a CA may issue
+//! - [`dnssec`]: whether validating resolvers believe the zone
 //! - [`suffix`]: whose weekly limit the domain shares
 
 pub mod account;
 pub mod caa;
+pub mod dnssec;
 pub mod domain;
 pub mod finding;
 pub mod machine;

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Finding;
-use crate::dns::exchange::{AskError, Transport, ask};
+use crate::dns::exchange::{AskError, Transport, ask_in_turn};
 use crate::dns::message::{Kind, Question, Rcode, Reply};
 use crate::dns::pace::Pace;
 use crate::dns::zone::{Server, Zone};
@@ -58,11 +58,9 @@ pub fn look(apex: &DnsName, zone: &Zone, pace: &Pace) -> Vec<Finding> {
 fn probe(server: &Server, question: &Question, pace: &Pace) -> Seen {
     let timed = |transport| {
         let deadline = Instant::now() + 2 * ATTEMPT;
-        if !pace.wait(server.address.ip(), deadline) {
-            return Err(AskError::TimedOut);
-        }
+        let turn = pace.wait(server.address, deadline).ok_or(AskError::TimedOut)?;
         let start = Instant::now();
-        ask(server.address, question, transport, start + ATTEMPT).map(|reply| (reply, start.elapsed()))
+        ask_in_turn(&turn, question, transport, start + ATTEMPT).map(|reply| (reply, start.elapsed()))
     };
     let over_udp =
         || (0..DATAGRAMS).map(|_| timed(Transport::Udp)).find(Result::is_ok).unwrap_or_else(|| timed(Transport::Udp));
@@ -79,6 +77,18 @@ fn good(outcome: &Result<(Reply, Duration), AskError>) -> bool {
 
 fn is_resolvers(outcome: &Result<(Reply, Duration), AskError>) -> bool {
     outcome.as_ref().is_ok_and(|(reply, _)| !reply.authoritative && reply.recursion_available)
+}
+
+/// Whether this machine has no way to an address: no route at all, one that a router knows to be dead, or an address that
+/// holds on one link only.
+fn is_cut_off(outcome: &Result<(Reply, Duration), AskError>) -> bool {
+    use std::io::ErrorKind::{HostUnreachable, InvalidInput};
+    matches!(outcome, Err(AskError::NoRoute | AskError::Failed(HostUnreachable | InvalidInput)))
+}
+
+/// Whether a server answers, and not for this zone.
+fn is_lame(outcome: &Result<(Reply, Duration), AskError>) -> bool {
+    outcome.is_ok() && !good(outcome) && !is_resolvers(outcome)
 }
 
 fn words(outcome: &Result<(Reply, Duration), AskError>) -> String {
@@ -98,14 +108,18 @@ fn describe(seen: &Seen, zone_is_served: bool) -> Finding {
         (true, false) => Finding::warning("server_tcp", subject, text)
             .advise("open port 53 over TCP: a CA needs it for long answers, and one look of ours goes over it"),
         (false, true) => Finding::warning("server_udp", subject, text).advise("open port 53 over UDP"),
-        (false, false) if matches!(seen.udp, Err(AskError::NoRoute)) && zone_is_served => Finding::note(
+        (false, false) if zone_is_served && (is_cut_off(&seen.udp) || is_cut_off(&seen.tcp)) => Finding::note(
             "server_no_route",
             subject,
             "this machine has no way there (no IPv6?); the other addresses do",
         ),
-        (false, false) => {
-            Finding::warning("server_down", subject, text).advise("it is not waited for as long as another one serves")
-        }
+        (false, false) if is_lame(&seen.udp) || is_lame(&seen.tcp) => Finding::warning("server_lame", subject, text)
+            .advise("it does not serve the zone: remove it from the delegation, or tell its operator"),
+        (false, false) => Finding::warning("server_down", subject, text).advise(if zone_is_served {
+            "it is not waited for as long as another one serves"
+        } else {
+            "no other one serves the zone either: see the error about the zone"
+        }),
     }
 }
 

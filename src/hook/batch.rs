@@ -4,6 +4,8 @@
 use serde::Deserialize;
 
 use super::{Action, CaAsked, Call, HookError, OnFailure, Wait};
+use crate::challenge::Challenge;
+use crate::http::visible;
 
 /// The most octets of a batch: some 500 records, where a CA takes 100 names (Let's Encrypt's documented limit).
 pub const MOST_OCTETS: usize = 64 * 1024;
@@ -28,6 +30,7 @@ pub fn parse(action: Action, text: &[u8]) -> Result<Call, HookError> {
     if text.len() > MOST_OCTETS {
         return Err(HookError::new(format!("the batch has more than {MOST_OCTETS} octets"), HINT));
     }
+    // The parser repeats names of unknown fields.
     let items: Vec<Item> = serde_json::from_slice(text).map_err(|error| {
         HookError::new(format!("the batch on stdin cannot be read: {}", visible(&error.to_string())), HINT)
     })?;
@@ -35,12 +38,12 @@ pub fn parse(action: Action, text: &[u8]) -> Result<Call, HookError> {
         return Err(HookError::new("the batch on stdin holds no record", HINT));
     }
     let challenges = items.iter().map(|item| {
+        let name = super::name(&item.name, HINT)?;
         // Dropping the `*.` would act on another name than the one that stands there.
-        if item.name.starts_with('*') {
-            let problem = format!("`{}` is not the name of a record", visible(&item.name));
-            return Err(HookError::new(problem, HINT));
+        if name != name.without_wildcard() {
+            return Err(HookError::new(format!("`{name}` is not the name of a record"), HINT));
         }
-        super::for_record(&item.name, super::value(&item.value, WRONG_TYPE)?, HINT)
+        Ok(Challenge { name, value: super::value(&item.value, WRONG_TYPE)? })
     });
     Ok(Call {
         client: "batch",
@@ -51,12 +54,6 @@ pub fn parse(action: Action, text: &[u8]) -> Result<Call, HookError> {
         on_failure: OnFailure::Leave,
         ca_asked: CaAsked::AfterAll,
     })
-}
-
-/// Makes the control characters of a text visible: the parser repeats names of unknown fields.
-fn visible(text: &str) -> String {
-    let escape = |c: char| if c.is_control() { c.escape_default().collect() } else { c.to_string() };
-    text.chars().map(escape).collect()
 }
 
 #[cfg(test)]
@@ -75,8 +72,9 @@ mod tests {
     #[test]
     fn everything_else_is_refused_with_the_reason() {
         let long = format!("[{}]", " ".repeat(MOST_OCTETS));
-        let table: [(&str, &str); 12] = [
+        let table: [(&str, &str); 13] = [
             (r#"[{"name":"*.a.example","value":"v"}]"#, "not the name of a record"),
+            (r#"[{"name":"＊.a.example","value":"v"}]"#, "not the name of a record"),
             ("", "EOF"),
             ("{}", "sequence"),
             ("[]", "no record"),

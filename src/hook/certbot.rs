@@ -51,7 +51,7 @@ fn challenge_name(identifier: &str, value: crate::challenge::TxtValue) -> Result
 fn remaining(variables: &Variables<'_>) -> Result<Option<u32>, HookError> {
     let Some(text) = variables("CERTBOT_REMAINING_CHALLENGES") else { return Ok(None) };
     let number = text.trim().parse().map_err(|_| {
-        HookError::new(format!("CERTBOT_REMAINING_CHALLENGES is {:?}, not a number", super::shorten(&text)), HINT)
+        HookError::new(format!("CERTBOT_REMAINING_CHALLENGES is `{}`, not a number", super::shorten(&text)), HINT)
     })?;
     Ok(Some(number))
 }

@@ -3,6 +3,7 @@
 
 use super::{Action, CaAsked, Call, HookError, OnFailure, Variables, Wait};
 use crate::challenge::Challenge;
+use crate::http::visible;
 
 const HINT: &str = "set HOOK to the path of ipv64-acme in dehydrated's config; it passes DOMAIN TOKEN VALUE, with \
                     HOOK_CHAIN=yes once for each name";
@@ -42,7 +43,8 @@ pub fn parse(action: Action, args: &[String], variables: &Variables<'_>) -> Resu
     }
     // Not exported by `dehydrated --signcsr`; the dot of a key authorization tells then.
     if let Some(other) = variables("CHALLENGETYPE").filter(|kind| kind != "dns-01") {
-        let problem = format!("dehydrated is sending a {} challenge, not dns-01", super::shorten(&other));
+        let kind = visible(&super::shorten(&other));
+        let problem = format!("dehydrated is sending a {kind} challenge, not dns-01");
         return Err(HookError::new(problem, WRONG_TYPE));
     }
     let (triples, _) = args.as_chunks::<3>();
@@ -102,6 +104,12 @@ mod tests {
             assert!(error.to_string().contains(kind), "{error}");
             assert!(error.hint().unwrap().contains("CHALLENGETYPE"));
         }
+    }
+
+    #[test]
+    fn a_challenge_type_cannot_act_on_the_terminal() {
+        let error = call(Action::Add, &["a.example", "tok", "v"], "http-01\u{1b}[31m").unwrap_err();
+        assert!(error.to_string().contains("http-01\\u{1b}[31m"), "{error:?}");
     }
 
     #[test]

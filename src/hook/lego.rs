@@ -56,8 +56,15 @@ fn misfit(action: Action, form: Form, args: &[String]) -> HookError {
 
 /// The name is taken as it is: with a CNAME that lego has followed it need not begin with `_acme-challenge`.
 fn record(name: &str, value: &str) -> Result<Challenge, HookError> {
-    let name = super::name(name, HINT)?.without_wildcard();
-    Ok(Challenge { name, value: super::value(value, WRONG_TYPE)? })
+    let name = super::name(name, HINT)?;
+    let value = super::value(value, WRONG_TYPE)?;
+    let domain = name.without_wildcard();
+    if domain != name {
+        let problem = format!("`{name}` is a domain, and this is for the name of a record");
+        let hint = format!("write `{CHALLENGE_LABEL}.{domain}`, or put --identifier before `{name}`");
+        return Err(HookError::new(problem, hint));
+    }
+    Ok(Challenge { name, value })
 }
 
 fn raw(domain: &str, key_authorization: &str) -> Result<Challenge, HookError> {
@@ -100,11 +107,12 @@ mod tests {
 
     #[test]
     fn refuses_what_lego_does_not_send() {
-        let table: [(Form, &[&str], &str); 8] = [
+        let table: [(Form, &[&str], &str); 9] = [
             (Form::Record, &[], "`present` takes 2 arguments, NAME and VALUE, not 0"),
             (Form::Record, &["a.example"], "not 1"),
             (Form::Record, &["a.example", "v", "x"], "not 3"),
             (Form::Record, &["*", "v"], "wildcard of nothing"),
+            (Form::Record, &["*.a.example", "v"], "`*.a.example` is a domain"),
             (Form::Record, &["a.example", "token.thumb"], "key authorization"),
             (Form::Record, &["--bogus", "v"], "unknown option"),
             (Form::Raw, &["a.example", "token"], "`present --` takes 3 arguments, DOMAIN TOKEN KEYAUTH, not 2"),

@@ -20,6 +20,7 @@ use std::ffi::OsString;
 
 use crate::challenge::{CHALLENGE_LABEL, Challenge, TxtValue, ValueError};
 use crate::exit::{Exit, Explain};
+use crate::http::visible;
 use crate::name::DnsName;
 
 /// Looks a variable of the environment up; unset and empty are the same.
@@ -198,12 +199,12 @@ fn value(text: &str, other_type: &str) -> Result<TxtValue, HookError> {
             HookError::new("the client is sending a key authorization: this is not a dns-01 challenge", other_type)
         }
         other => HookError::new(
-            format!("the challenge value {:?} is malformed: {other}", shorten(text)),
+            format!("the challenge value `{}` is malformed: {other}", shorten(text)),
             "a dns-01 value is the 43 base64url characters that the ACME client computes",
         ),
     })
 }
 
 fn shorten(text: &str) -> String {
-    text.chars().take(60).collect()
+    visible(&text.chars().take(60).collect::<String>())
 }

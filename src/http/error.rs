@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::{Attempt, excerpt, visible_path};
 use crate::exit::{Exit, Explain};
+use crate::state::{Clock as _, SystemClock};
 
 /// Whether the other side may have acted on a request that got no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -241,12 +242,17 @@ impl Attempt<'_> {
     }
 }
 
+/// Where a certificate is out of its time, the clock may be what is wrong: it is named, so that a person can see it.
+fn timed(cause: &str) -> String {
+    format!("{cause} (the clock of this machine says {})", SystemClock.unix())
+}
+
 fn tls_cause(error: &rustls::Error) -> String {
     use rustls::CertificateError as Bad;
     let cause = match error {
         rustls::Error::InvalidCertificate(bad) => match bad {
-            Bad::Expired | Bad::ExpiredContext { .. } => "its certificate has expired",
-            Bad::NotValidYet | Bad::NotValidYetContext { .. } => "its certificate is not valid yet",
+            Bad::Expired | Bad::ExpiredContext { .. } => return timed("its certificate has expired"),
+            Bad::NotValidYet | Bad::NotValidYetContext { .. } => return timed("its certificate is not valid yet"),
             Bad::UnknownIssuer => "its certificate comes from an issuer that this machine does not trust",
             Bad::NotValidForName | Bad::NotValidForNameContext { .. } => "its certificate is for another name",
             Bad::Revoked => "its certificate was revoked",

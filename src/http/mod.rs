@@ -4,7 +4,9 @@
 //! TLS is never optional off loopback ([`Endpoint`]), redirects are not followed (the key would travel with them or
 //! a POST become a GET), and one [`HttpClient`] keeps its connections open between two requests.
 
+mod date;
 mod error;
+mod names;
 mod proxy;
 mod retry_after;
 mod target;
@@ -12,10 +14,11 @@ mod trust;
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ureq::http as types;
+use ureq::unversioned::transport::DefaultConnector;
 
 pub use crate::excerpt::{excerpt, visible, visible_path};
 pub use error::{HttpError, Reached};
@@ -136,6 +139,8 @@ pub struct HttpResponse {
     pub status: u16,
     /// `Retry-After` (RFC 9110 section 10.2.3), counted from the arrival of the answer.
     pub retry_after: Option<Duration>,
+    /// `Date` (RFC 9110 section 6.6.1): the server's clock.
+    pub date: Option<SystemTime>,
     /// Where a redirect points.
     pub location: Option<String>,
     /// The media type with its parameters, as sent.
@@ -211,10 +216,11 @@ impl HttpClient {
             .max_redirects(0)
             .proxy(None)
             .user_agent(&self.config.user_agent);
+        let agent = |config| ureq::Agent::with_parts(config, DefaultConnector::default(), names::Names);
         if endpoint.is_https() {
-            self.tls.get_or_init(|| settings.tls_config(trust::tls_config(&self.extra_roots)).build().into())
+            self.tls.get_or_init(|| agent(settings.tls_config(trust::tls_config(&self.extra_roots)).build()))
         } else {
-            self.plain.get_or_init(|| settings.build().into())
+            self.plain.get_or_init(|| agent(settings.build()))
         }
     }
 }
@@ -244,11 +250,12 @@ impl Attempt<'_> {
 
 fn read(mut answer: types::Response<ureq::Body>, limit: u64) -> Result<HttpResponse, ureq::Error> {
     let header = |name: &str| answer.headers().get(name)?.to_str().ok().map(str::to_owned);
-    let retry_after = header("Retry-After").and_then(|text| retry_after::parse(&text, std::time::SystemTime::now()));
+    let retry_after = header("Retry-After").and_then(|text| retry_after::parse(&text, SystemTime::now()));
+    let date = header("Date").and_then(|text| date::imf_fixdate(text.trim()));
     let (location, content_type) = (header("Location"), header("Content-Type"));
     let status = answer.status().as_u16();
     let body = answer.body_mut().with_config().limit(limit).read_to_vec()?;
-    Ok(HttpResponse { status, retry_after, location, content_type, body })
+    Ok(HttpResponse { status, retry_after, date, location, content_type, body })
 }
 
 #[cfg(test)]

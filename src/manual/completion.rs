@@ -7,41 +7,48 @@ use clap::{Arg, Command};
 use super::NAME;
 use crate::cli::Shell;
 
-/// What may follow at one point of the command line.
+/// A word with what it means.
+type Word = (String, String);
+
+/// What may follow at one point of the command line, beside what may follow anywhere.
 struct Point {
     /// The commands before it, each with a blank before: ` domain list`.
     path: String,
-    /// Each word with what it means.
-    words: Vec<(String, String)>,
+    words: Vec<Word>,
+}
+
+/// All that completions are made of.
+struct Words {
+    /// The flags that may follow anywhere.
+    anywhere: Vec<Word>,
+    points: Vec<Point>,
+    /// The flags of all commands that want a value: after one of them come files, and no other word.
+    with_value: BTreeSet<String>,
 }
 
 /// Returns the script for a shell.
 #[must_use]
 pub fn script(shell: Shell, command: &Command) -> String {
-    let mut points = Vec::new();
-    collect(command, command, "", &mut points);
-    let with_value = flags_with_value(command);
+    let mut anywhere: Vec<_> = command.get_arguments().filter(|arg| arg.is_global_set()).flat_map(flags).collect();
+    anywhere.push(("--help".to_owned(), "Print help".to_owned()));
+    let mut words = Words { anywhere, points: Vec::new(), with_value: flags_with_value(command) };
+    collect(command, "", &mut words);
     match shell {
-        Shell::Bash => bash(&points, &with_value),
-        Shell::Zsh => zsh(&points, &with_value),
-        Shell::Fish => fish(&points, &with_value),
+        Shell::Bash => bash(&words),
+        Shell::Zsh => zsh(&words),
+        Shell::Fish => fish(&words),
     }
 }
 
-fn collect(top: &Command, command: &Command, path: &str, points: &mut Vec<Point>) {
+fn collect(command: &Command, path: &str, words: &mut Words) {
     let visible = || command.get_subcommands().filter(|below| !below.is_hide_set());
-    let mut words: Vec<_> = visible().map(|below| (below.get_name().to_owned(), about(below))).collect();
-    words.extend(command.get_positionals().flat_map(values));
-    words.extend(command.get_arguments().flat_map(flags));
-    let global = top.get_arguments().filter(|arg| arg.is_global_set()).flat_map(flags);
-    let missing: Vec<_> = global.filter(|(word, _)| !words.iter().any(|(known, _)| known == word)).collect();
-    words.extend(missing);
-    if !words.iter().any(|(word, _)| word == "--help") {
-        words.push(("--help".to_owned(), "Print help".to_owned()));
-    }
-    points.push(Point { path: path.to_owned(), words });
+    let mut here: Vec<_> = visible().map(|below| (below.get_name().to_owned(), about(below))).collect();
+    here.extend(command.get_positionals().flat_map(values));
+    let own = command.get_arguments().flat_map(flags);
+    here.extend(own.filter(|(word, _)| !words.anywhere.iter().any(|(known, _)| known == word)));
+    words.points.push(Point { path: path.to_owned(), words: here });
     for below in visible() {
-        collect(top, below, &format!("{path} {}", below.get_name()), points);
+        collect(below, &format!("{path} {}", below.get_name()), words);
     }
 }
 
@@ -67,7 +74,6 @@ fn paths(points: &[Point]) -> String {
     known.join("|")
 }
 
-/// The flags of all commands that want a value: after one of them come files, and no other word.
 fn flags_with_value(command: &Command) -> BTreeSet<String> {
     let own = command.get_arguments().filter(|arg| arg.get_action().takes_values()).filter_map(Arg::get_long);
     let mut found: BTreeSet<_> = own.map(|long| format!("--{long}")).collect();
@@ -75,34 +81,33 @@ fn flags_with_value(command: &Command) -> BTreeSet<String> {
     found
 }
 
-fn joined(words: &BTreeSet<String>) -> String {
-    words.iter().map(String::as_str).collect::<Vec<_>>().join("|")
+fn joined<'a>(words: impl IntoIterator<Item = &'a String>, by: &str) -> String {
+    words.into_iter().map(String::as_str).collect::<Vec<_>>().join(by)
 }
 
-fn bash(points: &[Point], with_value: &BTreeSet<String>) -> String {
-    let words = |point: &Point| point.words.iter().map(|(word, _)| word.as_str()).collect::<Vec<_>>().join(" ");
-    let case = |point: &Point| format!("    '{}') words='{}' ;;\n", point.path, words(point));
+fn bash(words: &Words) -> String {
+    let list = |words: &[Word]| joined(words.iter().map(|(word, _)| word), " ");
+    let case = |point: &Point| format!("    '{}') words='{}' ;;\n", point.path, list(&point.words));
     // Without a word of ours, `-o default` offers files.
     format!(
         "_ipv64_acme() {{\n  local place='' words='' word\n  COMPREPLY=()\n  case \"${{COMP_WORDS[COMP_CWORD-1]}}\" in\n    \
          {}) return ;;\n  esac\n  for word in \"${{COMP_WORDS[@]:1:COMP_CWORD-1}}\"; do\n    \
          case \"$place $word\" in\n      {}) place=\"$place $word\" ;;\n    esac\n  done\n  case \"$place\" in\n{}  esac\n  \
-         COMPREPLY=($(compgen -W \"$words\" -- \"${{COMP_WORDS[COMP_CWORD]}}\"))\n}}\n\
+         words+=' {}'\n  COMPREPLY=($(compgen -W \"$words\" -- \"${{COMP_WORDS[COMP_CWORD]}}\"))\n}}\n\
          complete -o default -F _ipv64_acme {NAME}\n",
-        joined(with_value),
-        paths(points),
-        points.iter().map(case).collect::<String>(),
+        joined(&words.with_value, "|"),
+        paths(&words.points),
+        words.points.iter().map(case).collect::<String>(),
+        list(&words.anywhere),
     )
 }
 
-fn zsh(points: &[Point], with_value: &BTreeSet<String>) -> String {
+fn zsh(words: &Words) -> String {
     // In what `_describe` takes, the first colon ends the word.
-    let item = |(word, about): &(String, String)| format!(" '{word}:{}'", about.replace('\'', "'\\''"));
-    let items = |point: &Point, of: fn(&str) -> bool| {
-        point.words.iter().filter(|(word, _)| of(word)).map(item).collect::<String>()
-    };
+    let item = |(word, about): &Word| format!(" '{word}:{}'", about.replace('\'', "'\\''"));
     let case = |point: &Point| {
-        let (flags, others) = (items(point, |word| word.starts_with('-')), items(point, |word| !word.starts_with('-')));
+        let (flags, others): (Vec<_>, Vec<_>) = point.words.iter().partition(|(word, _)| word.starts_with('-'));
+        let [flags, others] = [flags, others].map(|words| words.into_iter().map(item).collect::<String>());
         format!("    '{}') flags=({flags}); others=({others}) ;;\n", point.path)
     };
     // zsh's `path` is PATH, and `words` the command line: neither may be taken as a name.
@@ -110,29 +115,31 @@ fn zsh(points: &[Point], with_value: &BTreeSet<String>) -> String {
         "#compdef {NAME}\n_{NAME}() {{\n  local place='' word\n  local -a flags others\n  \
          case ${{words[CURRENT-1]}} in\n    {}) _files; return ;;\n  esac\n  for word in ${{words[2,CURRENT-1]}}; do\n    \
          case \"$place $word\" in\n      {}) place=\"$place $word\" ;;\n    esac\n  done\n  case \"$place\" in\n{}  esac\n  \
-         if [[ $PREFIX == -* ]]; then _describe -o option flags; else _describe command others || _files; fi\n}}\n\
+         flags+=({})\n  if [[ $PREFIX == -* ]]; then _describe -o option flags; else _describe command others || _files; fi\n}}\n\
          if [[ \"$funcstack[1]\" == '_{NAME}' ]]; then\n  _{NAME} \"$@\"\nelse\n  compdef _{NAME} {NAME}\nfi\n",
-        joined(with_value),
-        paths(points),
-        points.iter().map(case).collect::<String>(),
+        joined(&words.with_value, "|"),
+        paths(&words.points),
+        words.points.iter().map(case).collect::<String>(),
+        words.anywhere.iter().map(item).collect::<String>(),
     )
 }
 
-fn fish(points: &[Point], with_value: &BTreeSet<String>) -> String {
+fn fish(words: &Words) -> String {
     let what = |word: &str| match word.strip_prefix("--") {
-        Some(long) if with_value.contains(word) => format!("-l {long} -r"),
+        Some(long) if words.with_value.contains(word) => format!("-l {long} -r"),
         Some(long) => format!("-l {long}"),
         None => format!("-f -a {word}"),
     };
-    let line = |condition: &str, (word, about): &(String, String)| {
+    let line = |condition: &str, (word, about): &Word| {
         let about = about.replace('\\', "\\\\").replace('\'', "\\'");
-        format!("complete -c {NAME} -n '{condition}' {} -d '{about}'\n", what(word))
+        format!("complete -c {NAME}{condition} {} -d '{about}'\n", what(word))
     };
-    let lines = |point: &Point| {
-        let condition = fish_condition(point);
-        point.words.iter().map(|entry| line(&condition, entry)).collect::<String>()
-    };
-    points.iter().map(lines).collect()
+    let anywhere = words.anywhere.iter().map(|word| line("", word));
+    let here = words.points.iter().flat_map(|point| {
+        let condition = format!(" -n '{}'", fish_condition(point));
+        point.words.iter().map(move |word| line(&condition, word)).collect::<Vec<_>>()
+    });
+    anywhere.chain(here).collect()
 }
 
 /// What fish has to ask before it offers the words of a point: these commands stand before, and none below them.

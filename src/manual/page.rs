@@ -19,10 +19,14 @@ const HOOKS: [(&str, &str); 8] = [
 ];
 
 /// The files of the program.
-const FILES: [(&str, &str); 4] = [
+const FILES: [(&str, &str); 5] = [
     ("/etc/ipv64-acme/config.toml", "settings, with the names above in lower case and without IPV64_"),
     ("$XDG_CONFIG_HOME/ipv64-acme/config.toml", "the same, read where the first one does not exist"),
     ("/etc/ipv64-acme/api-key", "the API key, mode 600; beside the configuration file that names it"),
+    (
+        "/usr/share/ipv64-acme",
+        "the DNS file for acme.sh, and scripts for other clients, where a package installed them",
+    ),
     ("/var/lib/ipv64-acme", "journal, request window, domain cache of root; others: $XDG_STATE_HOME/ipv64-acme"),
 ];
 

@@ -1,56 +1,28 @@
 //! What one server address has answered so far, and where that leaves it. Pure: told of each answer with its moment,
 //! asked for the standing; no sockets, no clock.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use super::answer::{Answer, Observation};
+use super::back_ends::BackEnds;
 use crate::dns::exchange::{AskError, Transport};
 
 /// How many times an address may fail to answer usefully before it stops blocking the verdict.
 const CHANCES: u32 = 5;
 /// Over how long a time those chances have to be spread.
 const CHANCES_SPAN: Duration = Duration::from_secs(10);
-/// Positive answers in a row from an address that has changed its mind before: there are several back ends behind it, and
-/// at most one in a few thousand runs of this length comes from a half-updated pair by chance.
-const UNSTEADY_RUN: u32 = 12;
+/// Positive answers in a row from an address behind which several servers may stand that do not tell their names. Two of
+/// which chance picks one, and only one of which has the record, give such a run once in 32 768 attempts; since an address
+/// gets [`crate::dns::pace::MOST`] questions at a time, eleven would take as long.
+const LONG_RUN: u32 = 15;
+/// Answers that such runs may take in all where an address has many zones of one wait, some thirteen seconds' worth: each
+/// zone gets its share.
+const LONG_RUNS: u32 = 60;
 /// Answers that are needed from an address whose servers tell their names (NSID), to have heard of all of them: two that
 /// take turns by chance both show up among so many but for one time in five hundred.
 const NAMED_ANSWERS: u32 = 10;
-/// After so many answers of others a back end that was not heard of counts as gone from behind its address.
-const GONE_AFTER: u32 = 30;
 /// After how many failures over TCP the address counts as one without TCP.
 const TCP_FAILURES: u32 = 2;
-
-/// One answer, judged.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
-    /// Authoritative, with every value that is waited for.
-    Has,
-    /// Authoritative, without it; says what there is instead.
-    Lacks(String),
-    /// A reply, but not an authoritative one: no AA, a referral, REFUSED, SERVFAIL.
-    Lame {
-        /// What was wrong with it.
-        reason: String,
-        /// Whether it looks like the answer of a recursive resolver that sits in between (RA set, no AA).
-        recursive: bool,
-    },
-    /// No reply.
-    Silent(AskError),
-}
-
-/// One observation: what was asked, how, and what came.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Observation {
-    /// Which of the address's records was asked for.
-    pub record: usize,
-    /// How it was asked.
-    pub transport: Transport,
-    /// What came.
-    pub answer: Answer,
-    /// Who answered behind the address (NSID, RFC 5001), if told.
-    pub backend: Option<Vec<u8>>,
-}
 
 /// Where an address stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,12 +43,35 @@ pub enum Standing {
     NoRoute,
 }
 
+/// What an address has to show of one record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted {
+    /// How many times it has to be there.
+    pub looks: u32,
+    /// The zone that holds it, by any number. Changes of a zone arrive in order: only its latest record tells that a server
+    /// has them all.
+    pub zone: usize,
+    /// Whether it was added for this wait, so that no server can have had it before.
+    pub is_new: bool,
+}
+
+/// What earlier waits tell of an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Past {
+    /// Nothing, or that it disagreed with itself.
+    Unproven,
+    /// Records appeared there without any disagreement, in several waits.
+    Steady,
+}
+
 /// One record, and how many times it was there since it last was not.
 #[derive(Debug, Clone)]
 struct Seen {
-    /// How many times it has to be there.
-    looks: u32,
+    wanted: Wanted,
+    /// Whether it is the latest of its zone.
+    is_latest: bool,
     times: u32,
+    lacked: bool,
 }
 
 /// All that is known about one address.
@@ -91,8 +86,8 @@ pub struct Evidence {
     run_has_tcp: bool,
     /// How many times a record was there and then was not.
     flips: u32,
-    /// Whether this address or another one of its zone is known to have several back ends.
-    suspected: bool,
+    /// What is held of the address until it shows something else.
+    past: Past,
     /// Answers with authority so far.
     heard: u32,
     /// How many of them came without the name of the back end.
@@ -100,8 +95,7 @@ pub struct Evidence {
     /// Failures over TCP, and the reason of the last.
     tcp_failures: u32,
     udp_silent: bool,
-    /// What each back end said last about the records, and which answer that was, counted from the start.
-    backends: BTreeMap<Vec<u8>, (bool, u32)>,
+    back_ends: BackEnds,
     /// Answers of no use in a row, and when they began.
     useless: u32,
     useless_since: Option<Instant>,
@@ -110,23 +104,25 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    /// Starts without knowledge. Each address has to give `confirmations` positive answers in a row, and for each record as
-    /// many as `looks` says, the last added one last.
+    /// Starts without an answer. The address has to give `confirmations` positive answers in a row, and to show each record
+    /// as often as is wanted, the last added one last; without a steady past the latest of each zone in a long run.
     #[must_use]
-    pub fn new(looks: &[u32], confirmations: u32) -> Self {
-        let records = looks.iter().map(|looks| Seen { looks: *looks, times: 0 }).collect();
+    pub fn new(wanted: &[Wanted], confirmations: u32, past: Past) -> Self {
+        let is_latest = |at: usize| !wanted.iter().skip(at + 1).any(|later| later.zone == wanted[at].zone);
+        let seen =
+            |(at, one): (usize, &Wanted)| Seen { wanted: *one, is_latest: is_latest(at), times: 0, lacked: false };
         Self {
             confirmations: confirmations.max(1),
-            records,
+            records: wanted.iter().enumerate().map(seen).collect(),
             run: 0,
             run_has_tcp: false,
             flips: 0,
-            suspected: false,
+            past,
             heard: 0,
             nameless: 0,
             tcp_failures: 0,
             udp_silent: false,
-            backends: BTreeMap::new(),
+            back_ends: BackEnds::default(),
             useless: 0,
             useless_since: None,
             last: None,
@@ -140,6 +136,12 @@ impl Evidence {
         match &answer {
             Answer::Has => self.has(now, record, transport),
             Answer::Lacks(_) => self.lacks(record, transport),
+            // Nothing was asked: the address has had no chance.
+            Answer::Silent(AskError::NoSocket) => {
+                if self.last.as_ref().is_some_and(|(_, last)| !matches!(last, Answer::Silent(AskError::NoSocket))) {
+                    return;
+                }
+            }
             Answer::Lame { .. } | Answer::Silent(_) => {
                 self.useless(now, transport, &answer);
                 // Silence after good answers changes nothing that was seen; it is reported only if nothing else is known.
@@ -151,13 +153,23 @@ impl Evidence {
         if let Answer::Has | Answer::Lacks(_) = answer {
             self.heard = self.heard.saturating_add(1);
             match backend {
-                Some(backend) => {
-                    self.backends.insert(backend, (answer == Answer::Has, self.heard));
-                }
+                Some(name) => self.name_heard(name, record, &answer),
                 None => self.nameless = self.nameless.saturating_add(1),
             }
         }
         self.last = Some((now, answer));
+    }
+
+    fn name_heard(&mut self, name: Vec<u8>, record: usize, answer: &Answer) {
+        let zone = self.records.get(record).map(|seen| seen.wanted.zone);
+        let latest = self.records.iter().rposition(|seen| Some(seen.wanted.zone) == zone).unwrap_or(record);
+        // Of an earlier record its presence says nothing about the latest; its absence says all.
+        let shows = match answer {
+            Answer::Has if latest == record => Some(true),
+            Answer::Has => None,
+            _ => Some(false),
+        };
+        self.back_ends.heard(name, latest, shows);
     }
 
     fn has(&mut self, now: Instant, record: usize, transport: Transport) {
@@ -177,10 +189,16 @@ impl Evidence {
         self.run = 0;
         self.run_has_tcp = false;
         self.serving_since = None;
-        if self.records.get(record).is_some_and(|seen| seen.times > 0) {
+        let Some(seen) = self.records.get_mut(record) else { return };
+        seen.lacked = true;
+        let zone = seen.wanted.zone;
+        if seen.times > 0 {
             // It was there: another back end has answered, and what is known of the other records is worth no more.
             self.flips = self.flips.saturating_add(1);
             self.records.iter_mut().for_each(|seen| seen.times = 0);
+        } else {
+            // The latest of its zone, if it was there, has come from another back end, or has overtaken this one.
+            self.records.iter_mut().filter(|seen| seen.wanted.zone == zone).for_each(|seen| seen.times = 0);
         }
     }
 
@@ -207,8 +225,7 @@ impl Evidence {
     /// confirmations; else the last.
     #[must_use]
     pub fn next_record(&self) -> usize {
-        let last = self.records.len().saturating_sub(1);
-        self.missing().next().or_else(|| self.wanting().next()).unwrap_or(last)
+        self.wanting().next().unwrap_or_else(|| self.records.len().saturating_sub(1))
     }
 
     /// Returns the records that are not known to be there, the last one first.
@@ -217,14 +234,30 @@ impl Evidence {
         records.filter(|(_, seen)| seen.times == 0).map(|(record, _)| record)
     }
 
-    /// Returns the records that need more looks, one entry for each look, the missing ones first.
+    /// Returns the records that need more looks, one entry for each look: the missing ones first, then those that need to be
+    /// confirmed, last those that a known back end has not shown.
     pub fn wanting(&self) -> impl Iterator<Item = usize> {
         let records = self.records.iter().enumerate().rev();
         let more = records.filter(|(_, seen)| seen.times > 0).flat_map(|(record, seen)| {
-            let looks = seen.looks.saturating_sub(seen.times);
+            let looks = self.looks(seen).saturating_sub(seen.times);
             std::iter::repeat_n(record, usize::try_from(looks).unwrap_or_default())
         });
-        self.missing().chain(more)
+        self.missing().chain(more).chain(self.latest().filter(|record| self.back_ends.is_open(*record)))
+    }
+
+    /// Returns the latest record of each zone, the last one first.
+    fn latest(&self) -> impl Iterator<Item = usize> {
+        let records = self.records.iter().enumerate().rev();
+        records.filter(|(_, seen)| seen.is_latest).map(|(record, _)| record)
+    }
+
+    /// Returns how many times in a row a record has to be there.
+    fn looks(&self, seen: &Seen) -> u32 {
+        if !seen.is_latest || !self.is_in_doubt() {
+            return seen.wanted.looks;
+        }
+        let zones = u32::try_from(self.latest().count()).unwrap_or(u32::MAX).max(1);
+        LONG_RUN.min(LONG_RUNS / zones).max(seen.wanted.looks)
     }
 
     /// Returns how to ask next: over TCP where a confirmation over TCP is still needed, or where UDP is silent.
@@ -239,18 +272,29 @@ impl Evidence {
         self.udp_silent
     }
 
+    /// Returns whether TCP failed at the last attempts, whatever it did before.
+    #[must_use]
+    pub fn tcp_fails(&self) -> bool {
+        self.tcp_failures >= TCP_FAILURES
+    }
+
     /// Returns whether TCP was tried and does not work.
     #[must_use]
     pub fn tcp_is_broken(&self) -> bool {
-        !self.run_has_tcp && self.tcp_failures >= TCP_FAILURES
+        !self.run_has_tcp && self.tcp_fails()
     }
 
-    /// Returns how many positive answers in a row this address has to give.
+    /// Whether several back ends may stand behind the address, of which only a long run of answers tells: those with names
+    /// are waited for one by one, and who wants a single confirmation gets it.
+    fn is_in_doubt(&self) -> bool {
+        let is_steady = self.past == Past::Steady && self.flips == 0;
+        self.confirmations > 1 && !self.is_named() && !is_steady
+    }
+
+    /// Returns how many positive answers in a row are asked for at least.
     #[must_use]
-    pub fn needed(&self) -> u32 {
-        // Back ends with names are waited for one by one; without names only a long run tells.
-        let blind = (self.flips > 0 || self.suspected) && !self.is_named() && self.confirmations > 1;
-        if blind { UNSTEADY_RUN.max(self.confirmations) } else { self.confirmations }
+    pub fn confirmations(&self) -> u32 {
+        self.confirmations
     }
 
     /// Whether every answer told which back end gave it.
@@ -261,29 +305,37 @@ impl Evidence {
     /// Returns how many more positive answers are needed, at least.
     #[must_use]
     pub fn still_needed(&self) -> u32 {
-        let missing: u32 = self.records.iter().map(|seen| seen.looks.saturating_sub(seen.times)).sum();
+        let missing: u32 = self.records.iter().map(|seen| self.looks(seen).saturating_sub(seen.times)).sum();
         let unheard =
             if self.is_named() && self.confirmations > 1 { NAMED_ANSWERS.saturating_sub(self.heard) } else { 0 };
         let tcp = u32::from(self.wants_tcp() && self.run > 0);
-        self.needed().saturating_sub(self.run).max(missing).max(unheard).max(tcp)
+        self.confirmations.saturating_sub(self.run).max(missing).max(unheard).max(tcp)
     }
 
     /// Returns whether several servers have been seen behind the address.
     #[must_use]
     pub fn shows_several_back_ends(&self) -> bool {
-        self.flips > 0 || self.backends.len() > 1
+        self.flips > 0 || self.back_ends.count() > 1
     }
 
-    /// Returns whether the address disagreed with itself, and did not tell which of its servers answered. Once can be two
-    /// answers that overtook each other.
+    /// Returns what this wait shows about what is behind an address without names: nothing that disagrees, for records came
+    /// and then stayed for a long run; or that it disagreed with itself; or neither.
     #[must_use]
-    pub fn is_unsteady(&self) -> bool {
-        self.flips > 1 && !self.is_named()
+    pub fn is_steady(&self) -> Option<bool> {
+        let came = |seen: &Seen| (seen.wanted.is_new || seen.lacked) && seen.times >= LONG_RUN;
+        let all_came = !self.records.is_empty() && self.records.iter().filter(|seen| seen.is_latest).all(came);
+        match self.flips {
+            _ if self.is_named() => None,
+            0 => (all_came && self.back_ends.count() < 2).then_some(true),
+            // Once can be two answers that overtook each other.
+            1 => None,
+            _ => Some(false),
+        }
     }
 
-    /// Notes that the address, or another one of its zone, is known to have several back ends.
+    /// Notes that another address of the wait has several back ends: this one is not trusted for its past any more.
     pub fn suspect(&mut self) {
-        self.suspected = true;
+        self.past = Past::Unproven;
     }
 
     /// Returns where the address stands.
@@ -296,17 +348,13 @@ impl Evidence {
             Answer::Lacks(_) => Standing::Lagging,
             Answer::Lame { .. } => Standing::Lame,
             Answer::Silent(AskError::NoRoute) => Standing::NoRoute,
+            Answer::Silent(AskError::NoSocket) => Standing::Unknown,
             Answer::Silent(_) => Standing::Silent,
         }
     }
 
     fn is_confirmed(&self) -> bool {
-        self.still_needed() == 0 && !self.wants_tcp() && !self.has_stale_back_end()
-    }
-
-    /// Whether a back end that is still around said last that a record is not there.
-    fn has_stale_back_end(&self) -> bool {
-        self.backends.values().any(|(has, answer)| !has && self.heard.saturating_sub(*answer) <= GONE_AFTER)
+        self.still_needed() == 0 && !self.wants_tcp() && !self.latest().any(|record| self.back_ends.is_open(record))
     }
 
     /// Returns whether the address no longer blocks although it does not serve: it had its chances, also after a first good
@@ -345,6 +393,16 @@ impl Evidence {
 mod tests {
     use super::*;
 
+    /// Records of one zone, on an address that earlier waits have shown to be steady.
+    fn steady(looks: &[u32], confirmations: u32) -> Evidence {
+        with_past(looks, confirmations, Past::Steady)
+    }
+
+    fn with_past(looks: &[u32], confirmations: u32, past: Past) -> Evidence {
+        let wanted: Vec<_> = looks.iter().map(|looks| Wanted { looks: *looks, zone: 0, is_new: false }).collect();
+        Evidence::new(&wanted, confirmations, past)
+    }
+
     fn see(evidence: &mut Evidence, now: Instant, transport: Transport, answer: Answer) {
         evidence.observe(now, Observation { record: 0, transport, answer, backend: None });
     }
@@ -360,7 +418,7 @@ mod tests {
     #[test]
     fn needs_the_confirmations_and_one_over_tcp() {
         let now = Instant::now();
-        let mut evidence = Evidence::new(&[3], 3);
+        let mut evidence = steady(&[3], 3);
         assert_eq!(evidence.standing(), Standing::Unknown);
         see(&mut evidence, now, Transport::Udp, lacks());
         assert_eq!(evidence.standing(), Standing::Lagging);
@@ -375,7 +433,7 @@ mod tests {
     #[test]
     fn tcp_that_does_not_work_is_not_waited_for() {
         let now = Instant::now();
-        let mut evidence = Evidence::new(&[3], 3);
+        let mut evidence = steady(&[3], 3);
         for _ in 0..3 {
             see(&mut evidence, now, Transport::Udp, Answer::Has);
         }
@@ -389,12 +447,12 @@ mod tests {
     #[test]
     fn a_negative_resets_and_makes_suspicious() {
         let now = Instant::now();
-        let mut evidence = Evidence::new(&[3], 3);
+        let mut evidence = steady(&[3], 3);
         see(&mut evidence, now, Transport::Tcp, Answer::Has);
         see(&mut evidence, now, Transport::Udp, Answer::Has);
         see(&mut evidence, now, Transport::Udp, lacks());
         assert_eq!(evidence.standing(), Standing::Lagging);
-        for count in 1..=UNSTEADY_RUN {
+        for count in 1..=LONG_RUN {
             assert_ne!(evidence.standing(), Standing::Serving, "{count}");
             let transport = if count == 1 { Transport::Tcp } else { Transport::Udp };
             see(&mut evidence, now, transport, Answer::Has);
@@ -405,7 +463,7 @@ mod tests {
     #[test]
     fn a_known_back_end_without_the_record_blocks() {
         let now = Instant::now();
-        let mut evidence = Evidence::new(&[3], 3);
+        let mut evidence = steady(&[3], 3);
         let mut see = |answer, backend: &[u8]| {
             let backend = Some(backend.to_vec());
             evidence.observe(now, Observation { record: 0, transport: Transport::Tcp, answer, backend });
@@ -422,7 +480,7 @@ mod tests {
     #[test]
     fn a_single_named_back_end_needs_enough_answers_to_be_known_as_single() {
         let now = Instant::now();
-        let mut evidence = Evidence::new(&[3], 3);
+        let mut evidence = steady(&[3], 3);
         for count in 1..=NAMED_ANSWERS {
             assert_ne!(evidence.standing(), Standing::Serving, "{count}");
             let backend = Some(b"only".to_vec());
@@ -432,11 +490,11 @@ mod tests {
     }
 
     #[test]
-    fn one_balancer_in_a_zone_makes_all_addresses_suspect() {
+    fn one_balancer_in_a_wait_makes_all_addresses_suspect() {
         let now = Instant::now();
-        let mut evidence = Evidence::new(&[3], 3);
+        let mut evidence = steady(&[3], 3);
         evidence.suspect();
-        for _ in 1..UNSTEADY_RUN {
+        for _ in 1..LONG_RUN {
             see(&mut evidence, now, Transport::Tcp, Answer::Has);
             assert_eq!(evidence.standing(), Standing::Confirming);
         }
@@ -445,15 +503,113 @@ mod tests {
     }
 
     #[test]
+    fn an_address_without_a_steady_past_needs_a_long_run() {
+        let now = Instant::now();
+        for (past, confirmations, needed) in
+            [(Past::Unproven, 3, LONG_RUN), (Past::Steady, 3, 3), (Past::Unproven, 1, 1), (Past::Unproven, 20, 20)]
+        {
+            let mut evidence = with_past(&[confirmations], confirmations, past);
+            for count in 0..needed {
+                assert_ne!(evidence.standing(), Standing::Serving, "{past:?}, {confirmations}: {count}");
+                see(&mut evidence, now, Transport::Tcp, Answer::Has);
+            }
+            assert_eq!(evidence.standing(), Standing::Serving, "{past:?}, {confirmations}");
+        }
+    }
+
+    #[test]
+    fn in_doubt_only_the_latest_record_of_a_zone_counts() {
+        let now = Instant::now();
+        let wanted = [0, 1, 0].map(|zone| Wanted { looks: 1, zone, is_new: true });
+        let mut evidence = Evidence::new(&wanted, 3, Past::Unproven);
+        let mut asked = [0; 3];
+        while evidence.standing() != Standing::Serving {
+            let record = evidence.next_record();
+            asked[record] += 1;
+            evidence
+                .observe(now, Observation { record, transport: Transport::Tcp, answer: Answer::Has, backend: None });
+        }
+        assert_eq!(asked, [1, LONG_RUN, LONG_RUN]);
+    }
+
+    #[test]
+    fn many_zones_share_the_time_that_long_runs_may_take() {
+        let looks = |zones: usize| {
+            let wanted: Vec<_> = (0..zones).map(|zone| Wanted { looks: 3, zone, is_new: true }).collect();
+            Evidence::new(&wanted, 3, Past::Unproven).still_needed()
+        };
+        assert_eq!([1, 4, 10, 100].map(looks), [15, 60, 60, 300]);
+    }
+
+    #[test]
+    fn an_earlier_record_that_is_missing_takes_back_what_was_seen_of_the_latest() {
+        let now = Instant::now();
+        let mut evidence = with_past(&[1, 1], 3, Past::Unproven);
+        let mut see = |record, answer| {
+            evidence.observe(now, Observation { record, transport: Transport::Tcp, answer, backend: None });
+            evidence.standing()
+        };
+        for _ in 1..LONG_RUN {
+            see(1, Answer::Has);
+        }
+        see(0, lacks());
+        see(0, Answer::Has);
+        for _ in 0..LONG_RUN {
+            assert_ne!(see(0, Answer::Has), Standing::Serving, "it may come from any back end");
+        }
+        for _ in 1..LONG_RUN {
+            assert_ne!(see(1, Answer::Has), Standing::Serving);
+        }
+        assert_eq!(see(1, Answer::Has), Standing::Serving);
+    }
+
+    #[test]
+    fn steadiness_is_shown_by_a_record_that_comes_and_stays() {
+        let now = Instant::now();
+        let shown = |is_new, answers: &[Answer]| {
+            let mut evidence = Evidence::new(&[Wanted { looks: 3, zone: 0, is_new }], 3, Past::Unproven);
+            for answer in answers {
+                see(&mut evidence, now, Transport::Tcp, answer.clone());
+            }
+            evidence.is_steady()
+        };
+        let long = vec![Answer::Has; LONG_RUN as usize];
+        let flip = [Answer::Has, lacks()];
+        assert_eq!(shown(true, &long), Some(true));
+        assert_eq!(shown(false, &long), None, "it may have been there for hours");
+        assert_eq!(shown(false, &[&[lacks()], &long[..]].concat()), Some(true));
+        assert_eq!(shown(true, &long[1..]), None);
+        assert_eq!(shown(true, &[&flip, &long[..]].concat()), None, "one answer may have overtaken another");
+        assert_eq!(shown(true, &[&flip, &flip, &long[..]].concat()), Some(false));
+    }
+
+    #[test]
+    fn a_named_back_end_that_shows_an_earlier_record_may_still_lack_the_latest() {
+        let now = Instant::now();
+        let mut evidence = steady(&[1, 2], 3);
+        let mut see = |record, answer, backend: &[u8]| {
+            let backend = Some(backend.to_vec());
+            evidence.observe(now, Observation { record, transport: Transport::Tcp, answer, backend });
+            evidence.standing()
+        };
+        see(1, lacks(), b"stale");
+        for _ in 0..NAMED_ANSWERS {
+            see(1, Answer::Has, b"fresh");
+        }
+        assert_eq!(see(0, Answer::Has, b"stale"), Standing::Confirming);
+        assert_eq!(see(1, Answer::Has, b"stale"), Standing::Serving);
+    }
+
+    #[test]
     fn silence_is_excused_after_five_chances_over_ten_seconds() {
         let start = Instant::now();
-        let mut evidence = Evidence::new(&[3], 3);
+        let mut evidence = steady(&[3], 3);
         for _ in 0..20 {
             see(&mut evidence, start, Transport::Udp, silent());
         }
         assert!(!evidence.is_excused(start + Duration::from_secs(9)));
         assert!(evidence.is_excused(start + CHANCES_SPAN));
-        let mut few = Evidence::new(&[3], 3);
+        let mut few = steady(&[3], 3);
         for _ in 0..4 {
             see(&mut few, start, Transport::Udp, silent());
         }
@@ -461,15 +617,28 @@ mod tests {
     }
 
     #[test]
+    fn what_this_machine_cannot_do_excuses_no_server() {
+        let start = Instant::now();
+        let mut evidence = steady(&[3], 3);
+        for second in 0..100 {
+            let answer = Answer::Silent(AskError::NoSocket);
+            see(&mut evidence, start + Duration::from_secs(second), Transport::Udp, answer);
+        }
+        assert_eq!(evidence.standing(), Standing::Unknown);
+        assert!(!evidence.is_excused(start + Duration::from_secs(100)));
+        assert!(!evidence.udp_is_silent() && !evidence.tcp_is_broken());
+    }
+
+    #[test]
     fn an_answer_without_the_record_is_never_excused() {
         let start = Instant::now();
-        let mut evidence = Evidence::new(&[3], 3);
+        let mut evidence = steady(&[3], 3);
         for second in 0..100 {
             see(&mut evidence, start + Duration::from_secs(second), Transport::Udp, lacks());
         }
         assert!(!evidence.is_excused(start + Duration::from_secs(100)));
         // And an address that begins to answer loses its excuse.
-        let mut late = Evidence::new(&[3], 3);
+        let mut late = steady(&[3], 3);
         for second in 0..12 {
             see(&mut late, start + Duration::from_secs(second), Transport::Udp, silent());
         }
@@ -481,7 +650,7 @@ mod tests {
     #[test]
     fn a_missing_route_is_seen_at_once() {
         let now = Instant::now();
-        let mut evidence = Evidence::new(&[3], 3);
+        let mut evidence = steady(&[3], 3);
         see(&mut evidence, now, Transport::Udp, Answer::Silent(AskError::NoRoute));
         assert_eq!(evidence.standing(), Standing::NoRoute);
         assert!(evidence.is_out_of_reach());
@@ -491,7 +660,7 @@ mod tests {
     #[test]
     fn records_that_need_more_looks_get_them_after_the_missing_ones() {
         let now = Instant::now();
-        let mut evidence = Evidence::new(&[1, 3, 1, 3], 3);
+        let mut evidence = steady(&[1, 3, 1, 3], 3);
         let mut asked = Vec::new();
         while evidence.standing() != Standing::Serving {
             let record = evidence.next_record();
@@ -505,7 +674,7 @@ mod tests {
     #[test]
     fn an_address_that_falls_silent_before_it_has_confirmed_is_excused() {
         let start = Instant::now();
-        let mut evidence = Evidence::new(&[3], 3);
+        let mut evidence = steady(&[3], 3);
         see(&mut evidence, start, Transport::Udp, Answer::Has);
         for second in 0..12 {
             see(&mut evidence, start + Duration::from_secs(second), Transport::Udp, silent());
@@ -515,25 +684,9 @@ mod tests {
     }
 
     #[test]
-    fn a_back_end_that_has_left_does_not_block_for_ever() {
-        let now = Instant::now();
-        let mut evidence = Evidence::new(&[3], 3);
-        let mut see = |answer, backend: &[u8]| {
-            let backend = Some(backend.to_vec());
-            evidence.observe(now, Observation { record: 0, transport: Transport::Tcp, answer, backend });
-            evidence.standing()
-        };
-        see(lacks(), b"gone");
-        for _ in 0..GONE_AFTER {
-            assert_eq!(see(Answer::Has, b"other"), Standing::Confirming);
-        }
-        assert_eq!(see(Answer::Has, b"other"), Standing::Serving);
-    }
-
-    #[test]
     fn every_record_has_to_be_seen_the_last_one_first() {
         let now = Instant::now();
-        let mut evidence = Evidence::new(&[1, 1, 1], 1);
+        let mut evidence = steady(&[1, 1, 1], 1);
         assert_eq!(evidence.missing().collect::<Vec<_>>(), [2, 1, 0]);
         for record in [2, 1, 0] {
             assert_eq!(evidence.next_record(), record);

@@ -37,8 +37,8 @@ pub struct Row {
     pub no_tcp: bool,
     /// Whether several servers have been seen behind it.
     pub several: bool,
-    /// Whether it disagreed with itself without telling which of them answered.
-    pub unsteady: bool,
+    /// Whether it agreed with itself, as far as this wait tells: see [`super::evidence::Evidence::is_steady`].
+    pub is_steady: Option<bool>,
 }
 
 impl Row {
@@ -54,6 +54,7 @@ impl Row {
             Standing::Lame => format!("not authoritative: {}", self.last),
             Standing::Silent => format!("does not answer: {}", self.last),
             Standing::NoRoute => "cannot be reached from here: no route".to_owned(),
+            Standing::Unknown if !self.last.is_empty() => self.last.clone(),
             Standing::Unknown => "not asked yet".to_owned(),
         };
         if self.several && self.standing != Standing::Serving {
@@ -138,6 +139,8 @@ pub struct NotReady {
     pub rows: Vec<Row>,
     /// Whether recursive answers came from "authoritative" addresses.
     pub intercepted: bool,
+    /// Zones whose answers a CA refuses, since signatures that their parents announce are missing or do not hold.
+    pub bogus: Vec<DnsName>,
 }
 
 fn headline(names: &[DnsName], cause: Cause, waited: Duration) -> String {
@@ -173,9 +176,14 @@ impl NotReady {
             "something in this network answers in place of the name servers (a router or firewall that redirects port 53): \
              exempt this host from that, or name resolvers over HTTPS with IPV64_DOH"
                 .to_owned()
+        } else if self.rows.iter().any(|row| row.standing == Standing::Unknown && !row.last.is_empty()) {
+            "nothing is wrong with these servers, but this machine could not ask them: raise its limits (`ulimit -n`), or \
+             end what uses them up"
+                .to_owned()
         } else if lagging > 0 && !self.is_at_ipv64() {
             "the domain is delegated to name servers of another provider, and IPv64 does not publish records there: \
-             delegate it to ns1.ipv64.net and ns2.ipv64.net, or use a CNAME for the challenge name"
+             delegate it to ns1.ipv64.net and ns2.ipv64.net at its registrar, or make the challenge name a CNAME to a name below \
+             a domain that is at IPv64"
                 .to_owned()
         } else if lagging > 0 && lagging == all {
             format!(
@@ -222,6 +230,13 @@ impl Explain for NotReady {
     }
 
     fn details(&self) -> Vec<String> {
-        self.rows.iter().map(|row| format!("{}  {}", row.server, row.describe())).collect()
+        let rows = self.rows.iter().map(|row| format!("{}  {}", row.server, row.describe()));
+        let bogus = self.bogus.iter().map(|apex| {
+            format!(
+                "besides, `{apex}` has a DS record at its parent, but no signatures that hold (DNSSEC): a CA gets SERVFAIL \
+                 until it is signed anew, or that record is removed at the registrar"
+            )
+        });
+        rows.chain(bogus).collect()
     }
 }

@@ -5,34 +5,21 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::evidence::{Answer, Evidence, Observation, Standing};
+use super::answer::{Answer, Observation, Texts};
+use super::evidence::Evidence;
+use super::look;
 use super::schedule::Schedule;
-use crate::challenge::TxtValue;
-use crate::dns::exchange::{Transport, ask};
-use crate::dns::message::{Kind, Question, Rcode, Reply};
-use crate::dns::pace::Pace;
+use crate::dns::exchange::{AskError, STACK, Transport, ask_in_turn};
+use crate::dns::message::{Kind, Question};
+use crate::dns::pace::{Pace, Turn};
 use crate::dns::zone::Server;
-use crate::name::DnsName;
 
 /// How long one answer is waited for.
-const ATTEMPT: Duration = Duration::from_secs(2);
+pub(super) const ATTEMPT: Duration = Duration::from_secs(2);
 /// How long the last look, at the deadline, may take.
-const LAST_LOOK: Duration = Duration::from_millis(700);
-/// Questions beyond the required ones that are asked in the round in which a record appears.
-const EXTRA: u32 = 2;
+pub(super) const LAST_LOOK: Duration = Duration::from_millis(700);
 /// Rounds of confirmation within one look; what is not decided then waits for the next look.
 const MOST_ROUNDS: usize = 30;
-/// Stack of a poller in bytes: it holds one packet buffer and little else.
-const STACK: usize = 128 * 1024;
-
-/// What has to be at a name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Texts {
-    pub(super) name: DnsName,
-    pub(super) values: Vec<TxtValue>,
-    /// How many times each address has to show them.
-    pub(super) looks: u32,
-}
 
 /// One address with what is known about it.
 #[derive(Debug)]
@@ -105,7 +92,6 @@ pub(super) struct Poller {
     pub(super) server: Server,
     pub(super) texts: Arc<Vec<Texts>>,
     pub(super) pace: Arc<Pace>,
-    pub(super) confirmations: u32,
     pub(super) deadline: Instant,
 }
 
@@ -134,66 +120,26 @@ impl Poller {
 
     /// One look: a few questions at once and, if the record has appeared, as many more as the pace has room for.
     fn look(&self, breadth: usize) {
-        let round = self.first_round(breadth);
-        self.ask_all(&round);
-        let mut extra = EXTRA;
-        for _ in 0..MOST_ROUNDS {
-            let Some(round) = self.next_round(extra) else { return };
-            extra = 0;
-            if !self.ask_all(&round) {
+        let mut round = look::opening(&self.board.lock().slots[self.slot].evidence, breadth.min(self.free()));
+        for number in 0..MOST_ROUNDS {
+            if !self.ask_all(&round) || Instant::now() >= self.deadline + LAST_LOOK {
                 return;
             }
+            let next = look::next(&self.board.lock().slots[self.slot].evidence, number, self.free());
+            let Some(next) = next else { return };
+            round = next;
         }
     }
 
-    fn first_round(&self, breadth: usize) -> Vec<(usize, Transport)> {
-        let state = self.board.lock();
-        let evidence = &state.slots[self.slot].evidence;
-        let next = evidence.next_record();
-        if evidence.udp_is_silent() {
-            let tcp = (!evidence.tcp_is_broken()).then_some((next, Transport::Tcp));
-            return std::iter::once((next, Transport::Udp)).chain(tcp).collect();
-        }
-        // Whoever wants one confirmation, or has all, is served with one question.
-        let plenty = self.confirmations > 1 && evidence.standing() != Standing::Serving;
-        let count =
-            if plenty { breadth.min(self.pace.free(self.server.address.ip(), Instant::now())).max(1) } else { 1 };
-        let records = evidence.missing().chain(std::iter::repeat(next));
-        records.take(count).map(|record| (record, Transport::Udp)).collect()
-    }
-
-    /// Returns what to ask next to confirm a record that has appeared; nothing if it has not, or if all is confirmed.
-    fn next_round(&self, extra: u32) -> Option<Vec<(usize, Transport)>> {
-        let state = self.board.lock();
-        let evidence = &state.slots[self.slot].evidence;
-        if state.stop || Instant::now() >= self.deadline + LAST_LOOK || evidence.standing() != Standing::Confirming {
-            return None;
-        }
-        // A single confirmation is what the user asked for: no extras then.
-        let extra = if self.confirmations > 1 { extra } else { 0 };
-        let wanted = evidence.still_needed().max(1).saturating_add(extra);
-        let free = self.pace.free(self.server.address.ip(), Instant::now()).max(1);
-        let count = usize::try_from(wanted).unwrap_or(free).min(free);
-        let mut records = evidence.wanting().chain(std::iter::repeat(evidence.next_record()));
-        // If UDP is silent all goes over TCP; else one question does, the others stay cheap.
-        let all_tcp = evidence.udp_is_silent();
-        let mut tcp = evidence.wants_tcp() || all_tcp;
-        let transport = || {
-            let this = if tcp { Transport::Tcp } else { Transport::Udp };
-            tcp = all_tcp;
-            this
-        };
-        Some(records.by_ref().take(count).zip(std::iter::repeat_with(transport)).collect())
+    fn free(&self) -> usize {
+        self.pace.free(self.server.address.ip(), Instant::now())
     }
 
     /// Asks several questions at once, as the pace allows, and returns when all are answered or given up; false if the
     /// wait is over.
-    fn ask_all(&self, round: &[(usize, Transport)]) -> bool {
+    fn ask_all(&self, round: &[look::Asked]) -> bool {
         for (record, transport) in round {
-            let slot = self.pace.book(self.server.address.ip(), Instant::now());
-            if !self.board.sleep_until(slot) {
-                return false;
-            }
+            let Some(slot) = self.take_turn() else { return false };
             self.board.lock().slots[self.slot].open.push(Instant::now());
             let (poller, record, transport) = (self.clone(), *record, *transport);
             let builder = thread::Builder::new().name("question".to_owned()).stack_size(STACK);
@@ -210,10 +156,22 @@ impl Poller {
         !state.stop
     }
 
+    /// Waits until the address may be asked once more, and returns that moment; nothing if the wait is over.
+    fn take_turn(&self) -> Option<Instant> {
+        let address = self.server.address.ip();
+        let mut slot = self.pace.book(address, Instant::now());
+        while self.board.sleep_until(slot) {
+            match self.pace.confirm(address, slot) {
+                same if same == slot => return Some(slot),
+                later => slot = later,
+            }
+        }
+        None
+    }
+
     fn ask(&self, record: usize, transport: Transport, booked: Instant) {
         let sent = Instant::now();
-        self.pace.sent(self.server.address.ip(), booked, sent);
-        let observation = self.observe(record, transport);
+        let observation = self.observe(record, transport, &self.pace.turn(self.server.address, booked));
         let mut state = self.board.lock();
         let slot = &mut state.slots[self.slot];
         // Any of the open questions will do: only their number and the oldest moment matter.
@@ -232,20 +190,18 @@ impl Poller {
         self.board.changed.notify_all();
     }
 
-    fn observe(&self, record: usize, transport: Transport) -> Observation {
+    fn observe(&self, record: usize, mut transport: Transport, turn: &Turn<'_>) -> Observation {
         let texts = &self.texts[record];
         let question = Question::authoritative(&texts.name, Kind::Txt);
         let limit = (Instant::now() + ATTEMPT).min(self.deadline.max(Instant::now()) + LAST_LOOK);
-        let address = self.server.address;
-        let mut transport = transport;
-        let mut reply = ask(address, &question, transport, limit);
+        let mut reply = ask_in_turn(turn, &question, transport, limit);
         if transport == Transport::Udp && reply.as_ref().is_ok_and(|reply| reply.truncated) {
             transport = Transport::Tcp;
-            self.pace.wait(address.ip(), limit);
-            reply = ask(address, &question, transport, limit);
+            let turn = self.pace.wait(self.server.address, limit).ok_or(AskError::TimedOut);
+            reply = turn.and_then(|turn| ask_in_turn(&turn, &question, transport, limit));
         }
         match reply {
-            Ok(reply) => Observation { record, transport, answer: judge_reply(&reply, texts), backend: reply.nsid },
+            Ok(reply) => Observation { record, transport, answer: texts.judge(&reply), backend: reply.nsid },
             Err(error) => Observation { record, transport, answer: Answer::Silent(error), backend: None },
         }
     }
@@ -255,28 +211,4 @@ impl Poller {
 fn jitter() -> f64 {
     ring::rand::generate::<[u8; 1]>(&ring::rand::SystemRandom::new())
         .map_or(0.5, |bytes| f64::from(bytes.expose()[0]) / 255.0)
-}
-
-/// Judges one reply to a question for TXT records.
-fn judge_reply(reply: &Reply, texts: &Texts) -> Answer {
-    if !reply.authoritative || !matches!(reply.rcode, Rcode::NoError | Rcode::NxDomain) {
-        let reason = match (reply.rcode, reply.referral()) {
-            (_, Some(zone)) => format!("refers to the servers of `{zone}`"),
-            (Rcode::NoError | Rcode::NxDomain, None) => "answers without authority (no AA)".to_owned(),
-            (rcode, None) => rcode.to_string(),
-        };
-        let answered = matches!(reply.rcode, Rcode::NoError | Rcode::NxDomain);
-        return Answer::Lame { reason, recursive: answered && reply.recursion_available };
-    }
-    let found: Vec<_> = reply.texts(&texts.name).collect();
-    if texts.values.iter().all(|value| found.contains(&value.as_str().as_bytes())) {
-        return Answer::Has;
-    }
-    Answer::Lacks(match (reply.rcode, found.len(), reply.alias(&texts.name)) {
-        (Rcode::NxDomain, ..) => "no such name".to_owned(),
-        (_, _, Some(target)) => format!("an alias of `{target}`"),
-        (_, 0, None) => "no TXT record".to_owned(),
-        (_, 1, None) => "1 other TXT value".to_owned(),
-        (_, count, None) => format!("{count} TXT values, not all that are needed"),
-    })
 }

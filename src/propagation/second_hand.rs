@@ -3,8 +3,8 @@
 
 use std::time::{Duration, Instant};
 
+use super::answer::Texts;
 use super::outcome::Basis;
-use super::poller::Texts;
 use crate::dns::message::{Kind, Question, Rcode, Reply};
 use crate::dns::recursive::Recursive;
 use crate::dns::zone::Lookup;

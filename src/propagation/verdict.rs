@@ -3,7 +3,8 @@
 
 use std::time::Instant;
 
-use super::evidence::{Answer, Evidence, Standing};
+use super::answer::Answer;
+use super::evidence::{Evidence, Standing};
 
 /// The verdict over the addresses of one zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,13 +44,14 @@ pub fn judge<'a>(addresses: impl Iterator<Item = &'a Evidence> + Clone, now: Ins
 mod tests {
     use std::time::Duration;
 
-    use super::super::evidence::Observation;
+    use super::super::answer::Observation;
+    use super::super::evidence::{Past, Wanted};
     use super::*;
     use crate::dns::exchange::{AskError, Transport};
 
     fn after(answers: &[Answer]) -> Evidence {
         let start = Instant::now();
-        let mut evidence = Evidence::new(&[1], 1);
+        let mut evidence = Evidence::new(&[Wanted { looks: 1, zone: 0, is_new: true }], 1, Past::Unproven);
         for (second, answer) in answers.iter().enumerate() {
             let now = start + Duration::from_secs(second as u64);
             let observation =

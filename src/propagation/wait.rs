@@ -7,23 +7,27 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::evidence::{Answer, Evidence, Standing};
+use super::answer::{Answer, Texts};
+use super::evidence::{Evidence, Past, Standing, Wanted};
 use super::outcome::{Basis, Cause, NotReady, Ready, Row};
-use super::poller::{Board, Poller, Slot, State, Texts};
+use super::poller::{Board, Poller, Slot, State};
 use super::schedule::Schedule;
 use super::second_hand::{self, Round, Trust};
 use super::second_opinion::{self, Opinion};
 use super::verdict::{Verdict, judge};
 use crate::challenge::TxtValue;
+use crate::dns::signing::Signing;
 use crate::dns::zone::{Lookup, Server, Zone};
 use crate::name::DnsName;
 
 /// How often the stop flag of the process is looked at.
-const TICK: Duration = Duration::from_millis(100);
+pub(super) const TICK: Duration = Duration::from_millis(100);
 /// After how long an open extra question no longer delays a verdict that is reached without it.
 const LATE: Duration = Duration::from_millis(500);
 /// How far past the deadline the answers to the last look are taken.
 const LAST_LOOK: Duration = Duration::from_millis(750);
+/// How long a look for a cause may take at least, after that.
+const LEAST_LOOK: Duration = Duration::from_millis(200);
 
 /// One record to wait for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +38,8 @@ pub struct Record {
     pub value: TxtValue,
     /// The zone of the name.
     pub zone: Zone,
+    /// Whether it was added for this wait, so that no server can have had it before.
+    pub is_new: bool,
 }
 
 /// What to wait for, and how.
@@ -49,8 +55,8 @@ pub struct Plan {
     pub polling_interval: Duration,
     /// What addresses took at most in nearly all earlier waits.
     pub usual: Vec<(IpAddr, Duration)>,
-    /// Addresses that disagreed with themselves in earlier waits.
-    pub suspects: Vec<IpAddr>,
+    /// Addresses where records appeared without disagreement in earlier waits.
+    pub steady: Vec<IpAddr>,
     /// Resolvers and pace.
     pub lookup: Lookup,
     /// How long to pause instead, where nobody can be asked; nothing if that is an error.
@@ -118,11 +124,9 @@ impl<'a> Waiting<'a> {
         let asked: Vec<(Server, Vec<Texts>)> =
             servers.into_iter().map(|(server, records)| (server, group(&records, plan.confirmations))).collect();
         let slot = |(server, texts): &(Server, Vec<Texts>)| {
-            let mut evidence =
-                Evidence::new(&texts.iter().map(|text| text.looks).collect::<Vec<_>>(), plan.confirmations);
-            if plan.suspects.contains(&server.address.ip()) {
-                evidence.suspect();
-            }
+            let wanted: Vec<_> = texts.iter().map(|text| text.wanted).collect();
+            let past = if plan.steady.contains(&server.address.ip()) { Past::Steady } else { Past::Unproven };
+            let evidence = Evidence::new(&wanted, plan.confirmations, past);
             Slot { server: server.clone(), evidence, open: Vec::new() }
         };
         let board = Arc::new(Board::new(asked.iter().map(slot).collect()));
@@ -139,7 +143,6 @@ impl<'a> Waiting<'a> {
                 server,
                 texts: Arc::new(texts),
                 pace: Arc::clone(&plan.lookup.pace),
-                confirmations: plan.confirmations,
                 deadline,
             };
             // Without a thread the address stays unknown, blocks, and is named in the table.
@@ -177,6 +180,7 @@ impl<'a> Waiting<'a> {
                     return Ok(self.second_hand(rows, intercepted)?);
                 }
                 Verdict::NotYet if now >= self.deadline + LAST_LOOK || (now >= self.deadline && state.pollers == 0) => {
+                    drop(state);
                     return Err(self.not_ready(rows, Cause::TimedOut, false).into());
                 }
                 Verdict::NotYet => {}
@@ -252,7 +256,20 @@ impl<'a> Waiting<'a> {
     fn not_ready(&self, rows: Vec<Row>, cause: Cause, intercepted: bool) -> NotReady {
         let names = self.texts.iter().map(|text| text.name.clone()).collect();
         // The last look comes after the time limit, which is what the user knows.
-        NotReady { names, cause, waited: self.start.elapsed().min(self.plan.timeout), rows, intercepted }
+        let waited = self.start.elapsed().min(self.plan.timeout);
+        let bogus = if cause == Cause::TimedOut { self.bogus() } else { Vec::new() };
+        NotReady { names, cause, waited, rows, intercepted, bogus }
+    }
+
+    /// Looks, in the moment that is left, for what would come next after a server that lags: zones that a CA cannot
+    /// validate.
+    fn bogus(&self) -> Vec<DnsName> {
+        let until = (self.deadline + LAST_LOOK).max(Instant::now() + LEAST_LOOK);
+        let mut zones: Vec<&Zone> = self.plan.records.iter().map(|record| &record.zone).collect();
+        zones.dedup();
+        let refused =
+            |zone: &&Zone| matches!(self.plan.lookup.signing(zone, until), Some(Signing::NoKeys | Signing::Refused));
+        zones.into_iter().filter(refused).filter_map(|zone| zone.apex.clone()).collect()
     }
 
     fn rows(&self, state: &State) -> Vec<Row> {
@@ -273,13 +290,13 @@ impl<'a> Waiting<'a> {
             after: evidence.serving_since().map(|since| since.saturating_duration_since(self.start)),
             no_tcp: evidence.tcp_is_broken(),
             several: evidence.shows_several_back_ends(),
-            unsteady: evidence.is_unsteady(),
+            is_steady: evidence.is_steady(),
         }
     }
 }
 
 /// Whether an answer is still coming that could take back what the address has said.
-fn is_awaited(slot: &Slot, now: Instant) -> bool {
+pub(super) fn is_awaited(slot: &Slot, now: Instant) -> bool {
     slot.evidence.standing() == Standing::Serving && slot.open.iter().any(|sent| now < *sent + LATE)
 }
 
@@ -293,24 +310,30 @@ fn differs(old: &[Row], new: &[Row]) -> bool {
 /// an address has room for five questions a second only: so its earlier names are looked at once, and count, and the last
 /// name is looked at as often as is still missing.
 fn group(records: &[&Record], confirmations: u32) -> Vec<Texts> {
-    let mut texts: Vec<(Texts, &Zone)> = Vec::new();
+    let mut texts: Vec<Texts> = Vec::new();
+    let mut zones: Vec<&Zone> = Vec::new();
     for record in records {
         // The name of the latest record stays last: it is asked for first.
-        let earlier = texts.iter().position(|(text, _)| text.name == record.name).map(|place| texts.remove(place).0);
-        let mut text =
-            earlier.unwrap_or_else(|| Texts { name: record.name.clone(), values: Vec::new(), looks: confirmations });
-        if !text.values.contains(&record.value) {
-            text.values.push(record.value.clone());
+        let earlier = texts.iter().position(|text| text.name == record.name).map(|place| texts.remove(place).values);
+        let mut values = earlier.unwrap_or_default();
+        if !values.contains(&record.value) {
+            values.push(record.value.clone());
         }
+        // By name, where it is known: two look-ups may have found different addresses of it.
+        let is_same = |zone: &&&Zone| zone.apex == record.zone.apex && (zone.apex.is_some() || **zone == &record.zone);
+        let zone = zones.iter().position(|zone| is_same(&zone)).unwrap_or_else(|| {
+            zones.push(&record.zone);
+            zones.len() - 1
+        });
         let mut others = 0;
-        for (other, _) in texts.iter_mut().filter(|(_, zone)| **zone == record.zone) {
-            other.looks = 1;
+        for other in texts.iter_mut().filter(|other| other.wanted.zone == zone) {
+            other.wanted.looks = 1;
             others += 1;
         }
-        text.looks = confirmations.saturating_sub(others).max(1);
-        texts.push((text, &record.zone));
+        let wanted = Wanted { looks: confirmations.saturating_sub(others).max(1), zone, is_new: record.is_new };
+        texts.push(Texts { name: record.name.clone(), values, wanted });
     }
-    texts.into_iter().map(|(text, _)| text).collect()
+    texts
 }
 
 #[cfg(test)]
@@ -325,7 +348,7 @@ mod tests {
             found_by: FoundBy::Settings,
             unfound: Vec::new(),
         };
-        Record { name: DnsName::parse(name).unwrap(), value: TxtValue::parse(value).unwrap(), zone }
+        Record { name: DnsName::parse(name).unwrap(), value: TxtValue::parse(value).unwrap(), zone, is_new: true }
     }
 
     #[test]
@@ -337,7 +360,8 @@ mod tests {
             record("a.one.example", "v4", "one.example"),
         ];
         let texts = group(&records.iter().collect::<Vec<_>>(), 3);
-        let shown: Vec<_> = texts.iter().map(|text| (text.name.as_str(), text.values.len(), text.looks)).collect();
+        let shown: Vec<_> =
+            texts.iter().map(|text| (text.name.as_str(), text.values.len(), text.wanted.looks)).collect();
         assert_eq!(shown, [("b.two.example", 1, 3), ("c.one.example", 1, 1), ("a.one.example", 2, 2)]);
     }
 }

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use super::fit::fitted;
 use crate::http::visible;
 
 /// The longest bar, in characters; narrow terminals get shorter ones.
 const LONGEST: usize = 40;
 /// The blanks and figures beside a bar.
 const BESIDE: usize = 12;
+/// What a narrow terminal leaves for the bars, and for the labels, in characters.
+const LEAST: usize = 10;
 
 /// One bar.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,11 +25,13 @@ pub struct Bar {
 
 /// Draws bars for a terminal of so many columns.
 pub(super) fn draw(bars: &[Bar], columns: usize) -> Vec<String> {
-    let width = bars.iter().map(|bar| bar.label.chars().count()).max().unwrap_or(0);
+    let labels: Vec<String> = bars.iter().map(|bar| visible(&bar.label)).collect();
+    let longest_label = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0);
+    let width = longest_label.min(columns.saturating_sub(BESIDE + LEAST).max(LEAST));
     let room = columns.saturating_sub(width + BESIDE).clamp(1, LONGEST);
     let longest = bars.iter().filter_map(|bar| bar.length).max().unwrap_or_default().as_secs_f64();
-    let line = |bar: &Bar| {
-        let label = visible(&bar.label);
+    let line = |(bar, label): (&Bar, &String)| {
+        let label = fitted(label, width);
         let Some(length) = bar.length else { return format!("  {label:<width$}  {}", visible(&bar.text)) };
         let share = if longest > 0.0 { length.as_secs_f64() / longest } else { 1.0 };
         // At most `room`, and a share between 0 and 1.
@@ -34,7 +39,7 @@ pub(super) fn draw(bars: &[Bar], columns: usize) -> Vec<String> {
         let blocks = ((share * room as f64).ceil() as usize).clamp(1, room);
         format!("  {label:<width$}  {} {:.1} s", "█".repeat(blocks), length.as_secs_f64())
     };
-    bars.iter().map(line).collect()
+    bars.iter().zip(&labels).map(line).collect()
 }
 
 /// Writes bars for a program: label, seconds, text, with tabs between.
@@ -56,6 +61,12 @@ mod tests {
         let lines = draw(&[bar("ns1", Some(4.0)), bar("ns2.x", Some(0.01)), bar("ns3", None)], 37);
         assert_eq!(lines, ["  ns1    ████████████████████ 4.0 s", "  ns2.x  █ 0.0 s", "  ns3    silent"]);
         assert_eq!(draw(&[bar("ns1", Some(0.0))], 0), ["  ns1  █ 0.0 s"]);
+    }
+
+    #[test]
+    fn a_narrow_terminal_gets_short_labels() {
+        let lines = draw(&[bar("ns1.example (192.0.2.1:53)", Some(4.0)), bar("ns2", None)], 32);
+        assert_eq!(lines, ["  ns1….1:53)  ██████████ 4.0 s", "  ns2         silent"]);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::Report;
+use super::fit::fitted;
 use crate::http::visible;
 
 /// A block of lines on the terminal; it vanishes with the value.
@@ -47,7 +48,7 @@ fn frame(before: usize, lines: &[String], columns: usize) -> String {
     let mut text = if before > 0 { format!("\u{1b}[{before}F\u{1b}[J") } else { String::new() };
     for line in lines {
         // A line that wraps would count twice; the last column is left free, since some terminals wrap there.
-        text.extend(visible(line).chars().take(columns.saturating_sub(1)));
+        text.push_str(&fitted(&visible(line), columns.saturating_sub(1)));
         text.push('\n');
     }
     text
@@ -60,7 +61,7 @@ mod tests {
     #[test]
     fn lines_take_the_place_of_those_before_and_never_wrap() {
         let lines = ["ns1 has it\u{1b}[31m".to_owned(), "ns2 lags".to_owned()];
-        assert_eq!(frame(0, &lines, 6), "ns1 h\nns2 l\n");
+        assert_eq!(frame(0, &lines, 6), "n…31m\nn…ags\n");
         assert_eq!(frame(2, &lines[1..], 80), "\u{1b}[2F\u{1b}[Jns2 lags\n");
         assert_eq!(frame(1, &[], 0), "\u{1b}[1F\u{1b}[J");
         assert!(!frame(0, &lines, 80).contains('\u{1b}'));

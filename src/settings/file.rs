@@ -1,15 +1,18 @@
-//! The configuration file: TOML with the names of the settings, and nothing else. Its syntax is [`super::toml`]'s, what the
-//! values mean is [`super::parse`]'s; the API key never stands here, only the name of the file that holds it.
+//! The configuration file: TOML with the names of the settings, and nothing else. What the values mean is left to
+//! [`super::parse`]; the API key never stands here, only the name of the file that holds it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs;
 use std::io::{ErrorKind, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize;
+use serde::de::{Deserializer, SeqAccess, Visitor};
+
 use super::source::{Environment, nearest};
 use super::table::Setting;
-use super::toml;
 use crate::exit::{Exit, Explain};
 use crate::http::{visible, visible_path};
 
@@ -54,11 +57,19 @@ impl ConfigFile {
     /// # Errors
     /// [`FileError`]
     pub fn read(path: &Path) -> Result<Self, FileError> {
-        let text = read_text(path)?;
-        let malformed =
-            |malformed: toml::Malformed| FileError::Malformed { path: path.to_owned(), reason: malformed.to_string() };
+        Self::parse(path, &read_text(path)?)
+    }
+
+    /// Reads the text of a file that stands, or would stand, at a path.
+    ///
+    /// # Errors
+    /// [`FileError`]
+    pub fn parse(path: &Path, text: &str) -> Result<Self, FileError> {
+        let malformed = |reason: &str| FileError::Malformed { path: path.to_owned(), reason: visible(reason) };
+        let values: BTreeMap<String, Text> =
+            basic_toml::from_str(text).map_err(|error| malformed(&error.to_string()))?;
         let mut known = BTreeMap::new();
-        for (name, value) in toml::pairs(&text).map_err(malformed)? {
+        for (name, Text(value)) in values {
             let Some(setting) = Setting::ALL.into_iter().find(|setting| setting.key() == name) else {
                 return Err(unknown(path, &name));
             };
@@ -72,6 +83,13 @@ impl ConfigFile {
         Ok(Self { path: path.to_owned(), values: known })
     }
 
+    /// Returns the file in the usual places that is not read because this one comes first.
+    #[must_use]
+    pub fn hides(&self, environment: &Environment) -> Option<PathBuf> {
+        let places = environment.config_dirs().into_iter().map(|directory| directory.join(FILE_NAME));
+        behind(&self.path, places).find(|place| place.is_file())
+    }
+
     /// Returns where the file stands.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -83,6 +101,13 @@ impl ConfigFile {
     pub fn get(&self, setting: Setting) -> Option<&str> {
         self.values.get(&setting.key()).map(String::as_str).filter(|value| !value.is_empty())
     }
+}
+
+/// The places that come after a path; none if it is not among them, since a file that is named hides nothing by chance.
+fn behind(path: &Path, places: impl Iterator<Item = PathBuf>) -> impl Iterator<Item = PathBuf> {
+    let mut places = places.peekable();
+    places.by_ref().find(|place| place == path);
+    places
 }
 
 /// Returns a path that is the same in every directory; the directory of the file may have been given relative to the
@@ -127,11 +152,54 @@ fn unknown(path: &Path, name: &str) -> FileError {
     FileError::UnknownKey { path: path.to_owned(), key: visible(name), nearest, known }
 }
 
+/// A value in the form in which the environment has it: numbers and booleans as they are written, lists with commas.
+struct Text(String);
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TextVisitor)
+    }
+}
+
+struct TextVisitor;
+
+impl<'de> Visitor<'de> for TextVisitor {
+    type Value = Text;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text, a number, true, false, or a list of them")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Text, E> {
+        Ok(Text(value.to_string()))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Text, E> {
+        Ok(Text(value.to_string()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Text, E> {
+        Ok(Text(value.to_string()))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Text, E> {
+        Ok(Text(value.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Text, A::Error> {
+        let mut items = Vec::new();
+        while let Some(Text(item)) = list.next_element()? {
+            items.push(item);
+        }
+        Ok(Text(items.join(",")))
+    }
+}
+
 /// A configuration file that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FileError {
     /// It cannot be read.
-    #[error("cannot read the configuration file {}: {reason}", visible_path(path))]
+    #[error("cannot read the configuration file `{}`: {reason}", visible_path(path))]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -141,7 +209,7 @@ pub enum FileError {
         reason: String,
     },
     /// Anybody can write it.
-    #[error("the configuration file {} can be written by anybody (mode {mode:03o})", visible_path(path))]
+    #[error("the configuration file `{}` can be written by anybody (mode {mode:03o})", visible_path(path))]
     Exposed {
         /// The file.
         path: PathBuf,
@@ -149,7 +217,7 @@ pub enum FileError {
         mode: u32,
     },
     /// It is not TOML, or a value is a table or a date.
-    #[error("the configuration file {} cannot be understood: {reason}", visible_path(path))]
+    #[error("the configuration file `{}` cannot be understood: {reason}", visible_path(path))]
     Malformed {
         /// The file.
         path: PathBuf,
@@ -157,7 +225,7 @@ pub enum FileError {
         reason: String,
     },
     /// A key that is no setting.
-    #[error("`{key}` in {} is not a setting", visible_path(path))]
+    #[error("`{key}` in `{}` is not a setting", visible_path(path))]
     UnknownKey {
         /// The file.
         path: PathBuf,
@@ -311,6 +379,15 @@ mod tests {
     }
 
     #[test]
+    fn only_the_usual_places_behind_a_file_are_hidden_by_it() {
+        let places = || ["/etc/a", "/home/a"].map(PathBuf::from).into_iter();
+        let hidden = |path: &str| behind(Path::new(path), places()).collect::<Vec<_>>();
+        assert_eq!(hidden("/etc/a"), [PathBuf::from("/home/a")]);
+        assert!(hidden("/home/a").is_empty());
+        assert!(hidden("/srv/a").is_empty(), "a file that is named hides nothing by chance");
+    }
+
+    #[test]
     fn the_file_comes_after_the_environment_and_before_the_default() {
         let file = read("confirmations = 4\nhttp_timeout = 20\n").unwrap();
         let environment = Environment::new([("IPV64_CONFIRMATIONS".into(), "5".into())]);
@@ -318,7 +395,7 @@ mod tests {
         assert_eq!(sources.find(Setting::Confirmations).unwrap().0, "5");
         let (value, origin) = sources.find(Setting::HttpTimeout).unwrap();
         assert_eq!(value, "20");
-        assert!(origin.to_string().starts_with("`http_timeout` in /"), "{origin}");
+        assert!(origin.to_string().starts_with("`http_timeout` in `/"), "{origin}");
         assert_eq!(sources.find(Setting::PollingInterval).unwrap().0, "2");
     }
 }

@@ -52,8 +52,8 @@ pub fn read(path: &Path) -> Result<Secret, KeyError> {
 pub fn describe_place(sources: &Sources<'_>) -> Option<String> {
     Some(match place(sources)? {
         Place::Variable(name, _) => format!("the variable {name}"),
-        Place::File(path, origin) => format!("the file {}, named by {origin}", shown(&path)),
-        Place::Credential(path) => format!("the systemd credential {}", visible_path(&path)),
+        Place::File(path, origin) => format!("the file `{}`, named by {origin}", shown(&path)),
+        Place::Credential(path) => format!("the systemd credential `{}`", visible_path(&path)),
     })
 }
 
@@ -112,7 +112,7 @@ fn from_file(path: &Path, owner: Owner) -> Result<Secret, KeyError> {
     let mut text = String::new();
     file.take(LONGEST).read_to_string(&mut text).map_err(unreadable)?;
     Secret::parse(&text)
-        .map_err(|error| KeyError::Malformed { place: format!("the file {}", visible_path(path)), error })
+        .map_err(|error| KeyError::Malformed { place: format!("the file `{}`", visible_path(path)), error })
 }
 
 /// Returns the path of a key file as it may be shown: masked where somebody took the key for its path.
@@ -138,7 +138,7 @@ pub enum KeyError {
     #[error("no API key given")]
     Missing,
     /// A file that was named cannot be read.
-    #[error("cannot read the API key from {}: {reason}", visible_path(path))]
+    #[error("cannot read the API key from `{}`: {reason}", visible_path(path))]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -149,7 +149,7 @@ pub enum KeyError {
     #[error("what should be the path of the API key file looks like the key itself")]
     NotAPath,
     /// Others can read the file.
-    #[error("the API key file {} can be read by others (mode {mode:03o})", visible_path(path))]
+    #[error("the API key file `{}` can be read by others (mode {mode:03o})", visible_path(path))]
     Exposed {
         /// The file.
         path: PathBuf,
@@ -186,7 +186,7 @@ impl Explain for KeyError {
                  with mode 600 and set IPV64_API_KEY_FILE to its path"
                 .to_owned(),
             Self::Unreadable { path, .. } => {
-                format!("check that {} exists and belongs to the user that runs this program", visible_path(path))
+                format!("check that `{}` exists and belongs to the user that runs this program", visible_path(path))
             }
             Self::NotAPath => "save the key in a file with mode 600 and give the path of that file, or set \
                  IPV64_API_KEY to the key"

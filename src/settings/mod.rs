@@ -12,7 +12,6 @@ pub mod key;
 pub mod parse;
 pub mod source;
 pub mod table;
-mod toml;
 
 use std::net::IpAddr;
 use std::path::PathBuf;

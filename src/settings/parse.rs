@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::NamedServer;
+use super::source::is_whole;
 use crate::api::AuthMethod;
 use crate::dns::cname::Follow;
 use crate::dns::recursive::Resolver;
-use crate::http::Endpoint;
+use crate::http::{Endpoint, visible};
 use crate::name::DnsName;
 use crate::state::Rate;
 
@@ -34,14 +35,15 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         "m" => 60.0,
         "h" => 3600.0,
         "d" => 86_400.0,
-        _ => return Err(format!("{text:?} is not a time (seconds, or a number with ms, s, m, h or d)")),
+        _ => return Err(format!("{} is not a time (seconds, or a number with ms, s, m, h or d)", quoted(text))),
     };
-    let number: f64 = number.parse().map_err(|_| format!("{text:?} is not a time (for example 90, 0.5, 5m)"))?;
+    let number: f64 =
+        number.parse().map_err(|_| format!("{} is not a time (for example 90, 0.5, 5m)", quoted(text)))?;
     let seconds = number * scale;
     if seconds > LONGEST {
-        return Err(format!("{text:?} is more than a year"));
+        return Err(format!("{} is more than a year", quoted(text)));
     }
-    Duration::try_from_secs_f64(seconds).map_err(|_| format!("{text:?} is not a time"))
+    Duration::try_from_secs_f64(seconds).map_err(|_| format!("{} is not a time", quoted(text)))
 }
 
 /// Reads a time above zero.
@@ -56,17 +58,17 @@ pub(super) fn auth(text: &str) -> Result<AuthMethod, String> {
     AuthMethod::ALL
         .into_iter()
         .find(|method| method.as_str() == text.to_ascii_lowercase())
-        .ok_or_else(|| format!("{text:?} is not one of bearer, basic, apikey, token"))
+        .ok_or_else(|| format!("{} is not one of bearer, basic, apikey, token", quoted(text)))
 }
 
 pub(super) fn path(text: &str) -> Result<PathBuf, String> {
-    Ok(PathBuf::from(text))
+    if is_whole(text) { Ok(PathBuf::from(text)) } else { Err(format!("{text:?} is not UTF-8")) }
 }
 
 /// Reads a directory that has to be the same wherever a hook runs.
 pub(super) fn absolute_path(text: &str) -> Result<PathBuf, String> {
-    let path = PathBuf::from(text);
-    let relative = || format!("{text:?} is not an absolute path, and a hook runs in any directory");
+    let path = path(text)?;
+    let relative = || format!("{} is not an absolute path, and a hook runs in any directory", quoted(text));
     if path.is_absolute() { Ok(path) } else { Err(relative()) }
 }
 
@@ -82,19 +84,19 @@ pub(super) fn rate(text: &str) -> Result<Rate, String> {
 pub(super) fn confirmations(text: &str) -> Result<u32, String> {
     match text.parse() {
         Ok(count @ 1..=MOST_CONFIRMATIONS) => Ok(count),
-        _ => Err(format!("{text:?} is not a number from 1 to {MOST_CONFIRMATIONS}")),
+        _ => Err(format!("{} is not a number from 1 to {MOST_CONFIRMATIONS}", quoted(text))),
     }
 }
 
 pub(super) fn port(text: &str) -> Result<u16, String> {
     match text.parse() {
-        Ok(0) | Err(_) => Err(format!("{text:?} is not a port (1 to 65535)")),
+        Ok(0) | Err(_) => Err(format!("{} is not a port (1 to 65535)", quoted(text))),
         Ok(port) => Ok(port),
     }
 }
 
 pub(super) fn ip(text: &str) -> Result<IpAddr, String> {
-    unbracketed(text).parse().map_err(|_| format!("{text:?} is not an IP address"))
+    unbracketed(text).parse().map_err(|_| format!("{} is not an IP address", quoted(text)))
 }
 
 fn unbracketed(text: &str) -> &str {
@@ -112,7 +114,7 @@ pub(super) fn resolver(text: &str) -> Result<Resolver, String> {
         let endpoint = Endpoint::parse(text).map_err(|error| error.to_string())?;
         return Ok(Resolver::Https(endpoint.to_string()));
     }
-    let (ip, port) = address(text).ok_or_else(|| format!("{text:?} is not an ip, ip:port or https URL"))?;
+    let (ip, port) = address(text).ok_or_else(|| format!("{} is not an ip, ip:port or https URL", quoted(text)))?;
     Ok(Resolver::Plain(SocketAddr::new(ip, port.unwrap_or(DNS_PORT))))
 }
 
@@ -121,7 +123,7 @@ pub(super) fn doh(text: &str) -> Result<Option<Resolver>, String> {
     match text {
         "off" | "false" | "none" => Ok(None),
         url if url.contains("://") => resolver(url).map(Some),
-        other => Err(format!("{other:?} is not an https URL (or off)")),
+        other => Err(format!("{} is not an https URL (or off)", quoted(other))),
     }
 }
 
@@ -134,18 +136,21 @@ pub(super) fn nameserver(text: &str) -> Result<NamedServer, String> {
 
 /// Reads a domain of the account, which is never a wildcard.
 pub(super) fn domain(text: &str) -> Result<DnsName, String> {
-    if text.starts_with('*') {
-        return Err(format!("{text:?} is a wildcard, not a domain"));
-    }
-    DnsName::parse(text).map_err(|error| error.to_string())
+    let name = DnsName::parse(text).map_err(|error| error.to_string())?;
+    if name == name.without_wildcard() { Ok(name) } else { Err(format!("`{name}` is a wildcard, not a domain")) }
 }
 
 pub(super) fn follow(text: &str) -> Result<Follow, String> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "yes" | "on" | "1" => Ok(Follow::Chain),
         "false" | "no" | "off" | "0" => Ok(Follow::Never),
-        _ => Err(format!("{text:?} is neither true nor false")),
+        _ => Err(format!("{} is neither true nor false", quoted(text))),
     }
+}
+
+/// The words of the user as messages show them.
+fn quoted(text: &str) -> String {
+    format!("`{}`", visible(text))
 }
 
 #[cfg(test)]
@@ -203,7 +208,7 @@ mod tests {
         assert_eq!(absolute_path("/srv/state"), Ok(PathBuf::from("/srv/state")));
         assert!(absolute_path("state").is_err());
         assert!(domain("name.ipv64.net").is_ok());
-        assert!(domain("*.name.ipv64.net").is_err());
+        assert!(domain("*.name.ipv64.net").is_err() && domain("＊.name.ipv64.net").is_err());
     }
 
     #[test]

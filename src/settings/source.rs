@@ -17,6 +17,8 @@ const OTHER_VARIABLES: [&str; 4] = ["IPV64_API_KEY", "IPV64_API_TOKEN", "IPV64_C
 const PREFIX: &str = "IPV64_";
 /// The part of a name that may be misspelt for another one to be suggested.
 const NEAR_DIVISOR: usize = 3;
+/// The longest value that is looked at, in bytes: what a path can have (PATH_MAX), and more than a list of resolvers needs.
+const LONGEST_VALUE: usize = 4096;
 /// How names end that are meant for the key itself.
 const KEY_ENDINGS: [&str; 2] = ["TOKEN", "KEY"];
 /// The name of our directories.
@@ -77,10 +79,16 @@ impl Environment {
 
     /// A directory of the XDG Base Directory Specification: relative paths do not count.
     fn user_dir(&self, variable: &str, below_home: &str) -> Option<PathBuf> {
-        let user = self.get(variable).map(PathBuf::from).filter(|path| path.is_absolute());
-        let home = || Some(PathBuf::from(self.get("HOME")?).join(below_home));
+        let path = |variable| self.get(variable).filter(|text| is_whole(text)).map(PathBuf::from);
+        let user = path(variable).filter(|path| path.is_absolute());
+        let home = || Some(path("HOME")?.join(below_home));
         user.or_else(home).filter(|path| path.is_absolute())
     }
+}
+
+/// Returns whether a text is all that stood in the environment: with bytes replaced, a path would name another file.
+pub(super) fn is_whole(text: &str) -> bool {
+    !text.contains(char::REPLACEMENT_CHARACTER)
 }
 
 /// Returns the known name that is most like a misspelt one, if any is like it.
@@ -119,7 +127,7 @@ impl fmt::Display for Origin {
         match self {
             Self::Flag(setting) => write!(f, "the flag --{}", setting.flag()),
             Self::Environment(setting) => write!(f, "the variable {}", setting.environment()),
-            Self::File(setting, path) => write!(f, "`{}` in {}", setting.key(), visible_path(path)),
+            Self::File(setting, path) => write!(f, "`{}` in `{}`", setting.key(), visible_path(path)),
             Self::Default(setting) => write!(f, "the default of {}", setting.environment()),
         }
     }
@@ -173,7 +181,11 @@ impl Sources<'_> {
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> Result<Option<T>, SettingsError> {
         let Some((text, origin)) = self.find(setting) else { return Ok(None) };
-        parse(text.trim()).map(Some).map_err(|problem| SettingsError { origin, problem })
+        let parsed = match text.len() {
+            ..=LONGEST_VALUE => parse(text.trim()),
+            length => Err(format!("{length} bytes are more than any value needs")),
+        };
+        parsed.map(Some).map_err(|problem| SettingsError { origin, problem })
     }
 
     /// Reads a setting with values separated by commas or blanks.
@@ -194,7 +206,7 @@ impl Sources<'_> {
     /// Returns where state is kept if no setting says so: systemd's directory, else the system's for root, else the user's.
     #[must_use]
     pub fn default_state_dir(&self) -> Option<PathBuf> {
-        if let Some(directories) = self.variable("STATE_DIRECTORY") {
+        if let Some(directories) = self.variable("STATE_DIRECTORY").filter(|text| is_whole(text)) {
             // systemd.exec(5): several directories are separated by colons.
             return directories.split(':').next().map(PathBuf::from);
         }
@@ -253,6 +265,25 @@ mod tests {
                 ("IPV64_XYZ_XYZ_XYZ".to_owned(), None),
             ]
         );
+    }
+
+    #[test]
+    fn a_value_that_is_not_what_was_set_names_no_place() {
+        use std::os::unix::ffi::OsStringExt as _;
+        let bytes = || OsString::from_vec(b"/\xff".to_vec());
+        let environment = Environment::new([("HOME".into(), bytes()), ("IPV64_STATE_DIR".into(), bytes())]);
+        let sources = Sources { flags: &[], environment: &environment, file: None };
+        assert_eq!(environment.user_dir("XDG_STATE_HOME", "below"), None);
+        let error = sources.read_optional(Setting::StateDir, super::super::parse::absolute_path).unwrap_err();
+        assert!(error.to_string().ends_with("is not UTF-8"), "{error}");
+        let long = environment_of_length(LONGEST_VALUE + 1);
+        let sources = Sources { flags: &[], environment: &long, file: None };
+        let error = sources.read_optional(Setting::StateDir, super::super::parse::absolute_path).unwrap_err();
+        assert!(error.to_string().ends_with("4097 bytes are more than any value needs"), "{error}");
+    }
+
+    fn environment_of_length(length: usize) -> Environment {
+        environment(&[("IPV64_STATE_DIR", &"/".repeat(length))])
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Which ACME clients are installed, and the exact lines with which each calls us. The pages below `docs/clients/` say
 //! more about each; what a client's verbs mean stands in [`crate::hook`].
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -16,7 +17,8 @@ struct Known {
     programs: &'static [&'static str],
     /// Other paths by which it is found; `~` stands for the home folder.
     paths: &'static [&'static str],
-    /// What to run or write; `{exe}` stands for this program.
+    /// What to run or write; `{exe}` stands for this program, `{share}` for the folder of what was installed with it (lines
+    /// with it are for those who have that folder), `{here}` for the folder of the client.
     lines: &'static [&'static str],
     /// What else has to be known.
     note: Option<&'static str>,
@@ -65,9 +67,10 @@ const KNOWN: [Known; 8] = [
         programs: &["acme.sh"],
         paths: &["~/.acme.sh/acme.sh"],
         lines: &[
+            "cp {share}/dns_ipv64_acme.sh {here}/dnsapi/",
             "IPV64_PROPAGATION_TIMEOUT=180 acme.sh --issue --dns dns_ipv64_acme --dnssleep 1 -d DOMAIN -d '*.DOMAIN'",
         ],
-        note: Some("first copy dns_ipv64_acme.sh into the folder dnsapi of acme.sh"),
+        note: Some("acme.sh finds dns_ipv64_acme.sh in its folder dnsapi"),
     },
     Known {
         name: "Apache mod_md",
@@ -127,9 +130,14 @@ fn place(known: &Known, folders: &[PathBuf], home: Option<&Path>) -> Option<Path
 }
 
 fn installed(known: &Known, path: PathBuf, exe: &Path) -> Installed {
-    let exe = quoted(&exe.to_string_lossy());
-    let lines = known.lines.iter().map(|line| line.replace("{exe}", &exe)).collect();
-    Installed { name: known.name, path, lines, note: known.note }
+    let word = |path: &Path| quoted(&path.to_string_lossy());
+    let share = exe.parent().and_then(Path::parent).map(|prefix| prefix.join("share/ipv64-acme"));
+    let share = share.filter(|folder| folder.is_dir());
+    let here = fs::canonicalize(&path).ok().and_then(|path| path.parent().map(word)).unwrap_or_default();
+    let lines = known.lines.iter().filter(|line| share.is_some() || !line.contains("{share}"));
+    let share = share.as_deref().map(word).unwrap_or_default();
+    let filled = |line: &&str| line.replace("{exe}", &word(exe)).replace("{share}", &share).replace("{here}", &here);
+    Installed { name: known.name, lines: lines.map(filled).collect(), path, note: known.note }
 }
 
 /// A path as a word of the shell, and of Apache's configuration.
@@ -164,6 +172,22 @@ mod tests {
         std::fs::write(home.path().join(".acme.sh/acme.sh"), "").unwrap();
         let found = find("", Some(home.path()), Path::new("/x"));
         assert!(found.iter().any(|it| it.name == "acme.sh" && it.path.starts_with(home.path())), "{found:?}");
+    }
+
+    #[test]
+    fn what_a_package_brought_for_acme_sh_is_copied_from_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let prefix = fs::canonicalize(folder.path()).unwrap();
+        fs::create_dir_all(prefix.join(".acme.sh")).unwrap();
+        fs::write(prefix.join(".acme.sh/acme.sh"), "").unwrap();
+        let lines = || {
+            let found = find("", Some(&prefix), &prefix.join("bin/ipv64-acme"));
+            found.into_iter().find(|it| it.name == "acme.sh").unwrap().lines
+        };
+        assert!(lines()[0].contains("acme.sh --issue"), "{:?}", lines());
+        fs::create_dir_all(prefix.join("share/ipv64-acme")).unwrap();
+        let at = prefix.display();
+        assert_eq!(lines()[0], format!("cp {at}/share/ipv64-acme/dns_ipv64_acme.sh {at}/.acme.sh/dnsapi/"));
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub enum SetupError {
     #[error("cannot read the API key")]
     Unreadable(#[source] std::io::Error),
     /// A file cannot be written.
-    #[error("cannot write {}", visible_path(path))]
+    #[error("cannot write `{}`", visible_path(path))]
     Unwritable {
         /// The file or folder.
         path: PathBuf,

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
-use rustix::termios::{self, LocalModes, OptionalActions, Termios};
+use rustix::termios::{self, LocalModes, OptionalActions, SpecialCodeIndex, Termios};
 
 use super::SetupError;
 
@@ -22,6 +22,11 @@ impl Quiet {
         quiet.local_modes.remove(LocalModes::ECHO);
         // The line end is shown all the same, so that the next output begins a line.
         quiet.local_modes.insert(LocalModes::ECHONL);
+        // Ctrl-Z and Ctrl-\ would end or stop the program at once and leave the terminal silent: 0 takes them away
+        // (termios(3), _POSIX_VDISABLE). Ctrl-C stays.
+        for key in [SpecialCodeIndex::VSUSP, SpecialCodeIndex::VQUIT] {
+            quiet.special_codes[key] = 0;
+        }
         termios::tcsetattr(io::stdin(), OptionalActions::Flush, &quiet)?;
         Ok(Self(before))
     }

@@ -3,7 +3,7 @@
 
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::SetupError;
@@ -34,11 +34,12 @@ pub fn key(config: &Path, key: &Secret) -> Result<PathBuf, SetupError> {
     Ok(path)
 }
 
-/// Lets the configuration file point at a key file. Everything else in it stays.
+/// Lets the configuration file point at a key file. Everything else in it stays, and so do its mode and a link to it.
 ///
 /// # Errors
 /// [`SetupError::Unwritable`]; the file is as before then.
 pub fn point_at(config: &Path, key_file: &Path) -> Result<(), SetupError> {
+    let config = &fs::canonicalize(config).unwrap_or_else(|_| config.to_owned());
     let unwritable = |source| SetupError::Unwritable { path: config.to_owned(), source };
     let before = match fs::read_to_string(config) {
         Ok(text) => text,
@@ -53,7 +54,8 @@ pub fn point_at(config: &Path, key_file: &Path) -> Result<(), SetupError> {
     if let Some(folder) = config.parent() {
         DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder).map_err(unwritable)?;
     }
-    replace(config, &after, CONFIG_MODE)
+    let mode = fs::metadata(config).map_or(CONFIG_MODE, |before| before.permissions().mode() & 0o777);
+    replace(config, &after, mode)
 }
 
 /// Returns the text with one setting changed where it stands, or else added at the end: all settings stand at the top level.
@@ -80,7 +82,7 @@ fn replace(path: &Path, text: &str, mode: u32) -> Result<(), SetupError> {
         .open(&temporary)
         .and_then(|mut file| {
             // The umask of the caller does not decide who may read.
-            file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))?;
+            file.set_permissions(fs::Permissions::from_mode(mode))?;
             file.write_all(text.as_bytes())?;
             file.sync_all()
         })
@@ -93,8 +95,6 @@ fn replace(path: &Path, text: &str, mode: u32) -> Result<(), SetupError> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
     use super::*;
     use crate::settings::ConfigFile;
 
@@ -129,6 +129,19 @@ mod tests {
             with_line("# api_key_file = 1\n", "api_key_file", "/k"),
             "# api_key_file = 1\napi_key_file = \"/k\"\n"
         );
+    }
+
+    #[test]
+    fn a_configuration_that_was_there_keeps_its_mode_and_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let (link, real) = (folder.path().join("config.toml"), folder.path().join("real.toml"));
+        fs::write(&real, "confirmations = 4\n").unwrap();
+        fs::set_permissions(&real, fs::Permissions::from_mode(0o600)).unwrap();
+        std::os::unix::fs::symlink("real.toml", &link).unwrap();
+        point_at(&link, Path::new("/k")).unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read_to_string(&real).unwrap(), "confirmations = 4\napi_key_file = \"/k\"\n");
+        assert_eq!(mode(&real), 0o600);
     }
 
     #[test]

@@ -32,6 +32,7 @@ const CALLS: [(&str, &str, CallKind); 7] = [
 /// One account as the API knows it.
 pub(super) struct ApiAccount {
     pub(super) key: String,
+    pub(super) status: u64,
     pub(super) counters: Counters,
 }
 

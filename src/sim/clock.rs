@@ -1,11 +1,27 @@
 //! The wall clock in the form that IPv64 prints it.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The present time as `YYYY-MM-DD hh:mm:ss` in UTC.
 pub(super) fn now() -> String {
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     format(seconds)
+}
+
+/// The present time less `behind` as `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 section 5.6.7).
+pub(super) fn http_date(behind: Duration) -> String {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    imf_fixdate(since.saturating_sub(behind).as_secs())
+}
+
+fn imf_fixdate(seconds: u64) -> String {
+    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let days = seconds / 86_400;
+    let (year, month, day) = civil(days);
+    let of = |names: &'static [&'static str], place: u64| names.iter().cycle().nth(place as usize).unwrap_or(&"");
+    let time = format!("{:02}:{:02}:{:02}", seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    format!("{}, {day:02} {} {year:04} {time} GMT", of(&DAYS, days % 7), of(&MONTHS, month - 1))
 }
 
 fn format(seconds: u64) -> String {
@@ -29,7 +45,12 @@ fn civil(days: u64) -> (u64, u64, u64) {
 
 #[cfg(test)]
 mod tests {
-    use super::format;
+    use super::{format, imf_fixdate};
+
+    #[test]
+    fn the_date_of_a_header_is_the_one_in_its_rfc() {
+        assert_eq!(imf_fixdate(784_111_777), "Sun, 06 Nov 1994 08:49:37 GMT");
+    }
 
     #[test]
     fn dates_are_those_of_the_calendar() {

@@ -21,6 +21,14 @@ pub struct Config {
     /// The recursive resolvers by name. `system` is the one of the variables, `ca` is meant for the CA and gets added
     /// where it is missing.
     pub resolvers: Vec<(String, ResolverSettings)>,
+    /// Zones with a fingerprint (DS) at their parent; all others are unsigned.
+    pub secured: Vec<(String, Secured)>,
+    /// Account domains that are switched off: the list says so, and nothing else is known of it.
+    pub deactivated: Vec<String>,
+    /// The `account_status` of every account ("observed": 1 in use).
+    pub account_status: u64,
+    /// How far the clock of the API is behind that of this machine.
+    pub clock_behind: Duration,
     /// What the API refuses for being too much.
     pub limits: Limits,
     /// Numbers come as strings, as some PHP installations send them.
@@ -45,6 +53,10 @@ impl Default for Config {
             foreign_zones: default_foreign_zones(),
             foreign_server: ServerSettings::default(),
             resolvers: vec![("system".into(), ResolverSettings::default())],
+            secured: Vec::new(),
+            deactivated: Vec::new(),
+            account_status: 1,
+            clock_behind: Duration::ZERO,
             limits: Limits::default(),
             numbers_as_strings: false,
             negative_ttl: 60,
@@ -130,6 +142,17 @@ pub enum ZoneCut {
     Provider,
     /// `name.ipv64.net` is a zone of its own.
     PerDomain,
+}
+
+/// What stands behind the fingerprint that a zone has at its parent (RFC 4035 section 5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Secured {
+    /// The zone has its keys. Signatures are left out: nobody here checks them.
+    Signed,
+    /// The zone has no keys: resolvers answer SERVFAIL for every name in it, as validating ones do.
+    Unsigned,
+    /// The zone has keys, but resolvers refuse its answers all the same: its signatures have run out, say.
+    Broken,
 }
 
 /// A zone that stands at another provider.

@@ -5,11 +5,11 @@ use std::{net::IpAddr, time::Instant};
 
 use hickory_resolver::proto::rr::{
     Name, RData, Record, RecordType,
-    rdata::{A, AAAA, NS, SOA},
+    rdata::{A, AAAA, NS, NULL, SOA},
 };
 
 use super::{
-    config::ZoneCut,
+    config::{Secured, ZoneCut},
     content,
     store::{Holdings, StoredDomain},
     zone::Zone,
@@ -19,6 +19,9 @@ use crate::provider;
 
 /// The TTL of what does not change: NS, glue, foreign records.
 const STATIC_TTL: u32 = 300;
+
+/// The serial of a zone that never changed.
+const FIRST_SERIAL: u32 = 1;
 
 /// Whose zones a server serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +51,7 @@ pub(super) struct Hierarchy {
     pub(super) provider: Vec<Host>,
     pub(super) foreign: Host,
     pub(super) foreign_zones: Vec<(Name, Vec<Record>)>,
+    pub(super) secured: Vec<(Name, Secured)>,
     pub(super) zone_cut: ZoneCut,
     pub(super) negative_ttl: u32,
 }
@@ -55,16 +59,36 @@ pub(super) struct Hierarchy {
 impl Hierarchy {
     /// The deepest zone of a role that holds a name, as it was at `as_of`.
     pub(super) fn zone(&self, role: Role, name: &Name, now: &Holdings, as_of: Option<Instant>) -> Option<Zone> {
-        match role {
-            Role::Root => Some(self.root_zone(now)),
-            Role::TopLevel => self.top_level_zone(name, now),
-            Role::Provider => self.provider_zone(name, now, as_of),
-            Role::Foreign => self.foreign_zone(name),
-        }
+        let mut zone = match role {
+            Role::Root => self.root_zone(now),
+            Role::TopLevel => self.top_level_zone(name, now)?,
+            Role::Provider => self.provider_zone(name, now, as_of)?,
+            Role::Foreign => self.foreign_zone(name)?,
+        };
+        zone.records.extend(self.signing(&zone));
+        Some(zone)
+    }
+
+    /// Whether a resolver that validates refuses what is said of a name.
+    pub(super) fn is_bogus(&self, name: &Name, kind: RecordType) -> bool {
+        // The fingerprint itself belongs to the parent.
+        let of_zone = |apex: &Name| apex.zone_of(name) && !(kind == RecordType::DS && apex == name);
+        self.secured.iter().any(|(apex, secured)| *secured != Secured::Signed && of_zone(apex))
+    }
+
+    /// The traces of DNSSEC in a zone: its own keys, and the fingerprints of zones that it delegates.
+    fn signing(&self, zone: &Zone) -> Vec<Record> {
+        let is_cut = |name: &Name| zone.records.iter().any(|it| it.name == *name && it.record_type() == RecordType::NS);
+        let trace = |(name, secured): &(Name, Secured)| match secured {
+            _ if *name != zone.apex => is_cut(name).then(|| trace(name, RecordType::DS)),
+            Secured::Signed | Secured::Broken => Some(trace(name, RecordType::DNSKEY)),
+            Secured::Unsigned => None,
+        };
+        self.secured.iter().filter_map(trace).collect()
     }
 
     fn root_zone(&self, now: &Holdings) -> Zone {
-        let mut records = self.apex_records(&Name::root(), std::slice::from_ref(&self.root));
+        let mut records = self.apex_records(&Name::root(), std::slice::from_ref(&self.root), FIRST_SERIAL);
         records.extend(addresses(&self.root));
         for label in self.top_level_names(now) {
             records.push(delegation(&label, &self.top_level));
@@ -91,7 +115,7 @@ impl Hierarchy {
         if name.is_root() || !self.top_level_names(now).contains(&apex) {
             return None;
         }
-        let mut records = self.apex_records(&apex, std::slice::from_ref(&self.top_level));
+        let mut records = self.apex_records(&apex, std::slice::from_ref(&self.top_level), FIRST_SERIAL);
         let mut delegate = |child: &Name, hosts: &[Host]| {
             if apex.zone_of(child) && !records.iter().any(|record| record.name == *child) {
                 records.extend(hosts.iter().map(|host| delegation(child, host)));
@@ -121,7 +145,7 @@ impl Hierarchy {
         let mut apexes: Vec<_> = suffixes().collect();
         apexes.extend(seen.iter().filter(|domain| self.is_cut(domain)).filter_map(|domain| dns(&domain.name)));
         let apex = apexes.iter().filter(|apex| apex.zone_of(name)).max_by_key(|apex| apex.num_labels())?.clone();
-        let mut records = self.apex_records(&apex, &self.provider);
+        let mut records = self.apex_records(&apex, &self.provider, serial(now, as_of));
         let hosts = self.provider.iter().filter(|host| apex.zone_of(&host.name));
         records.extend(hosts.flat_map(addresses));
         let is_below = |child: &&Name| **child != apex && apex.zone_of(child);
@@ -146,7 +170,7 @@ impl Hierarchy {
     fn foreign_zone(&self, name: &Name) -> Option<Zone> {
         let holds = self.foreign_zones.iter().filter(|(apex, _)| apex.zone_of(name));
         let (apex, fixed) = holds.max_by_key(|(apex, _)| apex.num_labels())?;
-        let mut records = self.apex_records(apex, std::slice::from_ref(&self.foreign));
+        let mut records = self.apex_records(apex, std::slice::from_ref(&self.foreign), FIRST_SERIAL);
         if apex.zone_of(&self.foreign.name) {
             records.extend(addresses(&self.foreign));
         }
@@ -154,15 +178,27 @@ impl Hierarchy {
         Some(Zone { apex: apex.clone(), records })
     }
 
-    fn apex_records(&self, apex: &Name, hosts: &[Host]) -> Vec<Record> {
+    fn apex_records(&self, apex: &Name, hosts: &[Host], serial: u32) -> Vec<Record> {
         let mut records: Vec<_> = hosts.iter().map(|host| delegation(apex, host)).collect();
         if let Some(first) = hosts.first() {
             let mailbox = content::host("hostmaster.ipv64.net").unwrap_or_default();
-            let soa = SOA::new(first.name.clone(), mailbox, 1, 3600, 600, 86_400, self.negative_ttl);
+            let soa = SOA::new(first.name.clone(), mailbox, serial, 3600, 600, 86_400, self.negative_ttl);
             records.push(Record::from_rdata(apex.clone(), self.negative_ttl, RData::SOA(soa)));
         }
         records
     }
+}
+
+/// The version of the provider's zones in a copy from `as_of`: one more with each change.
+fn serial(now: &Holdings, as_of: Option<Instant>) -> u32 {
+    let changes = now.records.iter().map(|record| record.life.changes_until(as_of));
+    let changes = changes.chain(now.domains.iter().map(|domain| domain.life.changes_until(as_of)));
+    FIRST_SERIAL + changes.sum::<u32>()
+}
+
+/// A record of a type of DNSSEC; only that it is there matters, so its content makes no sense.
+fn trace(name: &Name, kind: RecordType) -> Record {
+    Record::from_rdata(name.clone(), STATIC_TTL, RData::Unknown { code: kind, rdata: NULL::with(vec![0; 36]) })
 }
 
 /// Whether a name is one label below a suffix of the provider.

@@ -80,7 +80,7 @@ use shared::Shared;
 use topology::Topology;
 use world::World;
 
-pub use config::{Account, Config, ForeignZone, Limits, NameServer, RefusedCalls, ZoneCut};
+pub use config::{Account, Config, ForeignZone, Limits, NameServer, RefusedCalls, Secured, ZoneCut};
 pub use faults::{Action, ApiFault, Effect};
 pub use log::{ApiCall, AuthWay, CallKind, LimitKind, Question, Transport};
 pub use settings::{

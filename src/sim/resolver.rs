@@ -114,7 +114,9 @@ impl Resolver {
         let mut whole = Reply::default();
         let mut name = name.clone();
         for _ in 0..MAX_ALIASES {
-            let Some(step) = self.walk(&name, kind, world, depth) else { return Reply::code(ResponseCode::ServFail) };
+            // What cannot be trusted is answered like what cannot be had (RFC 4035 section 5.5).
+            let step = self.walk(&name, kind, world, depth).filter(|_| !world.hierarchy.is_bogus(&name, kind));
+            let Some(step) = step else { return Reply::code(ResponseCode::ServFail) };
             let next = if kind == RecordType::CNAME { None } else { open_alias(&step, kind) };
             whole.rcode = step.metadata.response_code;
             whole.answers.extend(step.answers);

@@ -11,7 +11,8 @@ pub(super) fn fill(holdings: &mut Holdings, config: &Config) -> Result<(), SimEr
     for (number, account) in config.accounts.iter().enumerate() {
         for name in &account.domains {
             let name = DnsName::parse(name).map_err(|error| SimError::Config(error.to_string()))?;
-            holdings.domains.push(StoredDomain::new(name, number, Life::default()));
+            let deactivated = config.deactivated.iter().any(|off| off == name.as_str());
+            holdings.domains.push(StoredDomain { deactivated, ..StoredDomain::new(name, number, Life::default()) });
         }
         for record in &account.records {
             let new = seeded(holdings, number, record).ok_or_else(|| {

@@ -105,8 +105,11 @@ impl Shared {
 
 /// The API of a configuration.
 pub(super) fn api(config: &Config) -> Api {
-    let account =
-        |account: &super::Account| ApiAccount { key: account.key.clone(), counters: Counters::new(config.limits) };
+    let account = |account: &super::Account| ApiAccount {
+        key: account.key.clone(),
+        status: config.account_status,
+        counters: Counters::new(config.limits),
+    };
     Api {
         numbers_as_strings: config.numbers_as_strings,
         faults: Faults::default(),

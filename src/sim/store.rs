@@ -35,6 +35,13 @@ impl Life {
         born && !dead
     }
 
+    /// How many changes a server has seen of it whose copy is from `as_of`.
+    pub(super) fn changes_until(&self, as_of: Option<Instant>) -> u32 {
+        let seen = |change: &&Instant| as_of.is_some_and(|now| **change <= now);
+        let changes = [&self.added, &self.deleted].into_iter().flatten().filter(seen).count();
+        u32::try_from(changes).unwrap_or_default()
+    }
+
     /// Whether it stands in the store.
     #[must_use]
     pub fn is_open(&self) -> bool {
@@ -92,13 +99,14 @@ pub(super) struct StoredDomain {
     pub(super) name: DnsName,
     pub(super) account: usize,
     pub(super) wildcard: bool,
+    pub(super) deactivated: bool,
     pub(super) life: Life,
 }
 
 impl StoredDomain {
     /// A domain as the provider sets it up. That provider names have their wildcard on at first is a guess.
     pub(super) fn new(name: DnsName, account: usize, life: Life) -> Self {
-        Self { wildcard: is_provider_name(&name), name, account, life }
+        Self { wildcard: is_provider_name(&name), deactivated: false, name, account, life }
     }
 }
 

@@ -138,7 +138,9 @@ fn hierarchy(config: &Config) -> Result<Hierarchy, SimError> {
         let records = zone.records.iter().map(parse_record).collect::<Result<Vec<_>, _>>()?;
         Ok::<_, SimError>((parse_name(&zone.apex)?, records))
     });
+    let secured = config.secured.iter().map(|(apex, secured)| Ok::<_, SimError>((parse_name(apex)?, *secured)));
     Ok(Hierarchy {
+        secured: secured.collect::<Result<_, _>>()?,
         root: host("a.root.sim")?,
         top_level: host("a.tld.sim")?,
         foreign: host("ns.foreign.example")?,

@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{
-    control,
+    clock, control,
     delivery::{After, deliver, visible_status},
     doh,
     http::{Connection, Request, Response},
@@ -58,7 +58,10 @@ fn serve_connection(stream: TcpStream, client: (u64, SocketAddr), shared: &Share
 }
 
 fn serve_api(connection: &mut Connection<'_>, request: &Request, number: u64, shared: &Shared) -> io::Result<After> {
-    let outcome = shared.api.handle(request, number, &shared.world);
+    let mut outcome = shared.api.handle(request, number, &shared.world);
+    if let Some(response) = &mut outcome.response {
+        response.headers.push(("Date".into(), clock::http_date(shared.config.clock_behind)));
+    }
     let mut call = outcome.call;
     call.status = visible_status(outcome.response.as_ref(), outcome.action.as_ref());
     // First the log, then the answer: who has the answer finds the call.

@@ -65,7 +65,7 @@ pub(super) fn bad_request() -> Response {
 pub(super) fn account(account: &ApiAccount, domains: usize, as_strings: bool) -> Response {
     let mut body = json!({
         "email": "owner@example.org",
-        "account_status": 1,
+        "account_status": account.status,
         "reg_date": "2023-01-31 12:00:00",
         "update_hash": "sim-update-hash-91b7",
         "api_key": account.key,
@@ -113,7 +113,7 @@ pub(super) fn domains(holdings: &Holdings, account: usize, as_strings: bool) -> 
             "domain_update_hash": "sim-domain-hash-5d02",
             "ipv6prefix": "",
             "dualstack": "",
-            "deactivated": 0,
+            "deactivated": u8::from(domain.deactivated),
             "records": records,
         });
         map.insert(domain.name.to_string(), value);

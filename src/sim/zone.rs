@@ -40,7 +40,9 @@ impl Zone {
         let mut reply = Reply { authoritative: true, ..Reply::default() };
         let mut name = name.clone();
         for _ in 0..MAX_ALIASES {
-            if let Some(cut) = self.cut_above(&name) {
+            // The fingerprint of a zone is the parent's (RFC 4035 section 3.1.4.1).
+            let is_parents = |cut: &Name| kind == RecordType::DS && *cut == name;
+            if let Some(cut) = self.cut_above(&name).filter(|cut| !is_parents(cut)) {
                 self.refer(&cut, &mut reply);
                 return reply;
             }
@@ -59,9 +61,9 @@ impl Zone {
             return None;
         };
         let is_alias = |record: &&Record| record.record_type() == RecordType::CNAME;
-        if let Some(alias) =
-            found.iter().find(is_alias).filter(|_| kind != RecordType::CNAME && kind != RecordType::ANY)
-        {
+        // Against the rules (RFC 1034 section 3.6.2), some servers have other records beside an alias, and show them.
+        let is_beside = kind == RecordType::ANY || found.iter().any(|record| record.record_type() == kind);
+        if let Some(alias) = found.iter().find(is_alias).filter(|_| !is_beside) {
             reply.answers.push(alias.clone());
             let RData::CNAME(target) = &alias.data else { return None };
             // What stands outside is for the asker to look up (RFC 1034 section 4.3.2, step 3a).

@@ -78,6 +78,7 @@ impl Solver<'_> {
             match added {
                 Ok(added) => {
                     self.state.journal().confirm(&ids[at..=at]);
+                    located[at].is_new = added == Added::New;
                     let what = if added == Added::New { "added" } else { "was there already" };
                     self.events.step(&format!("`{record}` {what}"));
                 }
@@ -189,7 +190,7 @@ impl Solver<'_> {
             confirmations: self.settings.confirmations,
             polling_interval: self.settings.polling_interval,
             usual: self.state.learned().all().into_iter().map(|usual| (usual.address, usual.p95)).collect(),
-            suspects: self.state.learned().unsteady(),
+            steady: self.state.learned().steady(),
             lookup: self.lookup.clone(),
             blind_wait: self.settings.blind_wait,
             interrupted: std::sync::Arc::clone(&self.interrupted),
@@ -203,7 +204,7 @@ impl Solver<'_> {
                 name: row.server.name.clone()?,
                 address: row.server.address.ip(),
                 took: row.after?,
-                is_unsteady: row.unsteady,
+                is_steady: row.is_steady,
             })
         });
         self.state.learned().add(&seen.collect::<Vec<_>>());

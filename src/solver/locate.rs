@@ -27,6 +27,8 @@ pub(super) struct Located {
     /// The zone of that name; none where nobody needs to know it.
     pub(super) zone: Option<Zone>,
     pub(super) spec: RecordSpec,
+    /// Whether this call has added it, and not found it there.
+    pub(super) is_new: bool,
     pub(super) notes: Vec<String>,
 }
 
@@ -54,12 +56,16 @@ impl Solver<'_> {
         if record != challenge.name {
             self.events.step(&format!("`{}` is an alias: the record belongs at `{record}`", challenge.name));
         }
+        for name in zone.iter().flat_map(Zone::half_found) {
+            self.events
+                .step(&format!("`{name}`: only some addresses could be looked up, IPv4 or IPv6; those are asked"));
+        }
         let apex = zone.as_ref().and_then(|zone| zone.apex.as_ref());
         // What was noted on the way may be the reason.
         let tell = |_: &anyhow::Error| notes.iter().for_each(|note| self.events.warning(note));
         let domain = self.domain_of((&record, apex), domains, policy).inspect_err(tell)?;
         let spec = spec(&domain, &record, challenge)?;
-        Ok(Located { challenge: challenge.clone(), record, zone, spec, notes })
+        Ok(Located { challenge: challenge.clone(), record, zone, spec, is_new: false, notes })
     }
 
     /// Asks DNS, unless neither aliases nor propagation matter.
@@ -111,7 +117,9 @@ impl Solver<'_> {
         let cache = self.state.domains(self.account.clone());
         let cached = if domains == Domains::Cached { self.known_domains(&cache) } else { None };
         // A zone cut below a cached domain: the account may have got a longer one since.
-        let is_cut = |domain: &DnsName| apex.is_some_and(|apex| apex != domain && apex.is_within(domain));
+        let is_cut = |domain: &DnsName| {
+            apex.is_some_and(|apex| apex != domain && apex.is_within(domain) && !cache.is_missing(apex))
+        };
         let cached = cached.as_ref().and_then(|cached| holder(cached, record));
         if let Some(domain) = cached.filter(|domain| !is_cut(domain)) {
             return Ok(domain.clone());
@@ -121,6 +129,9 @@ impl Solver<'_> {
         let names: Vec<_> = listed.into_iter().map(|domain| domain.name).collect();
         cache.remember(&names);
         let held = holder(&names, record).cloned();
+        if let Some(apex) = apex.filter(|apex| !names.contains(apex)) {
+            cache.note_missing(apex);
+        }
         held.ok_or_else(|| AccountError::NoDomain { name: record.clone(), domains: names }.into())
     }
 }

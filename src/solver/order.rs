@@ -20,6 +20,8 @@ use crate::state::{Entry, LEFT_OVER_AFTER, Progress};
 pub(super) struct Awaited {
     held: Held,
     zone: Zone,
+    /// Whether this call has added it.
+    is_new: bool,
 }
 
 /// A record of the order.
@@ -36,11 +38,11 @@ impl Awaited {
     pub(super) fn from_located(located: &Located) -> Option<Self> {
         let zone = located.zone.clone()?;
         let (name, value) = (located.record.clone(), located.challenge.value.clone());
-        Some(Self { held: Held { name, value, domain: located.spec.domain().clone() }, zone })
+        Some(Self { held: Held { name, value, domain: located.spec.domain().clone() }, zone, is_new: located.is_new })
     }
 
     pub(super) fn into_record(self) -> Record {
-        Record { name: self.held.name, value: self.held.value, zone: self.zone }
+        Record { name: self.held.name, value: self.held.value, zone: self.zone, is_new: self.is_new }
     }
 }
 
@@ -89,7 +91,7 @@ impl Solver<'_> {
                 Some(neighbour) => neighbour.zone.clone(),
                 None => self.place_by(Follow::Never, &held.name, policy)?.zone,
             };
-            all.push(Awaited { held, zone });
+            all.push(Awaited { held, zone, is_new: false });
         }
         all.extend(mine);
         Ok(all)

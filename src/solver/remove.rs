@@ -9,7 +9,7 @@ use super::{Failure, Missed, Outcome, Solved, Solver, Status};
 use crate::api::{ApiError, CallKind, Deleted, RecordSpec, RecordType, RetryPolicy};
 use crate::challenge::Challenge;
 use crate::dns::cname::PlaceError;
-use crate::dns::exchange::ask_whole;
+use crate::dns::exchange::ask_paced;
 use crate::dns::message::{Kind, Question};
 use crate::exit::{Exit, Explain};
 use crate::hook::{Action, CaAsked, Call, OnFailure, Wait};
@@ -196,11 +196,10 @@ impl Solver<'_> {
         let question = Question::authoritative(&doomed.record, Kind::Txt);
         let shows = |server: &crate::dns::zone::Server| {
             let until = deadline.min(Instant::now() + ATTEMPT);
-            self.lookup.pace.wait(server.address.ip(), until)
-                && ask_whole(server.address, &question, until).is_ok_and(|reply| {
-                    let mut texts = reply.texts(&doomed.record);
-                    reply.authoritative && texts.any(|text| text == doomed.challenge.value.as_str().as_bytes())
-                })
+            ask_paced(server.address, &question, &self.lookup.pace, until).is_ok_and(|reply| {
+                let mut texts = reply.texts(&doomed.record);
+                reply.authoritative && texts.any(|text| text == doomed.challenge.value.as_str().as_bytes())
+            })
         };
         while place.zone.servers.iter().any(shows) {
             if Instant::now() + PAUSE >= deadline || self.is_interrupted() {

@@ -41,6 +41,12 @@ impl UnixTime {
         self.0 / 1000
     }
 
+    /// Returns when the calls of the day are counted anew: the next midnight in Germany (observed, not documented).
+    #[must_use]
+    pub fn next_reset(self) -> Self {
+        calendar::next_german_midnight(self)
+    }
+
     /// Returns the time that passed since `earlier`, and zero if `earlier` is not earlier.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {

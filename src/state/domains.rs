@@ -13,6 +13,8 @@ use super::store::{Document, Store};
 
 /// After this long the API is asked again.
 const VALID: Duration = Duration::from_secs(86_400);
+/// For so long a domain that was looked for in vain is not looked for again: else each call of an order would ask.
+const MISSING: Duration = Duration::from_secs(600);
 /// A list from further in the future than clocks drift is as good as none.
 const DRIFT: Duration = Duration::from_secs(60);
 /// One process asks for all that need the list at the same time. After this long it is thought to have been killed.
@@ -34,6 +36,9 @@ struct Lists {
 struct List {
     names: Vec<DnsName>,
     fetched_at: UnixTime,
+    /// What was looked for in this list in vain.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    missing: Vec<DnsName>,
 }
 
 impl Document for Lists {
@@ -70,6 +75,25 @@ impl DomainCache {
         self.store.update(|lists: &mut Lists| lists.valid(&self.account, self.clock.unix()))
     }
 
+    /// Returns whether a domain was looked for in the list a short time ago, and was not there.
+    #[must_use]
+    pub fn is_missing(&self, name: &DnsName) -> bool {
+        self.store.update(|lists: &mut Lists| {
+            let now = self.clock.unix();
+            let list = lists.accounts.get(&self.account).filter(|list| list.missing.contains(name));
+            list.is_some_and(|list| list.fetched_at <= now && now.since(list.fetched_at) < MISSING)
+        })
+    }
+
+    /// Keeps that a domain is not in the list that the API has just given.
+    pub fn note_missing(&self, name: &DnsName) {
+        self.store.update(|lists: &mut Lists| {
+            if let Some(list) = lists.accounts.get_mut(&self.account) {
+                list.missing.push(name.clone());
+            }
+        });
+    }
+
     /// Returns the domains, or who asks the API for them: of twenty hooks that start together, one.
     #[must_use]
     pub fn names_or_turn(&self) -> DomainList {
@@ -96,7 +120,8 @@ impl DomainCache {
     pub fn remember(&self, names: &[DnsName]) {
         self.store.update(|lists: &mut Lists| {
             lists.asking.remove(&self.account);
-            lists.accounts.insert(self.account.clone(), List { names: names.to_vec(), fetched_at: self.clock.unix() });
+            let list = List { names: names.to_vec(), fetched_at: self.clock.unix(), missing: Vec::new() };
+            lists.accounts.insert(self.account.clone(), list);
             while lists.accounts.len() > MOST_ACCOUNTS {
                 let others = lists.accounts.iter().filter(|(account, _)| **account != self.account);
                 let oldest = others.min_by_key(|(_, list)| list.fetched_at).map(|(account, _)| account.clone());
@@ -148,6 +173,21 @@ mod tests {
         assert_eq!(cache.names(), Some(names(&["a.ipv64.net", "b.example"])));
         clock.advance(Duration::from_secs(1));
         assert_eq!(cache.names(), None);
+    }
+
+    #[test]
+    fn what_was_missing_is_looked_for_again_after_a_while_and_in_a_new_list() {
+        let clock = ManualClock::at(NOW);
+        let cache = State::in_memory().with_clock(clock.clone()).domains(account("key"));
+        let [cut, other] = ["sub.b.example", "other.b.example"].map(|text| DnsName::parse(text).unwrap());
+        for later in [MISSING, Duration::ZERO] {
+            cache.remember(&names(&["b.example"]));
+            assert!(!cache.is_missing(&cut));
+            cache.note_missing(&cut);
+            assert_eq!((cache.is_missing(&cut), cache.is_missing(&other)), (true, false));
+            clock.advance(later);
+            assert_eq!(cache.is_missing(&cut), later.is_zero());
+        }
     }
 
     #[test]

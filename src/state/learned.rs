@@ -1,4 +1,4 @@
-//! How long each name server took to serve a new record in the past, and which addresses disagreed with themselves.
+//! How long each name server took to serve a new record in the past, and which addresses agreed with themselves.
 //! What follows from that is decided by the poller.
 
 use std::net::IpAddr;
@@ -15,8 +15,10 @@ const KEPT: usize = 20;
 /// Servers kept; the one that was heard of longest ago makes room.
 const MOST_SERVERS: usize = 64;
 
-/// How long a disagreement is remembered.
-const UNSTEADY_FOR: Duration = Duration::from_secs(90 * 86_400);
+/// How long it is remembered that an address agreed with itself, or did not.
+const REMEMBERED: Duration = Duration::from_secs(90 * 86_400);
+/// In how many waits an address has to agree with itself: two servers behind it that follow each other closely look like one.
+const AGREEMENTS: usize = 2;
 
 /// The file `learned.json`.
 #[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
@@ -35,6 +37,9 @@ struct History {
     /// When it last showed a record and then did not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     unsteady_at: Option<UnixTime>,
+    /// When it last agreed with itself, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    steady_at: Vec<UnixTime>,
 }
 
 impl Document for Times {
@@ -50,8 +55,9 @@ pub struct Visibility {
     pub address: IpAddr,
     /// The time it took.
     pub took: Duration,
-    /// Whether it disagreed with itself: several nameless servers behind the address.
-    pub is_unsteady: bool,
+    /// Whether it agreed with itself; if not, several nameless servers are behind the address. Nothing if the wait does not
+    /// tell.
+    pub is_steady: Option<bool>,
 }
 
 /// What one address usually takes, over its last twenty records.
@@ -101,13 +107,13 @@ impl Learned {
         self.all().into_iter().find(|usual| usual.name == *name && usual.address == address)
     }
 
-    /// Returns the addresses that disagreed with themselves within the last 90 days.
+    /// Returns the addresses that agreed with themselves several times within the last 90 days, and never disagreed.
     #[must_use]
-    pub fn unsteady(&self) -> Vec<IpAddr> {
+    pub fn steady(&self) -> Vec<IpAddr> {
         let now = self.clock.unix();
-        let recent = |server: &&History| server.unsteady_at.is_some_and(|at| now.since(at) < UNSTEADY_FOR);
+        let steady = |server: &&History| server.is_steady(now);
         self.store
-            .update(|times: &mut Times| times.servers.iter().filter(recent).map(|server| server.address).collect())
+            .update(|times: &mut Times| times.servers.iter().filter(steady).map(|server| server.address).collect())
     }
 
     /// Returns what is known of all addresses, by name and address.
@@ -124,21 +130,46 @@ impl Times {
     fn add(&mut self, seen: &Visibility, now: UnixTime) {
         let took = u64::try_from(seen.took.as_millis()).unwrap_or(u64::MAX);
         let known = self.servers.iter_mut().find(|server| server.name == seen.name && server.address == seen.address);
-        let unsteady_at = seen.is_unsteady.then_some(now);
         if let Some(server) = known {
             server.times.push(took);
-            let surplus = server.times.len().saturating_sub(KEPT);
-            server.times.drain(..surplus);
             server.updated_at = now;
-            server.unsteady_at = unsteady_at.or(server.unsteady_at);
+            server.judge(seen.is_steady, now);
+            keep_last(&mut server.times, KEPT);
         } else {
             let (name, address) = (seen.name.clone(), seen.address);
-            self.servers.push(History { name, address, times: vec![took], updated_at: now, unsteady_at });
+            let mut server =
+                History { name, address, times: vec![took], updated_at: now, unsteady_at: None, steady_at: Vec::new() };
+            server.judge(seen.is_steady, now);
+            self.servers.push(server);
         }
     }
 }
 
+fn keep_last<T>(list: &mut Vec<T>, count: usize) {
+    list.drain(..list.len().saturating_sub(count));
+}
+
 impl History {
+    fn judge(&mut self, is_steady: Option<bool>, now: UnixTime) {
+        match is_steady {
+            Some(true) => {
+                self.steady_at.push(now);
+                keep_last(&mut self.steady_at, AGREEMENTS);
+            }
+            Some(false) => {
+                self.unsteady_at = Some(now);
+                self.steady_at.clear();
+            }
+            None => {}
+        }
+    }
+
+    fn is_steady(&self, now: UnixTime) -> bool {
+        let is_recent = |at: &UnixTime| now.since(*at) < REMEMBERED;
+        let agreements = self.steady_at.iter().filter(|at| is_recent(at)).count();
+        agreements >= AGREEMENTS && !self.unsteady_at.as_ref().is_some_and(is_recent)
+    }
+
     fn usual(&self) -> Option<UsualTime> {
         let mut sorted = self.times.clone();
         sorted.sort_unstable();
@@ -170,20 +201,37 @@ mod tests {
             name: DnsName::parse(server).unwrap(),
             address,
             took: Duration::from_millis(millis),
-            is_unsteady: false,
+            is_steady: None,
         }
+    }
+
+    #[test]
+    fn several_agreements_make_an_address_steady_for_a_while() {
+        let clock = ManualClock::at(UnixTime::default() + Duration::from_secs(1_000_000));
+        let learned = Learned::new(Arc::new(Store::in_memory()), Arc::clone(&clock) as Arc<dyn Clock>);
+        let agrees = |is_steady| learned.add(&[Visibility { is_steady, ..seen("ns1.ipv64.net", 1, 10) }]);
+        agrees(Some(true));
+        agrees(None);
+        assert!(learned.steady().is_empty());
+        agrees(Some(true));
+        assert_eq!(learned.steady(), [seen("ns1.ipv64.net", 1, 10).address]);
+        clock.advance(REMEMBERED);
+        assert!(learned.steady().is_empty());
+        agrees(Some(true));
+        assert!(learned.steady().is_empty(), "the earlier ones are too long ago");
     }
 
     #[test]
     fn a_disagreement_is_remembered_for_a_while() {
         let clock = ManualClock::at(UnixTime::default() + Duration::from_secs(1_000_000));
         let learned = Learned::new(Arc::new(Store::in_memory()), Arc::clone(&clock) as Arc<dyn Clock>);
-        learned.add(&[Visibility { is_unsteady: true, ..seen("ns1.ipv64.net", 1, 10) }, seen("ns2.ipv64.net", 2, 10)]);
-        clock.advance(Duration::from_secs(86_400));
-        learned.add(&[seen("ns1.ipv64.net", 1, 10)]);
-        assert_eq!(learned.unsteady(), [seen("ns1.ipv64.net", 1, 10).address]);
-        clock.advance(UNSTEADY_FOR);
-        assert!(learned.unsteady().is_empty());
+        let agrees = |is_steady| learned.add(&[Visibility { is_steady, ..seen("ns1.ipv64.net", 1, 10) }]);
+        agrees(Some(false));
+        clock.advance(REMEMBERED / 2);
+        (0..AGREEMENTS).for_each(|_| agrees(Some(true)));
+        assert!(learned.steady().is_empty());
+        clock.advance(REMEMBERED / 2);
+        assert_eq!(learned.steady().len(), 1);
     }
 
     #[test]

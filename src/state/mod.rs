@@ -40,6 +40,8 @@ mod store;
 mod window;
 
 #[cfg(test)]
+mod interleavings;
+#[cfg(test)]
 mod processes;
 
 use std::path::Path;

@@ -13,6 +13,9 @@ pub(super) const BEAT: Duration = Duration::from_secs(1);
 const WAITER_LOST: Duration = Duration::from_secs(3);
 /// So many requests are remembered at least, for a process with another rate than ours.
 const KEPT: usize = 100;
+/// Nothing makes us pause for longer: neither an answer, for that would be a daily limit, which `quota` knows, nor a
+/// file that says so.
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 /// More processes than this do not wait at once; the rest is garbage.
 const MOST_WAITERS: usize = 1000;
 
@@ -123,9 +126,10 @@ impl Queue {
         }
     }
 
-    /// Lets nobody send for so long, unless a longer pause is on already.
+    /// Lets nobody send for so long, at most [`LONGEST_PAUSE`], unless a longer pause is on already.
     pub(super) fn pause(&mut self, length: Duration, now: UnixTime) {
         self.normalise(now);
+        let length = length.min(LONGEST_PAUSE);
         if self.pause_left(now) < length {
             self.pause = Some(Pause { since: now, length });
         }
@@ -157,6 +161,7 @@ impl Queue {
         }
         if let Some(pause) = &mut self.pause {
             pause.since = pause.since.min(now);
+            pause.length = pause.length.min(LONGEST_PAUSE);
         }
         for waiter in &mut self.waiting {
             waiter.seen = waiter.seen.min(now);
@@ -248,6 +253,13 @@ mod tests {
         queue.pause(Duration::from_secs(60), NOW);
         let paused = queue.ask(&ticket("a", Priority::Addition, NOW), rate, NOW);
         assert_eq!(paused, Turn::Wait { turn: Duration::from_secs(60), soonest: Duration::from_secs(60) });
+    }
+
+    #[test]
+    fn no_pause_in_a_file_is_longer_than_the_longest() {
+        let file = r#"{"pause":{"since":0,"length":{"secs":18446744073709551615,"nanos":0}}}"#;
+        let mut queue: Queue = serde_json::from_str(file).unwrap();
+        assert!(is_now(queue.ask(&ticket("a", Priority::Read, NOW), Rate::default(), NOW)));
     }
 
     #[test]

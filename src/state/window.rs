@@ -17,8 +17,6 @@ use super::store::{Document, Store};
 
 /// Accounts in the file; the one that was used longest ago makes room.
 const MOST_ACCOUNTS: usize = 16;
-/// No answer of a server makes us pause for longer: that would be a daily limit, which `quota` knows.
-const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 /// The shortest sleep, so that a waiter whose turn is near does not spin.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(5);
 /// A part of the period, at most, is added to a pause by chance, so that hooks on several machines do not all come
@@ -108,7 +106,7 @@ impl RequestWindow {
     /// Notes a 429: nobody of this account sends for `retry_after`, or else for a full period and a little more.
     pub fn refused(&self, retry_after: Option<Duration>) {
         let period = self.rate.period();
-        let length = retry_after.unwrap_or_else(|| period + jitter(period / JITTER_DIVISOR)).min(LONGEST_PAUSE);
+        let length = retry_after.unwrap_or_else(|| period + jitter(period / JITTER_DIVISOR));
         self.update(|window, now| window.queue.pause(length, now));
     }
 
@@ -268,7 +266,10 @@ impl Explain for WindowError {
                  IPV64_API_RATE if your account may send more"
                     .to_owned(),
             ),
-            Self::UsedUp { .. } => Some("the next renewal will try again; see `ipv64-acme status`".to_owned()),
+            Self::UsedUp { .. } => Some(
+                "the next renewal will try again; see `ipv64-acme status`, and look for what else uses the key"
+                    .to_owned(),
+            ),
             Self::Reserved { .. } => {
                 Some("try again tomorrow, or raise the limit of the account at IPv64.net".to_owned())
             }
@@ -288,6 +289,7 @@ mod tests {
 
     use super::super::State;
     use super::super::clock::ManualClock;
+    use super::super::queue::LONGEST_PAUSE;
     use super::*;
     use crate::secret::Secret;
 

@@ -5,10 +5,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "test code")]
 
 mod api;
+mod architecture;
 mod clients;
 mod conventions;
 mod frugal;
+mod hostile;
 mod packages;
 mod people;
+mod soak;
 mod support;
 mod verdict;

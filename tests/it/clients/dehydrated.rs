@@ -26,7 +26,7 @@ impl Dehydrated {
         let own = settings
             .replace("/usr/local/bin/ipv64-acme", &hook)
             .replace("HOOK_CHAIN=\"yes\"", &format!("HOOK_CHAIN=\"{}\"", self.chain))
-            .replace("export IPV64_API_KEY_FILE=/etc/ipv64-acme/key", "");
+            .replace("export IPV64_API_KEY_FILE=/etc/ipv64-acme/api-key", "");
         let of_test = format!(
             "ACCOUNT_KEYSIZE=2048\nCA='{}'\nCURL_OPTS='--cacert {}'\nBASEDIR='{}'\n",
             stage.pebble.directory(),

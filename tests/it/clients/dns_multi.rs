@@ -18,7 +18,7 @@ impl DnsMulti {
     fn shell(stage: &Stage, block: &str) -> Finished {
         let block = block
             .replace("/usr/local/bin", &stage.path("bin").display().to_string())
-            .replace("IPV64_API_KEY_FILE = /etc/ipv64-acme/key\n", "")
+            .replace("IPV64_API_KEY_FILE = /etc/ipv64-acme/api-key\n", "")
             .replace("/etc/ipv64-acme", &stage.path("etc").display().to_string());
         stage.shell(&block, &Certbot::variables(stage))
     }

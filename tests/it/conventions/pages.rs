@@ -24,7 +24,7 @@ fn assert_done(finished: &Finished) {
 fn getssl_adds_twice_and_removes() {
     let world = World::start();
     let settings = page::shell_block("clients/scripts.md", "getssl");
-    let settings = settings.replace("export IPV64_API_KEY_FILE=/etc/ipv64-acme/key", "");
+    let settings = settings.replace("export IPV64_API_KEY_FILE=/etc/ipv64-acme/api-key", "");
     let call = |command: &str| shell(&world, &format!("{settings}\neval \"${command}\" name.ipv64.net -v"));
     assert_done(&call("DNS_ADD_COMMAND"));
     assert_done(&call("DNS_ADD_COMMAND"));

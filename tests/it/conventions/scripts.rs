@@ -168,8 +168,8 @@ fn works_in_proxmox() {
     let stdin = format!("-v\nIPV64_ACME={}\n{}", programs::hook().display(), settings.concat());
     let call = |action: &str| {
         let mut command = Command::new(programs::system("bash"));
-        command.env_clear().env("PATH", "/usr/local/bin:/bin:/usr/bin").env("HOME", "/nonexistent");
-        command.env("XDG_STATE_HOME", "/nonexistent").env("STATE_DIRECTORY", "/nonexistent/state");
+        command.env_clear().env("PATH", "/usr/local/bin:/bin:/usr/bin").env("HOME", "/proc/nowhere");
+        command.env("XDG_STATE_HOME", "/proc/nowhere").env("STATE_DIRECTORY", "/proc/nowhere/state");
         let file = hooks("dns_ipv64_acme.sh");
         world.run(command.args([&shim("proxmox.sh"), &file, "dns_ipv64", action, "name.ipv64.net"]), &stdin)
     };

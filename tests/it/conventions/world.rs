@@ -30,8 +30,10 @@ impl World {
         fs::create_dir(folder.path().join("home")).unwrap();
         let mut variables = sim.env();
         variables.push(("IPV64_STATE_DIR".to_owned(), folder.path().join("state").display().to_string()));
-        // The request window has tests of its own; here it would only take time.
+        // The request window has tests of its own, and so has the long run of answers at a first contact with a server; here
+        // they would only take time.
         variables.push(("IPV64_API_RATE".to_owned(), "1000/1".to_owned()));
+        variables.push(("IPV64_CONFIRMATIONS".to_owned(), "1".to_owned()));
         Self { sim, folder, variables }
     }
 

@@ -126,6 +126,23 @@ fn a_domain_that_came_to_the_account_since_the_list_was_cached_is_found_by_its_z
     assert_eq!(entries[0]["domain"], "sub.example.com");
 }
 
+#[test]
+fn a_zone_that_is_no_domain_of_the_account_is_looked_for_once() {
+    let mut config = ipv64_acme::sim::Config::default();
+    config.accounts.push(ipv64_acme::sim::Account {
+        key: "key-of-another".into(),
+        domains: vec!["sub.example.com".into()],
+        records: Vec::new(),
+    });
+    let desk = Desk::with(config);
+    desk.succeed(&["domain", "list"]);
+    desk.calls();
+    desk.succeed(&["present", "_acme-challenge.sub.example.com", &value()]);
+    assert_eq!(desk.calls(), [CallKind::GetDomains, CallKind::AddRecord], "the account may have got it since");
+    desk.succeed(&["present", "_acme-challenge.a.sub.example.com", &value()]);
+    assert_eq!(desk.calls(), [CallKind::AddRecord]);
+}
+
 /// Reports a value as ready, so long ago, and returns how long the next one at the same name takes.
 fn second_value_after(ago: Duration, run: impl Fn(&Desk, &str) -> Finished) -> (Duration, Finished) {
     let desk = Desk::new();

@@ -1,6 +1,8 @@
 //! The disk fails: the certificate does not. One warning each, with what to do.
 
 use super::*;
+use crate::support::desk::is_root;
+use crate::support::skip::skipped;
 
 /// Adds and removes a record; both have to succeed. Returns what the addition said on stderr.
 fn add_and_remove(desk: &Desk) -> String {
@@ -29,15 +31,9 @@ fn a_directory_that_cannot_be_made_costs_a_warning_with_the_way_out() {
 #[test]
 fn a_user_without_a_home_is_told_where_to_put_the_directory() {
     let desk = Desk::new();
-    let mut command = desk.command(programs::hook());
-    command.args(["present", NAME, &value()]).env_remove("IPV64_STATE_DIR").env_remove("HOME");
-    if !is_root() {
-        let finished = process::run(&mut command);
-        assert!(finished.status.success(), "{}", finished.said());
-        assert_one_warning(&finished.stderr, &["HOME", "hint: set IPV64_STATE_DIR"]);
-    } else {
-        eprintln!("NOT TESTED: a user without a home, as root has /var/lib/ipv64-acme");
-    }
+    let finished = desk.run_without_home(&["present", NAME, &value()]);
+    assert!(finished.status.success(), "{}", finished.said());
+    assert_one_warning(&finished.stderr, &["HOME", "hint: set IPV64_STATE_DIR"]);
 }
 
 #[test]
@@ -54,11 +50,6 @@ fn damaged_and_future_files_are_set_aside_once() {
     }
 }
 
-fn is_root() -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    std::fs::metadata("/proc/self").unwrap().uid() == 0
-}
-
 /// A file system of a few pages of its own, unmounted with the value. Needs root.
 struct SmallDisk(std::path::PathBuf);
 
@@ -71,7 +62,7 @@ impl SmallDisk {
         mount.args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(&path);
         let mounted = is_root() && process::run(&mut mount).status.success();
         if !mounted {
-            eprintln!("NOT TESTED: needs root to mount a tmpfs ({options})");
+            skipped(&format!("a small disk: needs root to mount a tmpfs ({options})"));
         }
         mounted.then_some(Self(path))
     }

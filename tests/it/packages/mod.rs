@@ -14,7 +14,7 @@ use crate::support::process;
 use crate::support::programs;
 
 /// Where the build script puts what the program makes of itself.
-const PARTS: &str = "target/package/";
+const PARTS: &str = "target/parts/";
 const PROGRAM: &str = "target/release/ipv64-acme";
 
 fn root() -> &'static Path {

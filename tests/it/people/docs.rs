@@ -1,6 +1,6 @@
 //! The documentation says what the code does: settings, errors, exit codes, links, commands.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -25,6 +25,7 @@ fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
 
 fn pages() -> Vec<PathBuf> {
     let mut pages = files(&root().join("docs"), ".md");
+    pages.extend(files(&root().join("hooks"), ".md"));
     pages.push(root().join("README.md"));
     pages
 }
@@ -40,37 +41,97 @@ fn literals(source: &str) -> impl Iterator<Item = &str> {
     source.split('"').skip(1).step_by(2)
 }
 
-/// The kinds that the source gives to errors and to the findings of `doctor` that are not good news.
-fn kinds_in_source() -> BTreeSet<String> {
+/// The source of the product: what tests and the simulation say is no concern of a user.
+fn product() -> Vec<(PathBuf, String)> {
+    let is_product =
+        |path: &PathBuf| !path.components().any(|part| part.as_os_str() == "sim" || part.as_os_str() == "tests");
+    let sources = files(&root().join("src"), ".rs").into_iter().filter(is_product);
+    let read = |path: PathBuf| {
+        let text = fs::read_to_string(&path).unwrap();
+        (path, text.split("#[cfg(test)]").next().unwrap().to_owned())
+    };
+    sources.map(read).collect()
+}
+
+/// The kinds of all error types.
+fn kinds_of_errors() -> BTreeSet<String> {
     // The two that no error type gives: one of no type of ours, and one of clap's.
     let mut kinds = BTreeSet::from(["failed", "usage"].map(str::to_owned));
-    for path in files(&root().join("src"), ".rs") {
-        if path.components().any(|part| part.as_os_str() == "sim" || part.as_os_str() == "tests") {
-            continue;
-        }
-        let text = fs::read_to_string(&path).unwrap();
-        let text = text.split("#[cfg(test)]").next().unwrap();
-        for function in text.split("fn kind(&self) -> &'static str {").skip(1) {
+    for (path, text) in product() {
+        let functions: Vec<_> = text.split("fn kind(&self) -> &'static str {").skip(1).collect();
+        let types = text.matches("impl Explain for ").count();
+        assert_eq!(functions.len(), types, "{}: kinds are not where this test looks for them", path.display());
+        for function in functions {
             kinds.extend(literals(function.split("\n    }").next().unwrap()).map(str::to_owned));
-        }
-        for level in ["note", "warning", "error"] {
-            let opening = format!("Finding::{level}(");
-            let calls = text.split(&opening).skip(1);
-            let kind =
-                |call: &str| call.trim_start().strip_prefix('"')?.split_once('"').map(|(kind, _)| kind.to_owned());
-            kinds.extend(calls.filter_map(kind));
         }
     }
     kinds
 }
 
+/// The kinds of the findings that `doctor` makes by itself, each with those of these levels that it has.
+fn kinds_of_findings(levels: &[&str]) -> BTreeMap<String, BTreeSet<String>> {
+    let mut kinds: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    for (path, text) in product().into_iter().filter(|(path, _)| !path.ends_with("doctor/finding.rs")) {
+        for level in levels {
+            for call in text.split(&format!("Finding::{level}(")).skip(1) {
+                let literal = call.trim_start().strip_prefix('"').and_then(|call| call.split_once('"'));
+                let (kind, _) = literal.unwrap_or_else(|| panic!("{}: a kind that is no literal", path.display()));
+                kinds.entry(kind.to_owned()).or_default().insert((*level).to_owned());
+            }
+        }
+    }
+    kinds
+}
+
+/// The rows of the tables in a page whose first cell is code, as cells.
+fn rows(text: &str) -> impl Iterator<Item = Vec<&str>> {
+    let rows = text.lines().filter(|line| line.starts_with("| `"));
+    rows.map(|line| line.trim_matches('|').split(" | ").map(str::trim).collect())
+}
+
 #[test]
 fn every_error_has_a_row_and_every_row_an_error() {
-    let described = first_cells(&read("docs/errors.md"));
-    let known = kinds_in_source();
+    let page = read("docs/errors.md");
+    let (errors, findings) = page.split_once("## Findings of `doctor` alone").unwrap();
+    let (described, known) = (first_cells(errors), kinds_of_errors());
     let missing: Vec<_> = known.difference(&described).collect();
     let stale: Vec<_> = described.difference(&known).collect();
     assert!(missing.is_empty() && stale.is_empty(), "without a row: {missing:?}; without an error: {stale:?}");
+    for row in rows(errors) {
+        assert!(row.len() == 3 && row.iter().all(|cell| !cell.is_empty()), "no cause or no cure: {row:?}");
+    }
+    let described: BTreeMap<_, BTreeSet<_>> = rows(findings)
+        .map(|row| {
+            let [kind, levels, cause, cure] = row[..] else { panic!("{row:?}") };
+            assert!(!cause.is_empty() && !cure.is_empty(), "{row:?}");
+            (kind.trim_matches('`').to_owned(), levels.split(", ").map(str::to_owned).collect())
+        })
+        .collect();
+    let bad = kinds_of_findings(&["note", "warning", "error"]);
+    assert_eq!(described, bad, "docs/errors.md on the left, the findings of `doctor` on the right");
+    let (_, good) = findings.split_once("`ok` have\nkinds too: ").unwrap();
+    let good: BTreeSet<_> =
+        good.split_once('.').unwrap().0.split(',').map(|kind| kind.trim().trim_matches('`')).collect();
+    assert_eq!(good, kinds_of_findings(&["ok"]).keys().map(String::as_str).collect());
+}
+
+/// The texts of errors: the first literal of each `#[error(…)]`.
+fn texts_of_errors() -> Vec<String> {
+    let sources: Vec<_> = product().into_iter().map(|(_, text)| text).collect();
+    let attributes = sources.iter().flat_map(|text| text.split("#[error(\"").skip(1));
+    attributes.filter_map(|rest| rest.split_once('"').map(|(text, _)| text.to_owned())).collect()
+}
+
+#[test]
+fn errors_are_lower_case_lines_without_a_full_stop() {
+    // Names are written as they are.
+    let names = ["IPv64 ", "CERTBOT_", "CNAME", "API"];
+    let texts = texts_of_errors();
+    assert!(texts.len() > 60, "only {} texts were found", texts.len());
+    for text in texts {
+        let is_lower = !text.starts_with(char::is_uppercase) || names.iter().any(|name| text.starts_with(name));
+        assert!(is_lower && !text.ends_with(['.', '!']), "{text:?}");
+    }
 }
 
 #[test]
@@ -123,11 +184,13 @@ fn anchors(text: &str) -> BTreeSet<String> {
 
 #[test]
 fn every_link_between_pages_leads_somewhere() {
+    let mut seen = 0;
     for page in pages() {
         let text = fs::read_to_string(&page).unwrap();
         for link in links(&text).filter(|link| !link.contains("://")) {
             let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
             let target = if file.is_empty() { page.clone() } else { page.parent().unwrap().join(file) };
+            seen += 1;
             assert!(target.exists(), "{}: {link}", page.display());
             if !anchor.is_empty() {
                 let there = anchors(&fs::read_to_string(&target).unwrap());
@@ -135,6 +198,7 @@ fn every_link_between_pages_leads_somewhere() {
             }
         }
     }
+    assert!(seen > 50, "only {seen} links were found");
 }
 
 /// The words of a command as a shell makes them, up to a pipe, a redirection or a comment.
@@ -156,20 +220,47 @@ fn words(line: &str) -> Vec<String> {
     words
 }
 
+/// The calls of the program on a page: in blocks for a shell, also behind variables and inside quotes, and in the text.
+fn calls(text: &str) -> Vec<String> {
+    let is_shell = |it: &&str| it.starts_with("sh\n") || it.starts_with("console\n") || it.starts_with("ini\n");
+    let (blocks, texts): (Vec<_>, Vec<_>) = text.split("```").enumerate().partition(|(number, _)| number % 2 == 1);
+    let blocks = blocks.into_iter().map(|(_, block)| block).filter(is_shell);
+    let lines: Vec<_> = blocks.map(|block| block.replace("\\\n", " ")).collect();
+    let in_blocks = lines.iter().flat_map(|block| block.lines()).flat_map(calls_in_line);
+    let in_text = texts.iter().flat_map(|(_, text)| text.split('`').skip(1).step_by(2));
+    let in_text = in_text.map(|code| code.replace('\n', " ")).filter(|code| code.starts_with("ipv64-acme "));
+    in_blocks.chain(in_text).collect()
+}
+
+/// The calls in a line of a shell: where the program is what is run, and no argument of something else.
+fn calls_in_line(line: &str) -> Vec<String> {
+    let line = line.split(" # ").next().unwrap_or_default();
+    let found = line.match_indices("ipv64-acme ").filter_map(|(at, _)| {
+        let (before, call) = line.split_at(at);
+        let before = before.trim_end_matches(|c: char| !c.is_whitespace() && !"\"'=".contains(c));
+        let quote = before.chars().last().filter(|last| "\"'".contains(*last));
+        let last = before.split_whitespace().last().unwrap_or("$");
+        // In a crontab of the system the user stands before the command.
+        let is_run = quote.is_some() || last.contains('=') || ["$", "do", ";", "&&", "|", "root"].contains(&last);
+        is_run.then(|| quote.and_then(|quote| call.split(quote).next()).unwrap_or(call).to_owned())
+    });
+    found.collect()
+}
+
 #[test]
 fn every_command_on_a_page_is_understood() {
-    let mut seen = 0;
+    let (mut seen, mut wrong) = (0, Vec::new());
     for page in pages() {
-        let text = fs::read_to_string(&page).unwrap();
-        let blocks =
-            text.split("```").skip(1).step_by(2).filter(|it| it.starts_with("sh\n") || it.starts_with("console\n"));
-        let lines = blocks.map(|block| block.replace("\\\n", " ")).collect::<Vec<_>>().join("\n");
-        let commands = lines.lines().map(|line| line.trim_start_matches("$ ").trim());
-        for command in commands.filter(|line| line.starts_with("ipv64-acme ")) {
-            let parsed = cli::parse(&words(command));
-            assert!(parsed.is_ok(), "{}: {command}\n{}", page.display(), parsed.unwrap_err());
+        for call in calls(&fs::read_to_string(&page).unwrap()) {
+            // A variable of the shell stands for one of a list.
+            let words = words(&call.replace("$shell", "bash"));
             seen += 1;
+            // To the parser, help and version are errors too.
+            if let Some(error) = cli::parse(&words).err().filter(clap::Error::use_stderr) {
+                wrong.push(format!("{}: {call}\n{error}", page.display()));
+            }
         }
     }
-    assert!(seen > 5, "only {seen} commands were found");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(seen > 60, "only {seen} commands were found");
 }

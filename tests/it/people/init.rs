@@ -106,6 +106,65 @@ fn a_key_file_stays_where_it_is() {
 }
 
 #[test]
+fn a_key_file_that_holds_no_key_is_told_without_a_call() {
+    for text in ["", "\n", "  \t\n", "two\nlines\n", "a blank\n", "\u{1b}[31m\n"] {
+        let desk = desk();
+        let file = desk.path("my.key");
+        fs::write(&file, text).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+        let config = desk.path("conf/config.toml").display().to_string();
+        let error = desk.fail(&["init", "--api-key-file", "my.key", "--config", &config], 3);
+        assert!(
+            error.contains("my.key") && error.contains("\nhint: ") && !error.contains('\u{1b}'),
+            "{text:?}: {error}"
+        );
+        assert!(desk.calls().is_empty() && !desk.path("conf").exists(), "{text:?}");
+    }
+}
+
+#[test]
+fn a_key_file_that_is_none_is_told_without_a_call() {
+    let desk = desk();
+    fs::create_dir(desk.path("folder")).unwrap();
+    let config = desk.path("conf/config.toml").display().to_string();
+    for (file, words) in
+        [("folder", "not a regular file"), ("missing", "No such file"), ("/dev/null", "not a regular file")]
+    {
+        let error = desk.fail(&["init", "--api-key-file", file, "--config", &config], 3);
+        assert!(error.contains(words) && error.contains("\nhint: "), "{file}: {error}");
+    }
+    assert!(desk.calls().is_empty() && !desk.path("conf").exists());
+}
+
+#[test]
+fn a_configuration_that_cannot_be_read_is_left_as_it_is() {
+    let desk = desk();
+    fs::create_dir_all(desk.path("conf/config.toml")).unwrap();
+    let finished = pipe_in(&desk, desk.sim.key(0).unwrap(), &[]);
+    assert_eq!(finished.status.code(), Some(2), "{}", finished.said());
+    assert!(
+        finished.stderr.contains("not a regular file") && finished.stderr.contains("--config"),
+        "{}",
+        finished.said()
+    );
+    fs::remove_dir(desk.path("conf/config.toml")).unwrap();
+    fs::write(desk.path("conf/config.toml"), "confirmations = [").unwrap();
+    assert_eq!(pipe_in(&desk, desk.sim.key(0).unwrap(), &[]).status.code(), Some(2));
+    assert_eq!(fs::read_to_string(desk.path("conf/config.toml")).unwrap(), "confirmations = [");
+    assert!(desk.calls().is_empty() && !desk.path("conf/api-key").exists());
+}
+
+#[test]
+fn a_key_that_cannot_be_stored_changes_nothing() {
+    let desk = desk();
+    fs::create_dir_all(desk.path("conf/api-key/in-the-way")).unwrap();
+    let finished = pipe_in(&desk, desk.sim.key(0).unwrap(), &[]);
+    assert_eq!(finished.status.code(), Some(1), "{}", finished.said());
+    assert!(finished.stderr.contains("api-key") && finished.stderr.contains("\nhint: "), "{}", finished.said());
+    assert_eq!(fs::read_dir(desk.path("conf")).unwrap().count(), 1);
+}
+
+#[test]
 fn without_a_terminal_there_is_nobody_to_ask() {
     let desk = desk();
     let config = desk.path("conf/config.toml").display().to_string();

@@ -4,6 +4,7 @@ mod certificate;
 mod config;
 mod docs;
 mod doctor;
+mod faults;
 mod init;
 mod manual;
 mod sessions;

@@ -22,6 +22,7 @@ const DELAYS: [Duration; 2] = [Duration::from_secs(3), Duration::from_secs(5)];
 fn stage() -> Stage {
     let mut config = Config { limits: Limits::standard(), ..Config::with_delays(&DELAYS) };
     config.accounts[0].domains = vec!["example.com".to_owned(), "name.ipv64.net".to_owned()];
+    config.accounts[0].records.clear();
     let mut stage = Stage::start(config);
     let variables = [
         ("IPV64_API_KEY", String::new()),
@@ -105,7 +106,7 @@ fn as_at_home(stage: &Stage, screen: &str) -> String {
         let width = here.len();
         screen = screen.replace(&format!("{here}  "), &format!("{usual:width$}  ")).replace(&here, usual);
     }
-    screen.replace("127.0.0.1 over", "192.0.2.64 over")
+    screen.replace("`127.0.0.1` over", "`192.0.2.64` over")
 }
 
 /// Whether two texts differ in nothing but figures and the width of columns.

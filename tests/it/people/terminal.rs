@@ -44,6 +44,61 @@ fn an_interrupt_at_the_prompt_stores_nothing_and_gives_the_terminal_back() {
 
 #[test]
 #[ignore = "needs script(1): run by tests/run"]
+fn a_signal_at_the_prompt_stores_nothing_and_gives_the_terminal_back() {
+    let mut desk = Desk::new();
+    desk.set("IPV64_API_KEY", "");
+    let command = "sh -c \"echo \\$\\$ >pid; exec ipv64-acme init --config conf/config.toml\"; stty -a";
+    let typed = "(until [ -s pid ]; do sleep 0.05; done; sleep 1; kill -TERM $(cat pid); sleep 1)";
+    let finished = on_terminal(&desk, command, typed);
+    assert!(
+        finished.stdout.contains("nothing was stored") && finished.stdout.contains(" echo "),
+        "{}",
+        finished.said()
+    );
+    assert!(!desk.path("conf").exists());
+}
+
+#[test]
+#[ignore = "needs script(1): run by tests/run"]
+fn keys_that_would_leave_the_terminal_silent_do_nothing_at_the_prompt() {
+    let mut desk = Desk::new();
+    desk.set("IPV64_API_KEY", "");
+    // Ctrl-Z and Ctrl-\, then Ctrl-C.
+    let command = "trap : INT QUIT TSTP; ipv64-acme init --config conf/config.toml; stty -a";
+    let finished = on_terminal(&desk, command, "(sleep 1; printf \"\\032\\034\"; sleep 1; printf \"\\003\"; sleep 1)");
+    assert!(finished.stdout.contains("interrupted: nothing was stored"), "{}", finished.said());
+    assert!(finished.stdout.contains(" echo ") && finished.stdout.contains("susp = ^Z"), "{}", finished.said());
+}
+
+#[test]
+#[ignore = "needs script(1): run by tests/run"]
+fn the_end_of_input_at_the_prompt_stores_nothing() {
+    let mut desk = Desk::new();
+    desk.set("IPV64_API_KEY", "");
+    let command = "ipv64-acme init --config conf/config.toml; stty -a";
+    let finished = on_terminal(&desk, command, "(sleep 1; printf \"\\004\"; sleep 1)");
+    assert!(
+        finished.stdout.contains("nothing was stored") && finished.stdout.contains(" echo "),
+        "{}",
+        finished.said()
+    );
+    assert!(!desk.path("conf").exists());
+}
+
+#[test]
+#[ignore = "needs script(1): run by tests/run"]
+fn a_narrow_terminal_shows_names_and_verdicts_without_wrapping() {
+    let finished = on_terminal(&slow_desk(), "stty cols 40; ipv64-acme test name.ipv64.net", ":");
+    let live = finished.stdout.lines().filter(|line| line.contains("ns2.ipv64") && line.contains('…'));
+    let live: Vec<_> =
+        live.map(|line| line.rsplit('\u{1b}').next().unwrap().trim_start_matches("[J").trim_end()).collect();
+    assert!(live.iter().any(|line| line.ends_with("no TXT record")), "{}", finished.said());
+    assert!(live.iter().all(|line| line.chars().count() <= 40), "{live:?}");
+    assert!(finished.stdout.contains("█ "), "{}", finished.said());
+}
+
+#[test]
+#[ignore = "needs script(1): run by tests/run"]
 fn each_server_has_a_line_while_a_hook_waits_and_none_afterwards() {
     let finished = on_terminal(&slow_desk(), "ipv64-acme present _acme-challenge.name.ipv64.net v", ":");
     let (before, after) = finished.stdout.rsplit_once("\u{1b}[J").expect("lines are erased");
@@ -73,4 +128,15 @@ fn nothing_moves_where_the_terminal_cannot_or_the_output_has_to_stay() {
 fn times_are_bars_on_a_terminal() {
     let finished = on_terminal(&slow_desk(), "ipv64-acme test name.ipv64.net", ":");
     assert!(finished.stdout.contains("█ "), "{}", finished.said());
+}
+
+#[test]
+#[ignore = "needs script(1): run by tests/run"]
+fn the_help_has_colours_only_where_they_are_wanted() {
+    let desk = Desk::new();
+    let has_colours = |command: &str| on_terminal(&desk, command, ":").stdout.contains('\u{1b}');
+    assert!(has_colours("ipv64-acme --help"));
+    for command in ["NO_COLOR=1 ipv64-acme --help", "TERM=dumb ipv64-acme --help", "NO_COLOR=1 ipv64-acme --wrong"] {
+        assert!(!has_colours(command), "{command}");
+    }
 }

@@ -1,5 +1,7 @@
 //! A simulated IPv64 and a place to call the binary from, with nothing of the tests' own environment.
 
+use std::fs::Permissions;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -50,13 +52,39 @@ impl Desk {
             .env_clear()
             .env("PATH", path)
             .env("HOME", self.folder.path())
+            .env("IPV64_CONFIG", self.empty_config())
             .env("IPV64_STATE_DIR", self.path("state"))
             .envs(self.variables.iter().cloned());
         command
     }
 
+    /// A configuration file of this desk's own, so that one of the machine is not read.
+    fn empty_config(&self) -> PathBuf {
+        let path = self.path("empty.toml");
+        if !path.exists() {
+            std::fs::write(&path, "").unwrap();
+        }
+        path
+    }
+
     pub(crate) fn run(&self, args: &[&str]) -> Finished {
         process::run(self.command(programs::hook()).args(args))
+    }
+
+    /// Runs a command as a user without rights and without a home: as `nobody` if the tests run as root.
+    pub(crate) fn run_without_home(&self, args: &[&str]) -> Finished {
+        let program = self.path("ipv64-acme");
+        std::fs::copy(programs::hook(), &program).unwrap();
+        // Nobody else than the owner may look into a temporary folder.
+        std::fs::set_permissions(self.path(""), Permissions::from_mode(0o755)).unwrap();
+        let mut command = match is_root() {
+            true => self.command(programs::system("setpriv")),
+            false => self.command(&program),
+        };
+        if is_root() {
+            command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&program);
+        }
+        process::run(command.args(args).env_remove("HOME").env_remove("IPV64_STATE_DIR"))
     }
 
     /// Runs a command that has to succeed, and returns its stdout. It may say nothing on stderr.
@@ -95,6 +123,11 @@ impl Desk {
         self.sim.clear_logs();
         calls
     }
+}
+
+/// Whether the tests run as root.
+pub(crate) fn is_root() -> bool {
+    std::fs::metadata("/proc/self").unwrap().uid() == 0
 }
 
 /// The fields of an object, sorted.

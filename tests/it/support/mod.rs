@@ -7,5 +7,6 @@ pub(crate) mod page;
 pub(crate) mod pebble;
 pub(crate) mod process;
 pub(crate) mod programs;
+pub(crate) mod skip;
 pub(crate) mod stage;
 pub(crate) mod terminal;

@@ -1,0 +1,80 @@
+//! What one reply says about the records that are waited for. Pure; what many answers of one address mean together is decided
+//! in [`super::evidence`].
+
+use super::evidence::Wanted;
+use crate::challenge::TxtValue;
+use crate::dns::exchange::{AskError, Transport};
+use crate::dns::message::{Rcode, Reply};
+use crate::name::DnsName;
+
+/// One answer, judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// Authoritative, with every value that is waited for.
+    Has,
+    /// Authoritative, without it; says what there is instead.
+    Lacks(String),
+    /// A reply, but not an authoritative one: no AA, a referral, REFUSED, SERVFAIL.
+    Lame {
+        /// What was wrong with it.
+        reason: String,
+        /// Whether it looks like the answer of a recursive resolver that sits in between (RA set, no AA).
+        recursive: bool,
+    },
+    /// No reply.
+    Silent(AskError),
+}
+
+/// One observation: what was asked, how, and what came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Observation {
+    /// Which of the address's records was asked for.
+    pub record: usize,
+    /// How it was asked.
+    pub transport: Transport,
+    /// What came.
+    pub answer: Answer,
+    /// Who answered behind the address (NSID, RFC 5001), if told.
+    pub backend: Option<Vec<u8>>,
+}
+
+/// What has to be at a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Texts {
+    pub(super) name: DnsName,
+    pub(super) values: Vec<TxtValue>,
+    /// What each address has to show of them.
+    pub(super) wanted: Wanted,
+}
+
+impl Texts {
+    /// Judges a reply to the question for the texts.
+    pub(super) fn judge(&self, reply: &Reply) -> Answer {
+        judge_reply(reply, &self.name, &self.values)
+    }
+}
+
+/// Judges a reply to the question for the texts at a name: are all these values there, with authority?
+#[must_use]
+pub fn judge_reply(reply: &Reply, name: &DnsName, values: &[TxtValue]) -> Answer {
+    if !reply.authoritative || !matches!(reply.rcode, Rcode::NoError | Rcode::NxDomain) {
+        let reason = match (reply.rcode, reply.referral()) {
+            (_, Some(zone)) => format!("refers to the servers of `{zone}`"),
+            (Rcode::NoError | Rcode::NxDomain, None) => "answers without authority (no AA)".to_owned(),
+            (rcode, None) => rcode.to_string(),
+        };
+        let answered = matches!(reply.rcode, Rcode::NoError | Rcode::NxDomain);
+        return Answer::Lame { reason, recursive: answered && reply.recursion_available };
+    }
+    let found: Vec<_> = reply.texts(name).collect();
+    if values.iter().all(|value| found.contains(&value.as_str().as_bytes())) {
+        return Answer::Has;
+    }
+    Answer::Lacks(match (reply.rcode, found.len(), reply.alias(name)) {
+        (Rcode::NxDomain, ..) => "no such name".to_owned(),
+        (_, _, Some(target)) => format!("an alias of `{target}`"),
+        (_, 0, None) => "no TXT record".to_owned(),
+        (_, 1, None) => "1 other TXT value".to_owned(),
+        (_, count, None) => format!("{count} TXT values, not all that are needed"),
+    })
+}

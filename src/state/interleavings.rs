@@ -1,0 +1,116 @@
+//! A model of the journal against any order of calls: whatever several writers do, and wherever one of them dies, an entry is
+//! open for as long as its record may be at IPv64. Seeded, so that a failure can be repeated.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::challenge::{Challenge, TxtValue};
+use crate::name::DnsName;
+use crate::secret::Secret;
+
+/// xorshift64*: the same steps for the same seed, on every machine.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) as usize % end
+    }
+}
+
+fn account() -> Account {
+    Account::of(&Secret::parse("key").unwrap())
+}
+
+/// Few records, so that writers meet at them.
+fn record(number: usize) -> NewEntry {
+    let domain = DnsName::parse("example.org").unwrap();
+    let prefix = format!("_acme-challenge.n{}", number / 2);
+    let name = domain.prepend(&prefix).unwrap();
+    let value = TxtValue::parse(&format!("v{}", number % 2)).unwrap();
+    let challenge = Challenge { name: name.clone(), value };
+    NewEntry { account: account(), client: "test".to_owned(), challenge, domain, prefix, record: name }
+}
+
+/// What a writer holds between two of its steps.
+type Writer = Vec<EntryId>;
+
+/// Records that are, or may be, at IPv64: by their number, with the entry, and whether a call before the last one had asked
+/// for them too.
+type Model = BTreeMap<usize, (EntryId, bool)>;
+
+fn step(writer: &mut Writer, journal: &Journal, model: &mut Model, dice: &mut Dice) {
+    match dice.below(8) {
+        // The writer dies, and another one begins: what was open stays open.
+        0 => writer.clear(),
+        1 | 2 => {
+            let numbers: Vec<_> = (0..=dice.below(3)).map(|_| dice.below(10)).collect();
+            *writer = journal.intend(&numbers.iter().map(|number| record(*number)).collect::<Vec<_>>());
+            for (number, id) in numbers.into_iter().zip(writer) {
+                let before = model.get(&number).map(|(id, _)| id.clone());
+                assert!(before.as_ref().is_none_or(|before| before == id), "one record is one entry");
+                model.insert(number, (id.clone(), before.is_some()));
+            }
+        }
+        3 => journal.confirm(writer),
+        4 => journal.ready(writer),
+        5 => journal.remove_asked(writer),
+        6 => journal.remove_failed(writer),
+        _ if dice.below(2) == 0 => {
+            journal.close(writer);
+            model.retain(|_, (id, _)| !writer.contains(id));
+            writer.clear();
+        }
+        _ => {
+            let stay = journal.withdraw(writer);
+            assert!(stay.iter().all(|id| writer.contains(id)));
+            model.retain(|_, (id, was_open)| *was_open || !writer.contains(id));
+            writer.clear();
+        }
+    }
+}
+
+/// The numbers of the open entries, sorted.
+fn open(journal: &Journal) -> Vec<usize> {
+    let entries = journal.open_entries();
+    let number = |entry: &Entry| {
+        (0..10).find(|number| record(*number).challenge.value == entry.value && record(*number).record == entry.record)
+    };
+    let mut numbers: Vec<_> = entries.iter().filter_map(number).collect();
+    numbers.sort_unstable();
+    numbers
+}
+
+#[test]
+fn an_entry_is_open_for_as_long_as_its_record_may_be_there() {
+    for seed in 1..=60 {
+        let mut dice = Dice(seed);
+        let journal = State::in_memory().journal();
+        let (mut model, mut writers) = (Model::new(), [(); 4].map(|()| Writer::new()));
+        for number in 0..120 {
+            let writer = &mut writers[dice.below(4)];
+            step(writer, &journal, &mut model, &mut dice);
+            assert_eq!(open(&journal), model.keys().copied().collect::<Vec<_>>(), "seed {seed}, step {number}");
+        }
+    }
+}
+
+#[test]
+fn a_journal_that_was_cut_off_anywhere_is_set_aside_and_the_next_entry_is_kept() {
+    let temp = tempfile::tempdir().unwrap();
+    let _ = State::open(temp.path()).journal().intend(&[record(0), record(1)]);
+    let whole = std::fs::read(temp.path().join("journal.json")).unwrap();
+    for cut in (0..whole.len()).step_by(whole.len() / 20) {
+        let temp = tempfile::tempdir().unwrap();
+        std::fs::write(temp.path().join("journal.json"), &whole[..cut]).unwrap();
+        let state = State::open(temp.path());
+        let ids = state.journal().intend(&[record(2)]);
+        let warnings = state.take_warnings();
+        let [StateError::Damaged { aside, .. }] = warnings.as_slice() else { panic!("cut at {cut}: {warnings:?}") };
+        assert_eq!(std::fs::read(aside).unwrap(), whole[..cut], "cut at {cut}");
+        let open: Vec<_> = State::open(temp.path()).journal().open_entries();
+        assert_eq!(open.into_iter().map(|entry| entry.id).collect::<Vec<_>>(), ids, "cut at {cut}");
+    }
+}

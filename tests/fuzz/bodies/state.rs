@@ -1,0 +1,192 @@
+//! The files of the state directory, whatever is in them: journal, request window, domains and learned times, in this order,
+//! between lines `---`.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ipv64_acme::challenge::{Challenge, TxtValue};
+use ipv64_acme::name::DnsName;
+use ipv64_acme::secret::Secret;
+use ipv64_acme::state::{
+    Account, Clock, EntryId, Interrupted, NewEntry, Priority, Rate, State, UnixTime, Visibility, WindowError,
+};
+use serde_json::Value;
+
+/// The order of the files in an input.
+const FILES: [&str; 4] = ["journal.json", "window.json", "domains.json", "learned.json"];
+/// No answer of a server, and no file, makes a process wait for longer.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+/// What the largest file may come to: entries of the input, and room for what was added.
+const ROOM: u64 = 64 * 1024;
+
+pub(crate) fn run(input: &[u8]) {
+    // In memory where there is such a place: the journal is synced with each change.
+    let memory = Path::new("/dev/shm");
+    let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
+    let contents = split(input);
+    for (file, content) in FILES.iter().zip(&contents) {
+        fs::write(folder.path().join(file), content).unwrap();
+    }
+    assert_journal(folder.path());
+    assert_window(folder.path());
+    assert_rest(folder.path());
+    assert_files(folder.path(), &contents);
+}
+
+fn split(input: &[u8]) -> Vec<&[u8]> {
+    const BETWEEN: &[u8] = b"\n---\n";
+    let (mut pieces, mut rest) = (Vec::new(), input);
+    while let Some(at) = rest.windows(BETWEEN.len()).position(|window| window == BETWEEN) {
+        pieces.push(&rest[..at]);
+        rest = &rest[at + BETWEEN.len()..];
+    }
+    pieces.push(rest);
+    pieces
+}
+
+/// A clock that stands, at 2026-11-23 13:00 UTC: the same input has to do the same every time.
+struct Standing(Instant);
+
+impl Clock for Standing {
+    fn unix(&self) -> UnixTime {
+        UnixTime::parse_provider("2026-11-23 13:00:00").unwrap()
+    }
+
+    fn instant(&self) -> Instant {
+        self.0
+    }
+
+    fn sleep(&self, _: Duration) -> Result<(), Interrupted> {
+        Err(Interrupted)
+    }
+}
+
+fn open(folder: &Path) -> State {
+    State::open(folder).with_clock(Arc::new(Standing(Instant::now())))
+}
+
+fn account() -> Account {
+    Account::of(&Secret::parse(super::KEY).unwrap())
+}
+
+fn record() -> NewEntry {
+    let domain = DnsName::parse("name.ipv64.net").unwrap();
+    let name = DnsName::parse("_acme-challenge.name.ipv64.net").unwrap();
+    NewEntry {
+        account: account(),
+        client: "fuzz".to_owned(),
+        challenge: Challenge { name: name.clone(), value: TxtValue::parse("-5qEv-d0").unwrap() },
+        domain,
+        prefix: "_acme-challenge".to_owned(),
+        record: name,
+    }
+}
+
+fn assert_warnings(state: &State) {
+    state.take_warnings().iter().for_each(super::assert_explained);
+}
+
+/// The ids of all open entries, as another process finds them.
+fn open_ids(folder: &Path) -> Vec<EntryId> {
+    open(folder).journal().open_entries().into_iter().map(|entry| entry.id).collect()
+}
+
+/// What is open stays until it is closed, and a new entry is there for every later process.
+fn assert_journal(folder: &Path) {
+    let state = open(folder);
+    let journal = state.journal();
+    let before: Vec<_> = journal.open_entries();
+    assert_warnings(&state);
+    let ids = journal.intend(&[record()]);
+    let kept = |ids: &[EntryId], what: &str| {
+        let now = open_ids(folder);
+        // Two entries with one id, or of one record, are one.
+        let same = |entry: &ipv64_acme::state::Entry| now.contains(&entry.id);
+        assert!(before.iter().all(same), "{what} has lost an entry");
+        assert!(ids.iter().all(|id| now.contains(id)), "{what} has lost the new entry");
+    };
+    kept(&ids, "intend");
+    journal.confirm(&ids);
+    journal.ready(&ids);
+    kept(&ids, "ready");
+    let marks = journal.ready_marks(&record().record);
+    assert!(marks.iter().any(|mark| mark.value == record().challenge.value));
+    journal.remove_asked(&ids);
+    journal.remove_failed(&ids);
+    kept(&ids, "remove_failed");
+    let _ = (journal.leftovers(None), journal.leftovers(Some(Duration::ZERO)), journal.take_finishable(&account(), 4));
+    let _ = journal.take_left_over(&account());
+    kept(&ids, "taking");
+    journal.close(&ids);
+    let left = open_ids(folder);
+    assert!(ids.iter().all(|id| !left.contains(id)), "a closed entry is gone");
+    assert!(before.iter().all(|entry| left.contains(&entry.id) || ids.contains(&entry.id)), "close has lost an entry");
+    assert_warnings(&state);
+}
+
+/// Nobody waits for ever because of a file, and the numbers of a day can be anything.
+fn assert_window(folder: &Path) {
+    let state = open(folder);
+    let window = state.window(account(), Rate::default());
+    let _ = (window.quota(), window.has_to_spare(), window.admit(usize::MAX, usize::MAX), window.admit(1, 1));
+    let now = Instant::now();
+    for priority in [Priority::Removal, Priority::Addition, Priority::Read] {
+        match window.acquire(priority, now) {
+            Ok(slot) => slot.finish(),
+            Err(error) => {
+                super::assert_explained(&error);
+                if let WindowError::TooLate { soonest, .. } = error {
+                    assert!(soonest <= LONGEST_PAUSE, "waits {soonest:?}");
+                }
+            }
+        }
+    }
+    window.refused(Some(Duration::MAX));
+    window.learn_quota(u64::MAX, u64::MAX);
+    window.daily_exhausted();
+    if let Err(error) = window.admit(1, 1) {
+        super::assert_explained(&error);
+    }
+    assert_warnings(&state);
+}
+
+fn assert_rest(folder: &Path) {
+    let state = open(folder);
+    let domains = state.domains(account());
+    let names = [DnsName::parse("name.ipv64.net").unwrap()];
+    let _ = domains.names_or_turn();
+    domains.remember(&names);
+    assert_eq!(open(folder).domains(account()).names().as_deref(), Some(names.as_slice()));
+    let learned = state.learned();
+    let _ = (learned.all(), learned.steady());
+    let address = [127, 0, 0, 1].into();
+    let took = Duration::from_secs(3);
+    learned.add(&[Visibility { name: names[0].clone(), address, took, is_steady: Some(false) }]);
+    let usual = open(folder).learned().usual(&names[0], address);
+    assert!(usual.is_some_and(|usual| usual.p50 <= usual.p95 && usual.samples > 0));
+    assert!(!learned.steady().contains(&address), "it has just disagreed with itself");
+    assert_warnings(&state);
+}
+
+/// Every file is whole and no longer than it has to be; what made no sense stands beside it, as it was.
+fn assert_files(folder: &Path, contents: &[&[u8]]) {
+    for (file, content) in FILES.iter().zip(contents.iter().map(Some).chain(std::iter::repeat(None))) {
+        let bytes = fs::read(folder.join(file)).unwrap();
+        let json: Value = serde_json::from_slice(&bytes).unwrap_or_else(|error| panic!("{file}: {error}"));
+        assert_eq!(json["version"], 1, "{file}");
+        let given = content.map_or(0, |content| content.len()) as u64;
+        assert!(bytes.len() as u64 <= given * 8 + ROOM, "{file} grew from {given} to {} bytes", bytes.len());
+    }
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let name = entry.file_name().into_string().unwrap();
+        let Some((file, _)) = name.split_once(".json.") else { continue };
+        let at = FILES.iter().position(|known| known.strip_suffix(".json") == Some(file)).unwrap();
+        assert_eq!(
+            Some(&fs::read(entry.path()).unwrap()[..]),
+            contents.get(at).copied(),
+            "{name} is set aside as it was"
+        );
+    }
+}

@@ -1,0 +1,67 @@
+//! Streams that are closed, full, or that nobody reads. What is printed goes nowhere, and above all not into a file that was
+//! opened under the number of a closed stream.
+
+use std::process::Stdio;
+
+use ipv64_acme::sim::{Action, ApiFault};
+
+use super::*;
+
+const CLOSED: [&str; 5] = [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-", "<&-"];
+
+#[test]
+fn no_output_lands_in_a_file_that_took_the_number_of_a_closed_stream() {
+    let desk = hasty();
+    for closed in CLOSED {
+        for flags in ["", "-vv", "--json"] {
+            let context = format!("{flags} {closed}");
+            let finished = shell(&desk, &format!("ipv64-acme {flags} present {NAME} v {closed}"));
+            assert_eq!(finished.status.code(), Some(0), "{context}: {}", finished.said());
+            assert_state_is_clean(&desk, &context);
+            desk.sim.fault(ApiFault::next(Action::json(401, r#"{"info":"Unauthorized"}"#)));
+            shell(&desk, &format!("ipv64-acme {flags} account {closed}"));
+            assert_state_is_clean(&desk, &context);
+            assert_can_be_removed(&desk, "v", &context);
+        }
+    }
+}
+
+/// Each file of the state directory is one JSON document, or empty.
+fn assert_state_is_clean(desk: &Desk, context: &str) {
+    for (path, text) in contents(&desk.path("state")) {
+        let is_ours = text.is_empty() || text.starts_with("{\"version\":1,");
+        let is_json = text.is_empty() || serde_json::from_str::<serde_json::Value>(&text).is_ok();
+        assert!(is_ours && is_json, "{context}: {}: {text}", path.display());
+    }
+}
+
+#[test]
+fn a_hook_whose_output_nobody_takes_does_its_work() {
+    let desk = hasty();
+    for to in [">/dev/full", ">/dev/full 2>&1", "2>/dev/full"] {
+        for verb in ["-vv present", "cleanup"] {
+            let finished = shell(&desk, &format!("ipv64-acme {verb} {NAME} v {to}"));
+            assert_eq!(finished.status.code(), Some(0), "{verb} {to}: {}", finished.said());
+        }
+        assert!(desk.sim.records_left().is_empty(), "{to}");
+    }
+}
+
+/// A pipe without a reader sends SIGPIPE to programs that do not ignore it.
+#[test]
+fn a_hook_whose_reader_has_gone_does_its_work() {
+    let desk = hasty();
+    for verb in ["present", "cleanup"] {
+        let mut command = desk.command(crate::support::programs::hook());
+        let mut child = command
+            .args(["-vv", verb, NAME, "v"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop((child.stdout.take(), child.stderr.take()));
+        assert_eq!(child.wait().unwrap().code(), Some(0), "{verb}");
+    }
+    assert!(desk.sim.records_left().is_empty());
+}

@@ -1,0 +1,137 @@
+//! A state directory in which somebody else has been: links, pipes and folders in place of files, and folders that others can
+//! change. Nothing is read or written through them, and nothing hangs.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
+use std::path::PathBuf;
+
+use super::*;
+
+/// Every name that is opened in the directory.
+const FILES: [&str; 9] = [
+    "lock",
+    "journal.json",
+    "journal.json.new",
+    "window.json",
+    "window.json.new",
+    "domains.json",
+    "domains.json.new",
+    "learned.json",
+    "learned.json.new",
+];
+
+const PRECIOUS: &str = "precious";
+
+/// Makes what stands in place of a file.
+type Trap = fn(&Desk, &Path);
+
+const TRAPS: [(&str, Trap); 6] = [
+    ("a link to a file", |desk, path| symlink(desk.path("precious"), path).unwrap()),
+    ("a link to nothing", |desk, path| symlink(desk.path("nothing"), path).unwrap()),
+    ("a second name of a file", |desk, path| fs::hard_link(desk.path("precious"), path).unwrap()),
+    ("a folder", |_, path| fs::create_dir(path).unwrap()),
+    ("a pipe", |desk, path| {
+        assert!(process::run(desk.command("mkfifo").arg(path)).status.success());
+    }),
+    ("a socket", |_, path| drop(std::os::unix::net::UnixListener::bind(path).unwrap())),
+];
+
+/// Makes the state directory as the program would.
+fn state_directory(desk: &Desk) -> PathBuf {
+    let path = desk.path("state");
+    let _ = fs::remove_dir_all(&path);
+    fs::create_dir(&path).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
+    path
+}
+
+#[test]
+fn nothing_is_written_through_what_stands_in_place_of_a_file() {
+    std::thread::scope(|scope| {
+        for (trap, set) in TRAPS {
+            scope.spawn(move || {
+                let desk = hasty();
+                for file in FILES {
+                    check_trap(&desk, file, set, &format!("{trap} as {file}"));
+                }
+            });
+        }
+    });
+}
+
+fn check_trap(desk: &Desk, file: &str, set: Trap, context: &str) {
+    let directory = state_directory(desk);
+    let precious = desk.path("precious");
+    fs::write(&precious, PRECIOUS).unwrap();
+    fs::set_permissions(&precious, fs::Permissions::from_mode(0o644)).unwrap();
+    set(desk, &directory.join(file));
+    let finished = desk.run(&["present", NAME, "v"]);
+    assert_eq!(finished.status.code(), Some(0), "{context}: {}", finished.said());
+    assert_can_be_removed(desk, "v", context);
+    assert_eq!(fs::read_to_string(&precious).unwrap(), PRECIOUS, "{context}");
+    assert_eq!(fs::metadata(&precious).unwrap().mode() & 0o777, 0o644, "{context}");
+    assert!(!desk.path("nothing").exists(), "{context}");
+}
+
+/// A directory is left untouched, and the hook goes on in memory, with one warning.
+fn assert_not_used(desk: &Desk, directory: &Path, words: &str) {
+    let finished = desk.run(&["--state-dir", directory.to_str().unwrap(), "present", NAME, "v"]);
+    assert_eq!(finished.status.code(), Some(0), "{words}: {}", finished.said());
+    assert_eq!(finished.stderr.matches("warning:").count(), 1, "{words}: {}", finished.said());
+    assert!(finished.stderr.contains(words) && finished.stderr.contains("hint: "), "{words}: {}", finished.said());
+    let left = fs::read_dir(directory).unwrap().count();
+    assert_eq!(left, 0, "{words}");
+    assert_can_be_removed(desk, "v", words);
+}
+
+#[test]
+fn a_directory_that_others_can_change_is_not_used() {
+    let desk = hasty();
+    let directory = desk.path("parent/state");
+    fs::create_dir_all(&directory).unwrap();
+    let set = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    for mode in [0o777, 0o770, 0o702] {
+        set(&directory, mode);
+        assert_not_used(&desk, &directory, "others may write to it");
+    }
+    set(&directory, 0o700);
+    set(&desk.path("parent"), 0o777);
+    assert_not_used(&desk, &directory, "others can put another in its place");
+    set(&desk.path("parent"), 0o755);
+    let link = desk.path("link");
+    symlink(desk.path("nothing"), &link).unwrap();
+    let finished = desk.run(&["--state-dir", link.to_str().unwrap(), "present", NAME, "v"]);
+    assert!(finished.status.success() && finished.stderr.contains("cannot use"), "{}", finished.said());
+    assert!(!desk.path("nothing").exists());
+    assert_can_be_removed(&desk, "v", "a link to nothing");
+}
+
+#[test]
+fn a_directory_of_another_user_is_not_used() {
+    let desk = hasty();
+    let directory = desk.path("parent/state");
+    fs::create_dir_all(&directory).unwrap();
+    let us = fs::metadata(&directory).unwrap().uid();
+    if chown(&directory, Some(us + 1), None).is_err() {
+        eprintln!("NOT TESTED: only root can give a directory away");
+        return;
+    }
+    assert_not_used(&desk, &directory, "belongs to user");
+    chown(&directory, Some(us), None).unwrap();
+    chown(desk.path("parent"), Some(us + 1), None).unwrap();
+    assert_not_used(&desk, &directory, "others can put another in its place");
+}
+
+#[test]
+fn no_umask_opens_or_closes_the_files() {
+    for umask in ["000", "022", "077"] {
+        let desk = hasty();
+        let finished = shell(&desk, &format!("umask {umask}; ipv64-acme present {NAME} v"));
+        assert!(finished.status.success() && finished.stderr.is_empty(), "{umask}: {}", finished.said());
+        let state = desk.path("state");
+        assert_eq!(fs::metadata(&state).unwrap().mode() & 0o777, 0o700, "{umask}");
+        for (path, _) in contents(&state) {
+            assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600, "{umask}: {}", path.display());
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Runs one call of the binary: kills it when the plan says so, and counts its descriptors meanwhile.
+
+use std::fs::{self, File};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::plan::Fate;
+
+/// How long a call may take: its deadlines, and much patience with a busy machine.
+const LIMIT: Duration = Duration::from_secs(240);
+/// The pause between two looks at a running call.
+const LOOK: Duration = Duration::from_millis(20);
+/// After so many looks the descriptors are counted too.
+const COUNT: u32 = 10;
+/// More descriptors than this no call has any use for: each address gets five questions a second, which wait for two.
+const MOST_DESCRIPTORS: usize = 100;
+
+/// How a call ended.
+#[derive(Debug)]
+pub(super) struct Ended {
+    /// The exit code; nothing if a signal ended it.
+    pub(super) code: Option<i32>,
+    /// Whether it got a signal.
+    pub(super) signalled: bool,
+    /// When it was seen to have ended.
+    pub(super) at: Instant,
+    /// stdout and stderr.
+    pub(super) said: String,
+}
+
+/// Runs a command to its end.
+///
+/// # Errors
+/// What is wrong with it, whatever it was to do.
+pub(super) fn run(command: &mut Command, stdin: &str, fate: Fate) -> Result<Ended, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    fs::write(path("in"), stdin).unwrap();
+    command.stdin(File::open(path("in")).unwrap());
+    command.stdout(File::create(path("out")).unwrap()).stderr(File::create(path("err")).unwrap());
+    let mut child = command.spawn().unwrap();
+    let (signalled, most) = watch(&mut child, fate)?;
+    let at = Instant::now();
+    let status = child.wait().unwrap();
+    let said = ["out", "err"].map(|name| String::from_utf8_lossy(&fs::read(path(name)).unwrap()).into_owned());
+    let said = said.join("--- stderr\n");
+    if most > MOST_DESCRIPTORS {
+        return Err(format!("{most} descriptors were open: {said}"));
+    }
+    Ok(Ended { code: status.code(), signalled, at, said })
+}
+
+/// Waits for the end; returns whether a signal was sent, and the most descriptors seen.
+fn watch(child: &mut Child, fate: Fate) -> Result<(bool, usize), String> {
+    let started = Instant::now();
+    let (mut signalled, mut most, mut before) = (false, 0, 0);
+    let descriptors = format!("/proc/{}/fd", child.id());
+    let mut looks = 0;
+    while child.try_wait().unwrap().is_none() {
+        looks += 1;
+        if looks % COUNT == 0 {
+            // Of two counts the lesser holds: a process that is just being started still has those of this one.
+            let now = fs::read_dir(&descriptors).map_or(0, Iterator::count);
+            most = most.max(now.min(before));
+            before = now;
+        }
+        match fate {
+            Fate::Killed(signal, after) if !signalled && started.elapsed() >= after => {
+                signalled = true;
+                send(child, signal);
+            }
+            _ if started.elapsed() > LIMIT => {
+                child.kill().unwrap();
+                child.wait().unwrap();
+                return Err(format!("it did not end within {LIMIT:?}"));
+            }
+            _ => {}
+        }
+        thread::sleep(LOOK);
+    }
+    Ok((signalled, most))
+}
+
+fn send(child: &mut Child, signal: &str) {
+    if signal == "KILL" {
+        return child.kill().unwrap();
+    }
+    // It may have ended by itself meanwhile, but is not reaped: the number is still its own.
+    let mut kill = Command::new("kill");
+    kill.arg(format!("-{signal}")).arg(child.id().to_string()).stdout(Stdio::null()).stderr(Stdio::null());
+    kill.status().unwrap();
+}
