@@ -84,9 +84,11 @@ impl Setting {
             Self::PollingInterval => {
                 ("polling-interval", Some("2"), "longest pause between two looks at one name server")
             }
-            Self::Confirmations => {
-                ("confirmations", Some("3"), "positive answers in a row that each name server must give")
-            }
+            Self::Confirmations => (
+                "confirmations",
+                Some("3"),
+                "positive answers in a row that each name server must give; more at first, unless it is 1",
+            ),
             Self::Resolvers => (
                 "resolvers",
                 None,

@@ -188,7 +188,11 @@ fn lags(program: &Path) -> Result<()> {
     let premature = waits.iter().filter(|wait| wait.is_premature).count();
     let busiest = waits.iter().map(|wait| wait.busiest).max().unwrap_or_default();
     let lags: Vec<_> = waits.iter().map(|wait| wait.lag).collect();
-    println!("| from \"served by all servers\" to exit, delays of 1 to 8 s, {} runs | {} |", lags.len(), spread(&lags));
+    println!(
+        "| from \"served by all servers\" to exit at a first contact, delays of 1 to 8 s, {} runs | {} |",
+        lags.len(),
+        spread(&lags)
+    );
     println!("| runs that ended too early | {premature} |");
     println!("| most questions to one address in a second | {busiest} |");
     Ok(())

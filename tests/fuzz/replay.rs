@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Mutations of each target, if the time allows.
-const MUTATIONS: usize = 3000;
+const MUTATIONS: usize = 2000;
 /// How long one target may mutate: a slow machine does fewer.
-const LONGEST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_millis(600);
 /// What an input may grow to, in bytes.
 const LARGEST: usize = 4096;
 

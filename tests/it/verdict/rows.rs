@@ -194,7 +194,7 @@ fn useless() -> Vec<Row> {
         .ready(10.0, &["ready on 2 of 3", "connection refused"]),
         Row::new("a server has an IPv6 address, and here is no IPv6", {
             let mut world = Config::with_delays(&[seconds(1.0), seconds(1.0)]);
-            world.name_servers[1].unserved = vec!["2001:db8::53".parse().unwrap()];
+            world.name_servers[1].unserved = vec!["fe80::53".parse().unwrap()];
             world
         })
         .ready(1.0, &["ready on 2 of 3"]),
