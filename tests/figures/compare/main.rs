@@ -39,6 +39,9 @@ const AT_ONCE: usize = 24;
 /// The pause between the starts of two runs, since a start is what costs CPU time.
 const BETWEEN_STARTS: Duration = Duration::from_millis(1500);
 
+/// How often a run is begun.
+const TRIES: usize = 3;
+
 /// Where the programs are that a run needs.
 struct Programs {
     ours: PathBuf,
@@ -73,7 +76,7 @@ fn compare(mut runs: Vec<Run>, programs: &Programs) -> Result<()> {
                     if let Ok(_turn) = start.lock() {
                         std::thread::sleep(BETWEEN_STARTS);
                     }
-                    let outcome = enclosed(run, programs).unwrap_or_else(|error| Outcome::broken(&error));
+                    let outcome = carried_out(run, programs);
                     if let Ok(mut outcomes) = outcomes.lock() {
                         outcomes.insert(*run, outcome);
                         progress(outcomes.len(), runs.len(), run);
@@ -82,8 +85,8 @@ fn compare(mut runs: Vec<Run>, programs: &Programs) -> Result<()> {
             });
         }
     });
-    let outcomes = outcomes.into_inner().ok().context("a run panicked")?;
-    table::print(&outcomes);
+    let outcomes: BTreeMap<Run, Option<Outcome>> = outcomes.into_inner().ok().context("a run panicked")?;
+    table::print(&outcomes.into_iter().filter_map(|(run, outcome)| Some((run, outcome?))).collect());
     println!("{} runs, {AT_ONCE} at once, took {:.0} min.", runs.len(), begin.elapsed().as_secs_f64() / 60.0);
     Ok(())
 }
@@ -97,6 +100,18 @@ fn progress(done: usize, all: usize, run: &Run) {
             eprintln!();
         }
     }
+}
+
+/// Carries a run out. Where that is not possible, which is no fault of the method (Pebble does not start on a busy machine),
+/// it is tried again, and then left out.
+fn carried_out(run: &Run, programs: &Programs) -> Option<Outcome> {
+    for _ in 0..TRIES {
+        match enclosed(run, programs) {
+            Ok(outcome) => return Some(outcome),
+            Err(error) => eprintln!("not carried out: {error:#}"),
+        }
+    }
+    None
 }
 
 /// Runs this program again, in name spaces of its own that end with it.

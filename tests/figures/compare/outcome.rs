@@ -1,6 +1,6 @@
 //! What came out of one run. How it is found out stands in [`super::world`], how it is shown in [`super::table`].
 
-use anyhow::{Error, Result};
+use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 /// The outcome of one run.
@@ -16,7 +16,7 @@ pub(crate) struct Outcome {
     pub(crate) refused: usize,
     /// Questions to the name servers and the system's resolver.
     pub(crate) questions: usize,
-    /// For each name, the seconds between "all that was added for it is on every server" and the CA's first question.
+    /// For each name, the seconds between "all that stands is on every server" and the CA's first question.
     pub(crate) lags: Vec<f64>,
     /// Names that the CA asked for before the record was on every server, or while there was none.
     pub(crate) premature: usize,
@@ -29,11 +29,6 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
-    /// A run that could not be carried out: a fault of the comparison, not of the method.
-    pub(crate) fn broken(error: &Error) -> Self {
-        Self { failure: Some(format!("the comparison failed: {error:#}")), ..Self::default() }
-    }
-
     pub(crate) fn to_json(&self) -> String {
         serde_json::json!(self).to_string()
     }

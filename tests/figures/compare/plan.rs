@@ -163,7 +163,7 @@ pub(crate) fn full() -> Vec<Run> {
     runs(&repetitions, &[Delays::Fixed, Delays::Random], &[Window::On, Window::Off])
 }
 
-/// What shows in two minutes whether the comparison works.
+/// What shows in a few minutes whether the comparison works.
 pub(crate) fn quick() -> Vec<Run> {
     runs(&[(1, 1), (2, 1)], &[Delays::Fixed], &[Window::On])
 }

@@ -17,7 +17,9 @@ pub(crate) fn print(outcomes: &BTreeMap<Run, Outcome>) {
         for method in Method::ALL {
             let of_method = |(run, _): &(&Run, &Outcome)| run.scenario == scenario && run.method == method;
             let runs: Vec<_> = outcomes.iter().filter(of_method).collect();
-            println!("{}", row(method, &runs));
+            if !runs.is_empty() {
+                println!("{}", row(method, &runs));
+            }
             let reason = runs.iter().find_map(|(_, outcome)| outcome.failure.as_ref());
             failures.extend(reason.map(|reason| format!("- {}: `{}`", method.words(), reason.replace('`', "'"))));
         }

@@ -33,7 +33,7 @@ pub(crate) fn run(run: &Run, programs: &Programs) -> Result<Outcome> {
     let place = world.place(programs);
     let mut client = client::command(run.method, &names, &place)?;
     let begin = Instant::now();
-    let status = world.carry_out(&mut client)?;
+    let status = world.carry_out(run, &mut client)?;
     let seconds = begin.elapsed().as_secs_f64();
     let chain = client::chain(run.method, &names[0], world.folder.path());
     let failure = world.failure(status, &chain, &names);
@@ -100,7 +100,7 @@ impl World {
     }
 
     /// Runs a client to its end. It sees nothing of the environment of this process.
-    fn carry_out(&self, client: &mut Command) -> Result<Option<ExitStatus>> {
+    fn carry_out(&self, run: &Run, client: &mut Command) -> Result<Option<ExitStatus>> {
         let mut command = Command::new("/usr/bin/time");
         command.args(["-f", "%U %S %M", "-o"]).arg(self.folder.path().join("time"));
         command.arg(client.get_program()).args(client.get_args()).env_clear();
@@ -109,6 +109,10 @@ impl World {
         command.env("IPV64_STATE_DIR", self.folder.path().join("state"));
         // There is no way out of here, but our program need not find that out.
         let roots = self.sim.env().into_iter().filter(|(name, _)| name == "IPV64_ROOT_SERVERS" || name == "IPV64_DOH");
+        if run.scenario.window == Window::Off {
+            // An account without limits: who owns one says so, since the program cannot know.
+            command.env("IPV64_API_RATE", "1000/1");
+        }
         command.envs(roots).envs(client.get_envs().filter_map(|(name, value)| Some((name, value?))));
         let log = File::create(self.log())?;
         command.current_dir(self.folder.path()).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
@@ -146,12 +150,13 @@ impl World {
         let looks = looks(&questions, &records, names, slowest);
         let used = fs::read_to_string(self.folder.path().join("time")).unwrap_or_default();
         let used: Vec<f64> = used.lines().last().unwrap_or_default().split(' ').flat_map(str::parse).collect();
-        let [user, system, memory] = used[..] else { return Ok(Outcome::default()) };
+        // A client that was given up is in no account.
+        let [user, system, memory] = used.try_into().unwrap_or_default();
         Ok(Outcome {
             calls: calls.len(),
             refused: calls.iter().filter(|call| call.refused_by.is_some()).count(),
             questions: questions.iter().filter(asked).count(),
-            lags: looks.iter().filter_map(|look| *look).collect(),
+            lags: looks.iter().flatten().map(Duration::as_secs_f64).collect(),
             premature: looks.iter().filter(|look| look.is_none()).count(),
             left: self.sim.records_left().len(),
             cpu: user + system,
@@ -161,35 +166,42 @@ impl World {
     }
 }
 
-/// For each name that the CA looked at, how long before the first look all that was added for it had come to every server.
-/// Nothing if that was not so, or if there was nothing.
-fn looks(questions: &[Question], records: &[StoredRecord], names: &[String], slowest: Duration) -> Vec<Option<f64>> {
-    let hosts: BTreeSet<_> =
-        names.iter().map(|name| format!("_acme-challenge.{}", name.trim_start_matches("*."))).collect();
+/// For each name that the CA looked at, how long before the first look all that stood had come to every server. Nothing if
+/// what was added for this name had not, or if there was nothing.
+fn looks(
+    questions: &[Question],
+    records: &[StoredRecord],
+    names: &[String],
+    slowest: Duration,
+) -> Vec<Option<Duration>> {
+    let bare = |name: &String| format!("_acme-challenge.{}", name.trim_start_matches("*."));
     let mut looks = Vec::new();
-    for host in hosts {
-        let mine: Vec<_> =
-            records.iter().filter(|record| record.name() == host && record.life.added.is_some()).collect();
-        let asked = questions.iter().filter(|question| {
+    for host in names.iter().map(bare).collect::<BTreeSet<_>>() {
+        let about = |question: &&Question| {
             question.server == "ca" && question.kind == "TXT" && question.name.eq_ignore_ascii_case(&host)
-        });
-        // A name and its wildcard are either asked for together, or one after the other with a deletion in between.
+        };
+        // A name and its wildcard are asked for together, or one after the other with a deletion in between.
         let mut seen = Vec::new();
-        for at in asked.map(|question| question.at) {
-            let stands = |record: &&&StoredRecord| {
-                record.life.added.is_some_and(|added| added <= at) && record.life.deleted.is_none_or(|gone| at <= gone)
-            };
-            let standing: Vec<_> = mine.iter().filter(stands).map(|record| record.id).collect();
-            if seen.last() == Some(&standing) {
-                continue;
+        for at in questions.iter().filter(about).map(|question| question.at) {
+            let all: Vec<_> = records.iter().filter(|record| stands(record, at)).collect();
+            let own: Vec<_> = all.iter().copied().filter(|record| record.name() == host).collect();
+            let ids: Vec<_> = own.iter().map(|record| record.id).collect();
+            if seen.last() != Some(&ids) {
+                let since = |records: &[&StoredRecord]| {
+                    let added = records.iter().filter_map(|record| record.life.added).max()?;
+                    at.checked_duration_since(added + slowest)
+                };
+                looks.push(since(&own).map(|_| since(&all).unwrap_or_default()));
+                seen.push(ids);
             }
-            let latest = mine.iter().filter(stands).filter_map(|record| record.life.added).max();
-            let lag = latest.and_then(|added| at.checked_duration_since(added + slowest));
-            looks.push(lag.map(|lag| lag.as_secs_f64()));
-            seen.push(standing);
         }
     }
     looks
+}
+
+/// Whether a record that a client added stood at a moment.
+fn stands(record: &StoredRecord, at: Instant) -> bool {
+    record.life.added.is_some_and(|added| added <= at) && record.life.deleted.is_none_or(|gone| at <= gone)
 }
 
 /// The line of a client's output that says best what was wrong.
