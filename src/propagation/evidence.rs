@@ -11,9 +11,11 @@ use crate::dns::exchange::{AskError, Transport};
 const CHANCES: u32 = 5;
 /// Over how long a time those chances have to be spread.
 const CHANCES_SPAN: Duration = Duration::from_secs(10);
-/// Positive answers in a row from an address behind which several servers may stand that do not tell their names. Two of
-/// which chance picks one, and only one of which has the record, give such a run once in 32 768 attempts; since an address
-/// gets [`crate::dns::pace::MOST`] questions at a time, eleven would take as long.
+/// Positive answers in a row from an address of which nothing is known: several servers may stand behind it that do not tell
+/// their names. Two of which chance picks one, and only one of which has the record, begin with such a run once in 512 times.
+/// An address gets [`crate::dns::pace::MOST`] questions at a time, so this is two looks.
+const FIRST_RUN: u32 = 10;
+/// The same from an address that has disagreed with itself, or one beside it has: there such runs begin again and again.
 const LONG_RUN: u32 = 15;
 /// Answers that such runs may take in all where an address has many zones of one wait, some thirteen seconds' worth: each
 /// zone gets its share.
@@ -60,6 +62,8 @@ pub struct Wanted {
 pub enum Past {
     /// Nothing, or that it disagreed with itself.
     Unproven,
+    /// It counts no longer: another address of the wait has several back ends.
+    Suspect,
     /// Records appeared there without any disagreement, in several waits.
     Steady,
 }
@@ -257,7 +261,8 @@ impl Evidence {
             return seen.wanted.looks;
         }
         let zones = u32::try_from(self.latest().count()).unwrap_or(u32::MAX).max(1);
-        LONG_RUN.min(LONG_RUNS / zones).max(seen.wanted.looks)
+        let run = if self.flips > 0 || self.past == Past::Suspect { LONG_RUN } else { FIRST_RUN };
+        run.min(LONG_RUNS / zones).max(seen.wanted.looks)
     }
 
     /// Returns how to ask next: over TCP where a confirmation over TCP is still needed, or where UDP is silent.
@@ -322,7 +327,7 @@ impl Evidence {
     /// and then stayed for a long run; or that it disagreed with itself; or neither.
     #[must_use]
     pub fn is_steady(&self) -> Option<bool> {
-        let came = |seen: &Seen| (seen.wanted.is_new || seen.lacked) && seen.times >= LONG_RUN;
+        let came = |seen: &Seen| (seen.wanted.is_new || seen.lacked) && seen.times >= FIRST_RUN;
         let all_came = !self.records.is_empty() && self.records.iter().filter(|seen| seen.is_latest).all(came);
         match self.flips {
             _ if self.is_named() => None,
@@ -335,7 +340,7 @@ impl Evidence {
 
     /// Notes that another address of the wait has several back ends: this one is not trusted for its past any more.
     pub fn suspect(&mut self) {
-        self.past = Past::Unproven;
+        self.past = Past::Suspect;
     }
 
     /// Returns where the address stands.
@@ -505,9 +510,13 @@ mod tests {
     #[test]
     fn an_address_without_a_steady_past_needs_a_long_run() {
         let now = Instant::now();
-        for (past, confirmations, needed) in
-            [(Past::Unproven, 3, LONG_RUN), (Past::Steady, 3, 3), (Past::Unproven, 1, 1), (Past::Unproven, 20, 20)]
-        {
+        for (past, confirmations, needed) in [
+            (Past::Unproven, 3, FIRST_RUN),
+            (Past::Suspect, 3, LONG_RUN),
+            (Past::Steady, 3, 3),
+            (Past::Unproven, 1, 1),
+            (Past::Unproven, 20, 20),
+        ] {
             let mut evidence = with_past(&[confirmations], confirmations, past);
             for count in 0..needed {
                 assert_ne!(evidence.standing(), Standing::Serving, "{past:?}, {confirmations}: {count}");
@@ -529,7 +538,7 @@ mod tests {
             evidence
                 .observe(now, Observation { record, transport: Transport::Tcp, answer: Answer::Has, backend: None });
         }
-        assert_eq!(asked, [1, LONG_RUN, LONG_RUN]);
+        assert_eq!(asked, [1, FIRST_RUN, FIRST_RUN]);
     }
 
     #[test]
@@ -538,7 +547,7 @@ mod tests {
             let wanted: Vec<_> = (0..zones).map(|zone| Wanted { looks: 3, zone, is_new: true }).collect();
             Evidence::new(&wanted, 3, Past::Unproven).still_needed()
         };
-        assert_eq!([1, 4, 10, 100].map(looks), [15, 60, 60, 300]);
+        assert_eq!([1, 4, 10, 100].map(looks), [10, 40, 60, 300]);
     }
 
     #[test]
@@ -549,7 +558,7 @@ mod tests {
             evidence.observe(now, Observation { record, transport: Transport::Tcp, answer, backend: None });
             evidence.standing()
         };
-        for _ in 1..LONG_RUN {
+        for _ in 1..FIRST_RUN {
             see(1, Answer::Has);
         }
         see(0, lacks());
@@ -557,7 +566,7 @@ mod tests {
         for _ in 0..LONG_RUN {
             assert_ne!(see(0, Answer::Has), Standing::Serving, "it may come from any back end");
         }
-        for _ in 1..LONG_RUN {
+        for _ in 1..FIRST_RUN {
             assert_ne!(see(1, Answer::Has), Standing::Serving);
         }
         assert_eq!(see(1, Answer::Has), Standing::Serving);
@@ -573,7 +582,7 @@ mod tests {
             }
             evidence.is_steady()
         };
-        let long = vec![Answer::Has; LONG_RUN as usize];
+        let long = vec![Answer::Has; FIRST_RUN as usize];
         let flip = [Answer::Has, lacks()];
         assert_eq!(shown(true, &long), Some(true));
         assert_eq!(shown(false, &long), None, "it may have been there for hours");

@@ -343,8 +343,11 @@ fn lags(kind: Kind, earlier: usize, runs: u64) -> Vec<f64> {
 fn no_weather_makes_it_premature_or_late() {
     for kind in [Kind::Plain, Kind::RoundRobin, Kind::RandomNamed, Kind::RandomNameless] {
         for earlier in [0, 2] {
-            let lags = lags(kind, earlier, 60);
-            assert!(lags[0] >= 0.0, "{kind:?} after {earlier}: premature by {} s", -lags[0]);
+            // Chance without names may deceive any number of questions: rarely, which takes many runs to see.
+            let (runs, odd) = if kind == Kind::RandomNameless { (1000, 1) } else { (60, 0) };
+            let lags = lags(kind, earlier, runs);
+            let premature = lags.iter().filter(|lag| **lag < 0.0).count();
+            assert!(premature <= odd, "{kind:?} after {earlier}: {premature} of {runs} premature");
             let worst = lags[lags.len() - 1];
             assert!(worst < 5.0, "{kind:?} after {earlier}: {worst} s late");
         }
@@ -402,7 +405,7 @@ fn what_never_comes_is_given_up_at_the_deadline() {
     }
 }
 
-/// What LONG_RUN and the number of earlier waits were chosen by.
+/// What FIRST_RUN, LONG_RUN and the number of earlier waits were chosen by.
 #[test]
 #[ignore = "judges nothing: prints how often a wait would be premature, RUNS of each kind"]
 fn odds() {
