@@ -166,7 +166,7 @@ impl Row {
     }
 }
 
-/// The most questions that an address got within a second. Half of it is left to the scheduling of sixty processes on few
+/// The most questions that an address got within a second. A part of it is left to the scheduling of sixty processes on few
 /// cores: the sender keeps a longer distance, but the simulation may be late to read what came. The model of a wait in
 /// `src/propagation` is held to the whole.
 fn busiest(sim: &Sim, address: SocketAddr) -> usize {
@@ -174,7 +174,7 @@ fn busiest(sim: &Sim, address: SocketAddr) -> usize {
     let from_outside = |question: &Question| question.address == address && question.transport != Transport::Internal;
     let times: Vec<_> = asked.filter(from_outside).map(|question| question.at).collect();
     let within = |first: &Instant| {
-        times.iter().filter(|at| *at >= first && at.duration_since(*first) < Duration::from_millis(500)).count()
+        times.iter().filter(|at| *at >= first && at.duration_since(*first) < Duration::from_millis(700)).count()
     };
     times.iter().map(within).max().unwrap_or_default()
 }
