@@ -105,7 +105,8 @@ impl World {
         command.args(["-f", "%U %S %M", "-o"]).arg(self.folder.path().join("time"));
         command.arg(client.get_program()).args(client.get_args()).env_clear();
         command.env("PATH", format!("{}/bin:/usr/bin:/bin", self.folder.path().display()));
-        command.env("HOME", self.folder.path()).env("IPV64_API_KEY", self.sim.key(0).unwrap_or_default());
+        command.env("HOME", self.folder.path()).env("TMPDIR", self.folder.path());
+        command.env("IPV64_API_KEY", self.sim.key(0).unwrap_or_default());
         command.env("IPV64_STATE_DIR", self.folder.path().join("state"));
         // There is no way out of here, but our program need not find that out.
         let roots = self.sim.env().into_iter().filter(|(name, _)| name == "IPV64_ROOT_SERVERS" || name == "IPV64_DOH");

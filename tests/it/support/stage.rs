@@ -65,6 +65,8 @@ impl Stage {
             .env_clear()
             .env("PATH", format!("{}:/usr/local/bin:/usr/bin:/bin", self.path("bin").display()))
             .env("HOME", self.path("home"))
+            // Some clients leave their temporary files behind.
+            .env("TMPDIR", self.path("home"))
             .env("IPV64_STATE_DIR", self.path("state"))
             .envs(self.variables.iter().cloned());
         command
