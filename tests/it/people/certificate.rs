@@ -25,7 +25,7 @@ fn as_user(stage: &Stage, line: &str) -> Finished {
 }
 
 /// What belongs to the test and not to the line stands in certbot's own configuration file.
-fn configure_certbot(stage: &Stage) {
+pub(super) fn configure_certbot(stage: &Stage, folder: &str) {
     let options = [
         format!("server = {}", stage.pebble.directory()),
         format!("config-dir = {}", stage.path("certbot").display()),
@@ -33,15 +33,16 @@ fn configure_certbot(stage: &Stage) {
         format!("logs-dir = {}", stage.path("certbot-logs").display()),
         "non-interactive = true\nagree-tos = true\nregister-unsafely-without-email = true".to_owned(),
     ];
-    fs::create_dir_all(stage.path("config/letsencrypt")).unwrap();
-    fs::write(stage.path("config/letsencrypt/cli.ini"), options.join("\n")).unwrap();
+    let place = stage.path(folder).join("letsencrypt");
+    fs::create_dir_all(&place).unwrap();
+    fs::write(place.join("cli.ini"), options.join("\n")).unwrap();
 }
 
 #[test]
 #[ignore = "needs pebble, certbot and openssl: run by tests/run"]
 fn from_the_key_to_the_certificate_with_what_init_prints() {
     let stage = Stage::start(Config::default());
-    configure_certbot(&stage);
+    configure_certbot(&stage, "config");
     let key = stage.sim.key(0).unwrap().to_owned();
     let init = format!("echo {key} | ipv64-acme init --stdin --json");
     let shown: Value = serde_json::from_str(&as_user(&stage, &init).stdout).unwrap();

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ipv64_acme::sim::{Config, Limits};
 
+use super::certificate::configure_certbot;
 use crate::support::stage::Stage;
 use crate::support::terminal::Terminal;
 
@@ -35,15 +36,7 @@ fn stage() -> Stage {
     for (name, value) in variables {
         stage.set_variable(name, &value);
     }
-    let options = [
-        format!("server = {}", stage.pebble.directory()),
-        format!("config-dir = {}", stage.path("certbot").display()),
-        format!("work-dir = {}", stage.path("certbot-work").display()),
-        format!("logs-dir = {}", stage.path("certbot-logs").display()),
-        "non-interactive = true\nagree-tos = true\nregister-unsafely-without-email = true".to_owned(),
-    ];
-    fs::create_dir_all(stage.path("xdg/letsencrypt")).unwrap();
-    fs::write(stage.path("xdg/letsencrypt/cli.ini"), options.join("\n")).unwrap();
+    configure_certbot(&stage, "xdg");
     let init = format!("echo {} | ipv64-acme init --stdin", stage.sim.key(0).unwrap());
     let finished = stage.shell(&init, &[]);
     assert!(finished.status.success(), "{}", finished.said());
