@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use crate::cli::Cli;
+use crate::excerpt::visible_path;
 use crate::exit::Exit;
-use crate::http::visible_path;
 use crate::report::{Report, Table};
 use crate::secret::MASK;
 use crate::settings::{ConfigFile, Environment, Origin, Settings, Sources, key, table::Setting};

@@ -101,12 +101,6 @@ impl Learned {
         });
     }
 
-    /// Returns what is known of one address.
-    #[must_use]
-    pub fn usual(&self, name: &DnsName, address: IpAddr) -> Option<UsualTime> {
-        self.all().into_iter().find(|usual| usual.name == *name && usual.address == address)
-    }
-
     /// Returns the addresses that agreed with themselves several times within the last 90 days, and never disagreed.
     #[must_use]
     pub fn steady(&self) -> Vec<IpAddr> {
@@ -239,7 +233,7 @@ mod tests {
         let learned = State::in_memory().learned();
         learned.add(&[seen("ns1.example", 1, 999_999)]);
         (1..=20).for_each(|second| learned.add(&[seen("ns1.example", 1, second * 1000)]));
-        let usual = learned.usual(&DnsName::parse("ns1.example").unwrap(), IpAddr::from([127, 0, 0, 1])).unwrap();
+        let usual = &learned.all()[0];
         assert_eq!((usual.p50.as_secs(), usual.p95.as_secs(), usual.samples), (10, 19, 20));
     }
 
@@ -257,7 +251,6 @@ mod tests {
         learned.add(&[seen("ns1.example", 2, 5000), seen("ns1.example", 1, 3000), seen("ns0.example", 1, 1000)]);
         let all: Vec<_> = learned.all().iter().map(|usual| (usual.address.to_string(), usual.p50.as_secs())).collect();
         assert_eq!(all, [("127.0.0.1".to_owned(), 1), ("127.0.0.1".to_owned(), 3), ("127.0.0.2".to_owned(), 5)]);
-        assert_eq!(learned.usual(&DnsName::parse("ns2.example").unwrap(), IpAddr::from([127, 0, 0, 1])), None);
     }
 
     #[test]

@@ -79,12 +79,12 @@ impl State {
     }
 
     /// Keeps everything in memory, for one process.
-    #[must_use]
-    pub fn in_memory() -> Self {
+    #[cfg(test)]
+    pub(crate) fn in_memory() -> Self {
         Self::new(Store::in_memory())
     }
 
-    /// The same where no place for a directory is known, which is worth a warning.
+    /// Keeps everything in memory, since no place for a directory is known: that is worth a warning.
     #[must_use]
     pub fn without_place() -> Self {
         Self::new(Store::without_place())
