@@ -29,9 +29,9 @@ use context::Context;
 use serde_json::{Value, json};
 
 use crate::cli::{self, Cli, Command, OutputArgs};
+use crate::excerpt::{excerpt, visible};
 use crate::exit::Exit;
 use crate::hook::Action;
-use crate::http::{excerpt, visible};
 use crate::report::{Report, Terminal};
 use crate::settings::Environment;
 
@@ -78,7 +78,12 @@ pub fn run(args: &[OsString], environment: &Environment) -> Exit {
         #[cfg(feature = "sim")]
         Command::Sim(args) => sim::run(args, report),
     };
-    done.unwrap_or_else(|error| report.error(&error))
+    let exit = done.unwrap_or_else(|error| report.error(&error));
+    match cli.command {
+        // The work of a hook is the record: a full disk below its log must not cost a certificate.
+        Command::Auth(_) | Command::Present(_) | Command::Cleanup(_) | Command::Batch(_) | Command::Client(_) => exit,
+        _ => report.conclude(exit),
+    }
 }
 
 /// Names the variables with our prefix that mean nothing.
@@ -113,12 +118,12 @@ fn with(
 
 /// Prints what clap has to say: help and version on stdout, mistakes on stderr, and for programs as a document too.
 fn usage(args: &[OsString], error: &clap::Error) -> Exit {
-    if !error.use_stderr() {
-        error.print().ok();
-        return Exit::Done;
-    }
     let json = args.iter().any(|arg| arg == "--json");
     let report = Report::new(OutputArgs { json, quiet: false, verbose: 0 }, Terminal::Plain);
+    if !error.use_stderr() {
+        report.wrote(error.print());
+        return report.conclude(Exit::Done);
+    }
     // clap repeats what was typed as it is, between colours of its own.
     let is_plain = |arg: &OsString| arg.to_str().is_some_and(|arg| visible(arg) == arg);
     if args.iter().all(is_plain) {
