@@ -12,17 +12,15 @@ use super::confirm::can_ask;
 use super::context::{Context, watch_signals};
 use crate::api::{Account, RetryPolicy};
 use crate::cli::{Cli, InitArgs};
+use crate::excerpt::{visible, visible_path};
 use crate::exit::Exit;
-use crate::http::{visible, visible_path};
 use crate::report::Report;
-use crate::secret::Secret;
+use crate::secret::{LONGEST_KEY, Secret};
 use crate::settings::file::FILE_NAME;
 use crate::settings::{ConfigFile, Environment, Origin, Settings, Sources, key, table::Setting};
 use crate::setup::clients::{self, Installed};
 use crate::setup::{SetupError, prompt, store};
 
-/// The longest input that is read for a key, in octets.
-const LONGEST: u64 = 4096;
 /// Where people find their key.
 const QUESTION: &str = "API key (from your account page at IPv64.net; it is not shown):";
 
@@ -84,7 +82,7 @@ fn given_file(sources: &Sources<'_>) -> anyhow::Result<Option<PathBuf>> {
 fn ask(args: &InitArgs, report: Report, interrupted: &AtomicBool) -> anyhow::Result<Secret> {
     let text = if args.stdin {
         let mut text = String::new();
-        std::io::stdin().lock().take(LONGEST).read_to_string(&mut text).map_err(SetupError::Unreadable)?;
+        std::io::stdin().lock().take(LONGEST_KEY + 1).read_to_string(&mut text).map_err(SetupError::Unreadable)?;
         text
     } else if can_ask() {
         prompt::read_hidden(interrupted, || report.question(QUESTION))?

@@ -1,5 +1,5 @@
-//! One [`Settings`] from flags, environment, configuration file and defaults, in this order. The only room that reads the environment, and
-//! it does so once: everything else gets values.
+//! One [`Settings`] from flags, environment, configuration file and defaults, in this order.
+//! The only room that reads the environment, and it does so once: everything else gets values.
 //!
 //! - [`table`]: every setting with its name, default and meaning; the command line and the documentation follow it
 //! - [`source`]: where a value comes from
