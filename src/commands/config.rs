@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::cli::Cli;
 use crate::excerpt::visible_path;
 use crate::exit::Exit;
+use crate::http::without_secrets;
 use crate::report::{Report, Table};
 use crate::secret::MASK;
 use crate::settings::{ConfigFile, Environment, Origin, Settings, Sources, key, table::Setting};
@@ -43,6 +44,7 @@ fn row(setting: Setting, sources: &Sources<'_>) -> Row {
         Some((value, origin)) if setting == Setting::ApiKeyFile => {
             (Some(key::shown(value.as_ref())), describe(&origin))
         }
+        Some((value, origin)) if setting == Setting::ApiUrl => (Some(without_secrets(&value)), describe(&origin)),
         Some((value, origin)) => (Some(value), describe(&origin)),
         None => (state_dir(), "default".to_owned()),
     };

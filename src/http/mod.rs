@@ -22,7 +22,7 @@ use ureq::unversioned::transport::DefaultConnector;
 
 pub use error::{HttpError, Reached};
 pub use proxy::ProxyEnv;
-pub use target::Endpoint;
+pub use target::{Endpoint, without_secrets};
 
 use crate::secret::{MASK, Secret};
 

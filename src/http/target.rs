@@ -118,9 +118,10 @@ fn is_loopback(host: &str) -> bool {
     host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
-/// Returns a refused address as it may be shown: without its query, which may hold a key, and without what stands before
-/// the last `@`, for a password may hold one too.
-fn without_secrets(text: &str) -> String {
+/// Returns the text of an address, also of one that is refused, as it may be shown: without its query, which may hold a
+/// key, and without what stands before the last `@`, since a password may hold one too.
+#[must_use]
+pub fn without_secrets(text: &str) -> String {
     let (address, query) = text.split_once('?').map_or((text, ""), |(address, _)| (address, "?…"));
     let (scheme, rest) = address.split_once("://").map_or(("", address), |(scheme, rest)| (scheme, rest));
     let joint = if scheme.is_empty() { "" } else { "://" };

@@ -27,7 +27,7 @@ impl Authority {
 
     /// A server that answers 200 with `{}` to every request, with a certificate for `name` valid until `last_year`.
     fn server(&self, name: &str, last_year: i32) -> TlsServer {
-        TlsServer::start(self.config(name, last_year), |stream, seen| answer(stream, seen))
+        TlsServer::start(self.config(name, last_year), answer)
     }
 
     fn config(&self, name: &str, last_year: i32) -> Arc<rustls::ServerConfig> {

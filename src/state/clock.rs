@@ -28,6 +28,12 @@ impl UnixTime {
         calendar::parse(text).map(|seconds| Self::default() + Duration::from_secs(seconds))
     }
 
+    /// Takes year, month and day, and hour, minute and second, in UTC; nothing for what is no date or no time of day.
+    #[must_use]
+    pub fn at(date: [u64; 3], time: [u64; 3]) -> Option<Self> {
+        calendar::seconds(date, time).map(|seconds| Self::default() + Duration::from_secs(seconds))
+    }
+
     #[cfg(test)]
     pub(super) const fn as_millis(self) -> u64 {
         self.0

@@ -73,3 +73,18 @@ fn hooks_take_their_settings_from_the_file() {
     let said = desk.succeed(&["present", "_acme-challenge.name.ipv64.net", "value"]);
     assert_eq!(said, "_acme-challenge.name.ipv64.net: added\n");
 }
+
+#[test]
+fn an_address_is_shown_without_a_key_that_stands_in_it() {
+    let desk = Desk::new();
+    for url in [
+        "https://127.0.0.1:1/api?apikey=canary",
+        "http://api.example/?apikey=canary",
+        "https://user:at@canary@api.example/",
+    ] {
+        for form in ["-v", "--json"] {
+            let said = desk.run(&["config", form, "--api-url", url]).said();
+            assert!(!said.contains("canary") && said.contains(&url[..5]), "{said}");
+        }
+    }
+}

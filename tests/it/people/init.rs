@@ -66,7 +66,8 @@ fn a_refused_key_is_not_stored_and_does_not_replace_a_good_one() {
 
 #[test]
 fn what_is_no_key_is_told_without_a_call() {
-    for input in ["", "\n", "two\nlines\n", "a blank", "ümlaut"] {
+    let more_than_is_read = format!("key{}and more", "\n".repeat(5000));
+    for input in ["", "\n", "two\nlines\n", "a blank", "ümlaut", &"a".repeat(4097), &more_than_is_read] {
         let desk = desk();
         let finished = pipe_in(&desk, input, &[]);
         assert_eq!(finished.status.code(), Some(3), "{input:?}: {}", finished.said());
