@@ -1,5 +1,5 @@
-//! Which domain of the account holds a name: the longest one on label borders. The list comes from the cache as long as
-//! it fits; it is asked for when a name fits nothing, and once more after the API has rejected a cached domain.
+//! Which domain of the account holds a name: the longest one on label borders; and what to do if none does.
+//! Where the list of domains comes from is the business of the solver.
 
 use crate::exit::{Exit, Explain};
 use crate::name::DnsName;

@@ -53,7 +53,7 @@ pub enum StateError {
     /// One file cannot be read or replaced.
     #[error("cannot {action} `{}`", visible_path(.path))]
     File {
-        /// `read` or `write`.
+        /// `read`, `write`, `lock` or `set aside`.
         action: &'static str,
         /// The file.
         path: PathBuf,
