@@ -24,7 +24,7 @@ mod trial;
 
 use std::ffi::OsString;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use context::Context;
 use serde_json::{Value, json};
 
@@ -46,7 +46,7 @@ const LONGEST_NAME: usize = 80;
 pub fn run(args: &[OsString], environment: &Environment) -> Exit {
     let cli = match cli::parse(args) {
         Ok(cli) => cli,
-        Err(error) => return foreign_event(args, environment).unwrap_or_else(|| usage(args, &error)),
+        Err(error) => return foreign_event(args, &error, environment).unwrap_or_else(|| usage(args, &error)),
     };
     let report = Report::new(cli.output, Terminal::named(environment.get("TERM").as_deref()));
     // Some calls of clients are to end in silence; which ones, their own arguments tell.
@@ -99,8 +99,12 @@ fn warn_of_unknown(environment: &Environment, report: Report) {
 }
 
 /// Some ACME clients tell every hook of every event, and mind if one of those ends with an error.
-fn foreign_event(args: &[OsString], environment: &Environment) -> Option<Exit> {
-    crate::hook::foreign_event(args.get(1)?.to_str()?, &|name| environment.get(name))
+fn foreign_event(args: &[OsString], error: &clap::Error, environment: &Environment) -> Option<Exit> {
+    let word = args.get(1)?.to_str()?;
+    // A mistake in a call of ours is none, though a script that such a client runs sees the same variables.
+    let unknown = ContextValue::String(word.to_owned());
+    let is_unknown = error.get(ContextKind::InvalidSubcommand) == Some(&unknown);
+    crate::hook::foreign_event(word, &|name| environment.get(name)).filter(|_| is_unknown)
 }
 
 /// Runs a command for people with what it needs.

@@ -101,6 +101,12 @@ fn events_of_other_kinds_end_as_their_client_wants_it() {
         world.set(name, "x");
     }
     assert_silent(&world.hook(&["event_of_the_future", "--bogus"]), 0);
+    // A wrapper script sees the same variables: what is wrong in its own call must not pass for an event.
+    for call in
+        [&["present", NAME][..], &["--bogus", "present", NAME, "v"], &["present", "--bogus"], &["domain", "lst"]]
+    {
+        assert_eq!(code(&world.hook(call)), 2, "{call:?}");
+    }
     assert!(world.sim.api_calls().is_empty());
 }
 
