@@ -44,7 +44,10 @@ fn row(setting: Setting, sources: &Sources<'_>) -> Row {
         Some((value, origin)) if setting == Setting::ApiKeyFile => {
             (Some(key::shown(value.as_ref())), describe(&origin))
         }
-        Some((value, origin)) if setting == Setting::ApiUrl => (Some(without_secrets(&value)), describe(&origin)),
+        Some((value, origin)) if matches!(setting, Setting::ApiUrl | Setting::Doh | Setting::Resolvers) => {
+            let shown: Vec<_> = value.split(',').map(without_secrets).collect();
+            (Some(shown.join(",")), describe(&origin))
+        }
         Some((value, origin)) => (Some(value), describe(&origin)),
         None => (state_dir(), "default".to_owned()),
     };

@@ -220,11 +220,9 @@ impl Sources<'_> {
     }
 }
 
-/// Whether this process may do everything: its own entry in /proc belongs to its effective user. Elsewhere than on Linux
-/// the answer is no, and the user's directories are used.
-pub(super) fn is_root() -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    std::fs::metadata("/proc/self").is_ok_and(|metadata| metadata.uid() == 0)
+/// Whether this process may do everything.
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
 }
 
 #[cfg(test)]

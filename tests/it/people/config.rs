@@ -83,8 +83,10 @@ fn an_address_is_shown_without_a_key_that_stands_in_it() {
         "https://user:at@canary@api.example/",
     ] {
         for form in ["-v", "--json"] {
-            let said = desk.run(&["config", form, "--api-url", url]).said();
-            assert!(!said.contains("canary") && said.contains(&url[..5]), "{said}");
+            for flag in ["--api-url", "--doh", "--resolvers"] {
+                let said = desk.run(&["config", form, flag, &format!("{url},{url}")]).said();
+                assert!(!said.contains("canary") && said.contains(&url[..5]), "{flag}: {said}");
+            }
         }
     }
 }
