@@ -117,19 +117,21 @@ impl RequestWindow {
 
     /// Takes what the account says of itself: calls used today and the daily limit, where 0 means none (observed).
     pub fn learn_quota(&self, used: u64, limit: u64) {
-        self.update(|window, _| window.ledger.learn(used, limit));
+        self.update(|window, now| window.ledger.learn(used, limit, now));
     }
 
     /// Returns what is known of the calls left today.
     #[must_use]
     pub fn quota(&self) -> Quota {
-        self.update(|window, _| window.ledger.quota())
+        self.update(|window, now| window.ledger.quota(now))
     }
 
     /// Returns whether there is a request to spare: it could leave at once, nobody waits, and the day is not used up.
     #[must_use]
     pub fn has_to_spare(&self) -> bool {
-        self.update(|window, now| window.ledger.quota().used_up_until.is_none() && window.queue.is_idle(self.rate, now))
+        self.update(|window, now| {
+            window.ledger.quota(now).used_up_until.is_none() && window.queue.is_idle(self.rate, now)
+        })
     }
 
     /// Makes sure that records can still be removed: `additions` new ones, and `open` ones that are there already.
@@ -172,7 +174,7 @@ impl Windows {
 
 impl Window {
     fn ask(&mut self, ticket: &Ticket, rate: Rate, now: UnixTime) -> Result<Turn, WindowError> {
-        if let Some(reset) = self.ledger.quota().used_up_until {
+        if let Some(reset) = self.ledger.quota(now).used_up_until {
             return Err(WindowError::UsedUp { reset });
         }
         let turn = self.queue.ask(ticket, rate, now);
