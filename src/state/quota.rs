@@ -14,7 +14,7 @@ const PROBE_AFTER: Duration = Duration::from_secs(900);
 const UNKNOWN_READ_AFTER: u64 = 40;
 /// So few remaining calls are near enough to the end to look more often.
 const NEAR: u64 = 10;
-/// Near the end the account is read again after so many calls: others may use the same key.
+/// Near the end the account is read again after so many calls where others use the same key.
 const NEAR_READ_AFTER: u64 = 5;
 
 /// The calls of one account on one day.
@@ -100,8 +100,10 @@ impl Ledger {
     fn needs_reading(&self, remaining: Option<u64>) -> bool {
         let Some(known) = &self.known else { return self.calls >= UNKNOWN_READ_AFTER };
         let since = self.calls.saturating_sub(known.calls);
+        // Nobody else has used the key: a reading would tell what is counted here, and cost a call of the day.
+        let least = if known.used <= known.calls { UNKNOWN_READ_AFTER } else { NEAR_READ_AFTER };
         // Far from the end: halfway there.
-        remaining.is_some_and(|left| since >= if left <= NEAR { NEAR_READ_AFTER } else { left.max(NEAR_READ_AFTER) })
+        remaining.is_some_and(|left| since >= if left <= NEAR { least } else { left.max(least) })
     }
 }
 
@@ -173,7 +175,7 @@ mod tests {
         assert!(!ledger.quota().needs_reading, "nothing known, few calls");
         ledger.count();
         assert!(ledger.quota().needs_reading, "nothing known, many calls");
-        ledger.learn(40, 64);
+        ledger.learn(41, 65);
         (0..11).for_each(|_| ledger.count());
         assert!(!ledger.quota().needs_reading, "13 of 24 left");
         ledger.count();
@@ -183,5 +185,17 @@ mod tests {
         assert!(!ledger.quota().needs_reading, "near, but just read");
         ledger.count();
         assert!(ledger.quota().needs_reading, "near");
+    }
+
+    #[test]
+    fn the_account_is_not_read_again_soon_where_nobody_else_uses_the_key() {
+        let mut ledger = after(41);
+        ledger.learn(41, 64);
+        (0..23).for_each(|_| ledger.count());
+        assert_eq!((ledger.quota().remaining, ledger.quota().needs_reading), (Some(0), false));
+        let mut early = after(1);
+        early.learn(1, 1000);
+        (0..500).for_each(|_| early.count());
+        assert!(early.quota().needs_reading, "halfway: others may have come");
     }
 }
