@@ -21,7 +21,7 @@ pub(super) enum Round {
     Has,
     /// At least one answered without it.
     Lacks,
-    /// None answered.
+    /// None answered for some record.
     Nobody,
 }
 
@@ -34,16 +34,21 @@ pub(super) enum Trust {
     HttpsOnly,
 }
 
-/// Asks until the records are there or the deadline has come; returns on what the "yes" rests, or what the last round showed.
-pub(super) fn wait(
-    lookup: &Lookup,
-    texts: &[Texts],
-    trust: Trust,
-    go_on: &mut dyn FnMut(Instant) -> bool,
-) -> Result<Basis, Round> {
+/// Who is asked for what, and until when.
+pub(super) struct Asking<'a> {
+    pub(super) lookup: &'a Lookup,
+    pub(super) texts: &'a [Texts],
+    pub(super) trust: Trust,
+    /// When the last answer is taken.
+    pub(super) until: Instant,
+}
+
+/// Asks until the records are there or the time is up; returns on what the "yes" rests, or what the last round showed.
+/// `go_on` pauses until a moment and tells whether another round is wanted.
+pub(super) fn wait(asking: &Asking<'_>, go_on: &mut dyn FnMut(Instant) -> bool) -> Result<Basis, Round> {
     let mut answered = false;
     loop {
-        let (round, basis) = one_round(lookup, texts, trust);
+        let (round, basis) = asking.one_round();
         if round == Round::Has {
             return Ok(basis);
         }
@@ -55,38 +60,79 @@ pub(super) fn wait(
     }
 }
 
-fn one_round(lookup: &Lookup, texts: &[Texts], trust: Trust) -> (Round, Basis) {
-    let sets = [(&lookup.resolvers, Basis::Resolvers), (&lookup.fallback, Basis::Https)];
-    for (set, basis) in sets.into_iter().skip(usize::from(trust == Trust::HttpsOnly)) {
-        let round = ask(set, texts);
-        if round != Round::Nobody {
-            return (round, basis);
+impl Asking<'_> {
+    fn one_round(&self) -> (Round, Basis) {
+        let sets = [(&self.lookup.resolvers, Basis::Resolvers), (&self.lookup.fallback, Basis::Https)];
+        for (set, basis) in sets.into_iter().skip(usize::from(self.trust == Trust::HttpsOnly)) {
+            let round = self.ask(set);
+            if round != Round::Nobody {
+                return (round, basis);
+            }
         }
+        (Round::Nobody, Basis::Https)
     }
-    (Round::Nobody, Basis::Https)
-}
 
-fn ask(set: &Recursive, texts: &[Texts]) -> Round {
-    let mut round = Round::Has;
-    for text in texts {
-        let question = Question::recursive(&text.name, Kind::Txt);
-        let replies = set.ask_each(&question, Instant::now() + ATTEMPT).into_iter();
-        let answers: Vec<_> = replies
-            .filter(|reply| matches!(reply.rcode, Rcode::NoError | Rcode::NxDomain))
-            .map(|reply| has(&reply, text))
-            .collect();
-        if answers.contains(&false) {
-            return Round::Lacks;
+    fn ask(&self, set: &Recursive) -> Round {
+        for text in self.texts {
+            let question = Question::recursive(&text.name, Kind::Txt);
+            let replies = set.ask_each(&question, self.until.min(Instant::now() + ATTEMPT)).into_iter();
+            let answers: Vec<_> = replies
+                .filter(|reply| matches!(reply.rcode, Rcode::NoError | Rcode::NxDomain))
+                .map(|reply| has(&reply, text))
+                .collect();
+            if answers.contains(&false) {
+                return Round::Lacks;
+            }
+            // Each record needs an answer of its own, and who is silent at the first one would be so for a hundred.
+            if answers.is_empty() {
+                return Round::Nobody;
+            }
         }
-        // Each record needs an answer of its own.
-        if answers.is_empty() {
-            round = Round::Nobody;
-        }
+        Round::Has
     }
-    round
 }
 
 fn has(reply: &Reply, text: &Texts) -> bool {
     let found: Vec<_> = reply.texts(&text.name).collect();
     text.values.iter().all(|value| found.contains(&value.as_str().as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+    use std::sync::Arc;
+
+    use super::super::evidence::Wanted;
+    use super::*;
+    use crate::challenge::TxtValue;
+    use crate::dns::recursive::Resolver;
+    use crate::name::DnsName;
+
+    #[test]
+    fn a_silent_resolver_is_not_asked_for_one_record_after_the_other() {
+        let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+        silent.set_nonblocking(true).unwrap();
+        let post = || -> crate::dns::recursive::DohPost { Arc::new(|_, _, _| Err("not in this test".to_owned())) };
+        let lookup = Lookup {
+            resolvers: Recursive::new(vec![Resolver::Plain(silent.local_addr().unwrap())], post()),
+            fallback: Recursive::new(Vec::new(), post()),
+            servers: Vec::new(),
+            server_names: Vec::new(),
+            roots: Vec::new(),
+            port: 53,
+            pace: Arc::default(),
+            known: Arc::default(),
+        };
+        let text = |name: &str| Texts {
+            name: DnsName::parse(name).unwrap(),
+            values: vec![TxtValue::random().unwrap()],
+            wanted: Wanted { looks: 1, zone: 0, is_new: true },
+        };
+        let texts = ["a.example", "b.example", "c.example"].map(text);
+        let until = Instant::now() + Duration::from_millis(200);
+        let asking = Asking { lookup: &lookup, texts: &texts, trust: Trust::All, until };
+        assert_eq!(wait(&asking, &mut |_| true), Err(Round::Nobody));
+        let questions = std::iter::from_fn(|| silent.recv(&mut [0; 512]).ok()).count();
+        assert_eq!(questions, 1);
+    }
 }

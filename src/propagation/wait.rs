@@ -210,13 +210,15 @@ impl<'a> Waiting<'a> {
 
     fn second_hand(&self, rows: Vec<Row>, intercepted: bool) -> Result<Ready, NotReady> {
         let trust = if intercepted { Trust::HttpsOnly } else { Trust::All };
+        let until = self.deadline + LAST_LOOK;
+        let asking = second_hand::Asking { lookup: &self.plan.lookup, texts: &self.texts, trust, until };
         let mut go_on = |until: Instant| {
             while Instant::now() < until.min(self.deadline) && !self.plan.interrupted.load(Ordering::Relaxed) {
                 std::thread::sleep(TICK);
             }
             Instant::now() < self.deadline && !self.plan.interrupted.load(Ordering::Relaxed)
         };
-        match second_hand::wait(&self.plan.lookup, &self.texts, trust, &mut go_on) {
+        match second_hand::wait(&asking, &mut go_on) {
             Ok(basis) => Ok(self.ready(rows, basis)),
             Err(_) if self.plan.interrupted.load(Ordering::Relaxed) => {
                 Err(self.not_ready(rows, Cause::Interrupted, intercepted))
