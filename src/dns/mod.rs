@@ -7,6 +7,7 @@
 //! - [`pace`]: no address gets more questions a second than it should
 //! - [`recursive`]: recursive resolvers, over port 53 or HTTPS
 //! - [`zone`]: which servers are authoritative for a name
+//! - `walk`: the way down from the root servers
 //! - [`signing`]: whether a zone signs where its parent says so
 //! - [`cname`]: where a challenge record has to be placed
 

@@ -288,6 +288,12 @@ fn finding() -> Vec<Row> {
         Row::new("servers by name", Config::with_delays(&[seconds(1.0), seconds(2.0)]))
             .with("IPV64_NAMESERVERS", "ns1.ipv64.net,ns2.ipv64.net")
             .ready(2.0, &["ready on 2 of 2"]),
+        // What the resolvers tell meanwhile is the zone above, from which a referral leads down.
+        Row::new("silent while they are looked for", both(|s| (s.udp, s.tcp) = (Listen::Silent, Listen::Silent)))
+            .at(6.0, heal("ns1.ipv64.net", 1.0))
+            .at(6.0, heal("ns2.ipv64.net", 2.0))
+            .with_resolvers()
+            .ready(8.0, &["ready on 2 of 2"]),
         Row::new("a server by a name that does not exist", Config::default())
             .with("IPV64_NAMESERVERS", "ns1.ipv64.net,ns9.ipv64.net")
             .ends(6, 0.0, &["no address of `ns9.ipv64.net` (IPV64_NAMESERVERS) could be found"]),
