@@ -140,6 +140,23 @@ struct Alias {
     note: Option<String>,
 }
 
+impl Alias {
+    /// Reads a reply about a name. `ask` is to ask the same of a name beside it that nobody made: if that is the same alias,
+    /// a wildcard answers for all names (RFC 4592).
+    fn read<E>(name: &DnsName, reply: &Reply, ask: impl FnOnce(&DnsName) -> Result<Reply, E>) -> Result<Self, E> {
+        let Some(target) = reply.alias(name) else { return Ok(Self::default()) };
+        let random = TxtValue::random().map(|value| value.as_str().replace(['-', '_'], "").to_ascii_lowercase());
+        let label = random.unwrap_or_default().chars().take(16).collect::<String>();
+        if let Some(sibling) = name.parent().and_then(|parent| parent.prepend(&label).ok())
+            && ask(&sibling)?.alias(&sibling) == Some(target)
+        {
+            let note = format!("`{name}` is an alias of `{target}` only by a wildcard; not followed");
+            return Ok(Self { target: None, note: Some(note) });
+        }
+        Ok(Self { target: Some(target.clone()), note: None })
+    }
+}
+
 impl Lookup {
     /// Finds the name that has to hold a challenge record, and the zone of that name.
     ///
@@ -206,7 +223,7 @@ impl Lookup {
         }
         let known = |zone: Option<Zone>| zone.unwrap_or_else(|| Place::unknown(name).zone);
         match self.ask_resolvers_for_alias(name, deadline) {
-            Ok(target) => Ok(Step { zone: known(unheard), alias: Alias { target, note: None } }),
+            Ok(alias) => Ok(Step { zone: known(unheard), alias }),
             // Whoever does not follow aliases does not need to know.
             Err(_) if follow == Follow::Never => Ok(Step { zone: known(unheard), alias: Alias::default() }),
             Err(lines) => {
@@ -231,29 +248,11 @@ impl Lookup {
                 }
                 continue;
             }
-            let Some(target) = reply.alias(name) else { return Ok(Alias::default()) };
-            if self.is_wildcard(name, target, zone, deadline)? {
-                let note = format!("`{name}` is an alias of `{target}` only by a wildcard; not followed");
-                return Ok(Alias { target: None, note: Some(note) });
-            }
-            return Ok(Alias { target: Some(target.clone()), note: None });
+            return Alias::read(name, &reply, |sibling| {
+                self.ask_servers(zone, &Question::authoritative(sibling, Kind::Cname), deadline)
+            });
         }
         Err(vec![format!("more than {MAX_DELEGATIONS} referrals for `{name}`")])
-    }
-
-    /// Asks for a name that nobody made: if it is the same alias, a wildcard answers for all names (RFC 4592).
-    fn is_wildcard(
-        &self,
-        name: &DnsName,
-        target: &DnsName,
-        zone: &Zone,
-        deadline: Instant,
-    ) -> Result<bool, Vec<String>> {
-        let random = TxtValue::random().map(|value| value.as_str().replace(['-', '_'], "").to_ascii_lowercase());
-        let label = random.unwrap_or_default().chars().take(16).collect::<String>();
-        let Some(sibling) = name.parent().and_then(|parent| parent.prepend(&label).ok()) else { return Ok(false) };
-        let reply = self.ask_servers(zone, &Question::authoritative(&sibling, Kind::Cname), deadline)?;
-        Ok(reply.alias(&sibling) == Some(target))
     }
 
     /// A TXT record beside an alias is against the rules (RFC 1034 section 3.6.2), and some servers show it instead.
@@ -310,13 +309,14 @@ impl Lookup {
 
     /// Where no authoritative server can be asked: resolvers, those over HTTPS first, since the others may be what is in
     /// the way. They remember that the name has no record yet; the check that follows has to live with that.
-    fn ask_resolvers_for_alias(&self, name: &DnsName, deadline: Instant) -> Result<Option<DnsName>, Vec<String>> {
+    fn ask_resolvers_for_alias(&self, name: &DnsName, deadline: Instant) -> Result<Alias, Vec<String>> {
         let answered = |reply: &Reply| matches!(reply.rcode, Rcode::NoError | Rcode::NxDomain);
         let mut lines = Vec::new();
         for set in [&self.fallback, &self.resolvers] {
             let until = deadline.min(Instant::now() + 2 * ATTEMPT);
-            match set.ask(&Question::recursive(name, Kind::Cname), until, answered) {
-                Ok(reply) => return Ok(reply.alias(name).cloned()),
+            let ask = |name: &DnsName| set.ask(&Question::recursive(name, Kind::Cname), until, answered);
+            match ask(name).and_then(|reply| Alias::read(name, &reply, ask)) {
+                Ok(alias) => return Ok(alias),
                 Err(no_use) => lines.extend(no_use.into_iter().map(|line| line.to_string())),
             }
         }
@@ -403,6 +403,25 @@ mod tests {
         let place = lookup.place(&name("_acme-challenge.example.test"), Follow::Chain, fake::late()).unwrap();
         assert_eq!(place.zone.apex, Some(name("example.test")));
         assert_eq!(place.zone.servers, [lookup.server(&name("ns.example.test"), [127, 0, 0, 3].into())]);
+    }
+
+    #[test]
+    fn a_wildcard_is_seen_also_where_only_resolvers_can_be_asked() {
+        let refusing = fake::serve("127.0.0.1:0", |_, _, mut reply| {
+            reply.metadata.response_code = ResponseCode::Refused;
+            reply
+        });
+        let resolver = fake::serve("127.0.0.1:0", |name, kind, mut reply| {
+            match (name, kind) {
+                (_, RecordType::CNAME) => drop(reply.add_answer(fake::cname(name, "target.test"))),
+                _ => reply.metadata.response_code = ResponseCode::ServFail,
+            }
+            reply
+        });
+        let name = DnsName::parse("_acme-challenge.example.test").unwrap();
+        let place = fake::lookup(Some(resolver), refusing).place(&name, Follow::Chain, fake::late()).unwrap();
+        assert_eq!(place.chain, [name]);
+        assert!(place.notes[0].contains("only by a wildcard"), "{:?}", place.notes);
     }
 
     #[test]

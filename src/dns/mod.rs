@@ -1,5 +1,5 @@
 //! DNS as a client sees it: one question to one server, and the look-ups that are built from it.
-//! The only room that knows hickory. It says what servers answered; what that means for a challenge is
+//! The only room of the product that knows hickory. It says what servers answered; what that means for a challenge is
 //! decided in [`crate::propagation`].
 //!
 //! - [`message`]: questions and replies as values

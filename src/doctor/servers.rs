@@ -14,8 +14,6 @@ use crate::name::DnsName;
 
 /// How long one question may take; a datagram that is lost is sent once more.
 const ATTEMPT: Duration = Duration::from_millis(1500);
-/// How many datagrams one address gets.
-const DATAGRAMS: usize = 2;
 
 /// What one address did.
 struct Seen {
@@ -63,11 +61,10 @@ fn probe(server: &Server, question: &Question, pace: &Pace) -> Seen {
         let start = Instant::now();
         ask_in_turn(&turn, question, transport, start + ATTEMPT).map(|reply| (reply, start.elapsed()))
     };
-    let over_udp =
-        || (0..DATAGRAMS).map(|_| timed(Transport::Udp)).find(Result::is_ok).unwrap_or_else(|| timed(Transport::Udp));
     let (udp, tcp) = thread::scope(|scope| {
         let tcp = beside::begin(scope, move || timed(Transport::Tcp));
-        (over_udp(), tcp.end().unwrap_or(Err(AskError::TimedOut)))
+        let udp = timed(Transport::Udp).or_else(|_| timed(Transport::Udp));
+        (udp, tcp.end().unwrap_or(Err(AskError::TimedOut)))
     });
     Seen { server: server.clone(), udp, tcp }
 }
