@@ -10,19 +10,21 @@ use crate::dns::recursive::Recursive;
 use crate::dns::zone::Lookup;
 
 /// Between two rounds: resolvers keep a negative answer anyway (RFC 2308), so asking more often tells nothing new.
-const PAUSE: Duration = Duration::from_secs(5);
+pub(super) const PAUSE: Duration = Duration::from_secs(5);
 /// How long one round waits for answers.
 const ATTEMPT: Duration = Duration::from_secs(3);
 
-/// What one round of questions to a set of resolvers showed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What one round of questions to a set of resolvers showed; the more, the later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Round {
-    /// Every resolver that answered has everything.
-    Has,
-    /// At least one answered without it.
-    Lacks,
     /// None answered for some record.
     Nobody,
+    /// As before, but one said that it cannot reach the name servers either (SERVFAIL).
+    Fails,
+    /// At least one answered without it.
+    Lacks,
+    /// Every resolver that answered has everything.
+    Has,
 }
 
 /// Which resolvers can be trusted here.
@@ -43,19 +45,18 @@ pub(super) struct Asking<'a> {
     pub(super) until: Instant,
 }
 
-/// Asks until the records are there or the time is up; returns on what the "yes" rests, or what the last round showed.
-/// `go_on` pauses until a moment and tells whether another round is wanted.
-pub(super) fn wait(asking: &Asking<'_>, go_on: &mut dyn FnMut(Instant) -> bool) -> Result<Basis, Round> {
-    let mut answered = false;
+/// Asks until the records are there; returns on what the "yes" rests, or the most that a round has shown. `go_on` hears of
+/// that, pauses, and tells whether another round is wanted.
+pub(super) fn wait(asking: &Asking<'_>, go_on: &mut dyn FnMut(Round) -> bool) -> Result<Basis, Round> {
+    let mut most = Round::Nobody;
     loop {
         let (round, basis) = asking.one_round();
         if round == Round::Has {
             return Ok(basis);
         }
-        answered |= round == Round::Lacks;
-        // A resolver that has answered before is worth waiting for; where none ever did, nothing will come.
-        if !answered || !go_on(Instant::now() + PAUSE) {
-            return Err(if answered { Round::Lacks } else { Round::Nobody });
+        most = most.max(round);
+        if !go_on(most) {
+            return Err(most);
         }
     }
 }
@@ -63,29 +64,29 @@ pub(super) fn wait(asking: &Asking<'_>, go_on: &mut dyn FnMut(Instant) -> bool) 
 impl Asking<'_> {
     fn one_round(&self) -> (Round, Basis) {
         let sets = [(&self.lookup.resolvers, Basis::Resolvers), (&self.lookup.fallback, Basis::Https)];
+        let mut most = Round::Nobody;
         for (set, basis) in sets.into_iter().skip(usize::from(self.trust == Trust::HttpsOnly)) {
-            let round = self.ask(set);
-            if round != Round::Nobody {
-                return (round, basis);
+            most = most.max(self.ask(set));
+            if most >= Round::Lacks {
+                return (most, basis);
             }
         }
-        (Round::Nobody, Basis::Https)
+        (most, Basis::Https)
     }
 
     fn ask(&self, set: &Recursive) -> Round {
         for text in self.texts {
             let question = Question::recursive(&text.name, Kind::Txt);
-            let replies = set.ask_each(&question, self.until.min(Instant::now() + ATTEMPT)).into_iter();
-            let answers: Vec<_> = replies
-                .filter(|reply| matches!(reply.rcode, Rcode::NoError | Rcode::NxDomain))
-                .map(|reply| has(&reply, text))
-                .collect();
+            let replies = set.ask_each(&question, self.until.min(Instant::now() + ATTEMPT));
+            let answered = replies.iter().filter(|reply| matches!(reply.rcode, Rcode::NoError | Rcode::NxDomain));
+            let answers: Vec<_> = answered.map(|reply| has(reply, text)).collect();
             if answers.contains(&false) {
                 return Round::Lacks;
             }
             // Each record needs an answer of its own, and who is silent at the first one would be so for a hundred.
             if answers.is_empty() {
-                return Round::Nobody;
+                let fails = replies.iter().any(|reply| reply.rcode == Rcode::ServFail);
+                return if fails { Round::Fails } else { Round::Nobody };
             }
         }
         Round::Has
@@ -131,7 +132,7 @@ mod tests {
         let texts = ["a.example", "b.example", "c.example"].map(text);
         let until = Instant::now() + Duration::from_millis(200);
         let asking = Asking { lookup: &lookup, texts: &texts, trust: Trust::All, until };
-        assert_eq!(wait(&asking, &mut |_| true), Err(Round::Nobody));
+        assert_eq!(wait(&asking, &mut |_| false), Err(Round::Nobody));
         let questions = std::iter::from_fn(|| silent.recv(&mut [0; 512]).ok()).count();
         assert_eq!(questions, 1);
     }
