@@ -13,9 +13,7 @@ use crate::report::Table;
 /// `account`: class, limits, and what is used of them.
 pub(super) fn show(context: &Context, args: SecretArgs) -> anyhow::Result<Exit> {
     let account = context.client().account(&RetryPolicy::interactive()).context("cannot read the account")?;
-    if let (Some(used), Some(limit)) = (account.api_updates, account.class.api_limit) {
-        context.learn_quota(used, limit);
-    }
+    context.learn_quota(&account);
     let view = View::new(&account, Secrets::from(args));
     context.report().table(&view.table());
     context.report().document(&view);

@@ -24,11 +24,13 @@ pub(super) fn confirm(context: &Context, question: &str) -> Result<(), CliError>
     context.report().question(&format!("{question} [y/N]"));
     let (sender, answer) = channel();
     // A read(2) is not ended by the signals that this program watches, so somebody else does the reading.
-    std::thread::spawn(move || {
+    let read = move || {
         let mut line = String::new();
         io::stdin().lock().read_line(&mut line).ok();
         sender.send(line).ok();
-    });
+    };
+    // Without a thread nobody reads the answer, and that is a no.
+    std::thread::Builder::new().spawn(read).ok();
     loop {
         match answer.recv_timeout(TICK) {
             Ok(line) if matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes") => return Ok(()),

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 
-use crate::api::{Access, Client, Domain, RetryPolicy};
+use crate::api::{Access, Account, Client, Domain, RetryPolicy};
 use crate::cli::Cli;
 use crate::dns;
 use crate::dns::pace::Pace;
@@ -115,9 +115,11 @@ impl Context {
         self.state.domains(self.account.clone())
     }
 
-    /// Takes what the account says of its API calls: used today, and the limit.
-    pub(super) fn learn_quota(&self, used: u64, limit: u64) {
-        self.window().learn_quota(used, limit);
+    /// Takes what the account says of its API calls, if it tells both how many were used today and how many there are.
+    pub(super) fn learn_quota(&self, account: &Account) {
+        if let (Some(used), Some(limit)) = (account.api_updates, account.class.api_limit) {
+            self.window().learn_quota(used, limit);
+        }
     }
 
     pub(super) fn solver<'a>(&'a self, events: &'a dyn Events) -> Solver<'a> {

@@ -113,9 +113,7 @@ impl Hook<'_> {
         anyhow::ensure!(status.success(), "the {verb} hook failed ({status})");
         Ok(())
     }
-}
 
-impl Hook<'_> {
     /// How much the hooks say: as much as this process, and their steps where nobody has said otherwise.
     fn flags(&self) -> Vec<&'static str> {
         let OutputArgs { json, quiet, verbose } = self.output;

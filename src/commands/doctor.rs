@@ -8,7 +8,7 @@ use super::context::{self, Context};
 use crate::cli::{Cli, DoctorArgs};
 use crate::dns::zone::{Lookup, Zone};
 use crate::doctor::domain::{Examined, examine};
-use crate::doctor::{Finding, account, finding, machine, servers};
+use crate::doctor::{Finding, account, beside, finding, machine, servers};
 use crate::exit::Exit;
 use crate::report::Report;
 use crate::settings::{ConfigFile, Environment, Settings, Sources};
@@ -22,19 +22,19 @@ pub(super) fn run(cli: &Cli, args: &DoctorArgs, environment: &Environment, repor
     findings.extend(machine::surroundings(&settings));
     let has_key = finding::exit(&findings) != Exit::Key;
     let http = context::http_client(&settings)?;
-    let lookup = context::lookup(&settings, &http);
+    let (settings, lookup) = (&settings, &context::lookup(&settings, &http));
     let (examined, way, told) = thread::scope(|scope| {
-        let way = scope.spawn(|| machine::way_to_api(&settings));
-        let domains: Vec<_> =
-            args.domains.iter().map(|domain| scope.spawn(|| examine(domain, &lookup, settings.follow_cname))).collect();
+        let way = beside::begin(scope, move || machine::way_to_api(settings));
+        let look = |domain| beside::begin(scope, move || examine(domain, lookup, settings.follow_cname));
+        let domains: Vec<_> = args.domains.iter().map(look).collect();
         let told = has_key.then(|| ask_account(cli, environment, report));
-        let examined: Vec<Examined> = domains.into_iter().filter_map(|handle| handle.join().ok()).collect();
-        (examined, way.join().unwrap_or_default(), told)
+        let examined: Vec<Examined> = domains.into_iter().filter_map(beside::Begun::end).collect();
+        (examined, way.end().unwrap_or_default(), told)
     });
     let told = told.transpose()?.unwrap_or_default();
     findings.extend(way);
     findings.extend(told.findings);
-    let servers = look_at_servers(&examined, &lookup);
+    let servers = look_at_servers(&examined, lookup);
     for examined in examined {
         findings.extend(examined.findings(told.domains.as_deref()));
     }
@@ -50,10 +50,10 @@ fn look_at_servers(examined: &[Examined], lookup: &Lookup) -> Vec<Finding> {
     zones.dedup();
     let zones = zones.into_iter().filter_map(|zone| Some((zone.apex.as_ref()?, zone)));
     thread::scope(|scope| {
-        let asked: Vec<_> =
-            zones.map(|(apex, zone)| scope.spawn(move || servers::look(apex, zone, &lookup.pace))).collect();
+        let look = |(apex, zone)| beside::begin(scope, move || servers::look(apex, zone, &lookup.pace));
+        let begun: Vec<_> = zones.map(look).collect();
         let mut findings: Vec<Finding> = Vec::new();
-        for finding in asked.into_iter().filter_map(|handle| handle.join().ok()).flatten() {
+        for finding in begun.into_iter().filter_map(beside::Begun::end).flatten() {
             // Several zones have the same servers: one line for each address is enough, but for the times in a good one.
             let same = |other: &Finding| finding.kind == "server" || other.text == finding.text;
             let said = |other: &Finding| other.kind == finding.kind && other.subject == finding.subject && same(other);
@@ -68,10 +68,7 @@ fn look_at_servers(examined: &[Examined], lookup: &Lookup) -> Vec<Finding> {
 fn ask_account(cli: &Cli, environment: &Environment, report: Report) -> anyhow::Result<account::Told> {
     let context = Context::open(cli, environment, report)?;
     let told = account::ask(context.client());
-    let usage = told.account.as_ref().and_then(|it| Some((it.api_updates?, it.class.api_limit?)));
-    if let Some((used, limit)) = usage {
-        context.learn_quota(used, limit);
-    }
+    told.account.iter().for_each(|account| context.learn_quota(account));
     Ok(told)
 }
 

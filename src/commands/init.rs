@@ -98,9 +98,7 @@ fn check(settings: Settings, key: Secret, report: Report) -> anyhow::Result<Acco
     let account = context.client().account(&RetryPolicy::interactive());
     context.tell_warnings();
     let account = account.context("the API key was not stored, because it could not be checked")?;
-    if let (Some(used), Some(limit)) = (account.api_updates, account.class.api_limit) {
-        context.learn_quota(used, limit);
-    }
+    context.learn_quota(&account);
     Ok(account)
 }
 

@@ -16,11 +16,7 @@ use crate::state::{Entry, Progress, Quota, UsualTime};
 /// is known here has to do.
 pub(super) fn run(context: &Context) -> anyhow::Result<Exit> {
     match context.client().account(&RetryPolicy::interactive().with_tries(1)) {
-        Ok(account) => {
-            if let (Some(used), Some(limit)) = (account.api_updates, account.class.api_limit) {
-                context.learn_quota(used, limit);
-            }
-        }
+        Ok(account) => context.learn_quota(&account),
         // A key that is refused, or an address that is wrong, does not mend itself.
         Err(error) if !error.is_transient() => {
             return Err(anyhow::Error::from(error).context("cannot read the account"));

@@ -37,7 +37,9 @@ pub(super) fn run_stoppable<T: Send + 'static, E: From<anyhow::Error> + Send + '
         drop(events);
         sender.send(result).ok();
     };
-    std::thread::Builder::new().spawn(work).context("cannot start a thread")?;
+    std::thread::Builder::new()
+        .spawn(work)
+        .context("cannot start a thread: is there a limit on processes (`ulimit -u`)?")?;
     let mut told = None;
     loop {
         match done.recv_timeout(TICK) {

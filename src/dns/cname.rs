@@ -81,6 +81,8 @@ pub enum PlaceError {
         name: DnsName,
         /// Everything that was tried, a line each.
         tried: Vec<String>,
+        /// The zone that was asked in vain; nothing if it is not known either.
+        zone: Option<Box<Zone>>,
     },
 }
 
@@ -127,9 +129,32 @@ impl Explain for PlaceError {
 struct Step {
     /// The zone of the name; its servers may not have answered.
     zone: Zone,
-    /// Where the name points, if it is an alias of its own.
-    alias: Option<DnsName>,
-    notes: Vec<String>,
+    alias: Alias,
+}
+
+/// Where a name points.
+#[derive(Debug, Default)]
+struct Alias {
+    /// Nothing if it is no alias of its own.
+    target: Option<DnsName>,
+    note: Option<String>,
+}
+
+impl Alias {
+    /// Reads a reply about a name. `ask` is to ask the same of a name beside it that nobody made: if that is the same alias,
+    /// a wildcard answers for all names (RFC 4592).
+    fn read<E>(name: &DnsName, reply: &Reply, ask: impl FnOnce(&DnsName) -> Result<Reply, E>) -> Result<Self, E> {
+        let Some(target) = reply.alias(name) else { return Ok(Self::default()) };
+        let random = TxtValue::random().map(|value| value.as_str().replace(['-', '_'], "").to_ascii_lowercase());
+        let label = random.unwrap_or_default().chars().take(16).collect::<String>();
+        if let Some(sibling) = name.parent().and_then(|parent| parent.prepend(&label).ok())
+            && ask(&sibling)?.alias(&sibling) == Some(target)
+        {
+            let note = format!("`{name}` is an alias of `{target}` only by a wildcard; not followed");
+            return Ok(Self { target: None, note: Some(note) });
+        }
+        Ok(Self { target: Some(target.clone()), note: None })
+    }
 }
 
 impl Lookup {
@@ -143,8 +168,12 @@ impl Lookup {
         let mut current = name.clone();
         for _ in 0..=MAX_HOPS {
             let step = self.step(&current, follow, deadline)?;
-            notes.extend(step.notes);
-            let Some(target) = step.alias.filter(|_| follow == Follow::Chain) else {
+            notes.extend(step.alias.note);
+            // Only there does anybody put one by mistake, and each question counts where one server holds a long chain.
+            if step.alias.target.is_some() && chain.len() == 1 {
+                notes.extend(self.text_beside(&current, &step.zone, deadline));
+            }
+            let Some(target) = step.alias.target.filter(|_| follow == Follow::Chain) else {
                 let half_found: Vec<_> = step.zone.half_found().collect();
                 let note = |name| format!("`{name}` is not asked: its address could not be found");
                 notes.extend(step.zone.unfound.iter().filter(|name| !half_found.contains(name)).map(note));
@@ -163,17 +192,18 @@ impl Lookup {
     /// Finds out about one name: in the first way in which its servers are found and answer, else by asking resolvers.
     ///
     /// The zone is found from the name above, so that no resolver is asked for the name itself; a zone cut at the name is
-    /// found by the referral with which the zone above answers.
+    /// found by the referral with which the zone above answers. Where nobody is heard, the lowest zone that was found is
+    /// taken: resolvers that cannot reach its servers either name the zone above it.
     fn step(&self, name: &DnsName, follow: Follow, deadline: Instant) -> Result<Step, PlaceError> {
         let above = name.parent().unwrap_or_else(|| name.clone());
         let mut tried = Vec::new();
         let mut unheard: Option<Zone> = None;
         for way in self.ways() {
-            let zone = match self.zone_by(*way, &above, deadline) {
+            let mut zone = match self.zone_by(*way, &above, deadline) {
                 Ok(zone) => zone,
                 // Whoever names servers wants no others to be asked.
                 Err(tried) if *way == FoundBy::Settings => {
-                    return Err(PlaceError::NoAnswer { name: name.clone(), tried });
+                    return Err(PlaceError::NoAnswer { name: name.clone(), tried, zone: None });
                 }
                 Err(lines) => {
                     tried.extend(lines);
@@ -183,79 +213,53 @@ impl Lookup {
             if unheard.as_ref().is_some_and(|unheard| unheard.servers == zone.servers) {
                 continue;
             }
-            match self.ask_zone(name, zone.clone(), deadline) {
-                Ok(step) => return Ok(step),
+            match self.ask_zone(name, &mut zone, deadline) {
+                Ok(alias) => return Ok(Step { zone, alias }),
                 Err(lines) => tried.extend(lines),
             }
-            unheard.get_or_insert(zone);
+            if unheard.as_ref().is_none_or(|unheard| zone.is_below(unheard)) {
+                unheard = Some(zone);
+            }
         }
-        let zone = unheard.unwrap_or_else(|| Place::unknown(name).zone);
+        let known = |zone: Option<Zone>| zone.unwrap_or_else(|| Place::unknown(name).zone);
         match self.ask_resolvers_for_alias(name, deadline) {
-            Ok(alias) => Ok(Step { zone, alias, notes: Vec::new() }),
+            Ok(alias) => Ok(Step { zone: known(unheard), alias }),
             // Whoever does not follow aliases does not need to know.
-            Err(_) if follow == Follow::Never => Ok(Step { zone, alias: None, notes: Vec::new() }),
+            Err(_) if follow == Follow::Never => Ok(Step { zone: known(unheard), alias: Alias::default() }),
             Err(lines) => {
                 tried.extend(lines);
                 let mut seen = BTreeSet::new();
                 tried.retain(|line| seen.insert(line.clone()));
-                Err(PlaceError::NoAnswer { name: name.clone(), tried })
+                Err(PlaceError::NoAnswer { name: name.clone(), tried, zone: unheard.map(Box::new) })
             }
         }
     }
 
-    /// Asks the servers of a zone about a name, and those of zones below it that they refer to.
-    fn ask_zone(&self, name: &DnsName, mut zone: Zone, deadline: Instant) -> Result<Step, Vec<String>> {
+    /// Asks the servers of a zone about a name, and those of zones below it that they refer to: `zone` becomes the one that
+    /// was asked last.
+    fn ask_zone(&self, name: &DnsName, zone: &mut Zone, deadline: Instant) -> Result<Alias, Vec<String>> {
         for _ in 0..MAX_DELEGATIONS {
-            let reply = self.ask_servers(&zone, &Question::authoritative(name, Kind::Cname), deadline)?;
+            let reply = self.ask_servers(zone, &Question::authoritative(name, Kind::Cname), deadline)?;
             if let Some(below) = reply.referral() {
-                zone = self.follow_referral(below, &reply, &zone, deadline)?;
+                let Found { servers, unfound } = self.complete(self.glue(&reply), FoundBy::Settings, deadline);
+                *zone = Zone { apex: Some(below.clone()), servers, unfound, found_by: zone.found_by };
+                if zone.servers.is_empty() {
+                    return Err(vec![format!("the name servers of `{below}` have no addresses")]);
+                }
                 continue;
             }
-            let Some(target) = reply.alias(name) else { return Ok(Step { zone, alias: None, notes: Vec::new() }) };
-            if self.is_wildcard(name, target, &zone, deadline)? {
-                let note = format!("`{name}` is an alias of `{target}` only by a wildcard; not followed");
-                return Ok(Step { zone, alias: None, notes: vec![note] });
-            }
-            let notes = self.text_beside(name, &zone, deadline);
-            return Ok(Step { zone, alias: Some(target.clone()), notes });
+            return Alias::read(name, &reply, |sibling| {
+                self.ask_servers(zone, &Question::authoritative(sibling, Kind::Cname), deadline)
+            });
         }
         Err(vec![format!("more than {MAX_DELEGATIONS} referrals for `{name}`")])
     }
 
-    /// Asks for a name that nobody made: if it is the same alias, a wildcard answers for all names (RFC 4592).
-    fn is_wildcard(
-        &self,
-        name: &DnsName,
-        target: &DnsName,
-        zone: &Zone,
-        deadline: Instant,
-    ) -> Result<bool, Vec<String>> {
-        let random = TxtValue::random().map(|value| value.as_str().replace(['-', '_'], "").to_ascii_lowercase());
-        let label = random.unwrap_or_default().chars().take(16).collect::<String>();
-        let Some(sibling) = name.parent().and_then(|parent| parent.prepend(&label).ok()) else { return Ok(false) };
-        let reply = self.ask_servers(zone, &Question::authoritative(&sibling, Kind::Cname), deadline)?;
-        Ok(reply.alias(&sibling) == Some(target))
-    }
-
     /// A TXT record beside an alias is against the rules (RFC 1034 section 3.6.2), and some servers show it instead.
-    fn text_beside(&self, name: &DnsName, zone: &Zone, deadline: Instant) -> Vec<String> {
+    fn text_beside(&self, name: &DnsName, zone: &Zone, deadline: Instant) -> Option<String> {
         let reply = self.ask_servers(zone, &Question::authoritative(name, Kind::Txt), deadline);
         let beside = reply.is_ok_and(|reply| reply.texts(name).next().is_some());
-        beside.then(|| format!("`{name}` has a TXT record beside its CNAME; remove one of them")).into_iter().collect()
-    }
-
-    fn follow_referral(
-        &self,
-        below: &DnsName,
-        reply: &Reply,
-        zone: &Zone,
-        deadline: Instant,
-    ) -> Result<Zone, Vec<String>> {
-        let Found { servers, unfound } = self.complete(self.glue(reply), FoundBy::Settings, deadline);
-        if servers.is_empty() {
-            return Err(vec![format!("the name servers of `{below}` have no addresses")]);
-        }
-        Ok(Zone { apex: Some(below.clone()), servers, unfound, found_by: zone.found_by })
+        beside.then(|| format!("`{name}` has a TXT record beside its CNAME; remove one of them"))
     }
 
     /// Asks the servers of a zone, over UDP and then over TCP, until one answers with authority or refers further down.
@@ -292,23 +296,27 @@ impl Lookup {
 
     /// Asks one server in a thread of its own, which is not joined: the deadline ends it.
     fn start(&self, asking: &Asking, server: &Server, sender: &mpsc::Sender<Result<Reply, String>>) {
-        let (server, asking) = (server.clone(), asking.clone());
-        let (sender, pace) = (sender.clone(), Arc::clone(&self.pace));
+        let work = (asking.clone(), server.clone(), Arc::clone(&self.pace), sender.clone());
         let ask = move || {
+            let (asking, server, pace, sender) = work;
             sender.send(asking.ask(&server, &pace)).ok();
         };
-        thread::Builder::new().name("alias".to_owned()).stack_size(STACK).spawn(ask).ok();
+        if thread::Builder::new().name("alias".to_owned()).stack_size(STACK).spawn(ask).is_err() {
+            // No thread to be had (a limit on processes): ask from here, one after the other.
+            sender.send(asking.ask(server, &self.pace)).ok();
+        }
     }
 
     /// Where no authoritative server can be asked: resolvers, those over HTTPS first, since the others may be what is in
     /// the way. They remember that the name has no record yet; the check that follows has to live with that.
-    fn ask_resolvers_for_alias(&self, name: &DnsName, deadline: Instant) -> Result<Option<DnsName>, Vec<String>> {
+    fn ask_resolvers_for_alias(&self, name: &DnsName, deadline: Instant) -> Result<Alias, Vec<String>> {
         let answered = |reply: &Reply| matches!(reply.rcode, Rcode::NoError | Rcode::NxDomain);
         let mut lines = Vec::new();
         for set in [&self.fallback, &self.resolvers] {
             let until = deadline.min(Instant::now() + 2 * ATTEMPT);
-            match set.ask(&Question::recursive(name, Kind::Cname), until, answered) {
-                Ok(reply) => return Ok(reply.alias(name).cloned()),
+            let ask = |name: &DnsName| set.ask(&Question::recursive(name, Kind::Cname), until, answered);
+            match ask(name).and_then(|reply| Alias::read(name, &reply, ask)) {
+                Ok(alias) => return Ok(alias),
                 Err(no_use) => lines.extend(no_use.into_iter().map(|line| line.to_string())),
             }
         }
@@ -356,8 +364,65 @@ impl Asking {
 
 #[cfg(test)]
 mod tests {
+    use hickory_resolver::proto::op::ResponseCode;
+    use hickory_resolver::proto::rr::RecordType;
+
     use super::*;
     use crate::dns::fake;
+
+    /// The servers of `example.test` are known from a referral, and of no use: the resolver cannot reach them either.
+    #[test]
+    fn a_referral_tells_the_servers_of_a_zone_even_where_they_do_not_answer() {
+        let root = fake::serve("127.0.0.1:0", |_, _, mut reply| {
+            reply.add_authority(fake::ns("test", "ns.test"));
+            reply.add_additional(fake::a("ns.test", [127, 0, 0, 2]));
+            reply
+        });
+        let at = |last: u8| format!("127.0.0.{last}:{}", root.port());
+        fake::serve(&at(2), |_, _, mut reply| {
+            reply.add_authority(fake::ns("example.test", "ns.example.test"));
+            reply.add_additional(fake::a("ns.example.test", [127, 0, 0, 3]));
+            reply
+        });
+        fake::serve(&at(3), |_, _, mut reply| {
+            reply.metadata.response_code = ResponseCode::ServFail;
+            reply
+        });
+        let resolver = fake::serve("127.0.0.1:0", |name, kind, mut reply| {
+            match (name, kind) {
+                ("test", RecordType::SOA) => drop(reply.add_answer(fake::soa(name))),
+                ("test", RecordType::NS) => drop(reply.add_answer(fake::ns(name, "ns.test"))),
+                ("ns.test", RecordType::A) => drop(reply.add_answer(fake::a(name, [127, 0, 0, 2]))),
+                ("ns.test", _) | (_, RecordType::CNAME) => {}
+                _ => reply.metadata.response_code = ResponseCode::ServFail,
+            }
+            reply
+        });
+        let name = |text| DnsName::parse(text).unwrap();
+        let lookup = fake::lookup(Some(resolver), root);
+        let place = lookup.place(&name("_acme-challenge.example.test"), Follow::Chain, fake::late()).unwrap();
+        assert_eq!(place.zone.apex, Some(name("example.test")));
+        assert_eq!(place.zone.servers, [lookup.server(&name("ns.example.test"), [127, 0, 0, 3].into())]);
+    }
+
+    #[test]
+    fn a_wildcard_is_seen_also_where_only_resolvers_can_be_asked() {
+        let refusing = fake::serve("127.0.0.1:0", |_, _, mut reply| {
+            reply.metadata.response_code = ResponseCode::Refused;
+            reply
+        });
+        let resolver = fake::serve("127.0.0.1:0", |name, kind, mut reply| {
+            match (name, kind) {
+                (_, RecordType::CNAME) => drop(reply.add_answer(fake::cname(name, "target.test"))),
+                _ => reply.metadata.response_code = ResponseCode::ServFail,
+            }
+            reply
+        });
+        let name = DnsName::parse("_acme-challenge.example.test").unwrap();
+        let place = fake::lookup(Some(resolver), refusing).place(&name, Follow::Chain, fake::late()).unwrap();
+        assert_eq!(place.chain, [name]);
+        assert!(place.notes[0].contains("only by a wildcard"), "{:?}", place.notes);
+    }
 
     #[test]
     fn a_server_that_refers_to_the_zone_itself_does_not_win_against_a_good_one() {
@@ -378,8 +443,8 @@ mod tests {
         let lookup = fake::lookup(None, lame);
         let found = Found::new([lame, good].map(|address| Server { name: None, address }), Vec::new());
         let apex = Some(name("example"));
-        let zone = Zone { apex, servers: found.servers, unfound: Vec::new(), found_by: FoundBy::Roots };
-        let step = lookup.ask_zone(&name("_acme-challenge.example"), zone, fake::late()).ok().unwrap();
-        assert_eq!(step.alias, Some(name("target.test")));
+        let mut zone = Zone { apex, servers: found.servers, unfound: Vec::new(), found_by: FoundBy::Roots };
+        let alias = lookup.ask_zone(&name("_acme-challenge.example"), &mut zone, fake::late()).unwrap();
+        assert_eq!(alias.target, Some(name("target.test")));
     }
 }

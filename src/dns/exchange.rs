@@ -17,6 +17,10 @@ const UDP_BUFFER: usize = 4096;
 /// Stack of a thread that asks one question, in bytes: it holds a packet buffer and little else.
 pub const STACK: usize = 128 * 1024;
 
+/// So many packets that do not answer the question are read, and no more: a flood of them would keep a processor busy until
+/// the deadline, and each is one more guess at the id.
+const MOST_FOREIGN: usize = 4096;
+
 /// How long to wait for another question to give its socket back, where there are no more of them.
 const SOCKET_PAUSE: Duration = Duration::from_millis(20);
 
@@ -35,7 +39,7 @@ pub enum AskError {
     /// Nothing came in time.
     #[error("no answer")]
     TimedOut,
-    /// Only broken packets, or packets that answer another question, came in time.
+    /// Only broken packets, or packets that answer another question, came in time, or too many of them.
     #[error("only malformed or foreign packets")]
     Malformed,
     /// The host refused: nothing listens there.
@@ -153,7 +157,7 @@ impl Exchange<'_> {
         (self.sent)();
         let mut buffer = [0; UDP_BUFFER];
         let mut malformed = false;
-        loop {
+        for _ in 0..MOST_FOREIGN {
             let timed_out = if malformed { AskError::Malformed } else { AskError::TimedOut };
             socket.set_read_timeout(Some(left(self.deadline).ok_or(timed_out)?))?;
             match socket.recv(&mut buffer) {
@@ -166,6 +170,7 @@ impl Exchange<'_> {
                 Err(error) => return Err(error.into()),
             }
         }
+        Err(AskError::Malformed)
     }
 
     fn over_tcp(&self, query: &Query) -> Result<Reply, AskError> {
@@ -273,6 +278,24 @@ mod tests {
         let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
         let address = silent.local_addr().unwrap();
         assert_eq!(ask(address, &question(), Transport::Udp, soon()), Err(AskError::TimedOut));
+    }
+
+    #[test]
+    fn a_flood_of_wrong_packets_is_not_read_until_the_deadline() {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let server = socket.local_addr().unwrap();
+        let (stop, stopped) = std::sync::mpsc::channel::<()>();
+        let flood = std::thread::spawn(move || {
+            let (_, from) = socket.recv_from(&mut [0; 2048]).unwrap();
+            while stopped.try_recv() == Err(std::sync::mpsc::TryRecvError::Empty) {
+                socket.send_to(b"junk", from).ok();
+            }
+        });
+        let deadline = Instant::now() + Duration::from_secs(60);
+        assert_eq!(ask(server, &question(), Transport::Udp, deadline), Err(AskError::Malformed));
+        assert!(Instant::now() < deadline);
+        drop(stop);
+        flood.join().unwrap();
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! DNS as a client sees it: one question to one server, and the look-ups that are built from it.
-//! The only room that knows hickory. It says what servers answered; what that means for a challenge is
+//! The only room of the product that knows hickory. It says what servers answered; what that means for a challenge is
 //! decided in [`crate::propagation`].
 //!
 //! - [`message`]: questions and replies as values
@@ -7,6 +7,7 @@
 //! - [`pace`]: no address gets more questions a second than it should
 //! - [`recursive`]: recursive resolvers, over port 53 or HTTPS
 //! - [`zone`]: which servers are authoritative for a name
+//! - `walk`: the way down from the root servers
 //! - [`signing`]: whether a zone signs where its parent says so
 //! - [`cname`]: where a challenge record has to be placed
 

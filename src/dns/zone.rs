@@ -72,6 +72,12 @@ impl Zone {
         let is_known = |name: &&DnsName| self.servers.iter().any(|server| server.name.as_ref() == Some(*name));
         self.unfound.iter().filter(is_known)
     }
+
+    /// Whether the zone is known to be a part of another one's space of names, which the other has delegated.
+    pub(super) fn is_below(&self, other: &Self) -> bool {
+        let below = |apex: &DnsName| other.apex.as_ref().is_some_and(|above| apex != above && apex.is_within(above));
+        self.apex.as_ref().is_some_and(below)
+    }
 }
 
 /// The servers of a zone, as far as they are found.

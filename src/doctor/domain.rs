@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Finding, Level, caa, dnssec, suffix};
+use super::{Finding, Level, beside, caa, dnssec, suffix};
 use crate::account::{AccountError, holder};
 use crate::api::Domain;
 use crate::challenge::CHALLENGE_LABEL;
@@ -12,9 +12,7 @@ use crate::exit::Exit;
 use crate::name::DnsName;
 
 /// How long DNS may take to tell where a record belongs; with the servers asked after it, all stays below 15 s.
-const PLACE: Duration = Duration::from_secs(6);
-/// How long the name servers may be looked for once more where none of them tells where the record belongs.
-const ZONE: Duration = Duration::from_secs(2);
+const PLACE: Duration = Duration::from_secs(7);
 /// How long the look-ups beside it may take.
 const BESIDE: Duration = Duration::from_secs(6);
 /// The name that all name servers of the provider are below (observed).
@@ -49,8 +47,8 @@ pub fn examine(domain: &DnsName, lookup: &Lookup, follow: Follow) -> Examined {
     };
     let (placed, caa) = std::thread::scope(|scope| {
         let resolvers = [&lookup.resolvers, &lookup.fallback];
-        let caa = scope.spawn(move || caa::look(domain, &resolvers, Instant::now() + BESIDE / 2));
-        (lookup.place(&challenge, follow, Instant::now() + PLACE), caa.join().ok())
+        let caa = beside::begin(scope, move || caa::look(domain, &resolvers, Instant::now() + BESIDE / 2));
+        (lookup.place(&challenge, follow, Instant::now() + PLACE), caa.end())
     });
     let mut findings = Vec::new();
     let (place, zone) = match placed {
@@ -61,10 +59,9 @@ pub fn examine(domain: &DnsName, lookup: &Lookup, follow: Follow) -> Examined {
             (Some(place), Some(zone))
         }
         Err(error) => {
-            let ways = lookup.ways().iter();
-            let found = ways.filter_map(|way| lookup.zone_by(*way, &base, Instant::now() + ZONE).ok()).next();
             findings.push(Finding::of(domain.as_str(), &error));
-            (None, found.filter(|_| matches!(error, PlaceError::NoAnswer { .. })))
+            let unheard = if let PlaceError::NoAnswer { zone, .. } = error { zone } else { None };
+            (None, unheard.map(|zone| *zone))
         }
     };
     // Where validating resolvers refuse the zone, they refuse its CAA records for the same reason.

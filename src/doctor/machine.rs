@@ -5,7 +5,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::Finding;
+use super::{Finding, beside};
 use crate::excerpt::visible_path;
 use crate::exit::{Exit, Explain as _};
 use crate::settings::{Settings, Sources, key};
@@ -93,15 +93,15 @@ pub fn way_to_api(settings: &Settings) -> Vec<Finding> {
         ];
     }
     let first = |v4: bool| addresses.iter().copied().find(|address| address.is_ipv4() == v4);
-    let tried: Vec<_> = [("IPv4", first(true)), ("IPv6", first(false))]
-        .into_iter()
-        .filter_map(|(family, address)| Some((family, address?)))
-        .map(|(family, address)| (family, thread::spawn(move || connect(address))))
-        .collect();
-    let outcomes: Vec<_> = tried
-        .into_iter()
-        .map(|(family, handle)| (family, handle.join().unwrap_or_else(|_| Err("no answer".to_owned()))))
-        .collect();
+    let families = [("IPv4", first(true)), ("IPv6", first(false))];
+    let outcomes: Vec<_> = thread::scope(|scope| {
+        let begin = |(family, address): (_, Option<SocketAddr>)| {
+            let address = address?;
+            Some((family, beside::begin(scope, move || connect(address))))
+        };
+        let begun: Vec<_> = families.into_iter().filter_map(begin).collect();
+        begun.into_iter().filter_map(|(family, begun)| Some((family, begun.end()?))).collect()
+    });
     let works = outcomes.iter().any(|(_, outcome)| outcome.is_ok());
     outcomes.into_iter().map(|(family, outcome)| describe_way(subject, (&host, family), outcome, works)).collect()
 }
@@ -121,15 +121,16 @@ fn describe_way(
     }
 }
 
-/// The system's look-up has no deadline of its own, so another thread waits for it.
+/// The system's look-up cannot be told a deadline, so another thread waits for it; where there is none, its own has to do.
 fn look_up(host: &str, port: u16) -> Vec<SocketAddr> {
+    let at_leisure = move |host: &str| (host, port).to_socket_addrs().map(Iterator::collect).unwrap_or_default();
+    let host = host.trim_matches(['[', ']']);
     let (sender, found) = mpsc::channel();
-    let host = host.trim_matches(['[', ']']).to_owned();
-    thread::spawn(move || {
-        let addresses = (host.as_str(), port).to_socket_addrs().map(Iterator::collect::<Vec<_>>);
-        sender.send(addresses.unwrap_or_default()).ok();
-    });
-    found.recv_timeout(CONNECT).unwrap_or_default()
+    let name = host.to_owned();
+    match thread::Builder::new().spawn(move || sender.send(at_leisure(&name)).ok()) {
+        Ok(_) => found.recv_timeout(CONNECT).unwrap_or_default(),
+        Err(_) => at_leisure(host),
+    }
 }
 
 fn connect(address: SocketAddr) -> Result<Duration, String> {

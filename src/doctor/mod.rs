@@ -9,8 +9,10 @@
 //! - [`caa`]: whether a CA may issue
 //! - [`dnssec`]: whether validating resolvers believe the zone
 //! - [`suffix`]: whose weekly limit the domain shares
+//! - [`beside`]: several looks at once
 
 pub mod account;
+pub mod beside;
 pub mod caa;
 pub mod dnssec;
 pub mod domain;

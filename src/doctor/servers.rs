@@ -4,7 +4,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::Finding;
+use super::{Finding, beside};
 use crate::dns::exchange::{AskError, Transport, ask_in_turn};
 use crate::dns::message::{Kind, Question, Rcode, Reply};
 use crate::dns::pace::Pace;
@@ -14,8 +14,6 @@ use crate::name::DnsName;
 
 /// How long one question may take; a datagram that is lost is sent once more.
 const ATTEMPT: Duration = Duration::from_millis(1500);
-/// How many datagrams one address gets.
-const DATAGRAMS: usize = 2;
 
 /// What one address did.
 struct Seen {
@@ -27,10 +25,11 @@ struct Seen {
 /// Asks all addresses of a zone for its SOA, at once.
 #[must_use]
 pub fn look(apex: &DnsName, zone: &Zone, pace: &Pace) -> Vec<Finding> {
-    let question = Question::authoritative(apex, Kind::Soa);
+    let question = &Question::authoritative(apex, Kind::Soa);
     let seen: Vec<Seen> = thread::scope(|scope| {
-        let asked: Vec<_> = zone.servers.iter().map(|server| scope.spawn(|| probe(server, &question, pace))).collect();
-        asked.into_iter().filter_map(|handle| handle.join().ok()).collect()
+        let probes = zone.servers.iter().map(|server| beside::begin(scope, move || probe(server, question, pace)));
+        let begun: Vec<_> = probes.collect();
+        begun.into_iter().filter_map(beside::Begun::end).collect()
     });
     let serving = seen.iter().any(|seen| good(&seen.udp) || good(&seen.tcp));
     let intercepted = !serving && !seen.is_empty() && seen.iter().all(|seen| is_resolvers(&seen.udp));
@@ -62,11 +61,10 @@ fn probe(server: &Server, question: &Question, pace: &Pace) -> Seen {
         let start = Instant::now();
         ask_in_turn(&turn, question, transport, start + ATTEMPT).map(|reply| (reply, start.elapsed()))
     };
-    let over_udp =
-        || (0..DATAGRAMS).map(|_| timed(Transport::Udp)).find(Result::is_ok).unwrap_or_else(|| timed(Transport::Udp));
     let (udp, tcp) = thread::scope(|scope| {
-        let tcp = scope.spawn(|| timed(Transport::Tcp));
-        (over_udp(), tcp.join().unwrap_or(Err(AskError::TimedOut)))
+        let tcp = beside::begin(scope, move || timed(Transport::Tcp));
+        let udp = timed(Transport::Udp).or_else(|_| timed(Transport::Udp));
+        (udp, tcp.end().unwrap_or(Err(AskError::TimedOut)))
     });
     Seen { server: server.clone(), udp, tcp }
 }

@@ -265,7 +265,7 @@ impl Evidence {
         run.min(LONG_RUNS / zones).max(seen.wanted.looks)
     }
 
-    /// Returns how to ask next: over TCP where a confirmation over TCP is still needed, or where UDP is silent.
+    /// Returns whether an answer over TCP is still needed, and TCP does not fail.
     #[must_use]
     pub fn wants_tcp(&self) -> bool {
         !self.run_has_tcp && self.tcp_failures < TCP_FAILURES

@@ -10,19 +10,21 @@ use crate::dns::recursive::Recursive;
 use crate::dns::zone::Lookup;
 
 /// Between two rounds: resolvers keep a negative answer anyway (RFC 2308), so asking more often tells nothing new.
-const PAUSE: Duration = Duration::from_secs(5);
+pub(super) const PAUSE: Duration = Duration::from_secs(5);
 /// How long one round waits for answers.
 const ATTEMPT: Duration = Duration::from_secs(3);
 
-/// What one round of questions to a set of resolvers showed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What one round of questions to a set of resolvers showed; the more, the later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Round {
-    /// Every resolver that answered has everything.
-    Has,
+    /// None answered for some record.
+    Nobody,
+    /// As before, but one said that it cannot reach the name servers either (SERVFAIL).
+    Fails,
     /// At least one answered without it.
     Lacks,
-    /// None answered.
-    Nobody,
+    /// Every resolver that answered has everything.
+    Has,
 }
 
 /// Which resolvers can be trusted here.
@@ -34,59 +36,104 @@ pub(super) enum Trust {
     HttpsOnly,
 }
 
-/// Asks until the records are there or the deadline has come; returns on what the "yes" rests, or what the last round showed.
-pub(super) fn wait(
-    lookup: &Lookup,
-    texts: &[Texts],
-    trust: Trust,
-    go_on: &mut dyn FnMut(Instant) -> bool,
-) -> Result<Basis, Round> {
-    let mut answered = false;
+/// Who is asked for what, and until when.
+pub(super) struct Asking<'a> {
+    pub(super) lookup: &'a Lookup,
+    pub(super) texts: &'a [Texts],
+    pub(super) trust: Trust,
+    /// When the last answer is taken.
+    pub(super) until: Instant,
+}
+
+/// Asks until the records are there; returns on what the "yes" rests, or the most that a round has shown. `go_on` hears of
+/// that, pauses, and tells whether another round is wanted.
+pub(super) fn wait(asking: &Asking<'_>, go_on: &mut dyn FnMut(Round) -> bool) -> Result<Basis, Round> {
+    let mut most = Round::Nobody;
     loop {
-        let (round, basis) = one_round(lookup, texts, trust);
+        let (round, basis) = asking.one_round();
         if round == Round::Has {
             return Ok(basis);
         }
-        answered |= round == Round::Lacks;
-        // A resolver that has answered before is worth waiting for; where none ever did, nothing will come.
-        if !answered || !go_on(Instant::now() + PAUSE) {
-            return Err(if answered { Round::Lacks } else { Round::Nobody });
+        most = most.max(round);
+        if !go_on(most) {
+            return Err(most);
         }
     }
 }
 
-fn one_round(lookup: &Lookup, texts: &[Texts], trust: Trust) -> (Round, Basis) {
-    let sets = [(&lookup.resolvers, Basis::Resolvers), (&lookup.fallback, Basis::Https)];
-    for (set, basis) in sets.into_iter().skip(usize::from(trust == Trust::HttpsOnly)) {
-        let round = ask(set, texts);
-        if round != Round::Nobody {
-            return (round, basis);
+impl Asking<'_> {
+    fn one_round(&self) -> (Round, Basis) {
+        let sets = [(&self.lookup.resolvers, Basis::Resolvers), (&self.lookup.fallback, Basis::Https)];
+        let mut most = Round::Nobody;
+        for (set, basis) in sets.into_iter().skip(usize::from(self.trust == Trust::HttpsOnly)) {
+            most = most.max(self.ask(set));
+            if most >= Round::Lacks {
+                return (most, basis);
+            }
         }
+        (most, Basis::Https)
     }
-    (Round::Nobody, Basis::Https)
-}
 
-fn ask(set: &Recursive, texts: &[Texts]) -> Round {
-    let mut round = Round::Has;
-    for text in texts {
-        let question = Question::recursive(&text.name, Kind::Txt);
-        let replies = set.ask_each(&question, Instant::now() + ATTEMPT).into_iter();
-        let answers: Vec<_> = replies
-            .filter(|reply| matches!(reply.rcode, Rcode::NoError | Rcode::NxDomain))
-            .map(|reply| has(&reply, text))
-            .collect();
-        if answers.contains(&false) {
-            return Round::Lacks;
+    fn ask(&self, set: &Recursive) -> Round {
+        for text in self.texts {
+            let question = Question::recursive(&text.name, Kind::Txt);
+            let replies = set.ask_each(&question, self.until.min(Instant::now() + ATTEMPT));
+            let answered = replies.iter().filter(|reply| matches!(reply.rcode, Rcode::NoError | Rcode::NxDomain));
+            let answers: Vec<_> = answered.map(|reply| has(reply, text)).collect();
+            if answers.contains(&false) {
+                return Round::Lacks;
+            }
+            // Each record needs an answer of its own, and who is silent at the first one would be so for a hundred.
+            if answers.is_empty() {
+                let fails = replies.iter().any(|reply| reply.rcode == Rcode::ServFail);
+                return if fails { Round::Fails } else { Round::Nobody };
+            }
         }
-        // Each record needs an answer of its own.
-        if answers.is_empty() {
-            round = Round::Nobody;
-        }
+        Round::Has
     }
-    round
 }
 
 fn has(reply: &Reply, text: &Texts) -> bool {
     let found: Vec<_> = reply.texts(&text.name).collect();
     text.values.iter().all(|value| found.contains(&value.as_str().as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+    use std::sync::Arc;
+
+    use super::super::evidence::Wanted;
+    use super::*;
+    use crate::challenge::TxtValue;
+    use crate::dns::recursive::Resolver;
+    use crate::name::DnsName;
+
+    #[test]
+    fn a_silent_resolver_is_not_asked_for_one_record_after_the_other() {
+        let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+        silent.set_nonblocking(true).unwrap();
+        let post = || -> crate::dns::recursive::DohPost { Arc::new(|_, _, _| Err("not in this test".to_owned())) };
+        let lookup = Lookup {
+            resolvers: Recursive::new(vec![Resolver::Plain(silent.local_addr().unwrap())], post()),
+            fallback: Recursive::new(Vec::new(), post()),
+            servers: Vec::new(),
+            server_names: Vec::new(),
+            roots: Vec::new(),
+            port: 53,
+            pace: Arc::default(),
+            known: Arc::default(),
+        };
+        let text = |name: &str| Texts {
+            name: DnsName::parse(name).unwrap(),
+            values: vec![TxtValue::random().unwrap()],
+            wanted: Wanted { looks: 1, zone: 0, is_new: true },
+        };
+        let texts = ["a.example", "b.example", "c.example"].map(text);
+        let until = Instant::now() + Duration::from_millis(200);
+        let asking = Asking { lookup: &lookup, texts: &texts, trust: Trust::All, until };
+        assert_eq!(wait(&asking, &mut |_| false), Err(Round::Nobody));
+        let questions = std::iter::from_fn(|| silent.recv(&mut [0; 512]).ok()).count();
+        assert_eq!(questions, 1);
+    }
 }

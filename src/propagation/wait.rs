@@ -177,7 +177,10 @@ impl<'a> Waiting<'a> {
                 Verdict::Ready => return Ok(self.ready(rows, Basis::Authoritative)),
                 Verdict::NobodyToAsk { intercepted } => {
                     drop(state);
-                    return Ok(self.second_hand(rows, intercepted)?);
+                    if let Some(ended) = self.second_hand(rows, intercepted) {
+                        return Ok(ended?);
+                    }
+                    state = self.board.lock();
                 }
                 Verdict::NotYet if now >= self.deadline + LAST_LOOK || (now >= self.deadline && state.pollers == 0) => {
                     drop(state);
@@ -208,25 +211,35 @@ impl<'a> Waiting<'a> {
         overall
     }
 
-    fn second_hand(&self, rows: Vec<Row>, intercepted: bool) -> Result<Ready, NotReady> {
+    /// Asks resolvers instead; nothing once a name server gives an answer again.
+    fn second_hand(&self, rows: Vec<Row>, intercepted: bool) -> Option<Result<Ready, NotReady>> {
         let trust = if intercepted { Trust::HttpsOnly } else { Trust::All };
-        let mut go_on = |until: Instant| {
-            while Instant::now() < until.min(self.deadline) && !self.plan.interrupted.load(Ordering::Relaxed) {
+        let until = self.deadline + LAST_LOOK;
+        let asking = second_hand::Asking { lookup: &self.plan.lookup, texts: &self.texts, trust, until };
+        let is_interrupted = || self.plan.interrupted.load(Ordering::Relaxed);
+        let is_back = || !matches!(self.verdict(&self.board.lock(), Instant::now()), Verdict::NobodyToAsk { .. });
+        let mut go_on = |most: Round| {
+            // Where nobody ever answered nothing will come, and a pause that the user has allowed is as good as a failure.
+            if most == Round::Nobody || (most == Round::Fails && self.plan.blind_wait.is_some()) {
+                return false;
+            }
+            let end = self.deadline.min(Instant::now() + second_hand::PAUSE);
+            while Instant::now() < end && !is_interrupted() && !is_back() {
                 std::thread::sleep(TICK);
             }
-            Instant::now() < self.deadline && !self.plan.interrupted.load(Ordering::Relaxed)
+            Instant::now() < self.deadline && !is_interrupted() && !is_back()
         };
-        match second_hand::wait(&self.plan.lookup, &self.texts, trust, &mut go_on) {
+        let outcome = second_hand::wait(&asking, &mut go_on);
+        Some(match outcome {
             Ok(basis) => Ok(self.ready(rows, basis)),
-            Err(_) if self.plan.interrupted.load(Ordering::Relaxed) => {
-                Err(self.not_ready(rows, Cause::Interrupted, intercepted))
-            }
-            Err(Round::Nobody) => match self.plan.blind_wait {
+            Err(_) if is_interrupted() => Err(self.not_ready(rows, Cause::Interrupted, intercepted)),
+            Err(_) if is_back() => return None,
+            Err(Round::Nobody | Round::Fails) => match self.plan.blind_wait {
                 Some(pause) => self.blind(rows, pause),
                 None => Err(self.not_ready(rows, Cause::NobodyAnswers, intercepted)),
             },
             Err(Round::Has | Round::Lacks) => Err(self.not_ready(rows, Cause::TimedOut, intercepted)),
-        }
+        })
     }
 
     /// A pause in place of a check, as the user has allowed it.

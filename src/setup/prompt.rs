@@ -47,10 +47,11 @@ pub fn read_hidden(interrupted: &AtomicBool, ask: impl FnOnce()) -> Result<Strin
     ask();
     let (sender, answer) = channel();
     // A read(2) is not ended by the signals that this program watches, so somebody else does the reading.
-    std::thread::spawn(move || {
+    let read = move || {
         let mut line = String::new();
         sender.send(io::stdin().lock().read_line(&mut line).map(|_| line)).ok();
-    });
+    };
+    std::thread::Builder::new().spawn(read).map_err(SetupError::Unreadable)?;
     loop {
         match answer.recv_timeout(TICK) {
             Ok(Ok(line)) if line.is_empty() => return Err(SetupError::Interrupted),

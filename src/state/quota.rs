@@ -15,7 +15,7 @@ const PROBE_AFTER: Duration = Duration::from_secs(900);
 const UNKNOWN_READ_AFTER: u64 = 40;
 /// So few remaining calls are near enough to the end to look more often.
 const NEAR: u64 = 10;
-/// Near the end the account is read again after so many calls: others may use the same key.
+/// Near the end the account is read again after so many calls where others use the same key.
 const NEAR_READ_AFTER: u64 = 5;
 
 /// The calls of one account on one day.
@@ -104,12 +104,14 @@ impl Ledger {
         let Some(known) = &self.known else { return self.calls >= UNKNOWN_READ_AFTER };
         let since = self.calls.saturating_sub(known.calls);
         let Some(left) = remaining else { return false };
+        // Nobody else has used the key: a reading would tell what is counted here, and cost a call of the day.
+        let least = if known.used <= known.calls { UNKNOWN_READ_AFTER } else { NEAR_READ_AFTER };
         if left > NEAR {
             // Halfway to the end.
-            return since >= left;
+            return since >= left.max(least);
         }
         // A clock that was set back makes readings of the future: those are looked at again too.
-        since >= NEAR_READ_AFTER || known.at > now || now.since(known.at) >= PROBE_AFTER
+        since >= least || known.at > now || now.since(known.at) >= PROBE_AFTER
     }
 }
 
@@ -181,7 +183,7 @@ mod tests {
         assert!(!ledger.quota(NOON).needs_reading, "nothing known, few calls");
         ledger.count();
         assert!(ledger.quota(NOON).needs_reading, "nothing known, many calls");
-        ledger.learn(40, 64, NOON);
+        ledger.learn(41, 65, NOON);
         (0..11).for_each(|_| ledger.count());
         assert!(!ledger.quota(NOON).needs_reading, "13 of 24 left");
         ledger.count();
@@ -203,5 +205,17 @@ mod tests {
         assert!(needs_reading(&ledger, UnixTime::default()), "the clock was set back");
         ledger.learn(20, 64, NOON);
         assert!(!needs_reading(&ledger, NOON + PROBE_AFTER), "far from the end");
+    }
+
+    #[test]
+    fn the_account_is_not_read_again_soon_where_nobody_else_uses_the_key() {
+        let mut ledger = after(41);
+        ledger.learn(41, 64, NOON);
+        (0..23).for_each(|_| ledger.count());
+        assert_eq!((ledger.quota(NOON).remaining, ledger.quota(NOON).needs_reading), (Some(0), false));
+        let mut early = after(1);
+        early.learn(1, 1000, NOON);
+        (0..500).for_each(|_| early.count());
+        assert!(early.quota(NOON).needs_reading, "halfway: others may have come");
     }
 }

@@ -63,6 +63,11 @@ fn heal(server: &'static str, delay: f64) -> impl Fn(&Sim) {
     move |sim| sim.set_server(server, &ServerSettings::delayed(seconds(delay))).unwrap()
 }
 
+fn fall_silent(server: &'static str) -> impl Fn(&Sim) {
+    let silent = ServerSettings { udp: Listen::Silent, tcp: Listen::Silent, ..ServerSettings::default() };
+    move |sim| sim.set_server(server, &silent).unwrap()
+}
+
 /// Runs into the time limit after some seconds.
 fn impatient(row: Row) -> Row {
     row.with("IPV64_PROPAGATION_TIMEOUT", "4").within(10.0)
@@ -186,6 +191,17 @@ fn useless() -> Vec<Row> {
         Row::new("a failing server recovers", second(|s| s.rcode = Some(Rcode::ServFail)))
             .at(3.0, heal("ns2.ipv64.net", 0.0))
             .ready(3.0, &["ready on 2 of 2"]),
+        // The resolvers cannot reach them either, and say so.
+        Row::new(
+            "all servers fall silent for longer than one would be waited for",
+            both(|s| *s = ServerSettings::delayed(seconds(5.0))),
+        )
+        .at(2.0, fall_silent("ns1.ipv64.net"))
+        .at(2.0, fall_silent("ns2.ipv64.net"))
+        .at(18.0, heal("ns1.ipv64.net", 0.0))
+        .at(18.0, heal("ns2.ipv64.net", 0.0))
+        .with_resolvers()
+        .ready(16.0, &["ready on 2 of 2"]),
         Row::new("a server has an address that nobody serves", {
             let mut world = Config::with_delays(&[seconds(1.0), seconds(1.0)]);
             world.name_servers[1].unserved = vec!["127.255.255.1".parse().unwrap()];
@@ -288,6 +304,12 @@ fn finding() -> Vec<Row> {
         Row::new("servers by name", Config::with_delays(&[seconds(1.0), seconds(2.0)]))
             .with("IPV64_NAMESERVERS", "ns1.ipv64.net,ns2.ipv64.net")
             .ready(2.0, &["ready on 2 of 2"]),
+        // What the resolvers tell meanwhile is the zone above, from which a referral leads down.
+        Row::new("silent while they are looked for", both(|s| (s.udp, s.tcp) = (Listen::Silent, Listen::Silent)))
+            .at(6.0, heal("ns1.ipv64.net", 1.0))
+            .at(6.0, heal("ns2.ipv64.net", 2.0))
+            .with_resolvers()
+            .ready(8.0, &["ready on 2 of 2"]),
         Row::new("a server by a name that does not exist", Config::default())
             .with("IPV64_NAMESERVERS", "ns1.ipv64.net,ns9.ipv64.net")
             .ends(6, 0.0, &["no address of `ns9.ipv64.net` (IPV64_NAMESERVERS) could be found"]),

@@ -80,6 +80,15 @@ fn traps_of_aliases_are_told() {
 }
 
 #[test]
+fn a_chain_without_end_is_told_though_one_server_holds_all_of_it() {
+    let name =
+        |hop: usize| if hop == 0 { "_acme-challenge.long.example".into() } else { format!("h{hop}.long.example") };
+    let records = (0..20).map(|hop| StaticRecord::new(&name(hop), "CNAME", &name(hop + 1))).collect();
+    let findings = examine(&with_zone("long.example", records), &["long.example"], 6);
+    says(&has(&findings, "cname_too_long", "error"), &["longer than 12", "h12.long.example -> h13.long.example"]);
+}
+
+#[test]
 fn a_text_beside_an_alias_is_told() {
     let name = "_acme-challenge.both.example";
     let records = vec![
