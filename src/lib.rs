@@ -22,13 +22,14 @@
 //! - [`http`]: HTTP requests with deadlines, for the API and for DNS over HTTPS
 //! - [`state`]: journal, request window, domain cache, learned times
 //! - [`provider`]: the suffixes that the provider owns
-//! - [`challenge`], [`excerpt`], [`secret`], [`name`], [`exit`]: the vocabulary that all others share
+//! - [`challenge`], [`excerpt`], [`secret`], [`name`], [`distinct`], [`exit`]: the vocabulary that all others share
 
 pub mod account;
 pub mod api;
 pub mod challenge;
 pub mod cli;
 pub mod commands;
+pub mod distinct;
 pub mod dns;
 pub mod doctor;
 pub mod excerpt;
