@@ -22,13 +22,14 @@
 //! - [`http`]: HTTP requests with deadlines, for the API and for DNS over HTTPS
 //! - [`state`]: journal, request window, domain cache, learned times
 //! - [`provider`]: the suffixes that the provider owns
-//! - [`challenge`], [`secret`], [`name`], [`excerpt`], [`exit`]: the vocabulary that all others share
+//! - [`challenge`], [`secret`], [`name`], [`distinct`], [`excerpt`], [`exit`]: the vocabulary that all others share
 
 pub mod account;
 pub mod api;
 pub mod challenge;
 pub mod cli;
 pub mod commands;
+pub mod distinct;
 pub mod dns;
 pub mod doctor;
 pub mod excerpt;

@@ -96,7 +96,7 @@ struct Filter {
 impl Filter {
     fn of(args: &RecordListArgs) -> Result<Self, CliError> {
         // A prefix can be written at IPv64 that is no name here; such a text is compared as it is.
-        let spelled = |text: &str| DnsName::parse(text).map_or_else(|_| text.to_lowercase(), |name| name.to_string());
+        let spelled = |text: &str| DnsName::parse(text).map_or_else(|_| text.to_owned(), |name| name.to_string());
         Ok(Self {
             record_type: args.record_type.as_deref().map(record_type).transpose()?,
             name: args.name.as_deref().map(spelled),
@@ -105,7 +105,7 @@ impl Filter {
 
     fn takes(&self, view: &View<'_>) -> bool {
         self.record_type.as_ref().is_none_or(|wanted| wanted.as_str() == view.record_type)
-            && self.name.as_ref().is_none_or(|wanted| view.name.to_lowercase() == *wanted)
+            && self.name.as_ref().is_none_or(|wanted| view.name.eq_ignore_ascii_case(wanted))
     }
 }
 

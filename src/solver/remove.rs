@@ -8,6 +8,7 @@ use super::locate::Domains;
 use super::{Failure, Missed, Outcome, Solved, Solver, Status};
 use crate::api::{ApiError, CallKind, Deleted, RecordSpec, RecordType, RetryPolicy};
 use crate::challenge::Challenge;
+use crate::distinct::distinct;
 use crate::dns::cname::PlaceError;
 use crate::dns::exchange::ask_paced;
 use crate::dns::message::{Kind, Question};
@@ -101,9 +102,7 @@ impl Solver<'_> {
         let entries = self.state.journal().find(name, None).into_iter();
         let mine = entries.filter(|entry| entry.account == self.account);
         // One challenge may stand at several places, all of which its removal looks at.
-        let mut values: Vec<_> = mine.map(|entry| entry.value).collect();
-        values.sort_unstable();
-        values.dedup();
+        let values = distinct(mine.map(|entry| entry.value));
         Call {
             client: "mod_md",
             action: Action::Remove,

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::distinct::distinct;
 use crate::name::DnsName;
 
 use super::clock::{Clock, UnixTime};
@@ -60,8 +61,8 @@ pub struct Visibility {
     pub is_steady: Option<bool>,
 }
 
-/// What one address usually takes, over its last twenty records.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+/// What one address usually takes, over its last twenty records. In order of name and address.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub struct UsualTime {
     /// The host name of the server.
     pub name: DnsName,
@@ -113,10 +114,7 @@ impl Learned {
     /// Returns what is known of all addresses, by name and address.
     #[must_use]
     pub fn all(&self) -> Vec<UsualTime> {
-        let mut all: Vec<_> =
-            self.store.update(|times: &mut Times| times.servers.iter().filter_map(History::usual).collect());
-        all.sort_unstable_by(|a, b| (&a.name, a.address).cmp(&(&b.name, b.address)));
-        all
+        self.store.update(|times: &mut Times| distinct(times.servers.iter().filter_map(History::usual)))
     }
 }
 
@@ -165,22 +163,22 @@ impl History {
     }
 
     fn usual(&self) -> Option<UsualTime> {
-        let mut sorted = self.times.clone();
-        sorted.sort_unstable();
+        let (_, last) = self.times.split_at(self.times.len().saturating_sub(KEPT));
         Some(UsualTime {
             name: self.name.clone(),
             address: self.address,
-            p50: percentile(&sorted, 50)?,
-            p95: percentile(&sorted, 95)?,
-            samples: sorted.len(),
+            p50: percentile(last, 50)?,
+            p95: percentile(last, 95)?,
+            samples: last.len(),
         })
     }
 }
 
-/// Returns the smallest of the sorted values that is not exceeded by `percent` of them.
-fn percentile(sorted: &[u64], percent: usize) -> Option<Duration> {
-    let rank = (sorted.len() * percent).div_ceil(100);
-    sorted.get(rank.checked_sub(1)?).copied().map(Duration::from_millis)
+/// Returns the smallest of the times within which `percent` of them are.
+fn percentile(times: &[u64], percent: usize) -> Option<Duration> {
+    let rank = (times.len() * percent).div_ceil(100);
+    let within = |limit: u64| times.iter().filter(|time| **time <= limit).count();
+    times.iter().copied().filter(|time| within(*time) >= rank).min().map(Duration::from_millis)
 }
 
 #[cfg(test)]
