@@ -166,6 +166,15 @@ fn every_setting_has_its_row() {
 }
 
 #[test]
+fn the_oldest_rust_that_works_is_named_where_it_is_needed() {
+    let manifest = read("Cargo.toml");
+    let version = manifest.split("rust-version = \"").nth(1).unwrap().split('"').next().unwrap();
+    for page in ["README.md", "docs/getting-started.md"] {
+        assert!(read(page).contains(&format!("Rust {version} or newer")), "{page}: Rust {version}");
+    }
+}
+
+#[test]
 fn every_page_stands_in_the_index() {
     let index = read("docs/README.md");
     for page in files(&root().join("docs"), ".md") {
