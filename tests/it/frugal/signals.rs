@@ -7,7 +7,7 @@ use ipv64_acme::sim::{Action, ApiFault, CallKind, Config};
 use super::*;
 
 /// Generous for a busy machine, and far below what each wait would take.
-const SOON: Duration = Duration::from_secs(8);
+const SOON: Duration = Duration::from_secs(20);
 
 /// Starts a call, sends a signal when it has come so far, and returns what it said.
 fn interrupt(desk: &Desk, args: &[&str], signal: &str, is_there: impl Fn(&Desk) -> bool) -> Finished {
