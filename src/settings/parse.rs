@@ -9,7 +9,7 @@ use super::source::is_whole;
 use crate::api::AuthMethod;
 use crate::dns::cname::Follow;
 use crate::dns::recursive::Resolver;
-use crate::http::{Endpoint, visible};
+use crate::http::{Endpoint, HttpError, visible};
 use crate::name::DnsName;
 use crate::state::Rate;
 
@@ -59,6 +59,14 @@ pub(super) fn auth(text: &str) -> Result<AuthMethod, String> {
         .into_iter()
         .find(|method| method.as_str() == text.to_ascii_lowercase())
         .ok_or_else(|| format!("{} is not one of bearer, basic, apikey, token", quoted(text)))
+}
+
+/// Reads an address for requests.
+pub(super) fn endpoint(text: &str) -> Result<Endpoint, String> {
+    Endpoint::parse(text).map_err(|error| match error {
+        HttpError::BadUrl { url, rule } => format!("`{url}`: {rule}"),
+        other => other.to_string(),
+    })
 }
 
 pub(super) fn path(text: &str) -> Result<PathBuf, String> {
@@ -111,8 +119,7 @@ fn address(text: &str) -> Option<(IpAddr, Option<u16>)> {
 
 pub(super) fn resolver(text: &str) -> Result<Resolver, String> {
     if text.contains("://") {
-        let endpoint = Endpoint::parse(text).map_err(|error| error.to_string())?;
-        return Ok(Resolver::Https(endpoint.to_string()));
+        return Ok(Resolver::Https(endpoint(text)?.to_string()));
     }
     let (ip, port) = address(text).ok_or_else(|| format!("{} is not an ip, ip:port or https URL", quoted(text)))?;
     Ok(Resolver::Plain(SocketAddr::new(ip, port.unwrap_or(DNS_PORT))))
