@@ -49,6 +49,9 @@ impl Endpoint {
         }
         let port = authority.port_u16();
         let after_host = authority.as_str().rsplit(']').next().unwrap_or_default();
+        if authority.host().starts_with('[') && !(after_host.is_empty() || after_host.starts_with(':')) {
+            return Err(refuse("after `]` only a port may stand"));
+        }
         if port.is_none() && after_host.contains(':') {
             return Err(refuse("its port is not a number from 1 to 65535"));
         }
@@ -160,6 +163,8 @@ mod tests {
             ("https://", "web address"),
             ("https://ipv64.net:99999/", "port"),
             ("https://ipv64.net:/", "port"),
+            ("http://[::1]example.org/", "after `]`"),
+            ("https://[::1]:80@example.org/", "user name"),
             ("https://ip v64.net/", "web address"),
             ("", "https://"),
         ] {

@@ -86,7 +86,9 @@ fn assert_safe(endpoint: &Endpoint) {
         .any(|home| host.get(..home.len()).is_some_and(|start| start.eq_ignore_ascii_case(home)))
         || host.trim_start_matches(['[', '0', ':']).starts_with(['1', '7']);
     assert!(at_home && !authority.contains('@'), "{text}");
-    assert_eq!(Endpoint::parse(&text).as_ref(), Ok(endpoint), "an address is written as it is read");
+    // A query may hold a key, and is not written.
+    let again = Endpoint::parse(&text).map(|again| again.to_string());
+    assert_eq!(again, Ok(text), "an address is written as it is read");
 }
 
 /// A key is masked wherever it turns up, and errors about it do not repeat it.
