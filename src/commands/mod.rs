@@ -24,7 +24,7 @@ mod trial;
 
 use std::ffi::OsString;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use context::Context;
 use serde_json::{Value, json};
 
@@ -46,7 +46,7 @@ const LONGEST_NAME: usize = 80;
 pub fn run(args: &[OsString], environment: &Environment) -> Exit {
     let cli = match cli::parse(args) {
         Ok(cli) => cli,
-        Err(error) => return foreign_event(args, environment).unwrap_or_else(|| usage(args, &error)),
+        Err(error) => return foreign_event(args, environment, &error).unwrap_or_else(|| usage(args, &error)),
     };
     let report = Report::new(cli.output, Terminal::named(environment.get("TERM").as_deref()));
     // Some calls of clients are to end in silence; which ones, their own arguments tell.
@@ -93,9 +93,15 @@ fn warn_of_unknown(environment: &Environment, report: Report) {
     }
 }
 
-/// Some ACME clients tell every hook of every event, and mind if one of those ends with an error.
-fn foreign_event(args: &[OsString], environment: &Environment) -> Option<Exit> {
-    crate::hook::foreign_event(args.get(1)?.to_str()?, &|name| environment.get(name))
+/// Some ACME clients tell every hook of every event, and mind if one of those ends with an error. A script in between may
+/// put flags before the event.
+fn foreign_event(args: &[OsString], environment: &Environment, error: &clap::Error) -> Option<Exit> {
+    let first = args.get(1)?.to_str()?;
+    let word = match error.get(ContextKind::InvalidSubcommand) {
+        Some(ContextValue::String(word)) if first.starts_with('-') => word,
+        _ => first,
+    };
+    crate::hook::foreign_event(word, &|name| environment.get(name))
 }
 
 /// Runs a command for people with what it needs.
