@@ -49,6 +49,9 @@ fn row(setting: Setting, sources: &Sources<'_>) -> Row {
             (Some(shown.join(",")), describe(&origin))
         }
         Some((value, origin)) => (Some(value), describe(&origin)),
+        None if setting == Setting::StateDir && sources.systemd_state_dir().is_some() => {
+            (state_dir(), "STATE_DIRECTORY".to_owned())
+        }
         None => (state_dir(), "default".to_owned()),
     };
     Row { name: setting.key(), value, origin }

@@ -98,13 +98,14 @@ fn warn_of_unknown(environment: &Environment, report: Report) {
     }
 }
 
-/// Some ACME clients tell every hook of every event, and mind if one of those ends with an error.
+/// Some ACME clients tell every hook of every event, and mind if one of those ends with an error. A script in between may
+/// put flags before the event.
 fn foreign_event(args: &[OsString], error: &clap::Error, environment: &Environment) -> Option<Exit> {
-    let word = args.get(1)?.to_str()?;
+    let first = args.get(1)?.to_str()?;
     // A mistake in a call of ours is none, though a script that such a client runs sees the same variables.
-    let unknown = ContextValue::String(word.to_owned());
-    let is_unknown = error.get(ContextKind::InvalidSubcommand) == Some(&unknown);
-    crate::hook::foreign_event(word, &|name| environment.get(name)).filter(|_| is_unknown)
+    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else { return None };
+    let is_first = first == word || first.starts_with('-');
+    crate::hook::foreign_event(word, &|name| environment.get(name)).filter(|_| is_first)
 }
 
 /// Runs a command for people with what it needs.

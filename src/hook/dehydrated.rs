@@ -43,7 +43,8 @@ pub fn parse(action: Action, args: &[String], variables: &Variables<'_>) -> Resu
     }
     // Not exported by `dehydrated --signcsr`; the dot of a key authorization tells then.
     if let Some(other) = variables("CHALLENGETYPE").filter(|kind| kind != "dns-01") {
-        let problem = format!("dehydrated is sending a {} challenge, not dns-01", excerpt(&other, super::SHOWN));
+        let kind = excerpt(&other, super::SHOWN);
+        let problem = format!("dehydrated is sending {kind}, not dns-01");
         return Err(HookError::new(problem, WRONG_TYPE));
     }
     let (triples, _) = args.as_chunks::<3>();

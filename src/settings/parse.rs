@@ -10,7 +10,7 @@ use crate::api::AuthMethod;
 use crate::dns::cname::Follow;
 use crate::dns::recursive::Resolver;
 use crate::excerpt::visible;
-use crate::http::Endpoint;
+use crate::http::{Endpoint, HttpError};
 use crate::name::DnsName;
 use crate::state::Rate;
 
@@ -60,6 +60,14 @@ pub(super) fn auth(text: &str) -> Result<AuthMethod, String> {
         .into_iter()
         .find(|method| method.as_str() == text.to_ascii_lowercase())
         .ok_or_else(|| format!("{} is not one of bearer, basic, apikey, token", quoted(text)))
+}
+
+/// Reads an address for requests.
+pub(super) fn endpoint(text: &str) -> Result<Endpoint, String> {
+    Endpoint::parse(text).map_err(|error| match error {
+        HttpError::BadUrl { url, rule } => format!("`{url}`: {rule}"),
+        other => other.to_string(),
+    })
 }
 
 pub(super) fn path(text: &str) -> Result<PathBuf, String> {
@@ -112,7 +120,7 @@ fn address(text: &str) -> Option<(IpAddr, Option<u16>)> {
 
 pub(super) fn resolver(text: &str) -> Result<Resolver, String> {
     if text.contains("://") {
-        Endpoint::parse(text).map_err(|error| error.to_string())?;
+        endpoint(text)?;
         return Ok(Resolver::Https(text.to_owned()));
     }
     let (ip, port) = address(text).ok_or_else(|| format!("{} is not an ip, ip:port or https URL", quoted(text)))?;

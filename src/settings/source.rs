@@ -207,16 +207,17 @@ impl Sources<'_> {
     /// Returns where state is kept if no setting says so: systemd's directory, else the system's for root, else the user's.
     #[must_use]
     pub fn default_state_dir(&self) -> Option<PathBuf> {
-        let directories = self.variable("STATE_DIRECTORY").filter(|text| is_whole(text));
+        let of_user = || self.environment.user_dir("XDG_STATE_HOME", ".local/state").map(|path| path.join(DIRECTORY));
+        let usual = || if is_root() { Some(Path::new("/var/lib").join(DIRECTORY)) } else { of_user() };
+        self.systemd_state_dir().or_else(usual)
+    }
+
+    /// Returns the directory that systemd has made for the unit, the first of `$STATE_DIRECTORY`.
+    #[must_use]
+    pub fn systemd_state_dir(&self) -> Option<PathBuf> {
+        let directories = self.variable("STATE_DIRECTORY").filter(|text| is_whole(text))?;
         // systemd.exec(5): they are absolute, and several are separated by colons.
-        let first = directories.and_then(|text| text.split(':').next().map(PathBuf::from));
-        if let Some(directory) = first.filter(|path| path.is_absolute()) {
-            return Some(directory);
-        }
-        if is_root() {
-            return Some(Path::new("/var/lib").join(DIRECTORY));
-        }
-        self.environment.user_dir("XDG_STATE_HOME", ".local/state").map(|path| path.join(DIRECTORY))
+        directories.split(':').next().map(PathBuf::from).filter(|path| path.is_absolute())
     }
 }
 

@@ -111,6 +111,18 @@ fn events_of_other_kinds_end_as_their_client_wants_it() {
 }
 
 #[test]
+fn a_script_may_put_flags_before_an_event() {
+    let world = World::start();
+    let probe = "this_hookscript_is_broken__dehydrated_is_working_fine__please_ignore_unknown_hooks_in_your_script";
+    assert_silent(&world.hook(&["-v", "--api-key-file", "/no/such/file", probe]), 0);
+    assert_silent(&world.hook(&["--confirmations=2", "exit_hook", "--json", "-5"]), 0);
+    assert_silent(&world.hook(&["--json", "live-updated"]), 42);
+    for words in [["domain", "exit_hook"], ["--json", "exit_hok"]] {
+        assert_eq!(code(&world.hook(&words)), 2, "{words:?}");
+    }
+}
+
+#[test]
 fn verbs_of_one_client_do_not_mind_the_environment_of_another() {
     let mut world = World::start();
     let foreign =

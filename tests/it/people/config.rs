@@ -36,6 +36,24 @@ fn every_setting_is_shown_with_its_place_and_the_key_is_not() {
 }
 
 #[test]
+fn the_state_directory_of_systemd_is_shown_as_such() {
+    let mut desk = Desk::new();
+    desk.set("IPV64_STATE_DIR", "");
+    desk.set("STATE_DIRECTORY", "/run/a:/run/b");
+    assert_eq!(row(&desk.json(&["config"]), "state_dir"), ("/run/a".into(), "STATE_DIRECTORY".into()));
+}
+
+#[test]
+fn an_address_that_cannot_be_used_is_named_once_with_the_rule() {
+    let desk = Desk::new();
+    for flag in ["--api-url", "--resolvers", "--doh"] {
+        let error = desk.fail(&["account", flag, "http://example.org/api"], 2);
+        assert_eq!(error.matches("cannot be used").count(), 1, "{error}");
+        assert!(error.contains("`http://example.org/api`: plain http"), "{error}");
+    }
+}
+
+#[test]
 fn an_unknown_key_ends_every_command_before_it_does_anything() {
     let desk = desk_with_file("propagation_timeot = 1\n");
     for args in [&["config"][..], &["account"], &["doctor"], &["present", "_acme-challenge.name.ipv64.net", "v"]] {
