@@ -11,6 +11,7 @@ mod upkeep;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::error::ContextKind;
 use clap::{Arg, ArgAction, ArgMatches, Args, CommandFactory as _, FromArgMatches, Parser, Subcommand};
 
 use crate::settings::table::Setting;
@@ -25,7 +26,7 @@ pub use upkeep::SweepArgs;
 /// ACME DNS-01 hook for domains at IPv64.net: adds the challenge record, waits until every authoritative name server
 /// serves it, removes it.
 #[derive(Debug, Parser)]
-#[command(name = "ipv64-acme", version, arg_required_else_help = true, disable_help_subcommand = true)]
+#[command(name = "ipv64-acme", version, arg_required_else_help = true)]
 #[command(after_help = "Every flag of a setting has a variable: --api-url is IPV64_API_URL. The API key comes from \
                         IPV64_API_KEY,\nfrom the file named by IPV64_API_KEY_FILE, or from a systemd credential.")]
 pub struct Cli {
@@ -63,8 +64,14 @@ pub fn definition() -> clap::Command {
 /// [`clap::Error`], which is also how help and version come back.
 pub fn parse<T: Into<OsString> + Clone>(args: &[T]) -> Result<Cli, clap::Error> {
     let mut command = definition();
-    let mut matches = command.try_get_matches_from_mut(args.iter().cloned())?;
+    let mut matches = command.try_get_matches_from_mut(args.iter().cloned()).map_err(without_verbs)?;
     Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
+}
+
+/// Takes out the list of all commands, which would name the hidden verbs of the ACME clients first.
+fn without_verbs(mut error: clap::Error) -> clap::Error {
+    error.remove(ContextKind::ValidSubcommand);
+    error
 }
 
 /// How to print.
