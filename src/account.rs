@@ -1,5 +1,5 @@
-//! Which domain of the account holds a name: the longest one on label borders. The list comes from the cache as long as
-//! it fits; it is asked for when a name fits nothing, and once more after the API has rejected a cached domain.
+//! Which domain of the account holds a name: the longest one on label borders; and what to do if none does.
+//! Where the list of domains comes from is the business of the solver.
 
 use crate::exit::{Exit, Explain};
 use crate::name::DnsName;
@@ -60,17 +60,22 @@ impl Explain for AccountError {
 
     fn details(&self) -> Vec<String> {
         match self {
-            Self::NoDomain { domains, .. } if domains.is_empty() => vec!["the account has no domains".to_owned()],
-            Self::NoDomain { domains, .. } => {
-                const SHOWN: usize = 10;
-                let names: Vec<_> = domains.iter().take(SHOWN).map(DnsName::as_str).collect();
-                let more = domains.len().saturating_sub(SHOWN);
-                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-                vec![format!("the account has: {}{more}", names.join(", "))]
-            }
+            Self::NoDomain { domains, .. } => vec![listed(domains)],
             Self::NotBelow { .. } => Vec::new(),
         }
     }
+}
+
+/// Returns in words which domains an account has: the first few.
+pub fn listed(domains: &[DnsName]) -> String {
+    const SHOWN: usize = 10;
+    if domains.is_empty() {
+        return "the account has no domains".to_owned();
+    }
+    let names: Vec<_> = domains.iter().take(SHOWN).map(DnsName::as_str).collect();
+    let more = domains.len().saturating_sub(SHOWN);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("the account has: {}{more}", names.join(", "))
 }
 
 /// The last two labels, or three where two are surely a suffix that nobody owns: good enough for a hint, and used for

@@ -1,4 +1,4 @@
-//! The request window as the gate of the API client: neither of the two rooms knows the other.
+//! The request window as the gate of the API client: the client knows no files, and the window no requests.
 
 use std::time::{Duration, Instant};
 

@@ -1,8 +1,8 @@
 //! `ipv64-acme` proves control of a domain hosted at IPv64.net to an ACME CA (RFC 8555, `dns-01`).
 //!
 //! The library holds everything but the process: the binary parses its arguments, calls in here and
-//! turns the outcome into an exit code. A room only uses what stands below it in this list; the same map, with more words,
-//! is `docs/architecture.md`.
+//! turns the outcome into an exit code. A room only uses what stands below it in this list; the same map,
+//! with more words, is `docs/architecture.md`.
 //!
 //! - [`commands`]: from a command line to an exit code
 //! - [`manual`]: completions and man pages as texts
@@ -22,13 +22,14 @@
 //! - [`http`]: HTTP requests with deadlines, for the API and for DNS over HTTPS
 //! - [`state`]: journal, request window, domain cache, learned times
 //! - [`provider`]: the suffixes that the provider owns
-//! - [`challenge`], [`excerpt`], [`secret`], [`name`], [`exit`]: the vocabulary that all others share
+//! - [`challenge`], [`secret`], [`name`], [`distinct`], [`excerpt`], [`exit`]: the vocabulary that all others share
 
 pub mod account;
 pub mod api;
 pub mod challenge;
 pub mod cli;
 pub mod commands;
+pub mod distinct;
 pub mod dns;
 pub mod doctor;
 pub mod excerpt;

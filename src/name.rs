@@ -3,10 +3,14 @@
 
 use std::fmt;
 
+use crate::excerpt::excerpt;
+
 /// The longest name in octets on the wire is 255 (RFC 1035 section 2.3.4): 253 characters as text.
 const MAX_NAME: usize = 253;
 /// The longest label in octets (RFC 1035 section 2.3.4).
 const MAX_LABEL: usize = 63;
+/// How much of a refused text a message shows, in characters.
+const SHOWN: usize = 80;
 
 /// A fully qualified domain name: lower case, A-labels (RFC 5890), without the final dot.
 ///
@@ -21,7 +25,7 @@ impl DnsName {
     /// # Errors
     /// [`NameError`] names the text and the broken rule.
     pub fn parse(text: &str) -> Result<Self, NameError> {
-        let refuse = |rule| NameError { text: shorten(text), rule };
+        let refuse = |rule| NameError { text: excerpt(text, SHOWN), rule };
         let mut ascii = if text.is_ascii() {
             text.to_ascii_lowercase()
         } else {
@@ -138,16 +142,6 @@ fn check_label(position: usize, label: &str) -> Result<(), NameRule> {
     }
 }
 
-/// Cuts a text from outside to what fits into a message, and makes control characters visible.
-fn shorten(text: &str) -> String {
-    const SHOWN: usize = 80;
-    let mut shown: String = text.chars().take(SHOWN).flat_map(char::escape_debug).collect();
-    if text.chars().nth(SHOWN).is_some() {
-        shown.push('…');
-    }
-    shown
-}
-
 /// A text that is not a domain name, and the rule that it breaks.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not a domain name: {rule}")]
@@ -187,6 +181,9 @@ mod tests {
     fn all_spellings_of_one_name_are_equal() {
         for text in ["Bücher.Example", "bücher.example.", "XN--BCHER-KVA.example", "xn--bcher-kva.example."] {
             assert_eq!(name(text).as_str(), "xn--bcher-kva.example", "{text}");
+            let challenge = name(&format!("_ACME-Challenge.{text}"));
+            assert_eq!(challenge.as_str(), "_acme-challenge.xn--bcher-kva.example", "{text}");
+            assert_eq!(name(&format!("*.{text}")).without_wildcard(), name(text), "{text}");
         }
     }
 

@@ -1,5 +1,6 @@
-//! The only file that prints, but for clap, which shows its own help. Results go to stdout; steps, warnings and errors to
-//! stderr. A hook's streams may be closed, so nothing here fails because nobody reads.
+//! The only file that prints, but for clap, which shows its own help. Results go to stdout; steps, warnings and
+//! errors to stderr. Nothing here fails because nobody reads; a result that could not be written is kept for
+//! [`Report::conclude`].
 
 mod chart;
 mod fit;
@@ -8,6 +9,7 @@ mod live;
 mod table;
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 
@@ -33,6 +35,9 @@ pub use table::Table;
 const USUAL_COLUMNS: usize = 80;
 /// Below so many columns a block of lines tells nothing.
 const FEWEST_COLUMNS: usize = 20;
+
+/// Why stdout did not take what was written to it, the first time that it did not: one for the process, as stdout is.
+static LOST: OnceLock<io::Error> = OnceLock::new();
 
 /// Prints for one process.
 #[derive(Debug, Clone, Copy)]
@@ -151,6 +156,22 @@ impl Report {
         to_stderr(text.trim_end());
     }
 
+    /// Takes what became of a result that somebody else has written to stdout.
+    pub fn wrote(&self, written: io::Result<()>) {
+        note(written);
+    }
+
+    /// Returns how a command ends whose result is what it prints: as it would, unless the result could not be written.
+    #[must_use]
+    pub fn conclude(&self, exit: Exit) -> Exit {
+        let Some(error) = LOST.get().filter(|_| exit == Exit::Done) else { return exit };
+        to_stderr(&format!(
+            "error: cannot write the result to stdout\n  Caused by: {error}\n\
+             hint: make room on that disk, or send the output elsewhere"
+        ));
+        Exit::Failed
+    }
+
     /// Prints an error with its causes, what was observed and what to do, and returns the exit code that it stands for.
     pub fn error(&self, error: &anyhow::Error) -> Exit {
         self.document(&json!({ "error": error_entry(error) }));
@@ -238,8 +259,16 @@ fn columns(stream: impl std::os::fd::AsFd) -> usize {
 }
 
 fn to_stdout(text: &str) {
-    // A reader that has gone away is no failure of ours, and neither is a closed stream.
-    writeln!(io::stdout().lock(), "{text}").ok();
+    note(writeln!(io::stdout().lock(), "{text}"));
+}
+
+fn note(written: io::Result<()>) {
+    // A reader that has gone away is no failure of ours. Neither is a closed stream, of which std does not even tell.
+    if let Err(error) = written
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        LOST.set(error).ok();
+    }
 }
 
 fn to_stderr(text: &str) {

@@ -3,6 +3,9 @@
 
 use std::fmt;
 
+/// The longest text in octets that is taken for a key, with the blanks around it; keys have 32 characters (observed).
+/// Whoever reads a key from a file or a pipe reads one octet more, so that a longer text is refused and not cut.
+pub const LONGEST_KEY: u64 = 4096;
 /// The shortest text that is masked inside other text: a shorter "key" would blank out ordinary words.
 const SHORTEST_MASKED: usize = 4;
 
@@ -20,9 +23,12 @@ impl Secret {
     /// Takes a key as read from a file or a variable; blanks and line ends around it are dropped.
     ///
     /// # Errors
-    /// [`SecretError`] for an empty text, and for one with blanks or control characters inside: no
-    /// IPv64 key has them, and they could not be sent in a header.
+    /// [`SecretError`] for an empty text, a very long one, and one with blanks or control characters inside:
+    /// no IPv64 key has them, and they could not be sent in a header.
     pub fn parse(text: &str) -> Result<Self, SecretError> {
+        if text.len() as u64 > LONGEST_KEY {
+            return Err(SecretError::TooLong);
+        }
         let text = text.trim();
         if text.is_empty() {
             return Err(SecretError::Empty);
@@ -70,6 +76,9 @@ pub enum SecretError {
     /// Nothing but blanks.
     #[error("it is empty")]
     Empty,
+    /// Longer than [`LONGEST_KEY`].
+    #[error("it has more than {LONGEST_KEY} bytes")]
+    TooLong,
     /// More than one line, for example a whole configuration file.
     #[error("it has more than one line")]
     SeveralLines,

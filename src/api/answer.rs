@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::http::{HttpResponse, excerpt};
+use crate::excerpt::excerpt;
+use crate::http::HttpResponse;
 
 use super::models::{Account, Domain, LogEntry};
 use super::wire::{self, Call, Envelope};

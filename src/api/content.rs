@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use crate::http::excerpt;
+use crate::excerpt::excerpt;
 use crate::name::{DnsName, NameError};
 
 use super::RecordType;

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::http::{Method, excerpt};
+use crate::excerpt::excerpt;
+use crate::http::Method;
 
 /// How much of a parameter is reported, in characters.
 const SHOWN: usize = 80;

@@ -9,7 +9,7 @@ use super::{ApiError, CallKind, Limit};
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// The longest pause between two tries.
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
-/// The window of the burst limit: documented as a number of calls per 10 s, so after it all of them are free again.
+/// The window of the burst limit: some calls per 10 s (observed), so that after it all of them are free again.
 const BURST_WINDOW: Duration = Duration::from_secs(10);
 /// How often a 429 is tried again: a limit that outlasts two windows is not a burst of ours.
 const TRIES_AFTER_429: u32 = 2;

@@ -1,10 +1,8 @@
 //! What is wrong with a command that clap let through.
 
+use crate::account::listed;
 use crate::exit::{Exit, Explain};
 use crate::name::DnsName;
-
-/// The most domains that an error lists.
-const SHOWN: usize = 10;
 
 /// A command that cannot be carried out as it was typed. Nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -67,13 +65,7 @@ impl Explain for CliError {
 
     fn details(&self) -> Vec<String> {
         match self {
-            Self::NoSuchDomain { domains, .. } if domains.len() <= SHOWN => {
-                let names: Vec<_> = domains.iter().map(DnsName::as_str).collect();
-                vec![format!(
-                    "the account has: {}",
-                    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
-                )]
-            }
+            Self::NoSuchDomain { domains, .. } => vec![listed(domains)],
             _ => Vec::new(),
         }
     }

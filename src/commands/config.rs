@@ -3,8 +3,9 @@
 use serde::Serialize;
 
 use crate::cli::Cli;
+use crate::excerpt::visible_path;
 use crate::exit::Exit;
-use crate::http::visible_path;
+use crate::http::without_secrets;
 use crate::report::{Report, Table};
 use crate::secret::MASK;
 use crate::settings::{ConfigFile, Environment, Origin, Settings, Sources, key, table::Setting};
@@ -43,7 +44,14 @@ fn row(setting: Setting, sources: &Sources<'_>) -> Row {
         Some((value, origin)) if setting == Setting::ApiKeyFile => {
             (Some(key::shown(value.as_ref())), describe(&origin))
         }
+        Some((value, origin)) if matches!(setting, Setting::ApiUrl | Setting::Doh | Setting::Resolvers) => {
+            let shown: Vec<_> = value.split(',').map(without_secrets).collect();
+            (Some(shown.join(",")), describe(&origin))
+        }
         Some((value, origin)) => (Some(value), describe(&origin)),
+        None if setting == Setting::StateDir && sources.systemd_state_dir().is_some() => {
+            (state_dir(), "STATE_DIRECTORY".to_owned())
+        }
         None => (state_dir(), "default".to_owned()),
     };
     Row { name: setting.key(), value, origin }

@@ -6,7 +6,8 @@ use serde_json::json;
 
 use super::context::{self, Context};
 use crate::cli::{Cli, DoctorArgs};
-use crate::dns::zone::{Lookup, Zone};
+use crate::distinct::distinct;
+use crate::dns::zone::Lookup;
 use crate::doctor::domain::{Examined, examine};
 use crate::doctor::{Finding, account, beside, finding, machine, servers};
 use crate::exit::Exit;
@@ -45,10 +46,9 @@ pub(super) fn run(cli: &Cli, args: &DoctorArgs, environment: &Environment, repor
 
 /// Asks the servers of each zone once, however many domains it holds.
 fn look_at_servers(examined: &[Examined], lookup: &Lookup) -> Vec<Finding> {
-    let mut zones: Vec<&Zone> = examined.iter().filter_map(Examined::zone).collect();
-    zones.sort_unstable();
-    zones.dedup();
-    let zones = zones.into_iter().filter_map(|zone| Some((zone.apex.as_ref()?, zone)));
+    let zones = distinct(examined.iter().filter_map(Examined::zone))
+        .into_iter()
+        .filter_map(|zone| Some((zone.apex.as_ref()?, zone)));
     thread::scope(|scope| {
         let look = |(apex, zone)| beside::begin(scope, move || servers::look(apex, zone, &lookup.pace));
         let begun: Vec<_> = zones.map(look).collect();

@@ -12,17 +12,15 @@ use super::confirm::can_ask;
 use super::context::{Context, watch_signals};
 use crate::api::{Account, RetryPolicy};
 use crate::cli::{Cli, InitArgs};
+use crate::excerpt::{visible, visible_path};
 use crate::exit::Exit;
-use crate::http::{visible, visible_path};
 use crate::report::Report;
-use crate::secret::Secret;
+use crate::secret::{LONGEST_KEY, Secret};
 use crate::settings::file::FILE_NAME;
 use crate::settings::{ConfigFile, Environment, Origin, Settings, Sources, key, table::Setting};
 use crate::setup::clients::{self, Installed};
 use crate::setup::{SetupError, prompt, store};
 
-/// The longest input that is read for a key, in octets.
-const LONGEST: u64 = 4096;
 /// Where people find their key.
 const QUESTION: &str = "API key (from your account page at IPv64.net; it is not shown):";
 
@@ -84,7 +82,7 @@ fn given_file(sources: &Sources<'_>) -> anyhow::Result<Option<PathBuf>> {
 fn ask(args: &InitArgs, report: Report, interrupted: &AtomicBool) -> anyhow::Result<Secret> {
     let text = if args.stdin {
         let mut text = String::new();
-        std::io::stdin().lock().take(LONGEST).read_to_string(&mut text).map_err(SetupError::Unreadable)?;
+        std::io::stdin().lock().take(LONGEST_KEY + 1).read_to_string(&mut text).map_err(SetupError::Unreadable)?;
         text
     } else if can_ask() {
         prompt::read_hidden(interrupted, || report.question(QUESTION))?
@@ -113,23 +111,25 @@ fn tell_account(account: &Account, report: Report) {
     report.line(&format!("account        class {class}, {left}"));
 }
 
-/// Another key, or another configuration file, that comes before what was stored now.
+/// Another key, or another configuration file, that comes before what was stored now; or a place where no hook looks.
 fn tell_what_hides_it(sources: &Sources<'_>, config: &Path, report: Report) {
     if let Some(variable) = key::variable_in_force(sources) {
         report.warning(&format!("the variable {variable} is set and comes before the stored key"));
     }
-    let earlier = |path: &PathBuf| path != config && path.exists();
-    if sources.variable("IPV64_CONFIG").is_some() {
-        return;
-    }
-    let places = sources.environment.config_dirs().into_iter().map(|folder| folder.join(FILE_NAME));
-    let mut before = places.take_while(|path| path != config);
-    if let Some(path) = before.find(earlier) {
-        report.warning(&format!(
+    let named = sources.variable("IPV64_CONFIG").and_then(|path| std::path::absolute(path).ok());
+    let mut places = sources.environment.config_dirs().into_iter().map(|folder| folder.join(FILE_NAME));
+    let config = (config, visible_path(config));
+    match named.or_else(|| places.find(|path| path.exists())) {
+        Some(path) if path == config.0 => {}
+        Some(path) => report.warning(&format!(
             "`{}` is read before `{}`; name the latter with IPV64_CONFIG",
             visible_path(&path),
-            visible_path(config)
-        ));
+            config.1
+        )),
+        None => report.warning(&format!(
+            "`{}` is read only where it is named: give the hooks --config, or IPV64_CONFIG in their environment",
+            config.1
+        )),
     }
 }
 

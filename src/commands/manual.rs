@@ -7,8 +7,8 @@ use anyhow::Context as _;
 use serde_json::json;
 
 use crate::cli::{ManArgs, Shell, definition};
+use crate::excerpt::{visible, visible_path};
 use crate::exit::Exit;
-use crate::http::{visible, visible_path};
 use crate::manual::{completion, page};
 use crate::report::Report;
 

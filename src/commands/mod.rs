@@ -24,14 +24,14 @@ mod trial;
 
 use std::ffi::OsString;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use context::Context;
 use serde_json::{Value, json};
 
 use crate::cli::{self, Cli, Command, OutputArgs};
+use crate::excerpt::{excerpt, visible};
 use crate::exit::Exit;
 use crate::hook::Action;
-use crate::http::{excerpt, visible};
 use crate::report::{Report, Terminal};
 use crate::settings::Environment;
 
@@ -46,7 +46,7 @@ const LONGEST_NAME: usize = 80;
 pub fn run(args: &[OsString], environment: &Environment) -> Exit {
     let cli = match cli::parse(args) {
         Ok(cli) => cli,
-        Err(error) => return foreign_event(args, environment).unwrap_or_else(|| usage(args, &error)),
+        Err(error) => return foreign_event(args, &error, environment).unwrap_or_else(|| usage(args, &error)),
     };
     let report = Report::new(cli.output, Terminal::named(environment.get("TERM").as_deref()));
     // Some calls of clients are to end in silence; which ones, their own arguments tell.
@@ -78,7 +78,12 @@ pub fn run(args: &[OsString], environment: &Environment) -> Exit {
         #[cfg(feature = "sim")]
         Command::Sim(args) => sim::run(args, report),
     };
-    done.unwrap_or_else(|error| report.error(&error))
+    let exit = done.unwrap_or_else(|error| report.error(&error));
+    match cli.command {
+        // The work of a hook is the record: a full disk below its log must not cost a certificate.
+        Command::Auth(_) | Command::Present(_) | Command::Cleanup(_) | Command::Batch(_) | Command::Client(_) => exit,
+        _ => report.conclude(exit),
+    }
 }
 
 /// Names the variables with our prefix that mean nothing.
@@ -93,9 +98,14 @@ fn warn_of_unknown(environment: &Environment, report: Report) {
     }
 }
 
-/// Some ACME clients tell every hook of every event, and mind if one of those ends with an error.
-fn foreign_event(args: &[OsString], environment: &Environment) -> Option<Exit> {
-    crate::hook::foreign_event(args.get(1)?.to_str()?, &|name| environment.get(name))
+/// Some ACME clients tell every hook of every event, and mind if one of those ends with an error. A script in between may
+/// put flags before the event.
+fn foreign_event(args: &[OsString], error: &clap::Error, environment: &Environment) -> Option<Exit> {
+    let first = args.get(1)?.to_str()?;
+    // A mistake in a call of ours is none, though a script that such a client runs sees the same variables.
+    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else { return None };
+    let is_first = first == word || first.starts_with('-');
+    crate::hook::foreign_event(word, &|name| environment.get(name)).filter(|_| is_first)
 }
 
 /// Runs a command for people with what it needs.
@@ -113,12 +123,12 @@ fn with(
 
 /// Prints what clap has to say: help and version on stdout, mistakes on stderr, and for programs as a document too.
 fn usage(args: &[OsString], error: &clap::Error) -> Exit {
-    if !error.use_stderr() {
-        error.print().ok();
-        return Exit::Done;
-    }
     let json = args.iter().any(|arg| arg == "--json");
     let report = Report::new(OutputArgs { json, quiet: false, verbose: 0 }, Terminal::Plain);
+    if !error.use_stderr() {
+        report.wrote(error.print());
+        return report.conclude(Exit::Done);
+    }
     // clap repeats what was typed as it is, between colours of its own.
     let is_plain = |arg: &OsString| arg.to_str().is_some_and(|arg| visible(arg) == arg);
     if args.iter().all(is_plain) {

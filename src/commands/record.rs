@@ -61,7 +61,7 @@ fn known(wanted: &RecordType) -> Result<(), CliError> {
 
 fn unknown_type(name: &str, hint: &str) -> CliError {
     let known = RecordType::KNOWN.map(|known| known.to_string()).join(", ");
-    let problem = format!("`{}` is not one of {known}", crate::http::excerpt(name, 40));
+    let problem = format!("`{}` is not one of {known}", crate::excerpt::excerpt(name, 40));
     CliError::Argument { argument: "TYPE", problem, hint: hint.to_owned() }
 }
 
@@ -96,7 +96,7 @@ struct Filter {
 impl Filter {
     fn of(args: &RecordListArgs) -> Result<Self, CliError> {
         // A prefix can be written at IPv64 that is no name here; such a text is compared as it is.
-        let spelled = |text: &str| DnsName::parse(text).map_or_else(|_| text.to_lowercase(), |name| name.to_string());
+        let spelled = |text: &str| DnsName::parse(text).map_or_else(|_| text.to_owned(), |name| name.to_string());
         Ok(Self {
             record_type: args.record_type.as_deref().map(record_type).transpose()?,
             name: args.name.as_deref().map(spelled),
@@ -105,7 +105,7 @@ impl Filter {
 
     fn takes(&self, view: &View<'_>) -> bool {
         self.record_type.as_ref().is_none_or(|wanted| wanted.as_str() == view.record_type)
-            && self.name.as_ref().is_none_or(|wanted| view.name.to_lowercase() == *wanted)
+            && self.name.as_ref().is_none_or(|wanted| view.name.eq_ignore_ascii_case(wanted))
     }
 }
 
@@ -144,7 +144,7 @@ fn add(context: &Context, args: &RecordAddArgs) -> anyhow::Result<Exit> {
         Added::New => ("added", "added"),
         Added::AlreadyThere => ("was there already", "already_there"),
     };
-    context.report().line(&format!("{} {wanted} {}: {said}", args.name, crate::http::visible(&args.content)));
+    context.report().line(&format!("{} {wanted} {}: {said}", args.name, crate::excerpt::visible(&args.content)));
     context.report().document(&json!({ "record": document(&args.name, &spec), "status": status }));
     Ok(Exit::Done)
 }
@@ -161,7 +161,7 @@ impl Target {
             |argument, problem: String, hint: &str| CliError::Argument { argument, problem, hint: hint.into() };
         let (Some(name), Some(content)) = (&args.record_type, &args.content) else {
             let hint = "give a number as `record list` shows it, or NAME TYPE CONTENT";
-            let problem = format!("`{}` is not a record number", crate::http::excerpt(&args.target, 80));
+            let problem = format!("`{}` is not a record number", crate::excerpt::excerpt(&args.target, 80));
             return args.target.parse().map(Self::Id).map_err(|_| refuse("ID", problem, hint));
         };
         let hint = "give the full name of the record, such as _acme-challenge.name.ipv64.net";
@@ -189,7 +189,7 @@ fn delete(context: &Context, args: &RecordDeleteArgs) -> anyhow::Result<Exit> {
             let spec = place(context, &name, &policy, within)?;
             let deleted = context.client().delete_record(&spec, &policy);
             let deleted = deleted.with_context(|| format!("cannot delete the {wanted} record `{name}`"))?;
-            (deleted, format!("{name} {wanted} {}", crate::http::visible(&content)), document(&name, &spec))
+            (deleted, format!("{name} {wanted} {}", crate::excerpt::visible(&content)), document(&name, &spec))
         }
     };
     let (said, status) = match deleted {

@@ -11,6 +11,7 @@ use super::hook::{record_entry, seconds, show_lines};
 use super::stop::run_stoppable;
 use crate::challenge::{Challenge, TxtValue};
 use crate::cli::{Cli, CliError, TestArgs};
+use crate::distinct::distinct;
 use crate::exit::Exit;
 use crate::hook::{Action, CaAsked, Call, OnFailure, Wait};
 use crate::name::DnsName;
@@ -45,9 +46,7 @@ pub(super) fn run(cli: &Cli, args: &TestArgs, environment: &Environment, report:
 
 /// One random value for each domain; a domain and its wildcard share one record name, and one value is enough to see it.
 fn challenges(domains: &[DnsName]) -> anyhow::Result<Vec<Challenge>> {
-    let mut bare: Vec<DnsName> = domains.iter().map(DnsName::without_wildcard).collect();
-    bare.sort_unstable();
-    bare.dedup();
+    let bare = distinct(domains.iter().map(DnsName::without_wildcard));
     let challenge = |domain: &DnsName| {
         let value = TxtValue::random().ok().context("the system has no random numbers")?;
         Challenge::for_identifier(domain, value).context("the name of the record would be too long")

@@ -11,6 +11,7 @@ use super::message::{Kind, Question, Rcode, Reply};
 use super::pace::Pace;
 use super::zone::{Found, FoundBy, Lookup, Server, Zone};
 use crate::challenge::TxtValue;
+use crate::distinct::distinct;
 use crate::exit::{Exit, Explain};
 use crate::name::DnsName;
 
@@ -289,9 +290,7 @@ impl Lookup {
                 }
             }
         }
-        lines.sort_unstable();
-        lines.dedup();
-        Err(lines)
+        Err(distinct(lines))
     }
 
     /// Asks one server in a thread of its own, which is not joined: the deadline ends it.

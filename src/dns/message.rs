@@ -4,9 +4,13 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use hickory_resolver::proto::op::{Edns, Message, MessageType, Query as WireQuery, ResponseCode};
+use hickory_resolver::proto::ProtoError;
+use hickory_resolver::proto::op::{
+    Edns, Header, HeaderCounts, Message, MessageType, Metadata, Query as WireQuery, ResponseCode,
+};
 use hickory_resolver::proto::rr::rdata::opt::{EdnsCode, EdnsOption, NSIDPayload};
 use hickory_resolver::proto::rr::{Name, RData, Record as WireRecord, RecordType};
+use hickory_resolver::proto::serialize::binary::{BinEncodable as _, BinEncoder};
 
 use crate::name::DnsName;
 
@@ -98,29 +102,40 @@ impl Question {
     pub fn encode(&self) -> Result<Query, WireError> {
         let mut name = Name::from_ascii(self.name.as_str()).map_err(|_| WireError)?;
         name.set_fqdn(true);
-        let mut message = Message::query();
+        let mut metadata = Message::query().metadata;
         let mut edns = Edns::new();
         let spread = match self.recursion {
             Recursion::Desired => 0,
             Recursion::None => {
                 name.randomize_label_case();
                 edns.options_mut().insert(EdnsOption::NSID(NSIDPayload::new(Vec::new()).map_err(|_| WireError)?));
-                message.metadata.id % PAYLOAD_SPREAD
+                metadata.id % PAYLOAD_SPREAD
             }
         };
         edns.set_max_payload(MAX_UDP_PAYLOAD - spread);
-        message.set_edns(edns);
-        message.metadata.recursion_desired = self.recursion == Recursion::Desired;
-        message.add_query(WireQuery::query(name, self.kind.into()));
-        let bytes = message.to_vec().map_err(|_| WireError)?;
-        Ok(Query { message, bytes })
+        metadata.recursion_desired = self.recursion == Recursion::Desired;
+        let question = WireQuery::query(name, self.kind.into());
+        let bytes = write(metadata, &question, &edns).map_err(|_| WireError)?;
+        Ok(Query { id: metadata.id, question, bytes })
     }
+}
+
+/// Writes a query part by part. [`Message::to_vec`] gives the same bytes, but links the writers of all types of records.
+fn write(metadata: Metadata, question: &WireQuery, edns: &Edns) -> Result<Vec<u8>, ProtoError> {
+    let counts = HeaderCounts { queries: 1, additionals: 1, ..HeaderCounts::default() };
+    let mut bytes = Vec::new();
+    let mut encoder = BinEncoder::new(&mut bytes);
+    Header { metadata, counts }.emit(&mut encoder)?;
+    question.emit(&mut encoder)?;
+    edns.emit(&mut encoder)?;
+    Ok(bytes)
 }
 
 /// A question in the form in which it is sent once.
 #[derive(Debug, Clone)]
 pub struct Query {
-    message: Message,
+    id: u16,
+    question: WireQuery,
     bytes: Vec<u8>,
 }
 
@@ -138,9 +153,9 @@ impl Query {
     /// [`WireError`] for bytes that are no message, and for a reply to something else.
     pub fn read(&self, bytes: &[u8]) -> Result<Reply, WireError> {
         let message = Message::from_vec(bytes).map_err(|_| WireError)?;
-        let ours = message.metadata.id == self.message.metadata.id
+        let ours = message.metadata.id == self.id
             && message.metadata.message_type == MessageType::Response
-            && message.queries == self.message.queries;
+            && matches!(message.queries.as_slice(), [question] if *question == self.question);
         if ours { Ok(Reply::from(&message)) } else { Err(WireError) }
     }
 }
@@ -364,9 +379,20 @@ mod tests {
 
     fn answered(question: &Question, change: impl FnOnce(&mut Message)) -> Result<Reply, WireError> {
         let query = question.encode().unwrap();
-        let mut message = query.message.clone().into_response();
+        let mut message = Message::from_vec(query.bytes()).unwrap().into_response();
         change(&mut message);
         query.read(&message.to_vec().unwrap())
+    }
+
+    #[test]
+    fn a_query_is_written_as_hickory_writes_it() {
+        for question in [Question::authoritative, Question::recursive] {
+            let query = question(&name("a.example"), Kind::Txt).encode().unwrap();
+            let message = Message::from_vec(query.bytes()).unwrap();
+            assert_eq!(message.queries.first(), Some(&query.question));
+            assert!(message.edns.is_some());
+            assert_eq!(message.to_vec().unwrap(), query.bytes());
+        }
     }
 
     #[test]

@@ -37,7 +37,7 @@ impl fmt::Display for Resolver {
         match self {
             Self::Plain(address) if address.port() == 53 => write!(f, "{}", address.ip()),
             Self::Plain(address) => write!(f, "{address}"),
-            Self::Https(url) => f.write_str(url),
+            Self::Https(url) => f.write_str(&crate::http::without_secrets(url)),
         }
     }
 }

@@ -11,6 +11,7 @@ use super::message::{Kind, Question, Rcode, Reply};
 use super::pace::Pace;
 use super::recursive::Recursive;
 use super::walk;
+use crate::distinct::distinct;
 use crate::name::DnsName;
 
 /// How long one way of finding the servers may take before the next one is tried.
@@ -91,9 +92,7 @@ pub(super) struct Found {
 impl Found {
     /// Keeps each server once, in order, and no more than anybody has.
     pub(super) fn new(servers: impl IntoIterator<Item = Server>, unfound: Vec<DnsName>) -> Self {
-        let mut servers: Vec<_> = servers.into_iter().collect();
-        servers.sort_unstable();
-        servers.dedup();
+        let mut servers = distinct(servers);
         servers.truncate(MAX_ADDRESSES);
         Self { servers, unfound }
     }
@@ -218,9 +217,7 @@ impl Lookup {
 
     /// Returns the servers to which a referral gives an address, and the names of the others.
     pub(super) fn glue(&self, referral: &Reply) -> Found {
-        let mut names: Vec<_> = Reply::name_servers(&referral.authority).take(MAX_SERVERS).collect();
-        names.sort_unstable();
-        names.dedup();
+        let names = distinct(Reply::name_servers(&referral.authority).take(MAX_SERVERS));
         let (mut servers, mut unfound) = (Vec::new(), Vec::new());
         for name in names {
             let before = servers.len();

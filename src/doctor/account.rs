@@ -66,7 +66,7 @@ fn accepted(account: &Account) -> Finding {
         .class
         .name
         .as_ref()
-        .map_or_else(String::new, |name| format!(" (account class {})", crate::http::visible(name)));
+        .map_or_else(String::new, |name| format!(" (account class {})", crate::excerpt::visible(name)));
     Finding::ok("api", "API", format!("answers and accepts the key{class}"))
 }
 

@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::Finding;
 use crate::dns::message::{Data, Kind, Question, Rcode, Reply};
 use crate::dns::recursive::Recursive;
-use crate::http::visible;
+use crate::excerpt::visible;
 use crate::name::DnsName;
 
 /// The name by which CAA records allow Let's Encrypt (its documentation).

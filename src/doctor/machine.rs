@@ -6,8 +6,8 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::{Finding, beside};
+use crate::excerpt::visible_path;
 use crate::exit::{Exit, Explain as _};
-use crate::http::visible_path;
 use crate::settings::{Settings, Sources, key};
 use crate::state::{StateDir, StateError};
 

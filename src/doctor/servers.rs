@@ -5,6 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{Finding, beside};
+use crate::distinct::distinct;
 use crate::dns::exchange::{AskError, Transport, ask_in_turn};
 use crate::dns::message::{Kind, Question, Rcode, Reply};
 use crate::dns::pace::Pace;
@@ -141,9 +142,7 @@ fn nobody(apex: &DnsName, seen: &[Seen]) -> Finding {
 /// Servers that publish different versions of the zone.
 fn serials(apex: &DnsName, seen: &[Seen]) -> Option<Finding> {
     let replies = seen.iter().filter(|seen| good(&seen.udp)).filter_map(|seen| seen.udp.as_ref().ok());
-    let mut serials: Vec<u32> = replies.filter_map(|(reply, _)| Some(reply.soa()?.0)).collect();
-    serials.sort_unstable();
-    serials.dedup();
+    let serials = distinct(replies.filter_map(|(reply, _)| Some(reply.soa()?.0)));
     if serials.len() < 2 {
         return None;
     }

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::{Action, CaAsked, Call, HookError, OnFailure, Wait};
 use crate::challenge::Challenge;
-use crate::http::visible;
+use crate::excerpt::visible;
 
 /// The most octets of a batch: some 500 records, where a CA takes 100 names (Let's Encrypt's documented limit).
 pub const MOST_OCTETS: usize = 64 * 1024;

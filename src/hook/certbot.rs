@@ -3,8 +3,7 @@
 //! `certbot renew` the auth hook of the second certificate still sees `CERTBOT_AUTH_OUTPUT` of the first clean-up.
 
 use super::{Action, CaAsked, Call, HookError, OnFailure, Order, Variables, Wait};
-use crate::challenge::Challenge;
-use crate::name::DnsName;
+use crate::excerpt::excerpt;
 
 const HINT: &str = "give it to certbot as --manual-auth-hook \"ipv64-acme auth\" --manual-cleanup-hook \"ipv64-acme \
                     cleanup\"; by hand use `ipv64-acme present NAME VALUE`";
@@ -24,7 +23,7 @@ pub fn parse(action: Action, variables: &Variables<'_>) -> Result<Call, HookErro
     let validation = variables("CERTBOT_VALIDATION")
         .ok_or_else(|| HookError::new("CERTBOT_VALIDATION is not set, so certbot did not make this call", HINT))?;
     let value = super::value(&validation, WRONG_TYPE)?;
-    let challenge = challenge_name(&identifier, value)?;
+    let challenge = super::for_domain(&identifier, value, HINT)?;
     let order = order(variables);
     let wait = match (action, remaining(variables)?, order) {
         (Action::Add, Some(1..), Some(order)) => Wait::Later(order),
@@ -42,16 +41,14 @@ pub fn parse(action: Action, variables: &Variables<'_>) -> Result<Call, HookErro
     })
 }
 
-fn challenge_name(identifier: &str, value: crate::challenge::TxtValue) -> Result<Challenge, HookError> {
-    let name = super::name(identifier, HINT)?;
-    Challenge::for_identifier(&name, value).map_err(|error| HookError::new(error.to_string(), HINT))
-}
-
 /// How many auth calls follow (certbot 1.4 and later); nothing if certbot does not say.
 fn remaining(variables: &Variables<'_>) -> Result<Option<u32>, HookError> {
     let Some(text) = variables("CERTBOT_REMAINING_CHALLENGES") else { return Ok(None) };
     let number = text.trim().parse().map_err(|_| {
-        HookError::new(format!("CERTBOT_REMAINING_CHALLENGES is `{}`, not a number", super::shorten(&text)), HINT)
+        HookError::new(
+            format!("CERTBOT_REMAINING_CHALLENGES is `{}`, not a number", excerpt(&text, super::SHOWN)),
+            HINT,
+        )
     })?;
     Ok(Some(number))
 }
@@ -59,10 +56,7 @@ fn remaining(variables: &Variables<'_>) -> Result<Option<u32>, HookError> {
 /// The record names of the whole order; one entry for each challenge, so that apex and wildcard count twice.
 fn order(variables: &Variables<'_>) -> Option<Order> {
     let all = variables("CERTBOT_ALL_DOMAINS").or_else(|| variables("CERTBOT_ALL_IDENTIFIERS"))?;
-    let record_name = |text: &str| {
-        DnsName::parse(text.trim()).ok()?.without_wildcard().prepend(crate::challenge::CHALLENGE_LABEL).ok()
-    };
-    Some(Order { names: all.split(',').filter_map(record_name).collect() })
+    Some(Order { names: all.split(',').filter_map(|text| super::record_name(text.trim(), HINT).ok()).collect() })
 }
 
 #[cfg(test)]

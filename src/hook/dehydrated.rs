@@ -3,7 +3,7 @@
 
 use super::{Action, CaAsked, Call, HookError, OnFailure, Variables, Wait};
 use crate::challenge::Challenge;
-use crate::http::visible;
+use crate::excerpt::excerpt;
 
 const HINT: &str = "set HOOK to the path of ipv64-acme in dehydrated's config; it passes DOMAIN TOKEN VALUE, with \
                     HOOK_CHAIN=yes once for each name";
@@ -43,8 +43,8 @@ pub fn parse(action: Action, args: &[String], variables: &Variables<'_>) -> Resu
     }
     // Not exported by `dehydrated --signcsr`; the dot of a key authorization tells then.
     if let Some(other) = variables("CHALLENGETYPE").filter(|kind| kind != "dns-01") {
-        let kind = visible(&super::shorten(&other));
-        let problem = format!("dehydrated is sending a {kind} challenge, not dns-01");
+        let kind = excerpt(&other, super::SHOWN);
+        let problem = format!("dehydrated is sending {kind}, not dns-01");
         return Err(HookError::new(problem, WRONG_TYPE));
     }
     let (triples, _) = args.as_chunks::<3>();

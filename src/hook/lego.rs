@@ -75,7 +75,7 @@ fn raw(domain: &str, key_authorization: &str) -> Result<Challenge, HookError> {
     if domain.labels().next() == Some(CHALLENGE_LABEL) {
         return Ok(Challenge { name: domain, value });
     }
-    Challenge::for_identifier(&domain, value).map_err(|error| HookError::new(error.to_string(), HINT))
+    super::for_domain(domain.as_str(), value, HINT)
 }
 
 #[cfg(test)]

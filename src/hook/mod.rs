@@ -19,9 +19,12 @@ pub mod verb;
 use std::ffi::OsString;
 
 use crate::challenge::{CHALLENGE_LABEL, Challenge, TxtValue, ValueError};
+use crate::excerpt::excerpt;
 use crate::exit::{Exit, Explain};
-use crate::http::visible;
 use crate::name::DnsName;
+
+/// How much of what a client passed a message shows, in characters.
+const SHOWN: usize = 60;
 
 /// Looks a variable of the environment up; unset and empty are the same.
 pub type Variables<'a> = dyn Fn(&str) -> Option<String> + 'a;
@@ -147,7 +150,8 @@ impl Explain for HookError {
 pub fn texts(args: &[OsString]) -> Result<Vec<String>, HookError> {
     let text = |arg: &OsString| {
         arg.clone().into_string().map_err(|arg| {
-            HookError::new(format!("the argument {arg:?} is not UTF-8"), "names and values are plain ASCII")
+            let shown = excerpt(&arg.to_string_lossy(), SHOWN);
+            HookError::new(format!("the argument `{shown}` is not UTF-8"), "names and values are plain ASCII")
         })
     };
     args.iter().map(text).collect()
@@ -178,7 +182,7 @@ fn record_name(domain: &str, hint: &str) -> Result<DnsName, HookError> {
 fn name(text: &str, hint: &str) -> Result<DnsName, HookError> {
     // Flags end at the first positional argument, so what looks like a flag here is none that exists.
     if text.starts_with('-') {
-        return Err(HookError::new(format!("unknown option `{}`", text.escape_debug()), "see `ipv64-acme --help`"));
+        return Err(HookError::new(format!("unknown option `{}`", excerpt(text, SHOWN)), "see `ipv64-acme --help`"));
     }
     if text.parse::<std::net::IpAddr>().is_ok() {
         return Err(HookError::new(
@@ -199,12 +203,8 @@ fn value(text: &str, other_type: &str) -> Result<TxtValue, HookError> {
             HookError::new("the client is sending a key authorization: this is not a dns-01 challenge", other_type)
         }
         other => HookError::new(
-            format!("the challenge value `{}` is malformed: {other}", shorten(text)),
+            format!("the challenge value `{}` is malformed: {other}", excerpt(text, SHOWN)),
             "a dns-01 value is the 43 base64url characters that the ACME client computes",
         ),
     })
-}
-
-fn shorten(text: &str) -> String {
-    visible(&text.chars().take(60).collect::<String>())
 }

@@ -4,7 +4,8 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Attempt, excerpt, visible_path};
+use super::Attempt;
+use crate::excerpt::{excerpt, visible_path};
 use crate::exit::{Exit, Explain};
 use crate::state::{Clock as _, SystemClock};
 
@@ -93,6 +94,8 @@ pub enum HttpError {
         peer: String,
         /// What is wrong, usually with the certificate.
         cause: String,
+        /// Whether the request may have arrived: encryption can break after it has left.
+        reached: Reached,
     },
 }
 
@@ -101,12 +104,8 @@ impl HttpError {
     #[must_use]
     pub fn reached(&self) -> Reached {
         match self {
-            Self::BadUrl { .. }
-            | Self::Proxy { .. }
-            | Self::CaFile { .. }
-            | Self::Unreachable { .. }
-            | Self::Tls { .. } => Reached::No,
-            Self::TimedOut { reached, .. } => *reached,
+            Self::BadUrl { .. } | Self::Proxy { .. } | Self::CaFile { .. } | Self::Unreachable { .. } => Reached::No,
+            Self::TimedOut { reached, .. } | Self::Tls { reached, .. } => *reached,
             Self::Closed { .. } | Self::Truncated { .. } | Self::BodyTooLarge { .. } | Self::NotHttp { .. } => {
                 Reached::Perhaps
             }
@@ -193,9 +192,9 @@ impl Attempt<'_> {
             ureq::Error::ConnectProxyFailed(said) => {
                 HttpError::Unreachable { peer, cause: format!("the proxy refuses: \"{}\"", excerpt(&said, 80)) }
             }
-            ureq::Error::Rustls(error) => HttpError::Tls { peer, cause: tls_cause(&error) },
+            ureq::Error::Rustls(error) => tls(peer, &error),
             ureq::Error::Tls(_) | ureq::Error::Pem(_) | ureq::Error::TlsRequired => {
-                HttpError::Tls { peer, cause: "the encryption could not be set up".to_owned() }
+                HttpError::Tls { peer, cause: "the encryption could not be set up".to_owned(), reached: Reached::No }
             }
             ureq::Error::BodyExceedsLimit(limit) => HttpError::BodyTooLarge { peer, limit },
             ureq::Error::LargeResponseHeader(_, limit) => HttpError::BodyTooLarge { peer, limit: limit as u64 },
@@ -209,7 +208,7 @@ impl Attempt<'_> {
     fn explain_io(&self, error: &std::io::Error) -> HttpError {
         let peer = self.peer();
         if let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-            return HttpError::Tls { peer, cause: tls_cause(error) };
+            return tls(peer, error);
         }
         match error.kind() {
             ErrorKind::UnexpectedEof
@@ -245,6 +244,14 @@ impl Attempt<'_> {
 /// Where a certificate is out of its time, the clock may be what is wrong: it is named, so that a person can see it.
 fn timed(cause: &str) -> String {
     format!("{cause} (the clock of this machine says {})", SystemClock.unix())
+}
+
+/// A certificate and what the two sides have in common are looked at before anything is sent. Any other failure can come
+/// later too.
+fn tls(peer: String, error: &rustls::Error) -> HttpError {
+    use rustls::Error::{InvalidCertificate, NoCertificatesPresented, PeerIncompatible};
+    let before = matches!(error, InvalidCertificate(_) | NoCertificatesPresented | PeerIncompatible(_));
+    HttpError::Tls { peer, cause: tls_cause(error), reached: if before { Reached::No } else { Reached::Perhaps } }
 }
 
 fn tls_cause(error: &rustls::Error) -> String {

@@ -20,10 +20,9 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ureq::http as types;
 use ureq::unversioned::transport::DefaultConnector;
 
-pub use crate::excerpt::{excerpt, visible, visible_path};
 pub use error::{HttpError, Reached};
 pub use proxy::ProxyEnv;
-pub use target::Endpoint;
+pub use target::{Endpoint, without_secrets};
 
 use crate::secret::{MASK, Secret};
 
@@ -183,7 +182,10 @@ impl HttpClient {
         };
         let answer = self.exchange(request, &attempt).map_err(|error| attempt.explain(error))?;
         read(answer, request.limit).map_err(|error| match attempt.explain(error) {
-            HttpError::Closed { peer } => HttpError::Truncated { peer },
+            // The answer had begun, so that the request has arrived whatever ends it.
+            HttpError::Closed { peer } | HttpError::Unreachable { peer, .. } | HttpError::Tls { peer, .. } => {
+                HttpError::Truncated { peer }
+            }
             other => other,
         })
     }
@@ -250,8 +252,10 @@ impl Attempt<'_> {
 
 fn read(mut answer: types::Response<ureq::Body>, limit: u64) -> Result<HttpResponse, ureq::Error> {
     let header = |name: &str| answer.headers().get(name)?.to_str().ok().map(str::to_owned);
-    let retry_after = header("Retry-After").and_then(|text| retry_after::parse(&text, SystemTime::now()));
     let date = header("Date").and_then(|text| date::imf_fixdate(text.trim()));
+    // A date is the server's: counted from its own clock, a wrong one here makes no pause longer or shorter.
+    let now = date.unwrap_or_else(SystemTime::now);
+    let retry_after = header("Retry-After").and_then(|text| retry_after::parse(&text, now));
     let (location, content_type) = (header("Location"), header("Content-Type"));
     let status = answer.status().as_u16();
     let body = answer.body_mut().with_config().limit(limit).read_to_vec()?;

@@ -94,6 +94,14 @@ fn retry_after_is_read() {
 }
 
 #[test]
+fn a_date_in_retry_after_is_measured_by_the_clock_that_wrote_it() {
+    let headers = &[("Date", "Sun, 06 Nov 1994 08:49:30 GMT"), ("Retry-After", "Sun, 06 Nov 1994 08:49:37 GMT")];
+    let server = Scripted::start(vec![Step::Answer(429, headers, String::new())]);
+    let endpoint = server.endpoint();
+    assert_eq!(client(LONG).send(&get(&endpoint)).unwrap().retry_after, Some(Duration::from_secs(7)));
+}
+
+#[test]
 fn nobody_listening_is_unreachable_and_nothing_was_sent() {
     let endpoint = {
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -184,7 +192,7 @@ fn every_error_has_a_hint() {
         HttpError::Proxy { variable: "HTTPS_PROXY" },
         HttpError::Unreachable { peer: peer(), cause: peer() },
         HttpError::Closed { peer: peer() },
-        HttpError::Tls { peer: peer(), cause: peer() },
+        HttpError::Tls { peer: peer(), cause: peer(), reached: Reached::No },
     ] {
         let hint = error.hint().unwrap();
         assert!(!hint.ends_with('.') && !hint.starts_with(char::is_uppercase), "{hint}");

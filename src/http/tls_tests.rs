@@ -27,6 +27,10 @@ impl Authority {
 
     /// A server that answers 200 with `{}` to every request, with a certificate for `name` valid until `last_year`.
     fn server(&self, name: &str, last_year: i32) -> TlsServer {
+        TlsServer::start(self.config(name, last_year), answer)
+    }
+
+    fn config(&self, name: &str, last_year: i32) -> Arc<rustls::ServerConfig> {
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         (params.not_before, params.not_after) = (date_time_ymd(2000, 1, 1), date_time_ymd(last_year, 1, 1));
         let key = KeyPair::generate().unwrap();
@@ -39,9 +43,11 @@ impl Authority {
             .with_no_client_auth()
             .with_single_cert(vec![certificate.der().clone()], key)
             .unwrap();
-        TlsServer::start(Arc::new(config))
+        Arc::new(config)
     }
 }
+
+type TlsStream = rustls::StreamOwned<rustls::ServerConnection, TcpStream>;
 
 struct TlsServer {
     port: u16,
@@ -49,14 +55,14 @@ struct TlsServer {
 }
 
 impl TlsServer {
-    fn start(config: Arc<rustls::ServerConfig>) -> Self {
+    fn start(config: Arc<rustls::ServerConfig>, play: fn(TlsStream, &Sender<String>)) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let (sender, seen) = channel();
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let connection = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
-                answer(rustls::StreamOwned::new(connection, stream), &sender);
+                play(rustls::StreamOwned::new(connection, stream), &sender);
             }
         });
         Self { port, seen }
@@ -64,8 +70,13 @@ impl TlsServer {
 }
 
 fn answer(mut stream: impl Read + Write, seen: &Sender<String>) {
+    read_request(&mut stream, seen);
+    stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}").ok();
+}
+
+fn read_request(stream: impl Read, seen: &Sender<String>) {
     let mut head = String::new();
-    let mut reader = BufReader::new(&mut stream);
+    let mut reader = BufReader::new(stream);
     while !head.ends_with("\r\n\r\n") {
         match reader.read_line(&mut head) {
             Ok(1..) => {}
@@ -73,7 +84,6 @@ fn answer(mut stream: impl Read + Write, seen: &Sender<String>) {
         }
     }
     seen.send(head).ok();
-    stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}").ok();
 }
 
 /// A proxy that joins every CONNECT to one port, or refuses it.
@@ -157,6 +167,20 @@ fn a_bad_certificate_is_told_apart_and_the_key_is_not_sent() {
         assert!(!error.is_transient() && error.hint().unwrap().contains("IPV64_CA_FILE"));
         assert!(server.seen.try_recv().is_err());
     }
+}
+
+#[test]
+fn encryption_that_breaks_after_the_request_was_sent_does_not_undo_it() {
+    let authority = Authority::new();
+    let server = TlsServer::start(authority.config("localhost", 4000), |mut stream, seen| {
+        read_request(&mut stream, seen);
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{").ok();
+        stream.sock.write_all(b"no record of TLS").ok();
+    });
+    let url = format!("https://localhost:{}/api", server.port);
+    let error = fetch(&client(Some(&authority), ProxyEnv::default()), &url).unwrap_err();
+    assert!(server.seen.recv().is_ok());
+    assert_eq!(error.reached(), Reached::Perhaps, "{error:?}");
 }
 
 #[test]

@@ -1,11 +1,10 @@
 //! Completions: at each point of a command line the commands, flags and fixed values that may follow, else files.
 
-use std::collections::BTreeSet;
-
 use clap::{Arg, Command};
 
 use super::NAME;
 use crate::cli::Shell;
+use crate::distinct::distinct;
 
 /// A word with what it means.
 type Word = (String, String);
@@ -23,7 +22,7 @@ struct Words {
     anywhere: Vec<Word>,
     points: Vec<Point>,
     /// The flags of all commands that want a value: after one of them come files, and no other word.
-    with_value: BTreeSet<String>,
+    with_value: Vec<String>,
 }
 
 /// Returns the script for a shell.
@@ -74,11 +73,10 @@ fn paths(points: &[Point]) -> String {
     known.join("|")
 }
 
-fn flags_with_value(command: &Command) -> BTreeSet<String> {
+fn flags_with_value(command: &Command) -> Vec<String> {
     let own = command.get_arguments().filter(|arg| arg.get_action().takes_values()).filter_map(Arg::get_long);
-    let mut found: BTreeSet<_> = own.map(|long| format!("--{long}")).collect();
-    found.extend(command.get_subcommands().flat_map(flags_with_value));
-    found
+    let below = command.get_subcommands().flat_map(flags_with_value);
+    distinct(own.map(|long| format!("--{long}")).chain(below))
 }
 
 fn joined<'a>(words: impl IntoIterator<Item = &'a String>, by: &str) -> String {
@@ -126,7 +124,7 @@ fn zsh(words: &Words) -> String {
 
 fn fish(words: &Words) -> String {
     let what = |word: &str| match word.strip_prefix("--") {
-        Some(long) if words.with_value.contains(word) => format!("-l {long} -r"),
+        Some(long) if words.with_value.iter().any(|flag| flag == word) => format!("-l {long} -r"),
         Some(long) => format!("-l {long}"),
         None => format!("-f -a {word}"),
     };

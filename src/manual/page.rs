@@ -81,7 +81,7 @@ impl Page {
     fn start(name: &str, command: &Command) -> Self {
         let version = env!("CARGO_PKG_VERSION");
         let about = command.get_about().map(ToString::to_string).unwrap_or_default();
-        let (title, name) = (escape(&name.to_uppercase()), escape(name));
+        let (title, name) = (escape(&name.to_ascii_uppercase()), escape(name));
         // Ragged on the right and without hyphenation: names of flags and addresses stay whole.
         Self(format!(
             ".TH \"{title}\" 1 \"\" \"{NAME} {version}\"\n.ad l\n.nh\n.SH NAME\n{name} \\- {}\n",

@@ -16,6 +16,7 @@ use super::second_hand::{self, Round, Trust};
 use super::second_opinion::{self, Opinion};
 use super::verdict::{Verdict, judge};
 use crate::challenge::TxtValue;
+use crate::distinct::distinct;
 use crate::dns::signing::Signing;
 use crate::dns::zone::{Lookup, Server, Zone};
 use crate::name::DnsName;
@@ -131,10 +132,8 @@ impl<'a> Waiting<'a> {
         };
         let board = Arc::new(Board::new(asked.iter().map(slot).collect()));
         let place = |server: &Server| asked.iter().position(|(other, _)| other.address == server.address);
-        let mut zones: Vec<Vec<usize>> =
-            plan.records.iter().map(|record| record.zone.servers.iter().filter_map(place).collect()).collect();
-        zones.sort_unstable();
-        zones.dedup();
+        let slots = |record: &Record| -> Vec<usize> { record.zone.servers.iter().filter_map(place).collect() };
+        let zones = distinct(plan.records.iter().map(slots));
         for (slot, (server, texts)) in asked.into_iter().enumerate() {
             let usual = plan.usual.iter().find(|(address, _)| *address == server.address.ip()).map(|(_, usual)| *usual);
             let poller = Poller {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::fit::fitted;
-use crate::http::visible;
+use crate::excerpt::visible;
 
 /// The longest bar, in characters; narrow terminals get shorter ones.
 const LONGEST: usize = 40;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::Report;
 use super::fit::fitted;
-use crate::http::visible;
+use crate::excerpt::visible;
 
 /// A block of lines on the terminal; it vanishes with the value.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! Rows and columns as text: aligned for people, separated by tabs for programs. Printing is left to [`super`].
 
-use crate::http::visible;
+use crate::excerpt::visible;
 
 /// The blanks between two aligned columns.
 const GAP: &str = "  ";

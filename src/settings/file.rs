@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
-use std::io::{ErrorKind, Read as _};
+use std::io::{self, ErrorKind, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -13,8 +13,8 @@ use serde::de::{Deserializer, SeqAccess, Visitor};
 
 use super::source::{Environment, nearest};
 use super::table::Setting;
+use crate::excerpt::{visible, visible_path};
 use crate::exit::{Exit, Explain};
-use crate::http::{visible, visible_path};
 
 /// The name of the file in the directories of configuration.
 pub const FILE_NAME: &str = "config.toml";
@@ -116,20 +116,26 @@ fn absolute(path: &Path) -> String {
     std::path::absolute(path).as_deref().unwrap_or(path).to_string_lossy().into_owned()
 }
 
+/// Opens a file that holds text, and returns it with its permission bits.
+pub(super) fn open_regular(path: &Path) -> io::Result<(fs::File, u32)> {
+    // Looked at before it is opened: opening a pipe would wait for somebody to write to it.
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    let file = fs::File::open(path)?;
+    let mode = file.metadata()?.mode() & 0o777;
+    Ok((file, mode))
+}
+
 fn read_text(path: &Path) -> Result<String, FileError> {
-    let unreadable = |error: std::io::Error| FileError::Unreadable {
+    let unreadable = |error: io::Error| FileError::Unreadable {
         path: path.to_owned(),
         kind: error.kind(),
         reason: error.to_string(),
     };
-    // Looked at before it is opened: opening a pipe would wait for somebody to write to it.
-    if !fs::metadata(path).map_err(unreadable)?.is_file() {
-        return Err(unreadable(std::io::Error::other("it is not a regular file")));
-    }
-    let file = fs::File::open(path).map_err(unreadable)?;
-    let metadata = file.metadata().map_err(unreadable)?;
-    if metadata.mode() & ANYBODY_MAY_WRITE != 0 {
-        return Err(FileError::Exposed { path: path.to_owned(), mode: metadata.mode() & 0o777 });
+    let (file, mode) = open_regular(path).map_err(unreadable)?;
+    if mode & ANYBODY_MAY_WRITE != 0 {
+        return Err(FileError::Exposed { path: path.to_owned(), mode });
     }
     let mut text = String::new();
     file.take(LONGEST + 1).read_to_string(&mut text).map_err(unreadable)?;
@@ -338,10 +344,20 @@ mod tests {
 
     #[test]
     fn what_is_no_list_of_values_is_refused_with_its_place() {
-        for text in ["api_url", "api_url = ", "[doh]\nx = 1", "api_url = \"a\nb\"", "a\u{1b}[31m = 1", "doh = [[\"a\"]"]
-        {
+        for text in [
+            "api_url",
+            "api_url = ",
+            "[doh]\nx = 1",
+            "api_url = \"a\nb\"",
+            "a\u{1b}[31m = 1",
+            "doh = [[\"a\"]",
+            "domain = 2026-11-23",
+            "confirmations = 4\nconfirmations = 5",
+            "confirmations = 99999999999999999999",
+        ] {
             let said = said(text);
-            assert!(said.contains(FILE_NAME) && !said.contains('\u{1b}'), "{said:?}");
+            assert!(said.contains(FILE_NAME) && said.contains(" at line "), "{said:?}");
+            assert!(!said.contains('\u{1b}'), "{said:?}");
         }
     }
 

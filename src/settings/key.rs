@@ -1,23 +1,20 @@
 //! The API key: the places it is looked for, in order, and why a place was no good. The key itself leaves here only as
 //! a [`Secret`].
 
-use std::fs;
 use std::io::Read as _;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use super::file::open_regular;
 use super::source::{Origin, Sources};
 use super::table::Setting;
+use crate::excerpt::visible_path;
 use crate::exit::{Exit, Explain};
-use crate::http::visible_path;
-use crate::secret::{MASK, Secret, SecretError};
+use crate::secret::{LONGEST_KEY, MASK, Secret, SecretError};
 
 /// The variables that may hold the key: ours, the one of acme.sh, and a common spelling.
 const VARIABLES: [&str; 3] = ["IPV64_API_KEY", "IPV64_API_TOKEN", "IPv64_Token"];
 /// The name of the systemd credential (systemd.exec(5), `LoadCredential=`).
 const CREDENTIAL: &str = "ipv64-api-key";
-/// The longest key file that is read, in bytes; keys have 32 characters.
-const LONGEST: u64 = 4096;
 /// The shortest text that is taken for a key where a path should be.
 const SHORTEST_KEY: usize = 20;
 /// The mode bits that let somebody else than the owner read.
@@ -100,17 +97,12 @@ fn from_file(path: &Path, owner: Owner) -> Result<Secret, KeyError> {
     if is_key_itself(path) {
         return Err(KeyError::NotAPath);
     }
-    // Looked at before it is opened: opening a pipe would wait for somebody to write to it.
-    if !fs::metadata(path).map_err(unreadable)?.is_file() {
-        return Err(unreadable(std::io::Error::other("it is not a regular file")));
-    }
-    let file = fs::File::open(path).map_err(unreadable)?;
-    let metadata = file.metadata().map_err(unreadable)?;
-    if owner == Owner::User && metadata.mode() & OTHERS_MAY_READ != 0 {
-        return Err(KeyError::Exposed { path: path.to_owned(), mode: metadata.mode() & 0o777 });
+    let (file, mode) = open_regular(path).map_err(unreadable)?;
+    if owner == Owner::User && mode & OTHERS_MAY_READ != 0 {
+        return Err(KeyError::Exposed { path: path.to_owned(), mode });
     }
     let mut text = String::new();
-    file.take(LONGEST).read_to_string(&mut text).map_err(unreadable)?;
+    file.take(LONGEST_KEY + 1).read_to_string(&mut text).map_err(unreadable)?;
     Secret::parse(&text)
         .map_err(|error| KeyError::Malformed { place: format!("the file `{}`", visible_path(path)), error })
 }
@@ -214,6 +206,7 @@ impl Explain for KeyError {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::super::source::Environment;
@@ -250,6 +243,20 @@ mod tests {
         file(&directory, CREDENTIAL, "from-systemd", 0o440);
         let place = directory.path().to_str().unwrap();
         assert_eq!(find_in(&[], &[("CREDENTIALS_DIRECTORY", place)]).unwrap(), "from-systemd");
+    }
+
+    #[test]
+    fn a_text_that_goes_on_after_the_key_is_refused_and_not_cut() {
+        let directory = tempfile::tempdir().unwrap();
+        let longest = usize::try_from(LONGEST_KEY).unwrap();
+        for text in ["a".repeat(longest + 1), format!("canary-key{}more", "\n".repeat(longest))] {
+            let path = file(&directory, "key", &text, 0o600);
+            let error = find_in(&[], &[("IPV64_API_KEY_FILE", &path)]).unwrap_err();
+            assert!(matches!(error, KeyError::Malformed { error: SecretError::TooLong, .. }), "{error}");
+            let in_variable = find_in(&[], &[("IPV64_API_KEY", &text)]);
+            assert!(matches!(in_variable, Err(KeyError::Malformed { .. })), "{in_variable:?}");
+        }
+        assert!(find_in(&[], &[("IPV64_API_KEY_FILE", &file(&directory, "key", &"a".repeat(longest), 0o600))]).is_ok());
     }
 
     #[test]

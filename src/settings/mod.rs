@@ -1,5 +1,5 @@
-//! One [`Settings`] from flags, environment, configuration file and defaults, in this order. The only room that reads the environment, and
-//! it does so once: everything else gets values.
+//! One [`Settings`] from flags, environment, configuration file and defaults, in this order.
+//! The only room that reads the environment, and it does so once: everything else gets values.
 //!
 //! - [`table`]: every setting with its name, default and meaning; the command line and the documentation follow it
 //! - [`source`]: where a value comes from
@@ -89,7 +89,7 @@ impl Settings {
         let polling_interval = sources.read(Setting::PollingInterval, parse::duration)?;
         Ok(Self {
             api_auth: sources.read(Setting::ApiAuth, parse::auth)?,
-            api_url: sources.read(Setting::ApiUrl, |text| Endpoint::parse(text).map_err(|error| error.to_string()))?,
+            api_url: sources.read(Setting::ApiUrl, parse::endpoint)?,
             ca_file: sources.read_optional(Setting::CaFile, parse::path)?,
             http_timeout: sources.read(Setting::HttpTimeout, parse::positive_duration)?,
             api_rate: sources.read(Setting::ApiRate, parse::rate)?,

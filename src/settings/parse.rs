@@ -9,7 +9,8 @@ use super::source::is_whole;
 use crate::api::AuthMethod;
 use crate::dns::cname::Follow;
 use crate::dns::recursive::Resolver;
-use crate::http::{Endpoint, visible};
+use crate::excerpt::visible;
+use crate::http::{Endpoint, HttpError};
 use crate::name::DnsName;
 use crate::state::Rate;
 
@@ -59,6 +60,14 @@ pub(super) fn auth(text: &str) -> Result<AuthMethod, String> {
         .into_iter()
         .find(|method| method.as_str() == text.to_ascii_lowercase())
         .ok_or_else(|| format!("{} is not one of bearer, basic, apikey, token", quoted(text)))
+}
+
+/// Reads an address for requests.
+pub(super) fn endpoint(text: &str) -> Result<Endpoint, String> {
+    Endpoint::parse(text).map_err(|error| match error {
+        HttpError::BadUrl { url, rule } => format!("`{url}`: {rule}"),
+        other => other.to_string(),
+    })
 }
 
 pub(super) fn path(text: &str) -> Result<PathBuf, String> {
@@ -111,8 +120,8 @@ fn address(text: &str) -> Option<(IpAddr, Option<u16>)> {
 
 pub(super) fn resolver(text: &str) -> Result<Resolver, String> {
     if text.contains("://") {
-        let endpoint = Endpoint::parse(text).map_err(|error| error.to_string())?;
-        return Ok(Resolver::Https(endpoint.to_string()));
+        endpoint(text)?;
+        return Ok(Resolver::Https(text.to_owned()));
     }
     let (ip, port) = address(text).ok_or_else(|| format!("{} is not an ip, ip:port or https URL", quoted(text)))?;
     Ok(Resolver::Plain(SocketAddr::new(ip, port.unwrap_or(DNS_PORT))))
@@ -184,7 +193,9 @@ mod tests {
         assert_eq!(resolver("192.0.2.1:5353"), plain("192.0.2.1:5353"));
         assert_eq!(resolver("[2001:db8::1]:5353"), plain("[2001:db8::1]:5353"));
         assert_eq!(resolver("2001:db8::1"), plain("[2001:db8::1]:53"));
-        assert!(matches!(resolver("https://192.0.2.1/dns-query"), Ok(Resolver::Https(_))));
+        // Some operators tell their users apart by a query.
+        let url = "https://192.0.2.1/dns-query?user=1";
+        assert_eq!(resolver(url), Ok(Resolver::Https(url.to_owned())));
         assert!(resolver("http://192.0.2.1/dns-query").is_err(), "plain http off loopback");
         assert!(resolver("resolver.example").is_err());
         for text in ["192.0.2.1:0", "[2001:db8::1]:0"] {

@@ -1,4 +1,5 @@
-//! Where a value comes from: a flag, the environment, the configuration file, or the default. Knows nothing of what the values mean.
+//! Where a value comes from: a flag, the environment, the configuration file, or the default.
+//! What the values mean is left to [`super::parse`].
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -8,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::SettingsError;
 use super::file::ConfigFile;
 use super::table::Setting;
-use crate::http::visible_path;
+use crate::excerpt::visible_path;
 
 /// Variables with our prefix that are no settings: the key, its file form and second spelling; the configuration file;
 /// and the one that `hooks/add` and `hooks/remove` read to find the binary.
@@ -148,7 +149,7 @@ impl Sources<'_> {
     /// Returns the value in force and where it stands.
     #[must_use]
     pub fn find(&self, setting: Setting) -> Option<(String, Origin)> {
-        let flag = self.flags.iter().rev().find(|(flag, _)| *flag == setting);
+        let flag = self.flags.iter().find(|(flag, _)| *flag == setting);
         flag.map(|(_, value)| (value.clone(), Origin::Flag(setting)))
             .or_else(|| Some((self.environment.get(&setting.environment())?, Origin::Environment(setting))))
             .or_else(|| {
@@ -206,22 +207,23 @@ impl Sources<'_> {
     /// Returns where state is kept if no setting says so: systemd's directory, else the system's for root, else the user's.
     #[must_use]
     pub fn default_state_dir(&self) -> Option<PathBuf> {
-        if let Some(directories) = self.variable("STATE_DIRECTORY").filter(|text| is_whole(text)) {
-            // systemd.exec(5): several directories are separated by colons.
-            return directories.split(':').next().map(PathBuf::from);
-        }
-        if is_root() {
-            return Some(Path::new("/var/lib").join(DIRECTORY));
-        }
-        self.environment.user_dir("XDG_STATE_HOME", ".local/state").map(|path| path.join(DIRECTORY))
+        let of_user = || self.environment.user_dir("XDG_STATE_HOME", ".local/state").map(|path| path.join(DIRECTORY));
+        let usual = || if is_root() { Some(Path::new("/var/lib").join(DIRECTORY)) } else { of_user() };
+        self.systemd_state_dir().or_else(usual)
+    }
+
+    /// Returns the directory that systemd has made for the unit, the first of `$STATE_DIRECTORY`.
+    #[must_use]
+    pub fn systemd_state_dir(&self) -> Option<PathBuf> {
+        let directories = self.variable("STATE_DIRECTORY").filter(|text| is_whole(text))?;
+        // systemd.exec(5): they are absolute, and several are separated by colons.
+        directories.split(':').next().map(PathBuf::from).filter(|path| path.is_absolute())
     }
 }
 
-/// Whether this process may do everything: its own entry in /proc belongs to its effective user. Elsewhere than on Linux
-/// the answer is no, and the user's directories are used.
-pub(super) fn is_root() -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    std::fs::metadata("/proc/self").is_ok_and(|metadata| metadata.uid() == 0)
+/// Whether this process may do everything.
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
 }
 
 #[cfg(test)]
@@ -291,5 +293,12 @@ mod tests {
         let environment = environment(&[("STATE_DIRECTORY", "/run/a:/run/b")]);
         let sources = Sources { flags: &[], environment: &environment, file: None };
         assert_eq!(sources.default_state_dir(), Some(PathBuf::from("/run/a")));
+    }
+
+    #[test]
+    fn state_never_goes_where_the_hook_happens_to_run() {
+        let environment = environment(&[("STATE_DIRECTORY", "relative"), ("XDG_STATE_HOME", "x"), ("HOME", ".")]);
+        let sources = Sources { flags: &[], environment: &environment, file: None };
+        assert!(sources.default_state_dir().is_none_or(|path| path.is_absolute()));
     }
 }

@@ -11,8 +11,8 @@ pub mod store;
 
 use std::path::PathBuf;
 
+use crate::excerpt::visible_path;
 use crate::exit::{Exit, Explain};
-use crate::http::visible_path;
 use crate::secret::SecretError;
 
 /// Why a machine could not be set up. Nothing was stored, except where the error says so.

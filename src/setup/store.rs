@@ -46,7 +46,9 @@ pub fn point_at(config: &Path, key_file: &Path) -> Result<(), SetupError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => HEAD.to_owned(),
         Err(error) => return Err(unwritable(error)),
     };
-    let path = key_file.to_str().ok_or_else(|| unwritable(io::ErrorKind::InvalidFilename.into()))?;
+    // What is no text cannot stand there, and control characters only with escapes that nobody would read.
+    let path = key_file.to_str().filter(|path| !path.contains(char::is_control));
+    let path = path.ok_or_else(|| unwritable(io::ErrorKind::InvalidFilename.into()))?;
     let after = with_line(&before, &Setting::ApiKeyFile.key(), path);
     if after == before {
         return Ok(());
@@ -62,7 +64,8 @@ pub fn point_at(config: &Path, key_file: &Path) -> Result<(), SetupError> {
 fn with_line(text: &str, key: &str, value: &str) -> String {
     // A path is a TOML basic string with its backslashes and quotes escaped (TOML 1.0, "String").
     let line = format!("{key} = \"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""));
-    let sets = |line: &str| line.split('=').next().is_some_and(|name| name.trim() == key) && line.contains('=');
+    // A quoted name is the same name (TOML 1.0, "Keys").
+    let sets = |line: &str| line.split_once('=').is_some_and(|(name, _)| name.trim().trim_matches(['"', '\'']) == key);
     let mut lines: Vec<&str> = text.lines().collect();
     match lines.iter().position(|line| sets(line)) {
         Some(place) => lines[place] = &line,
@@ -125,6 +128,7 @@ mod tests {
         let changed = with_line(text, "api_key_file", "/a \"b\\c");
         assert_eq!(changed, "# mine\napi_key_file = \"/a \\\"b\\\\c\"\nconfirmations = 4\n");
         assert_eq!(with_line(&changed, "api_key_file", "/a \"b\\c"), changed);
+        assert_eq!(with_line("'api_key_file' = 'a'\n", "api_key_file", "/k"), "api_key_file = \"/k\"\n");
         assert_eq!(
             with_line("# api_key_file = 1\n", "api_key_file", "/k"),
             "# api_key_file = 1\napi_key_file = \"/k\"\n"
@@ -142,6 +146,14 @@ mod tests {
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(fs::read_to_string(&real).unwrap(), "confirmations = 4\napi_key_file = \"/k\"\n");
         assert_eq!(mode(&real), 0o600);
+    }
+
+    #[test]
+    fn a_path_that_no_line_can_hold_is_refused_before_anything_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("config.toml");
+        assert!(point_at(&config, Path::new("/a\nb")).is_err());
+        assert!(!config.exists());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::{Failure, Solver};
 use crate::challenge::Challenge;
 use crate::exit::{Exit, Explain};
-use crate::hook::Call;
+use crate::hook::{Action, Call, OnFailure};
 
 /// The process was told to stop (SIGINT, SIGTERM) before the call was done.
 #[derive(Debug, thiserror::Error)]
@@ -13,6 +13,8 @@ pub struct Interrupted {
     pub open: Vec<Challenge>,
     /// Whether the journal on the disk has them.
     pub is_remembered: bool,
+    /// Whether the client is sure to ask for their removal.
+    pub is_asked_for: bool,
     /// What was under way.
     #[source]
     pub during: Option<Box<dyn std::error::Error + Send + Sync>>,
@@ -37,9 +39,9 @@ impl Explain for Interrupted {
 
     fn hint(&self) -> Option<String> {
         let first = self.open.first()?;
+        let who = if self.is_asked_for { "the clean-up of the ACME client" } else { "a later call" };
         Some(if self.is_remembered {
-            "the journal has it: the clean-up of the ACME client removes it, or `ipv64-acme sweep --older-than 0 --yes`"
-                .to_owned()
+            format!("the journal has it: {who} removes it, or `ipv64-acme sweep --older-than 0 --yes`")
         } else {
             format!("no journal is kept: remove it with `ipv64-acme cleanup {} {}`", first.name, first.value)
         })
@@ -60,6 +62,7 @@ impl Solver<'_> {
         Interrupted {
             open: call.challenges.iter().filter(is_open).cloned().collect(),
             is_remembered: self.state.directory().is_some(),
+            is_asked_for: call.action == Action::Add && call.on_failure == OnFailure::Leave,
             during: None,
         }
     }

@@ -7,6 +7,7 @@ use super::Solver;
 use super::locate::Located;
 use crate::api::{Domain, RecordType, RetryPolicy};
 use crate::challenge::TxtValue;
+use crate::distinct::distinct;
 use crate::dns::cname::Follow;
 use crate::dns::zone::Zone;
 use crate::exit::{Exit, Explain};
@@ -99,12 +100,9 @@ impl Solver<'_> {
 
     /// Returns the records of all calls of the order, by name.
     fn stored(&self, order: &Order, policy: &RetryPolicy) -> anyhow::Result<Vec<Held>> {
-        let mut names = order.names.clone();
-        names.sort_unstable();
-        names.dedup();
         let mut listed: Option<Vec<Domain>> = None;
         let mut all = Vec::new();
-        for name in &names {
+        for name in distinct(&order.names) {
             let wanted = order.names.iter().filter(|other| *other == name).count();
             let mut journal = self.of_journal(name);
             // What stands before the newest ones is left over from an earlier order, whose fate is not ours.

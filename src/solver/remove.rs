@@ -8,6 +8,7 @@ use super::locate::Domains;
 use super::{Failure, Missed, Outcome, Solved, Solver, Status};
 use crate::api::{ApiError, CallKind, Deleted, RecordSpec, RecordType, RetryPolicy};
 use crate::challenge::Challenge;
+use crate::distinct::distinct;
 use crate::dns::cname::PlaceError;
 use crate::dns::exchange::ask_paced;
 use crate::dns::message::{Kind, Question};
@@ -79,7 +80,7 @@ impl Solver<'_> {
                 rest = [].iter();
             }
             if call.on_failure == OnFailure::Postpone && is_passing(&error) {
-                self.events.warning(&format!("{error:#}; the next call, or `ipv64-acme sweep`, removes it"));
+                self.events.warning(&format!("{error:#}; {}", self.way_out(challenge)));
             } else if call.on_failure == OnFailure::Postpone && error.is::<NotOurs>() {
                 // Slow name servers look the same as a foreign account, and no certificate is to be lost for them.
                 self.events.warning(&format!("{error:#}"));
@@ -101,9 +102,7 @@ impl Solver<'_> {
         let entries = self.state.journal().find(name, None).into_iter();
         let mine = entries.filter(|entry| entry.account == self.account);
         // One challenge may stand at several places, all of which its removal looks at.
-        let mut values: Vec<_> = mine.map(|entry| entry.value).collect();
-        values.sort_unstable();
-        values.dedup();
+        let values = distinct(mine.map(|entry| entry.value));
         Call {
             client: "mod_md",
             action: Action::Remove,
@@ -158,13 +157,31 @@ impl Solver<'_> {
 
     /// Leaves removals to the next call without trying them: the API has just failed one.
     fn leave_to_next_call(&self, challenges: &[Challenge]) {
-        if challenges.is_empty() {
-            return;
-        }
-        let doomed = challenges.iter().flat_map(|challenge| self.recorded(challenge));
+        let (known, unknown): (Vec<_>, Vec<_>) = challenges.iter().partition(|challenge| self.is_remembered(challenge));
+        let doomed = known.iter().flat_map(|challenge| self.recorded(challenge));
         self.state.journal().remove_failed(&doomed.flat_map(|doomed| doomed.ids).collect::<Vec<_>>());
-        let count = challenges.len();
-        self.events.warning(&format!("{count} more not tried; the next call, or `ipv64-acme sweep`, removes them"));
+        if !known.is_empty() {
+            let count = known.len();
+            self.events
+                .warning(&format!("{count} more not tried; the next call, or `ipv64-acme sweep --yes`, removes them"));
+        }
+        for challenge in unknown {
+            self.events.warning(&format!("`{}` not tried; {}", challenge.name, self.way_out(challenge)));
+        }
+    }
+
+    /// Whether a later process will know of the record.
+    fn is_remembered(&self, challenge: &Challenge) -> bool {
+        self.state.directory().is_some() && !self.recorded(challenge).is_empty()
+    }
+
+    /// What becomes of a record whose removal has failed.
+    fn way_out(&self, challenge: &Challenge) -> String {
+        if self.is_remembered(challenge) {
+            return "the next call, or `ipv64-acme sweep --yes`, removes it".to_owned();
+        }
+        let Challenge { name, value } = challenge;
+        format!("no journal has it, so nobody tries again: `ipv64-acme cleanup {name} {value}` removes it")
     }
 
     /// The record as the journal has it, once for each place; the latest is the last one.

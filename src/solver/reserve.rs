@@ -18,8 +18,9 @@ impl Solver<'_> {
         let open = self.state.journal().open_entries().into_iter();
         let open = open.filter(|entry| entry.account == self.account && is_new(entry)).count();
         let window = self.window();
-        // The look itself is a call, and must not come out of the reserve.
-        if window.quota().needs_reading && window.admit(located.len(), open.saturating_add(1)).is_ok() {
+        // The look itself is a call, and must not come out of the reserve. Where nothing has to be removed there is none.
+        let can_look = || open == 0 || window.admit(located.len(), open.saturating_add(1)).is_ok();
+        if window.quota().needs_reading && can_look() {
             self.read_quota(&window, policy);
         }
         window.admit(located.len(), open)

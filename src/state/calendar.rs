@@ -40,9 +40,15 @@ pub(super) fn parse(text: &str) -> Option<u64> {
     let numbers = |text: &str, separator| -> Option<[u64; 3]> {
         text.split(separator).map(|part| part.parse().ok()).collect::<Option<Vec<_>>>()?.try_into().ok()
     };
-    let ([year, month, day], [hour, minute, second]) = (numbers(day, '-')?, numbers(time, ':')?);
+    let (date, time) = (numbers(day, '-')?, numbers(time, ':')?);
+    seconds(date, time)
+}
+
+/// Returns seconds since 1970 for year, month and day, and hour, minute and second, in UTC; nothing for what is no date
+/// or no time of day. The last minute of a day may have a second more (RFC 9110 section 5.6.7).
+pub(super) fn seconds([year, month, day]: [u64; 3], [hour, minute, second]: [u64; 3]) -> Option<u64> {
     let is_date = (1970..=LAST_YEAR).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day);
-    let is_time = hour < 24 && minute < 60 && second < 60;
+    let is_time = hour < 24 && minute < 60 && second <= 60;
     (is_date && is_time).then(|| (days_until(year, month) + day - 1) * DAY + hour * HOUR + minute * 60 + second)
 }
 

@@ -14,9 +14,8 @@ use super::calendar;
 pub struct UnixTime(u64);
 
 impl UnixTime {
-    /// Takes milliseconds since 1970.
-    #[must_use]
-    pub const fn from_millis(millis: u64) -> Self {
+    #[cfg(test)]
+    pub(super) const fn from_millis(millis: u64) -> Self {
         Self(millis)
     }
 
@@ -29,9 +28,14 @@ impl UnixTime {
         calendar::parse(text).map(|seconds| Self::default() + Duration::from_secs(seconds))
     }
 
-    /// Returns milliseconds since 1970.
+    /// Takes year, month and day, and hour, minute and second, in UTC; nothing for what is no date or no time of day.
     #[must_use]
-    pub const fn as_millis(self) -> u64 {
+    pub fn at(date: [u64; 3], time: [u64; 3]) -> Option<Self> {
+        calendar::seconds(date, time).map(|seconds| Self::default() + Duration::from_secs(seconds))
+    }
+
+    #[cfg(test)]
+    pub(super) const fn as_millis(self) -> u64 {
         self.0
     }
 

@@ -7,6 +7,8 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsE
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
+
 use super::clock::{Clock, SystemClock};
 use super::error::StateError;
 use super::random;
@@ -115,7 +117,7 @@ impl StateDir {
                 Err(TryLockError::WouldBlock) => {
                     return Err(StateError::LockBusy { path: self.file(LOCK), waited: LOCK_PATIENCE.as_secs() });
                 }
-                Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
+                Err(TryLockError::Error(error)) if means_no_locks(&error) => {
                     return Err(StateError::NoLocks(self.path.clone()));
                 }
                 Err(TryLockError::Error(source)) => return Err(self.failed("lock", LOCK, source)),
@@ -194,6 +196,11 @@ impl StateDir {
 fn create(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(path)?;
     fs::set_permissions(path, Permissions::from_mode(DIRECTORY_MODE))
+}
+
+/// Whether an error says that the file system has no locks: flock(2) does so on NFS whose lock service does not run.
+fn means_no_locks(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::Unsupported || Errno::from_io_error(error) == Some(Errno::NOLCK)
 }
 
 /// Makes and removes a file, and returns the user it belonged to: us. The standard library cannot tell a process
@@ -297,7 +304,10 @@ mod tests {
             fs::set_permissions(temp.path(), Permissions::from_mode(mode)).unwrap();
             let error = StateDir::open(temp.path()).unwrap_err();
             assert!(error.to_string().ends_with(&format!("has mode {mode:03o}: others may write to it")), "{error}");
-            assert_eq!(error.hint().unwrap(), format!("`chmod 700 {}`", temp.path().display()));
+            assert_eq!(
+                error.hint().unwrap(),
+                format!("this run goes on without it; `chmod 700 {}`", temp.path().display())
+            );
         }
     }
 
@@ -392,6 +402,15 @@ mod tests {
         let freed = Instant::now();
         drop(lock);
         assert!(waiter.join().unwrap().unwrap() >= freed);
+    }
+
+    #[test]
+    fn a_file_system_without_locks_is_told_from_a_lock_that_cannot_be_had() {
+        for (error, expected) in
+            [(Errno::NOLCK, true), (Errno::NOSYS, true), (Errno::OPNOTSUPP, true), (Errno::IO, false)]
+        {
+            assert_eq!(means_no_locks(&error.into()), expected, "{error}");
+        }
     }
 
     #[test]

@@ -16,12 +16,6 @@ impl EntryId {
     pub(super) const fn new(id: String) -> Self {
         Self(id)
     }
-
-    /// Returns the id as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
 /// A record that is about to be added.
@@ -98,7 +92,6 @@ pub enum Progress {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ReadyMark {
     /// The name of the record: what a CA's resolver caches is the answer at the end of all CNAMEs.
-    #[serde(alias = "name")]
     pub record: DnsName,
     /// The value that the CA was to find there.
     #[serde(deserialize_with = "read_value")]

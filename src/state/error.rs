@@ -53,7 +53,7 @@ pub enum StateError {
     /// One file cannot be read or replaced.
     #[error("cannot {action} `{}`", visible_path(.path))]
     File {
-        /// `read` or `write`.
+        /// `read`, `write`, `lock` or `set aside`.
         action: &'static str,
         /// The file.
         path: PathBuf,
@@ -117,13 +117,17 @@ impl Explain for StateError {
             }
             Self::ForeignOwner { path, user, .. } => {
                 format!(
-                    "`chown -R {user} {}`, or set IPV64_STATE_DIR to a folder of this user's own",
+                    "this run goes on without it; `chown -R {user} {}`, or set IPV64_STATE_DIR to a folder of this user's own",
                     visible_path(path)
                 )
             }
-            Self::WritableByOthers { path, .. } => format!("`chmod 700 {}`", visible_path(path)),
+            Self::WritableByOthers { path, .. } => {
+                format!("this run goes on without it; `chmod 700 {}`", visible_path(path))
+            }
             Self::Replaceable { .. } => {
-                "set IPV64_STATE_DIR to a folder below folders that only root and this user can change".to_owned()
+                "this run goes on without it; set IPV64_STATE_DIR to a folder below folders that only root and this user \
+                 can change"
+                    .to_owned()
             }
             Self::NotAFile(path) => format!("find out who put `{}` there, then remove it", visible_path(path)),
             Self::File { .. } => "this run goes on without it; make room or put the mode right, and look for records \

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::distinct::distinct;
 use crate::name::DnsName;
 
 use super::clock::{Clock, UnixTime};
@@ -60,8 +61,8 @@ pub struct Visibility {
     pub is_steady: Option<bool>,
 }
 
-/// What one address usually takes, over its last twenty records.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+/// What one address usually takes, over its last twenty records. In order of name and address.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub struct UsualTime {
     /// The host name of the server.
     pub name: DnsName,
@@ -101,12 +102,6 @@ impl Learned {
         });
     }
 
-    /// Returns what is known of one address.
-    #[must_use]
-    pub fn usual(&self, name: &DnsName, address: IpAddr) -> Option<UsualTime> {
-        self.all().into_iter().find(|usual| usual.name == *name && usual.address == address)
-    }
-
     /// Returns the addresses that agreed with themselves several times within the last 90 days, and never disagreed.
     #[must_use]
     pub fn steady(&self) -> Vec<IpAddr> {
@@ -119,10 +114,7 @@ impl Learned {
     /// Returns what is known of all addresses, by name and address.
     #[must_use]
     pub fn all(&self) -> Vec<UsualTime> {
-        let mut all: Vec<_> =
-            self.store.update(|times: &mut Times| times.servers.iter().filter_map(History::usual).collect());
-        all.sort_unstable_by(|a, b| (&a.name, a.address).cmp(&(&b.name, b.address)));
-        all
+        self.store.update(|times: &mut Times| distinct(times.servers.iter().filter_map(History::usual)))
     }
 }
 
@@ -171,22 +163,22 @@ impl History {
     }
 
     fn usual(&self) -> Option<UsualTime> {
-        let mut sorted = self.times.clone();
-        sorted.sort_unstable();
+        let (_, last) = self.times.split_at(self.times.len().saturating_sub(KEPT));
         Some(UsualTime {
             name: self.name.clone(),
             address: self.address,
-            p50: percentile(&sorted, 50)?,
-            p95: percentile(&sorted, 95)?,
-            samples: sorted.len(),
+            p50: percentile(last, 50)?,
+            p95: percentile(last, 95)?,
+            samples: last.len(),
         })
     }
 }
 
-/// Returns the smallest of the sorted values that is not exceeded by `percent` of them.
-fn percentile(sorted: &[u64], percent: usize) -> Option<Duration> {
-    let rank = (sorted.len() * percent).div_ceil(100);
-    sorted.get(rank.checked_sub(1)?).copied().map(Duration::from_millis)
+/// Returns the smallest of the times within which `percent` of them are.
+fn percentile(times: &[u64], percent: usize) -> Option<Duration> {
+    let rank = (times.len() * percent).div_ceil(100);
+    let within = |limit: u64| times.iter().filter(|time| **time <= limit).count();
+    times.iter().copied().filter(|time| within(*time) >= rank).min().map(Duration::from_millis)
 }
 
 #[cfg(test)]
@@ -239,7 +231,7 @@ mod tests {
         let learned = State::in_memory().learned();
         learned.add(&[seen("ns1.example", 1, 999_999)]);
         (1..=20).for_each(|second| learned.add(&[seen("ns1.example", 1, second * 1000)]));
-        let usual = learned.usual(&DnsName::parse("ns1.example").unwrap(), IpAddr::from([127, 0, 0, 1])).unwrap();
+        let usual = &learned.all()[0];
         assert_eq!((usual.p50.as_secs(), usual.p95.as_secs(), usual.samples), (10, 19, 20));
     }
 
@@ -257,7 +249,6 @@ mod tests {
         learned.add(&[seen("ns1.example", 2, 5000), seen("ns1.example", 1, 3000), seen("ns0.example", 1, 1000)]);
         let all: Vec<_> = learned.all().iter().map(|usual| (usual.address.to_string(), usual.p50.as_secs())).collect();
         assert_eq!(all, [("127.0.0.1".to_owned(), 1), ("127.0.0.1".to_owned(), 3), ("127.0.0.2".to_owned(), 5)]);
-        assert_eq!(learned.usual(&DnsName::parse("ns2.example").unwrap(), IpAddr::from([127, 0, 0, 1])), None);
     }
 
     #[test]

@@ -6,10 +6,10 @@
 //!
 //! | file | holds | survives a power cut |
 //! |---|---|---|
-//! | `journal.json` | records that are, or may be, at IPv64 because of us | yes: synced before the request leaves |
+//! | `journal.json` | records that are, or may be, at IPv64 because of us; values that were ready a moment ago | yes: synced before the request leaves |
 //! | `window.json` | per account: requests sent, processes waiting, calls counted today | need not |
-//! | `domains.json` | per account: its domains and when they were asked for | need not |
-//! | `learned.json` | per name server address: the last twenty propagation times | need not |
+//! | `domains.json` | per account: its domains, when they were asked for, and who is asking | need not |
+//! | `learned.json` | per name server address: the last twenty propagation times, and whether it agreed with itself | need not |
 //! | `lock` | nothing; locked during each read and replace | |
 //!
 //! Every file reads `{"version": 1, "content": …}`. Times are milliseconds since 1970. An account is a fingerprint
@@ -79,12 +79,12 @@ impl State {
     }
 
     /// Keeps everything in memory, for one process.
-    #[must_use]
-    pub fn in_memory() -> Self {
+    #[cfg(test)]
+    pub(crate) fn in_memory() -> Self {
         Self::new(Store::in_memory())
     }
 
-    /// The same where no place for a directory is known, which is worth a warning.
+    /// Keeps everything in memory, since no place for a directory is known: that is worth a warning.
     #[must_use]
     pub fn without_place() -> Self {
         Self::new(Store::without_place())

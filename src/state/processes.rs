@@ -126,7 +126,7 @@ fn twenty_processes_at_once_keep_the_rate_and_lose_nothing() {
 
     let window: serde_json::Value =
         serde_json::from_str(&fs::read_to_string(temp.path().join("window.json")).unwrap()).unwrap();
-    let sent = window["content"]["accounts"][account().as_str()]["queue"]["sent"].as_array().unwrap();
+    let sent = window["content"]["accounts"][account().to_string()]["queue"]["sent"].as_array().unwrap();
     let times: Vec<_> = sent.iter().map(|sent| sent["at"].as_u64().unwrap()).collect();
     assert_eq!(times.len(), 20);
     assert!(times.windows(6).all(|six| six[5] - six[0] >= 1000), "{times:?}");

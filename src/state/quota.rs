@@ -1,12 +1,13 @@
 //! How many calls the account has left today, as far as it can be known without asking.
-//! Everything here may be wrong about the provider's day, and so it never forbids for longer than a quarter of an hour.
+//! Everything here may be wrong about the provider's day, and so it never forbids for longer than a quarter of an hour
+//! without another look, unless what is left is kept for records that have to be removed.
 
 use std::time::Duration;
 
 use super::calendar;
 use super::clock::UnixTime;
 
-/// After this long a used-up quota is tried again, should it not have been the day's limit, or should the provider's
+/// After this long a used-up quota is tried again, and a reading that forbids is looked at again, should it not have been the day's limit, or should the provider's
 /// midnight not be the one in `calendar`. Four calls an hour hammer nobody.
 const PROBE_AFTER: Duration = Duration::from_secs(900);
 /// Own calls after which the account is read although nothing is known of it: well below the documented default
@@ -36,6 +37,8 @@ struct Reading {
     limit: Option<u64>,
     /// Our own calls up to then.
     calls: u64,
+    #[serde(default)]
+    at: UnixTime,
 }
 
 /// What is known of the calls left today.
@@ -70,8 +73,8 @@ impl Ledger {
     }
 
     /// Takes what the account says: calls used today, and the daily limit, where 0 means none (observed).
-    pub(super) fn learn(&mut self, used: u64, limit: u64) {
-        self.known = Some(Reading { used, limit: Some(limit).filter(|limit| *limit > 0), calls: self.calls });
+    pub(super) fn learn(&mut self, used: u64, limit: u64, now: UnixTime) {
+        self.known = Some(Reading { used, limit: Some(limit).filter(|limit| *limit > 0), calls: self.calls, at: now });
         // The account knows better than an old refusal.
         if limit == 0 || used < limit {
             self.used_up_since = None;
@@ -83,7 +86,7 @@ impl Ledger {
         self.used_up_since = Some(now);
     }
 
-    pub(super) fn quota(&self) -> Quota {
+    pub(super) fn quota(&self, now: UnixTime) -> Quota {
         let limit = self.known.as_ref().and_then(|known| known.limit);
         let remaining = self.known.as_ref().and_then(|known| {
             Some(known.limit?.saturating_sub(known.used).saturating_sub(self.calls.saturating_sub(known.calls)))
@@ -93,17 +96,22 @@ impl Ledger {
             limit,
             remaining,
             used_up_until: self.used_up_since.map(calendar::next_german_midnight),
-            needs_reading: self.needs_reading(remaining),
+            needs_reading: self.needs_reading(remaining, now),
         }
     }
 
-    fn needs_reading(&self, remaining: Option<u64>) -> bool {
+    fn needs_reading(&self, remaining: Option<u64>, now: UnixTime) -> bool {
         let Some(known) = &self.known else { return self.calls >= UNKNOWN_READ_AFTER };
         let since = self.calls.saturating_sub(known.calls);
+        let Some(left) = remaining else { return false };
         // Nobody else has used the key: a reading would tell what is counted here, and cost a call of the day.
         let least = if known.used <= known.calls { UNKNOWN_READ_AFTER } else { NEAR_READ_AFTER };
-        // Far from the end: halfway there.
-        remaining.is_some_and(|left| since >= if left <= NEAR { least } else { left.max(least) })
+        if left > NEAR {
+            // Halfway to the end.
+            return since >= left.max(least);
+        }
+        // A clock that was set back makes readings of the future: those are looked at again too.
+        since >= least || known.at > now || now.since(known.at) >= PROBE_AFTER
     }
 }
 
@@ -125,30 +133,30 @@ mod tests {
     #[test]
     fn remaining_calls_are_the_reading_less_ours_since() {
         let mut ledger = after(3);
-        assert_eq!(ledger.quota().remaining, None);
-        ledger.learn(20, 64);
+        assert_eq!(ledger.quota(NOON).remaining, None);
+        ledger.learn(20, 64, NOON);
         ledger.count();
-        assert_eq!((ledger.quota().remaining, ledger.quota().limit), (Some(43), Some(64)));
-        ledger.learn(99, 64);
-        assert_eq!(ledger.quota().remaining, Some(0));
+        assert_eq!((ledger.quota(NOON).remaining, ledger.quota(NOON).limit), (Some(43), Some(64)));
+        ledger.learn(99, 64, NOON);
+        assert_eq!(ledger.quota(NOON).remaining, Some(0));
     }
 
     #[test]
     fn a_limit_of_zero_is_none() {
         let mut ledger = after(50);
-        assert!(ledger.quota().needs_reading);
-        ledger.learn(50, 0);
-        assert_eq!((ledger.quota().remaining, ledger.quota().needs_reading), (None, false));
+        assert!(ledger.quota(NOON).needs_reading);
+        ledger.learn(50, 0, NOON);
+        assert_eq!((ledger.quota(NOON).remaining, ledger.quota(NOON).needs_reading), (None, false));
     }
 
     #[test]
     fn midnight_makes_all_calls_available_again() {
         let mut ledger = after(64);
-        ledger.learn(64, 64);
+        ledger.learn(64, 64, NOON);
         ledger.refuse(NOON);
         ledger.normalise(MIDNIGHT);
         let fresh = Quota { calls_today: 0, limit: None, remaining: None, used_up_until: None, needs_reading: false };
-        assert_eq!(ledger.quota(), fresh);
+        assert_eq!(ledger.quota(MIDNIGHT), fresh);
     }
 
     #[test]
@@ -156,9 +164,9 @@ mod tests {
         let mut ledger = after(1);
         ledger.refuse(NOON);
         ledger.normalise(NOON + Duration::from_secs(899));
-        assert_eq!(ledger.quota().used_up_until, Some(MIDNIGHT));
+        assert_eq!(ledger.quota(NOON).used_up_until, Some(MIDNIGHT));
         ledger.normalise(NOON + PROBE_AFTER);
-        assert_eq!(ledger.quota().used_up_until, None);
+        assert_eq!(ledger.quota(NOON).used_up_until, None);
     }
 
     #[test]
@@ -166,36 +174,48 @@ mod tests {
         let mut ledger = after(1);
         ledger.refuse(NOON + Duration::from_secs(60));
         ledger.normalise(NOON);
-        assert_eq!(ledger.quota().used_up_until, None);
+        assert_eq!(ledger.quota(NOON).used_up_until, None);
     }
 
     #[test]
     fn the_account_is_read_more_often_near_the_end() {
         let mut ledger = after(39);
-        assert!(!ledger.quota().needs_reading, "nothing known, few calls");
+        assert!(!ledger.quota(NOON).needs_reading, "nothing known, few calls");
         ledger.count();
-        assert!(ledger.quota().needs_reading, "nothing known, many calls");
-        ledger.learn(41, 65);
+        assert!(ledger.quota(NOON).needs_reading, "nothing known, many calls");
+        ledger.learn(41, 65, NOON);
         (0..11).for_each(|_| ledger.count());
-        assert!(!ledger.quota().needs_reading, "13 of 24 left");
+        assert!(!ledger.quota(NOON).needs_reading, "13 of 24 left");
         ledger.count();
-        assert!(ledger.quota().needs_reading, "12 of 24 left");
-        ledger.learn(55, 64);
+        assert!(ledger.quota(NOON).needs_reading, "12 of 24 left");
+        ledger.learn(55, 64, NOON);
         (0..4).for_each(|_| ledger.count());
-        assert!(!ledger.quota().needs_reading, "near, but just read");
+        assert!(!ledger.quota(NOON).needs_reading, "near, but just read");
         ledger.count();
-        assert!(ledger.quota().needs_reading, "near");
+        assert!(ledger.quota(NOON).needs_reading, "near");
+    }
+
+    #[test]
+    fn a_reading_that_forbids_is_looked_at_again_after_a_quarter_of_an_hour() {
+        let mut ledger = after(1);
+        ledger.learn(64, 64, NOON);
+        let needs_reading = |ledger: &Ledger, now| ledger.quota(now).needs_reading;
+        assert!(!needs_reading(&ledger, NOON + Duration::from_secs(899)));
+        assert!(needs_reading(&ledger, NOON + PROBE_AFTER));
+        assert!(needs_reading(&ledger, UnixTime::default()), "the clock was set back");
+        ledger.learn(20, 64, NOON);
+        assert!(!needs_reading(&ledger, NOON + PROBE_AFTER), "far from the end");
     }
 
     #[test]
     fn the_account_is_not_read_again_soon_where_nobody_else_uses_the_key() {
         let mut ledger = after(41);
-        ledger.learn(41, 64);
+        ledger.learn(41, 64, NOON);
         (0..23).for_each(|_| ledger.count());
-        assert_eq!((ledger.quota().remaining, ledger.quota().needs_reading), (Some(0), false));
+        assert_eq!((ledger.quota(NOON).remaining, ledger.quota(NOON).needs_reading), (Some(0), false));
         let mut early = after(1);
-        early.learn(1, 1000);
+        early.learn(1, 1000, NOON);
         (0..500).for_each(|_| early.count());
-        assert!(early.quota().needs_reading, "halfway: others may have come");
+        assert!(early.quota(NOON).needs_reading, "halfway: others may have come");
     }
 }

@@ -102,17 +102,19 @@ impl Store {
 
     /// The same, for a change that has to survive more than usual.
     pub(super) fn update_with<T: Document, R>(&self, durability: Durability, change: impl FnOnce(&mut T) -> R) -> R {
-        let mut inner = self.inner();
-        let (access, _lock) = self.lock(&mut inner);
-        let (before, mut document) = self.load::<T>(&mut inner).unwrap_or_default();
-        let result = change(&mut document);
-        if let Ok(after) = serde_json::to_string(&Envelope { version: T::VERSION, content: &document })
-            && after != before
-        {
-            let directory = self.directory.as_ref().filter(|_| access == Access::Full);
-            inner.save::<T>(directory, after, durability);
-        }
+        let mut turn = self.begin::<T>();
+        let result = change(&mut turn.document);
+        turn.end(durability);
         result
+    }
+
+    /// Waits for the turn to change a document. Apart from [`Self::update_with`], which is compiled for every change.
+    fn begin<T: Document>(&self) -> Turn<'_, T> {
+        let mut inner = self.inner();
+        let (access, lock) = self.lock(&mut inner);
+        let (before, document) = self.load::<T>(&mut inner).unwrap_or_default();
+        let directory = self.directory.as_ref().filter(|_| access == Access::Full);
+        Turn { document, before, directory, _lock: lock, inner }
     }
 
     /// Takes the lock of the directory, if there is one to be had.
@@ -166,6 +168,28 @@ impl Store {
     }
 }
 
+/// One change of a document, while nobody else changes any.
+struct Turn<'a, T> {
+    document: T,
+    /// The text that it was read from.
+    before: String,
+    /// Where it may be written to.
+    directory: Option<&'a StateDir>,
+    _lock: Option<Locked>,
+    inner: MutexGuard<'a, Inner>,
+}
+
+impl<T: Document> Turn<'_, T> {
+    /// Writes the document back if it was changed.
+    fn end(mut self, durability: Durability) {
+        if let Ok(after) = serde_json::to_string(&Envelope { version: T::VERSION, content: &self.document })
+            && after != self.before
+        {
+            self.inner.save::<T>(self.directory, after, durability);
+        }
+    }
+}
+
 impl Inner {
     /// Replaces the file of a document, or keeps the text in memory if there is none or that fails.
     fn save<T: Document>(&mut self, directory: Option<&StateDir>, text: String, durability: Durability) {
@@ -189,11 +213,13 @@ enum Problem {
 }
 
 fn parse<T: Document>(text: &str) -> Result<T, Problem> {
-    let head: Head = serde_json::from_str(text).map_err(|_| Problem::Damaged)?;
+    // Bytes, as the API's answers: one JSON reader in the program, not two.
+    let json = text.as_bytes();
+    let head: Head = serde_json::from_slice(json).map_err(|_| Problem::Damaged)?;
     if head.version != T::VERSION {
         return Err(Problem::Version(head.version));
     }
-    serde_json::from_str::<Envelope<T>>(text).map(|envelope| envelope.content).map_err(|_| Problem::Damaged)
+    serde_json::from_slice::<Envelope<T>>(json).map(|envelope| envelope.content).map_err(|_| Problem::Damaged)
 }
 
 #[cfg(test)]

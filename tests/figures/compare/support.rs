@@ -6,5 +6,5 @@ pub(crate) mod certificate;
 pub(crate) mod pebble;
 #[path = "../../it/support/process.rs"]
 pub(crate) mod process;
-#[path = "programs.rs"]
+#[path = "../../it/support/installed.rs"]
 pub(crate) mod programs;

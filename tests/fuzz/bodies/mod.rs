@@ -8,8 +8,8 @@ pub(crate) mod hooks;
 pub(crate) mod names;
 pub(crate) mod state;
 
+use ipv64_acme::excerpt::visible;
 use ipv64_acme::exit::{Exit, Explain};
-use ipv64_acme::http::visible;
 
 /// One target.
 pub(crate) type Body = fn(&[u8]);

@@ -3,7 +3,8 @@
 use ipv64_acme::account::holder;
 use ipv64_acme::api::{RecordType, check_content};
 use ipv64_acme::challenge::{Challenge, TxtValue};
-use ipv64_acme::http::{Endpoint, excerpt, visible};
+use ipv64_acme::excerpt::{excerpt, visible};
+use ipv64_acme::http::Endpoint;
 use ipv64_acme::name::DnsName;
 use ipv64_acme::settings::parse;
 use ipv64_acme::state::{Rate, UnixTime};

@@ -3,7 +3,7 @@
 use ipv64_acme::sim::{AuthWay, CallKind};
 use serde_json::json;
 
-use super::desk::{Desk, fields};
+use crate::support::desk::{Desk, fields};
 
 const WAYS: [(&str, AuthWay); 4] =
     [("bearer", AuthWay::Bearer), ("basic", AuthWay::Basic), ("apikey", AuthWay::ApiKey), ("token", AuthWay::Token)];

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ipv64_acme::sim::{Action, ApiFault, CallKind, Certificate};
 
-use super::desk::Desk;
+use crate::support::desk::Desk;
 
 const MANY: u32 = 99;
 const SLOW: Duration = Duration::from_secs(3);

@@ -1,7 +1,6 @@
 //! The commands for the IPv64 API: the real binary against the simulated API, alone.
 
 mod commands;
-use crate::support::desk;
 mod faults;
 mod pages;
 mod terminal;

@@ -1,6 +1,6 @@
 //! The examples of `docs/api.md`: each `sh` block is run, and its output is the `text` block that follows.
 
-use super::desk::Desk;
+use crate::support::desk::Desk;
 use crate::support::process;
 
 /// The blocks of the page: commands, and what they print.

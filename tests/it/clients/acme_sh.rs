@@ -42,10 +42,7 @@ impl Client for AcmeSh {
     }
 
     fn obtain(&self, stage: &Stage, names: &[&str]) -> Finished {
-        let settings =
-            page::shell_block(PAGE, "Configure").replace("0123456789abcdef", &stage.variable("IPV64_API_KEY"));
-        let block = with_names(&page::shell_block(PAGE, "Get a certificate"), names);
-        stage.shell(&format!("unset IPV64_API_KEY\n{settings}\n{block}"), &[])
+        Self::obtain_within(stage, names, "180")
     }
 
     fn chain(&self, stage: &Stage, first: &str) -> PathBuf {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use super::Client;
+use super::{Client, with_arguments};
 use crate::support::page;
 use crate::support::process::Finished;
 use crate::support::programs;
@@ -35,14 +35,11 @@ impl Client for Acmetool {
     }
 
     fn obtain(&self, stage: &Stage, names: &[&str]) -> Finished {
-        const SHOWN: &str = "'name.ipv64.net' '*.name.ipv64.net'";
-        let block = page::shell_block("clients/acmetool.md", "Get a certificate");
-        assert!(block.contains(SHOWN), "{block}");
+        let block = with_arguments(&page::shell_block("clients/acmetool.md", "Get a certificate"), names);
         let hosts: Vec<_> = names.iter().map(|name| format!("127.0.0.1 {name}\n")).collect();
         fs::write(stage.path("hosts"), hosts.concat()).unwrap();
-        let names: Vec<_> = names.iter().map(|name| format!("'{name}'")).collect();
         let trusted = stage.pebble.server_certificate().display().to_string();
-        stage.shell(&block.replace(SHOWN, &names.join(" ")), &[("SSL_CERT_FILE", trusted)])
+        stage.shell(&block, &[("SSL_CERT_FILE", trusted)])
     }
 
     fn chain(&self, stage: &Stage, first: &str) -> PathBuf {

@@ -37,21 +37,25 @@ impl Certbot {
     }
 }
 
+/// Writes what no page shows, because it belongs to the test, into certbot's own configuration file, for an
+/// `XDG_CONFIG_HOME` of this name.
+pub(crate) fn configure(stage: &Stage, folder: &str) {
+    let options = [
+        format!("server = {}", stage.pebble.directory()),
+        format!("config-dir = {}", stage.path("certbot").display()),
+        format!("work-dir = {}", stage.path("certbot-work").display()),
+        format!("logs-dir = {}", stage.path("certbot-logs").display()),
+        "non-interactive = true\nagree-tos = true\nregister-unsafely-without-email = true".to_owned(),
+    ];
+    let place = stage.path(folder).join("letsencrypt");
+    fs::create_dir_all(&place).unwrap();
+    fs::write(place.join("cli.ini"), options.join("\n")).unwrap();
+}
+
 impl Client for Certbot {
-    /// What the page does not show, because it belongs to the test, stands in certbot's own configuration file.
     fn install(&self, stage: &Stage) {
         stage.put_into_path("certbot", &(self.program)());
-        let options = [
-            format!("server = {}", stage.pebble.directory()),
-            format!("config-dir = {}", stage.path("certbot").display()),
-            format!("work-dir = {}", stage.path("certbot-work").display()),
-            format!("logs-dir = {}", stage.path("certbot-logs").display()),
-            "non-interactive = true".to_owned(),
-            "agree-tos = true".to_owned(),
-            "register-unsafely-without-email = true".to_owned(),
-        ];
-        fs::create_dir_all(stage.path("config/letsencrypt")).unwrap();
-        fs::write(stage.path("config/letsencrypt/cli.ini"), options.join("\n")).unwrap();
+        configure(stage, "config");
     }
 
     fn obtain(&self, stage: &Stage, names: &[&str]) -> Finished {

@@ -28,7 +28,8 @@ impl Dehydrated {
             .replace("HOOK_CHAIN=\"yes\"", &format!("HOOK_CHAIN=\"{}\"", self.chain))
             .replace("export IPV64_API_KEY_FILE=/etc/ipv64-acme/api-key", "");
         let of_test = format!(
-            "ACCOUNT_KEYSIZE=2048\nCA='{}'\nCURL_OPTS='--cacert {}'\nBASEDIR='{}'\n",
+            // Short keys are soon made. The second name is that of later versions.
+            "KEYSIZE=2048\nACCOUNT_KEYSIZE=2048\nCA='{}'\nCURL_OPTS='--cacert {}'\nBASEDIR='{}'\n",
             stage.pebble.directory(),
             stage.pebble.server_certificate().display(),
             stage.path("dehydrated").display()

@@ -5,7 +5,7 @@ mod acme_sh;
 mod acmetool;
 mod apache;
 mod cases;
-mod certbot;
+pub(crate) mod certbot;
 mod dehydrated;
 mod dns_multi;
 mod failures;
@@ -40,7 +40,16 @@ fn domain_options(names: &[&str]) -> String {
 
 /// Puts other names into the command block of a page, so that all cases run the command that the page shows.
 fn with_names(block: &str, names: &[&str]) -> String {
-    const SHOWN: &str = "-d 'name.ipv64.net' -d '*.name.ipv64.net'";
-    assert!(block.contains(SHOWN), "the block does not ask for {SHOWN}:\n{block}");
-    block.replace(SHOWN, &domain_options(names))
+    replaced(block, "-d 'name.ipv64.net' -d '*.name.ipv64.net'", &domain_options(names))
+}
+
+/// The same for clients that take names as plain arguments.
+fn with_arguments(block: &str, names: &[&str]) -> String {
+    let names: Vec<_> = names.iter().map(|name| format!("'{name}'")).collect();
+    replaced(block, "'name.ipv64.net' '*.name.ipv64.net'", &names.join(" "))
+}
+
+fn replaced(block: &str, shown: &str, names: &str) -> String {
+    assert!(block.contains(shown), "the block does not ask for {shown}:\n{block}");
+    block.replace(shown, names)
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::Client;
+use super::{Client, with_arguments};
 use crate::support::page;
 use crate::support::process::Finished;
 use crate::support::programs;
@@ -26,12 +26,9 @@ impl Client for Uacme {
     }
 
     fn obtain(&self, stage: &Stage, names: &[&str]) -> Finished {
-        const SHOWN: &str = "'name.ipv64.net' '*.name.ipv64.net'";
-        let block = page::shell_block("clients/uacme.md", "Get a certificate");
-        assert!(block.contains(SHOWN), "{block}");
-        let names: Vec<_> = names.iter().map(|name| format!("'{name}'")).collect();
+        let block = with_arguments(&page::shell_block("clients/uacme.md", "Get a certificate"), names);
         let hook = stage.path("bin/ipv64-acme").display().to_string();
-        stage.shell(&block.replace(SHOWN, &names.join(" ")).replace("/usr/local/bin/ipv64-acme", &hook), &[])
+        stage.shell(&block.replace("/usr/local/bin/ipv64-acme", &hook), &[])
     }
 
     fn chain(&self, stage: &Stage, first: &str) -> PathBuf {

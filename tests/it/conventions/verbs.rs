@@ -101,7 +101,25 @@ fn events_of_other_kinds_end_as_their_client_wants_it() {
         world.set(name, "x");
     }
     assert_silent(&world.hook(&["event_of_the_future", "--bogus"]), 0);
+    // A wrapper script sees the same variables: what is wrong in its own call must not pass for an event.
+    for call in
+        [&["present", NAME][..], &["--bogus", "present", NAME, "v"], &["present", "--bogus"], &["domain", "lst"]]
+    {
+        assert_eq!(code(&world.hook(call)), 2, "{call:?}");
+    }
     assert!(world.sim.api_calls().is_empty());
+}
+
+#[test]
+fn a_script_may_put_flags_before_an_event() {
+    let world = World::start();
+    let probe = "this_hookscript_is_broken__dehydrated_is_working_fine__please_ignore_unknown_hooks_in_your_script";
+    assert_silent(&world.hook(&["-v", "--api-key-file", "/no/such/file", probe]), 0);
+    assert_silent(&world.hook(&["--confirmations=2", "exit_hook", "--json", "-5"]), 0);
+    assert_silent(&world.hook(&["--json", "live-updated"]), 42);
+    for words in [["domain", "exit_hook"], ["--json", "exit_hok"]] {
+        assert_eq!(code(&world.hook(&words)), 2, "{words:?}");
+    }
 }
 
 #[test]

@@ -8,6 +8,8 @@ use super::*;
 
 /// How often a call is killed, each time a little later.
 const POINTS: u32 = 32;
+/// Worlds that the points are shared out among: a call mostly waits, so they run side by side.
+const WORLDS: u32 = 4;
 /// How long the API takes for each answer, so that a kill can come between request and answer.
 const ANSWER: Duration = Duration::from_millis(150);
 
@@ -28,29 +30,41 @@ fn start(desk: &Desk, args: &[&str], input: &str) -> Child {
 }
 
 /// Kills a call at one point after another; `prepare` brings the world to where the call begins.
-fn kill_at_every_point(step: Duration, args: &[&str], prepare: impl Fn(&Desk, &[String])) {
-    let desk = with_foreign_record();
-    for point in 0..POINTS {
-        let values = [value(), value(), value()];
-        prepare(&desk, &values);
-        // Every other time the answers are lost at first, so that kills also hit repetitions.
-        if point % 2 == 1 {
-            desk.sim.fault(ApiFault::next(Action::Reset).after_commit());
+fn kill_at_every_point(step: Duration, args: &[&str], prepare: impl Fn(&Desk, &[String]) + Sync) {
+    std::thread::scope(|scope| {
+        for world in 0..WORLDS {
+            let prepare = &prepare;
+            scope.spawn(move || {
+                let desk = with_foreign_record();
+                for point in (world..POINTS).step_by(WORLDS as usize) {
+                    let values = [value(), value(), value()];
+                    prepare(&desk, &values);
+                    // Every other time the answers are lost at first, so that kills also hit repetitions.
+                    if point % 2 == 1 {
+                        desk.sim.fault(ApiFault::next(Action::Reset).after_commit());
+                    }
+                    kill_after(step * point, &desk, args, &values);
+                }
+            });
         }
-        desk.sim.fault(ApiFault::next(Action::Delay(ANSWER)).after_commit().times(1000));
-        let args: Vec<_> = args.iter().map(|arg| if *arg == "VALUE" { values[0].as_str() } else { arg }).collect();
-        let mut child = start(&desk, &args, &batch(&values));
-        std::thread::sleep(step * point);
-        child.kill().unwrap();
-        child.wait().unwrap();
-        // What was on its way arrives before the sweep: the store changes when a request is read.
-        std::thread::sleep(Duration::from_millis(20));
-        desk.sim.clear_faults();
-        desk.succeed(&["sweep", "--older-than", "0", "--yes"]);
-        assert_only_the_foreign_record_stands(&desk, &format!("killed after {:?}", step * point));
-        let left = read_state(&desk, "journal.json")["content"]["entries"].clone();
-        assert_eq!(left, serde_json::json!([]), "killed after {:?}", step * point);
-    }
+    });
+}
+
+/// Kills a call after a time; a sweep has to find what is left of it.
+fn kill_after(time: Duration, desk: &Desk, args: &[&str], values: &[String]) {
+    desk.sim.fault(ApiFault::next(Action::Delay(ANSWER)).after_commit().times(1000));
+    let args: Vec<_> = args.iter().map(|arg| if *arg == "VALUE" { values[0].as_str() } else { arg }).collect();
+    let mut child = start(desk, &args, &batch(values));
+    std::thread::sleep(time);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // What was on its way arrives before the sweep: the store changes when a request is read.
+    std::thread::sleep(Duration::from_millis(20));
+    desk.sim.clear_faults();
+    desk.succeed(&["sweep", "--older-than", "0", "--yes"]);
+    assert_only_the_foreign_record_stands(desk, &format!("killed after {time:?}"));
+    let left = read_state(desk, "journal.json")["content"]["entries"].clone();
+    assert_eq!(left, serde_json::json!([]), "killed after {time:?}");
 }
 
 #[test]

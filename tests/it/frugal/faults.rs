@@ -160,6 +160,25 @@ fn removals_stop_where_the_api_refuses_all_and_the_next_call_does_the_rest() {
 }
 
 #[test]
+fn a_postponed_removal_names_a_way_that_removes_the_record() {
+    let mut desk = with_foreign_record();
+    desk.set("IPV64_PROPAGATION_TIMEOUT", "0");
+    let value = value();
+    let used_up = || Action::daily().with_header("Retry-After", "7200");
+    let clean = ["clean_challenge", "name.ipv64.net", "token", &value];
+    desk.succeed(&["deploy_challenge", "name.ipv64.net", "token", &value]);
+    desk.sim.fault(ApiFault::on(CallKind::DelRecord, used_up()));
+    let known = desk.succeed_with_warning(&clean);
+    assert!(known.contains("`ipv64-acme sweep --yes`"), "{known}");
+    let elsewhere = desk.path("elsewhere").display().to_string();
+    desk.set("IPV64_STATE_DIR", &elsewhere);
+    desk.sim.fault(ApiFault::on(CallKind::GetDomains, used_up()));
+    let unknown = desk.succeed_with_warning(&clean);
+    assert!(unknown.contains(&format!("`ipv64-acme cleanup {NAME} {value}`")), "{unknown}");
+    assert!(!unknown.contains("next call"), "{unknown}");
+}
+
+#[test]
 fn a_removal_without_a_value_asks_once_for_each_place_of_a_record() {
     let desk = with_foreign_record();
     desk.succeed(&["setup", "name.ipv64.net", &value()]);

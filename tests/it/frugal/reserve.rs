@@ -47,6 +47,28 @@ fn near_the_end_of_the_day_nothing_is_added_that_could_not_be_removed() {
 }
 
 #[test]
+fn a_reading_that_forbids_is_looked_at_again_where_nothing_has_to_be_removed() {
+    let mut desk = Desk::new();
+    desk.set("IPV64_PROPAGATION_TIMEOUT", "0");
+    desk.sim.set_limits(Limits { daily: Some(64), ..Limits::default() });
+    desk.sim.set_calls_today(62);
+    desk.succeed(&["status"]);
+    let value = value();
+    assert_eq!(desk.run(&["present", NAME, &value]).status.code(), Some(4));
+    // The day of IPv64 begins at another time than is assumed here, or somebody has raised the limit.
+    desk.sim.set_calls_today(0);
+    assert_eq!(desk.run(&["present", NAME, &value]).status.code(), Some(4), "just read");
+    change_state(&desk, "window.json", |content| {
+        for (_, window) in content["accounts"].as_object_mut().unwrap() {
+            let at = &mut window["ledger"]["known"]["at"];
+            *at = (at.as_u64().unwrap() - 900_000).into();
+        }
+    });
+    desk.succeed(&["present", NAME, &value]);
+    desk.succeed(&["cleanup", NAME, &value]);
+}
+
+#[test]
 fn after_many_calls_the_account_is_read_before_the_next_addition() {
     let mut desk = Desk::new();
     desk.set("IPV64_PROPAGATION_TIMEOUT", "0");

@@ -7,7 +7,7 @@ use ipv64_acme::sim::{Action, ApiFault, CallKind, Config};
 use super::*;
 
 /// Generous for a busy machine, and far below what each wait would take.
-const SOON: Duration = Duration::from_secs(8);
+const SOON: Duration = Duration::from_secs(20);
 
 /// Starts a call, sends a signal when it has come so far, and returns what it said.
 fn interrupt(desk: &Desk, args: &[&str], signal: &str, is_there: impl Fn(&Desk) -> bool) -> Finished {
@@ -63,6 +63,7 @@ fn the_next_call_removes_what_no_client_will_ask_for() {
     let present = ["present", "--identifier", "name.ipv64.net", &first];
     let finished = interrupt(&desk, &present, "TERM", |desk| calls(desk, CallKind::AddRecord) > 0);
     assert!(finished.stderr.starts_with("error: interrupted"), "{}", finished.said());
+    assert!(finished.stderr.contains("a later call removes it"), "{}", finished.said());
     assert_eq!(desk.sim.records_left().len(), 1, "it ends at once, and tidies up later");
     desk.succeed(&["--propagation-timeout", "0", "present", "_acme-challenge.example.com", &value()]);
     let left: Vec<_> = desk.sim.records_left().iter().map(ipv64_acme::sim::StoredRecord::name).collect();

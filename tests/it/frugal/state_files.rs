@@ -4,6 +4,9 @@ use super::*;
 use crate::support::desk::is_root;
 use crate::support::skip::skipped;
 
+/// What the directory holds besides the lock.
+const FILES: [&str; 4] = ["journal.json", "window.json", "domains.json", "learned.json"];
+
 /// Adds and removes a record; both have to succeed. Returns what the addition said on stderr.
 fn add_and_remove(desk: &Desk) -> String {
     let (name, value) = (fresh_name(), value());
@@ -38,16 +41,19 @@ fn a_user_without_a_home_is_told_where_to_put_the_directory() {
 
 #[test]
 fn damaged_and_future_files_are_set_aside_once() {
-    for file in ["journal.json", "window.json", "domains.json", "learned.json"] {
-        for (content, word) in [("{\"version\": 1, \"cont", "damaged"), ("{\"version\": 99}", "version 99")] {
-            let desk = Desk::new();
-            add_and_remove(&desk);
-            let path = desk.path("state").join(file);
-            std::fs::write(&path, content).unwrap();
-            assert_one_warning(&add_and_remove(&desk), &[file, word, "hint: "]);
-            assert_eq!(add_and_remove(&desk), "", "{file}: the warning comes once");
+    std::thread::scope(|scope| {
+        for file in FILES {
+            for (content, word) in [("{\"version\": 1, \"cont", "damaged"), ("{\"version\": 99}", "version 99")] {
+                scope.spawn(move || {
+                    let desk = Desk::new();
+                    add_and_remove(&desk);
+                    std::fs::write(desk.path("state").join(file), content).unwrap();
+                    assert_one_warning(&add_and_remove(&desk), &[file, word, "hint: "]);
+                    assert_eq!(add_and_remove(&desk), "", "{file}: the warning comes once");
+                });
+            }
         }
-    }
+    });
 }
 
 /// A file system of a few pages of its own, unmounted with the value. Needs root.
@@ -108,7 +114,7 @@ fn times_of_the_future_hold_up_nobody() {
     add_and_remove(&desk);
     // As after a clock that ran a year ahead was set right.
     let ahead = Duration::from_secs(366 * 86_400).as_millis() as u64;
-    for file in ["journal.json", "window.json", "domains.json", "learned.json"] {
+    for file in FILES {
         change_state(&desk, file, |content| shift_times(content, ahead));
     }
     let start = Instant::now();

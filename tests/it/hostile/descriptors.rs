@@ -47,6 +47,31 @@ fn a_hook_whose_output_nobody_takes_does_its_work() {
     }
 }
 
+/// What a command for people prints is its result: if it is lost, the command has failed.
+#[test]
+fn a_result_that_a_full_disk_does_not_take_is_a_failure() {
+    let desk = hasty();
+    for command in
+        ["completions bash", "man", "--json man", "config", "--json status", "account", "--help", "--version"]
+    {
+        let finished = shell(&desk, &format!("ipv64-acme {command} >/dev/full"));
+        assert_eq!(finished.status.code(), Some(1), "{command}: {}", finished.said());
+        assert!(
+            finished.stderr.starts_with("error: cannot write the result to stdout\n"),
+            "{command}: {}",
+            finished.said()
+        );
+        assert!(finished.stderr.contains("No space left on device"), "{command}: {}", finished.said());
+        assert!(finished.stderr.contains("\nhint: "), "{command}: {}", finished.said());
+        for gone in [">&-", "| true"] {
+            let finished = shell(&desk, &format!("{{ ipv64-acme {command}; echo ended with $? >&2; }} {gone}"));
+            assert_eq!(finished.stderr, "ended with 0\n", "{command} {gone}");
+        }
+    }
+    let finished = shell(&desk, "ipv64-acme record list nowhere.example >/dev/full");
+    assert_eq!(finished.status.code(), Some(7), "the command's own error comes first: {}", finished.said());
+}
+
 /// A pipe without a reader sends SIGPIPE to programs that do not ignore it.
 #[test]
 fn a_hook_whose_reader_has_gone_does_its_work() {

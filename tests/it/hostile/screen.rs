@@ -6,6 +6,7 @@ use ipv64_acme::sim::{Action, ApiFault, Backend, Config, NameServer, ServerSetti
 use serde_json::{Value, json};
 
 use super::*;
+use crate::support::terminal;
 
 /// Sets a title, colours, erases, returns, reverses; C0, C1, DEL, line separators and invisible tags.
 const EVIL: &str =
@@ -152,8 +153,7 @@ fn nothing_in_the_state_directory_acts_on_the_terminal() {
 fn what_was_typed_does_not_act_on_a_terminal() {
     let desk = hasty();
     for words in ["bogus\u{1b}[31m", "record add \u{9b}31m", "sweep --older-than \u{202e}1"] {
-        let script = format!("script --quiet --return --command 'ipv64-acme {words}' /dev/null");
-        let finished = process::run(desk.command("/bin/sh").args(["-c", &script]).env("SHELL", "/bin/sh"));
+        let finished = terminal::watch(&desk, &format!("ipv64-acme {words}"));
         let shown = finished.stdout.replace('\r', "");
         assert_harmless(&Finished { stdout: shown, ..finished }, words);
     }

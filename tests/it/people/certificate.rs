@@ -1,11 +1,11 @@
 //! As a new user: `init`, `doctor`, `test`, then certbot with the line that `init` printed.
 
-use std::fs;
 use std::process::Command;
 
 use ipv64_acme::sim::Config;
 use serde_json::Value;
 
+use crate::clients::certbot;
 use crate::support::certificate;
 use crate::support::process::{self, Finished};
 use crate::support::stage::Stage;
@@ -24,33 +24,19 @@ fn as_user(stage: &Stage, line: &str) -> Finished {
     finished
 }
 
-/// What belongs to the test and not to the line stands in certbot's own configuration file.
-pub(super) fn configure_certbot(stage: &Stage, folder: &str) {
-    let options = [
-        format!("server = {}", stage.pebble.directory()),
-        format!("config-dir = {}", stage.path("certbot").display()),
-        format!("work-dir = {}", stage.path("certbot-work").display()),
-        format!("logs-dir = {}", stage.path("certbot-logs").display()),
-        "non-interactive = true\nagree-tos = true\nregister-unsafely-without-email = true".to_owned(),
-    ];
-    let place = stage.path(folder).join("letsencrypt");
-    fs::create_dir_all(&place).unwrap();
-    fs::write(place.join("cli.ini"), options.join("\n")).unwrap();
-}
-
 #[test]
 #[ignore = "needs pebble, certbot and openssl: run by tests/run"]
 fn from_the_key_to_the_certificate_with_what_init_prints() {
     let stage = Stage::start(Config::default());
-    configure_certbot(&stage, "config");
+    certbot::configure(&stage, "config");
     let key = stage.sim.key(0).unwrap().to_owned();
     let init = format!("echo {key} | ipv64-acme init --stdin --json");
     let shown: Value = serde_json::from_str(&as_user(&stage, &init).stdout).unwrap();
     as_user(&stage, &format!("ipv64-acme doctor {NAME}"));
     as_user(&stage, &format!("ipv64-acme test {NAME}"));
     let clients = shown["clients"].as_array().unwrap();
-    let certbot = clients.iter().find(|client| client["name"] == "certbot").expect("certbot is found");
-    let line = certbot["lines"][0].as_str().unwrap().replace("DOMAIN", NAME);
+    let found = clients.iter().find(|client| client["name"] == "certbot").expect("certbot is found");
+    let line = found["lines"][0].as_str().unwrap().replace("DOMAIN", NAME);
     as_user(&stage, &line);
     let chain = stage.path("certbot/live").join(NAME).join("fullchain.pem");
     assert_eq!(certificate::names(&chain).len(), 2);

@@ -36,6 +36,24 @@ fn every_setting_is_shown_with_its_place_and_the_key_is_not() {
 }
 
 #[test]
+fn the_state_directory_of_systemd_is_shown_as_such() {
+    let mut desk = Desk::new();
+    desk.set("IPV64_STATE_DIR", "");
+    desk.set("STATE_DIRECTORY", "/run/a:/run/b");
+    assert_eq!(row(&desk.json(&["config"]), "state_dir"), ("/run/a".into(), "STATE_DIRECTORY".into()));
+}
+
+#[test]
+fn an_address_that_cannot_be_used_is_named_once_with_the_rule() {
+    let desk = Desk::new();
+    for flag in ["--api-url", "--resolvers", "--doh"] {
+        let error = desk.fail(&["account", flag, "http://example.org/api"], 2);
+        assert_eq!(error.matches("cannot be used").count(), 1, "{error}");
+        assert!(error.contains("`http://example.org/api`: plain http"), "{error}");
+    }
+}
+
+#[test]
 fn an_unknown_key_ends_every_command_before_it_does_anything() {
     let desk = desk_with_file("propagation_timeot = 1\n");
     for args in [&["config"][..], &["account"], &["doctor"], &["present", "_acme-challenge.name.ipv64.net", "v"]] {
@@ -72,4 +90,21 @@ fn hooks_take_their_settings_from_the_file() {
     let desk = desk_with_file("propagation_timeout = 0\n");
     let said = desk.succeed(&["present", "_acme-challenge.name.ipv64.net", "value"]);
     assert_eq!(said, "_acme-challenge.name.ipv64.net: added\n");
+}
+
+#[test]
+fn an_address_is_shown_without_a_key_that_stands_in_it() {
+    let desk = Desk::new();
+    for url in [
+        "https://127.0.0.1:1/api?apikey=canary",
+        "http://api.example/?apikey=canary",
+        "https://user:at@canary@api.example/",
+    ] {
+        for form in ["-v", "--json"] {
+            for flag in ["--api-url", "--doh", "--resolvers"] {
+                let said = desk.run(&["config", form, flag, &format!("{url},{url}")]).said();
+                assert!(!said.contains("canary") && said.contains(&url[..5]), "{flag}: {said}");
+            }
+        }
+    }
 }

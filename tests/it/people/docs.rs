@@ -30,7 +30,7 @@ fn pages() -> Vec<PathBuf> {
     pages
 }
 
-/// The first cell of each row of the tables in a page, where it is code; all codes of that cell.
+/// The first cell of each row of the tables in a page, where it is code.
 fn first_cells(text: &str) -> BTreeSet<String> {
     let rows = text.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
     rows.map(|(cell, _)| cell.to_owned()).collect()
@@ -43,9 +43,13 @@ fn literals(source: &str) -> impl Iterator<Item = &str> {
 
 /// The source of the product: what tests and the simulation say is no concern of a user.
 fn product() -> Vec<(PathBuf, String)> {
-    let is_product =
-        |path: &PathBuf| !path.components().any(|part| part.as_os_str() == "sim" || part.as_os_str() == "tests");
-    let sources = files(&root().join("src"), ".rs").into_iter().filter(is_product);
+    let top = root().join("src");
+    let is_product = |path: &PathBuf| {
+        // Where the tree lies does not matter: only folders within it.
+        let mut parts = path.strip_prefix(&top).unwrap().components();
+        !parts.any(|part| part.as_os_str() == "sim" || part.as_os_str() == "tests")
+    };
+    let sources = files(&top, ".rs").into_iter().filter(is_product);
     let read = |path: PathBuf| {
         let text = fs::read_to_string(&path).unwrap();
         (path, text.split("#[cfg(test)]").next().unwrap().to_owned())
@@ -158,6 +162,15 @@ fn every_setting_has_its_row() {
     let others = ["IPV64_API_KEY", "IPV64_API_TOKEN", "IPv64_Token", "CREDENTIALS_DIRECTORY", "IPV64_CONFIG"];
     for name in &described {
         assert!(known.contains(name) || others.contains(&name.as_str()), "docs/settings.md has {name}");
+    }
+}
+
+#[test]
+fn the_oldest_rust_that_works_is_named_where_it_is_needed() {
+    let manifest = read("Cargo.toml");
+    let version = manifest.split("rust-version = \"").nth(1).unwrap().split('"').next().unwrap();
+    for page in ["README.md", "docs/getting-started.md"] {
+        assert!(read(page).contains(&format!("Rust {version} or newer")), "{page}: Rust {version}");
     }
 }
 

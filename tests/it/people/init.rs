@@ -66,7 +66,8 @@ fn a_refused_key_is_not_stored_and_does_not_replace_a_good_one() {
 
 #[test]
 fn what_is_no_key_is_told_without_a_call() {
-    for input in ["", "\n", "two\nlines\n", "a blank", "ümlaut"] {
+    let more_than_is_read = format!("key{}and more", "\n".repeat(5000));
+    for input in ["", "\n", "two\nlines\n", "a blank", "ümlaut", &"a".repeat(4097), &more_than_is_read] {
         let desk = desk();
         let finished = pipe_in(&desk, input, &[]);
         assert_eq!(finished.status.code(), Some(3), "{input:?}: {}", finished.said());
@@ -100,7 +101,7 @@ fn a_key_file_stays_where_it_is() {
     assert!(desk.fail(&init, 3).contains("chmod 600"));
     assert!(!desk.path("conf").exists());
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
-    desk.succeed(&init);
+    desk.succeed_with_warning(&init);
     assert!(!desk.path("conf/api-key").exists());
     desk.succeed(&["account", "--config", &config]);
 }
@@ -178,6 +179,20 @@ fn a_variable_that_hides_the_stored_key_is_told() {
     let finished = pipe_in(&desk, desk.sim.key(0).unwrap(), &[]);
     assert!(finished.status.success());
     assert!(finished.stderr.contains("IPV64_API_KEY is set and comes before"), "{}", finished.said());
+}
+
+#[test]
+fn a_configuration_that_hooks_would_not_find_is_told() {
+    let mut desk = desk();
+    let config = desk.path("conf/config.toml").display().to_string();
+    let elsewhere = pipe_in(&desk, desk.sim.key(0).unwrap(), &[]);
+    assert!(elsewhere.stderr.contains("empty.toml` is read before `"), "{}", elsewhere.said());
+    desk.set("IPV64_CONFIG", "");
+    let unnamed = pipe_in(&desk, desk.sim.key(0).unwrap(), &[]);
+    assert!(unnamed.stderr.contains(&config) && unnamed.stderr.contains("IPV64_CONFIG"), "{}", unnamed.said());
+    desk.set("IPV64_CONFIG", &config);
+    let named = pipe_in(&desk, desk.sim.key(0).unwrap(), &[]);
+    assert!(named.status.success() && named.stderr.is_empty(), "{}", named.said());
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ipv64_acme::sim::{Config, Limits};
 
-use super::certificate::configure_certbot;
+use crate::clients::certbot;
 use crate::support::stage::Stage;
 use crate::support::terminal::Terminal;
 
@@ -36,7 +36,7 @@ fn stage() -> Stage {
     for (name, value) in variables {
         stage.set_variable(name, &value);
     }
-    configure_certbot(&stage, "xdg");
+    certbot::configure(&stage, "xdg");
     let init = format!("echo {} | ipv64-acme init --stdin", stage.sim.key(0).unwrap());
     let finished = stage.shell(&init, &[]);
     assert!(finished.status.success(), "{}", finished.said());

@@ -5,90 +5,85 @@ use std::time::Duration;
 use ipv64_acme::sim::Config;
 
 use crate::support::desk::Desk;
-use crate::support::process::{self, Finished};
+use crate::support::process::Finished;
+use crate::support::terminal;
 
-/// Runs a shell command on a terminal where the shell command `typed` types.
-fn on_terminal(desk: &Desk, command: &str, typed: &str) -> Finished {
-    let script = format!("{typed} | script --quiet --return --command '{command}' /dev/null");
-    process::run(desk.command("/bin/sh").args(["-c", &script]).env("SHELL", "/bin/sh").env("TERM", "xterm"))
-}
+/// The start of what `init` asks.
+const QUESTION: &str = "API key (";
+const INIT: &str = "ipv64-acme init --config conf/config.toml";
 
 fn slow_desk() -> Desk {
     Desk::with(Config::with_delays(&[Duration::from_millis(300), Duration::from_millis(1500)]))
 }
 
+/// A desk whose commands know no key.
+fn desk() -> Desk {
+    let mut desk = Desk::new();
+    desk.set("IPV64_API_KEY", "");
+    desk
+}
+
+/// Asserts that the prompt ended without a key, and that the terminal shows again what is typed, as stty(1) says at the end.
+fn assert_nothing_stored(desk: &Desk, finished: &Finished) {
+    let words = [": nothing was stored", " echo "];
+    assert!(words.iter().all(|words| finished.stdout.contains(words)), "{}", finished.said());
+    assert!(!desk.path("conf").exists());
+}
+
 #[test]
 #[ignore = "needs script(1): run by tests/run"]
 fn the_key_is_not_shown_while_it_is_typed() {
-    let mut desk = Desk::new();
-    desk.set("IPV64_API_KEY", "");
+    let desk = desk();
     let key = desk.sim.key(0).unwrap().to_owned();
-    let typed = format!("(sleep 1; echo {key}; sleep 1)");
-    let finished = on_terminal(&desk, "ipv64-acme init --config conf/config.toml; stty -a", &typed);
-    assert!(finished.stdout.contains("API key (") && !finished.stdout.contains(&key), "{}", finished.said());
-    assert!(finished.stdout.contains("class Standard"), "{}", finished.said());
-    assert!(finished.stdout.contains(" echo "), "the terminal shows again what is typed: {}", finished.said());
+    let finished = terminal::answer(&desk, &format!("{INIT}; stty -a"), QUESTION, &format!("echo {key}"));
+    assert!(!finished.stdout.contains(&key), "{}", finished.said());
+    for words in [QUESTION, "class Standard", " echo "] {
+        assert!(finished.stdout.contains(words), "{words:?}: {}", finished.said());
+    }
 }
 
 #[test]
 #[ignore = "needs script(1): run by tests/run"]
 fn an_interrupt_at_the_prompt_stores_nothing_and_gives_the_terminal_back() {
-    let mut desk = Desk::new();
-    desk.set("IPV64_API_KEY", "");
-    let command = "trap : INT; ipv64-acme init --config conf/config.toml; stty -a";
-    let finished = on_terminal(&desk, command, "(sleep 1; printf \"\\003\"; sleep 1)");
-    assert!(finished.stdout.contains("interrupted: nothing was stored"), "{}", finished.said());
-    assert!(finished.stdout.contains(" echo "), "{}", finished.said());
-    assert!(!desk.path("conf").exists());
+    let desk = desk();
+    let finished = terminal::answer(&desk, &format!("trap : INT; {INIT}; stty -a"), QUESTION, r"printf '\003'");
+    assert!(finished.stdout.contains("interrupted"), "{}", finished.said());
+    assert_nothing_stored(&desk, &finished);
 }
 
 #[test]
 #[ignore = "needs script(1): run by tests/run"]
 fn a_signal_at_the_prompt_stores_nothing_and_gives_the_terminal_back() {
-    let mut desk = Desk::new();
-    desk.set("IPV64_API_KEY", "");
-    let command = "sh -c \"echo \\$\\$ >pid; exec ipv64-acme init --config conf/config.toml\"; stty -a";
-    let typed = "(until [ -s pid ]; do sleep 0.05; done; sleep 1; kill -TERM $(cat pid); sleep 1)";
-    let finished = on_terminal(&desk, command, typed);
-    assert!(
-        finished.stdout.contains("nothing was stored") && finished.stdout.contains(" echo "),
-        "{}",
-        finished.said()
-    );
-    assert!(!desk.path("conf").exists());
+    let desk = desk();
+    let command = format!("sh -c \"echo \\$\\$ >pid; exec {INIT}\"; stty -a");
+    let finished = terminal::answer(&desk, &command, QUESTION, "kill -TERM $(cat pid)");
+    assert_nothing_stored(&desk, &finished);
 }
 
 #[test]
 #[ignore = "needs script(1): run by tests/run"]
 fn keys_that_would_leave_the_terminal_silent_do_nothing_at_the_prompt() {
-    let mut desk = Desk::new();
-    desk.set("IPV64_API_KEY", "");
+    let desk = desk();
     // Ctrl-Z and Ctrl-\, then Ctrl-C.
-    let command = "trap : INT QUIT TSTP; ipv64-acme init --config conf/config.toml; stty -a";
-    let finished = on_terminal(&desk, command, "(sleep 1; printf \"\\032\\034\"; sleep 1; printf \"\\003\"; sleep 1)");
-    assert!(finished.stdout.contains("interrupted: nothing was stored"), "{}", finished.said());
-    assert!(finished.stdout.contains(" echo ") && finished.stdout.contains("susp = ^Z"), "{}", finished.said());
+    let command = format!("trap : INT QUIT TSTP; {INIT}; stty -a");
+    let finished = terminal::answer(&desk, &command, QUESTION, r"printf '\032\034'; sleep 0.5; printf '\003'");
+    assert!(finished.stdout.contains("interrupted"), "{}", finished.said());
+    assert!(finished.stdout.contains("susp = ^Z"), "{}", finished.said());
+    assert_nothing_stored(&desk, &finished);
 }
 
 #[test]
 #[ignore = "needs script(1): run by tests/run"]
 fn the_end_of_input_at_the_prompt_stores_nothing() {
-    let mut desk = Desk::new();
-    desk.set("IPV64_API_KEY", "");
-    let command = "ipv64-acme init --config conf/config.toml; stty -a";
-    let finished = on_terminal(&desk, command, "(sleep 1; printf \"\\004\"; sleep 1)");
-    assert!(
-        finished.stdout.contains("nothing was stored") && finished.stdout.contains(" echo "),
-        "{}",
-        finished.said()
-    );
-    assert!(!desk.path("conf").exists());
+    let desk = desk();
+    let finished = terminal::answer(&desk, &format!("{INIT}; stty -a"), QUESTION, r"printf '\004'");
+    assert_nothing_stored(&desk, &finished);
 }
 
 #[test]
 #[ignore = "needs script(1): run by tests/run"]
 fn a_narrow_terminal_shows_names_and_verdicts_without_wrapping() {
-    let finished = on_terminal(&slow_desk(), "stty cols 40; ipv64-acme test name.ipv64.net", ":");
+    let finished = terminal::watch(&slow_desk(), "stty cols 40; ipv64-acme test name.ipv64.net");
     let live = finished.stdout.lines().filter(|line| line.contains("ns2.ipv64") && line.contains('…'));
     let live: Vec<_> =
         live.map(|line| line.rsplit('\u{1b}').next().unwrap().trim_start_matches("[J").trim_end()).collect();
@@ -100,7 +95,7 @@ fn a_narrow_terminal_shows_names_and_verdicts_without_wrapping() {
 #[test]
 #[ignore = "needs script(1): run by tests/run"]
 fn each_server_has_a_line_while_a_hook_waits_and_none_afterwards() {
-    let finished = on_terminal(&slow_desk(), "ipv64-acme present _acme-challenge.name.ipv64.net v", ":");
+    let finished = terminal::watch(&slow_desk(), "ipv64-acme present _acme-challenge.name.ipv64.net v");
     let (before, after) = finished.stdout.rsplit_once("\u{1b}[J").expect("lines are erased");
     assert!(before.contains("ns2.ipv64.net (") && before.contains("lags"), "{}", finished.said());
     assert!(after.starts_with("_acme-challenge.name.ipv64.net: ready on 2 of 2"), "{}", finished.said());
@@ -118,7 +113,7 @@ fn nothing_moves_where_the_terminal_cannot_or_the_output_has_to_stay() {
         format!("ipv64-acme -q{}", present.trim_start_matches("ipv64-acme")),
         format!("ipv64-acme -v{}", present.trim_start_matches("ipv64-acme")),
     ] {
-        let finished = on_terminal(&slow_desk(), &command, ":");
+        let finished = terminal::watch(&slow_desk(), &command);
         assert!(!finished.stdout.contains('\u{1b}'), "{command}: {}", finished.said());
     }
 }
@@ -126,7 +121,7 @@ fn nothing_moves_where_the_terminal_cannot_or_the_output_has_to_stay() {
 #[test]
 #[ignore = "needs script(1): run by tests/run"]
 fn times_are_bars_on_a_terminal() {
-    let finished = on_terminal(&slow_desk(), "ipv64-acme test name.ipv64.net", ":");
+    let finished = terminal::watch(&slow_desk(), "ipv64-acme test name.ipv64.net");
     assert!(finished.stdout.contains("█ "), "{}", finished.said());
 }
 
@@ -134,7 +129,7 @@ fn times_are_bars_on_a_terminal() {
 #[ignore = "needs script(1): run by tests/run"]
 fn the_help_has_colours_only_where_they_are_wanted() {
     let desk = Desk::new();
-    let has_colours = |command: &str| on_terminal(&desk, command, ":").stdout.contains('\u{1b}');
+    let has_colours = |command: &str| terminal::watch(&desk, command).stdout.contains('\u{1b}');
     assert!(has_colours("ipv64-acme --help"));
     for command in ["NO_COLOR=1 ipv64-acme --help", "TERM=dumb ipv64-acme --help", "NO_COLOR=1 ipv64-acme --wrong"] {
         assert!(!has_colours(command), "{command}");

@@ -3,6 +3,7 @@
 
 pub(crate) mod certificate;
 pub(crate) mod desk;
+pub(crate) mod installed;
 pub(crate) mod page;
 pub(crate) mod pebble;
 pub(crate) mod process;

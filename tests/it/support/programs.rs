@@ -1,16 +1,8 @@
-//! Finds the programs that the tests do not bring along.
-//! Installing them is the work of `tests/run`.
+//! Finds the programs that the tests run: those of the system, those that `tests/run` installs, and the hook itself.
 
 use std::path::{Path, PathBuf};
 
-/// Returns a program found in `PATH`, or says how to get it.
-pub(crate) fn system(name: &str) -> PathBuf {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path)
-        .map(|folder| folder.join(name))
-        .find(|path| path.is_file())
-        .unwrap_or_else(|| panic!("`{name}` is not installed: tests/run installs it"))
-}
+pub(crate) use super::installed::system;
 
 /// Returns a program of the Python environment that `tests/run` makes in the target folder.
 pub(crate) fn python_environment(name: &str) -> PathBuf {

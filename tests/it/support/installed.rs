@@ -1,4 +1,5 @@
-//! Finds the programs of the system that a run needs, for what is shared with the tests.
+//! Finds the programs of the system. Installing them is the work of `tests/run`. It knows nothing of the tests, so that the
+//! comparison in `tests/figures` can share it.
 
 use std::path::PathBuf;
 
