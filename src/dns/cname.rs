@@ -245,7 +245,7 @@ impl Lookup {
                 let Found { servers, unfound } = self.complete(self.glue(&reply), FoundBy::Settings, deadline);
                 *zone = Zone { apex: Some(below.clone()), servers, unfound, found_by: zone.found_by };
                 if zone.servers.is_empty() {
-                    return Err(vec![format!("the name servers of `{below}` have no addresses")]);
+                    return Err(vec![format!("no address of the name servers of `{below}` could be found")]);
                 }
                 continue;
             }

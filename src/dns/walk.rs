@@ -57,6 +57,9 @@ impl Walk<'_> {
             if found.servers.is_empty() && nested < MAX_NESTED {
                 found = self.addresses(&found.unfound, nested);
             }
+            if found.servers.is_empty() {
+                return Err(format!("no address of the name servers of `{below}` could be found"));
+            }
             apex = Some(below.clone());
         }
         Err(format!("more than {MAX_REFERRALS} referrals"))
@@ -69,7 +72,7 @@ impl Walk<'_> {
 
     /// Asks one server after the other until one gives an answer that can be used.
     fn ask(&self, servers: &[Server], question: &Question) -> Result<Reply, String> {
-        let mut last = "the name servers have no addresses".to_owned();
+        let mut last = "no time left".to_owned();
         for server in servers {
             // A share of the time for each: a dead server must not use up all of it.
             let share = self.deadline.saturating_duration_since(Instant::now()) / 3;

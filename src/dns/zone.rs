@@ -259,7 +259,7 @@ impl Lookup {
         let names: Vec<_> = Reply::name_servers(&reply.answers).cloned().collect();
         let found = self.addresses(set, &names, deadline);
         if found.servers.is_empty() {
-            return Err(vec![format!("the name servers of `{apex}` have no addresses")]);
+            return Err(vec![format!("no address of the name servers of `{apex}` could be found")]);
         }
         Ok(found)
     }
