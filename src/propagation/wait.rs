@@ -159,8 +159,12 @@ impl<'a> Waiting<'a> {
             let now = Instant::now();
             let rows = self.rows(&state);
             if differs(&shown, &rows) {
+                // A terminal that takes nothing holds up no poller.
+                drop(state);
                 changed(&rows);
-                shown.clone_from(&rows);
+                shown = rows;
+                state = self.board.lock();
+                continue;
             }
             if self.plan.interrupted.load(Ordering::Relaxed) {
                 return Err(self.not_ready(rows, Cause::Interrupted, false).into());
