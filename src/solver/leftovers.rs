@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use super::Solver;
 use super::remove::spec_of;
 use crate::api::{ApiError, RetryPolicy};
-use crate::hook::{Call, Wait};
+use crate::hook::{Action, Call, Wait};
+use crate::name::DnsName;
 use crate::state::Entry;
 
 /// How many records of earlier calls one call removes.
@@ -32,8 +33,9 @@ impl Solver<'_> {
         if matches!(call.wait, Wait::Later(_)) {
             return;
         }
+        let spared = in_use(call);
         while most > 0 && Instant::now() < until && !self.is_interrupted() && self.has_to_spare() {
-            let Some(entry) = journal.take_left_over(&self.account) else { return };
+            let Some(entry) = journal.take_left_over(&self.account, &spared) else { return };
             if !self.clear(&entry, until) {
                 return;
             }
@@ -61,6 +63,18 @@ impl Solver<'_> {
                 !error.is_transient()
             }
         }
+    }
+}
+
+/// Returns the names that the CA is about to ask for: a clock that has jumped ahead makes their records look old.
+fn in_use(call: &Call) -> Vec<&DnsName> {
+    let order: &[DnsName] = match &call.wait {
+        Wait::Later(order) | Wait::Order(order) => &order.names,
+        Wait::Now => &[],
+    };
+    match call.action {
+        Action::Add => call.challenges.iter().map(|challenge| &challenge.name).chain(order).collect(),
+        Action::Remove => Vec::new(),
     }
 }
 

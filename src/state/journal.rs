@@ -164,11 +164,12 @@ impl Journal {
     }
 
     /// Takes one entry that is left over: nobody has asked for its remove within [`LEFT_OVER_AFTER`]. It counts as being
-    /// removed from now on.
+    /// removed from now on. Challenges of the names in `spared` stay.
     #[must_use]
-    pub fn take_left_over(&self, account: &Account) -> Option<Entry> {
+    pub fn take_left_over(&self, account: &Account, spared: &[&DnsName]) -> Option<Entry> {
         self.update(Durability::Ordered, |book, now| {
-            let is_left = |entry: &&mut Entry| entry.account == *account && is_abandoned(entry, now);
+            let is_free = |entry: &Entry| entry.account == *account && !spared.contains(&&entry.name);
+            let is_left = |entry: &&mut Entry| is_free(entry) && is_abandoned(entry, now);
             let entry = book.entries.iter_mut().find(is_left)?;
             entry.ask_remove(now);
             Some(entry.clone())
@@ -355,12 +356,14 @@ mod tests {
         let ids = bench.journal.intend(&[record("a.example.org", "v"), record("b.example.org", "v")]);
         bench.journal.remove_asked(&ids[..1]);
         bench.clock.advance(LEFT_OVER_AFTER - Duration::from_secs(1));
-        assert_eq!(bench.journal.take_left_over(&account()), None);
+        assert_eq!(bench.journal.take_left_over(&account(), &[]), None);
         bench.clock.advance(Duration::from_secs(1));
         let other = Account::of(&Secret::parse("other").unwrap());
-        assert_eq!(bench.journal.take_left_over(&other), None);
-        assert_eq!(bench.journal.take_left_over(&account()).map(|entry| entry.id), Some(ids[1].clone()));
-        assert_eq!(bench.journal.take_left_over(&account()), None);
+        assert_eq!(bench.journal.take_left_over(&other, &[]), None);
+        let spared = DnsName::parse("b.example.org").unwrap();
+        assert_eq!(bench.journal.take_left_over(&account(), &[&spared]), None);
+        assert_eq!(bench.journal.take_left_over(&account(), &[]).map(|entry| entry.id), Some(ids[1].clone()));
+        assert_eq!(bench.journal.take_left_over(&account(), &[]), None);
     }
 
     #[test]

@@ -117,7 +117,7 @@ fn assert_journal(folder: &Path) {
     journal.remove_failed(&ids);
     kept(&ids, "remove_failed");
     let _ = (journal.leftovers(None), journal.leftovers(Some(Duration::ZERO)), journal.take_finishable(&account(), 4));
-    let _ = journal.take_left_over(&account());
+    let _ = journal.take_left_over(&account(), &[]);
     kept(&ids, "taking");
     journal.close(&ids);
     let left = open_ids(folder);

@@ -68,6 +68,19 @@ fn the_last_call_asks_the_account_once_if_the_journal_of_the_others_is_lost() {
 }
 
 #[test]
+fn a_clock_that_jumps_ahead_in_the_middle_of_an_order_costs_none_of_its_records() {
+    let desk = slow_servers();
+    for at in [0, 1] {
+        succeed(&desk, at, &value());
+    }
+    // As on a machine without a battery, which learns the time only now.
+    let two_hours_ago = -2 * 3_600_000;
+    change_state(&desk, "journal.json", |content| state_files::shift_times(content, two_hours_ago));
+    succeed(&desk, 2, &value());
+    assert_all_are_served(&desk);
+}
+
+#[test]
 fn without_any_state_the_order_is_waited_for_all_the_same() {
     let mut desk = slow_servers();
     desk.set("IPV64_STATE_DIR", "/proc/no/such/place");

@@ -113,7 +113,7 @@ fn times_of_the_future_hold_up_nobody() {
     desk.set("IPV64_API_RATE", "3/2");
     add_and_remove(&desk);
     // As after a clock that ran a year ahead was set right.
-    let ahead = Duration::from_secs(366 * 86_400).as_millis() as u64;
+    let ahead = Duration::from_secs(366 * 86_400).as_millis() as i64;
     for file in FILES {
         change_state(&desk, file, |content| shift_times(content, ahead));
     }
@@ -122,14 +122,14 @@ fn times_of_the_future_hold_up_nobody() {
     assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
 }
 
-/// Moves every number that is a time of this century.
-fn shift_times(value: &mut Value, by: u64) {
+/// Moves every number that is a time of this century, by milliseconds.
+pub(super) fn shift_times(value: &mut Value, by: i64) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(|item| shift_times(item, by)),
         Value::Object(fields) => fields.values_mut().for_each(|field| shift_times(field, by)),
         Value::Number(number) => {
             if let Some(time) = number.as_u64().filter(|time| *time > 1_000_000_000_000) {
-                *value = (time + by).into();
+                *value = time.saturating_add_signed(by).into();
             }
         }
         _ => {}
