@@ -35,7 +35,7 @@ use outcome::Outcome;
 use plan::Run;
 
 /// Runs side by side. They mostly wait: for a limit of the API, or for a name server.
-const AT_ONCE: usize = 24;
+const AT_ONCE: usize = 12;
 /// The pause between the starts of two runs, since a start is what costs CPU time.
 const BETWEEN_STARTS: Duration = Duration::from_millis(1500);
 
