@@ -26,7 +26,7 @@ pub use upkeep::SweepArgs;
 /// ACME DNS-01 hook for domains at IPv64.net: adds the challenge record, waits until every authoritative name server
 /// serves it, removes it.
 #[derive(Debug, Parser)]
-#[command(name = "ipv64-acme", version, arg_required_else_help = true)]
+#[command(name = "ipv64-acme", version, arg_required_else_help = true, disable_help_subcommand = true)]
 #[command(after_help = "Every flag of a setting has a variable: --api-url is IPV64_API_URL. The API key comes from \
                         IPV64_API_KEY,\nfrom the file named by IPV64_API_KEY_FILE, or from a systemd credential.")]
 pub struct Cli {
@@ -58,13 +58,18 @@ pub fn definition() -> clap::Command {
     help::arrange(Cli::command())
 }
 
-/// Reads a command line; the first argument is the name of the program.
+/// Reads a command line; the first argument is the name of the program. `help COMMAND` is `COMMAND --help`.
 ///
 /// # Errors
 /// [`clap::Error`], which is also how help and version come back.
 pub fn parse<T: Into<OsString> + Clone>(args: &[T]) -> Result<Cli, clap::Error> {
+    let mut args: Vec<OsString> = args.iter().cloned().map(Into::into).collect();
+    if args.get(1).is_some_and(|word| word == "help") {
+        args.remove(1);
+        args.push("--help".into());
+    }
     let mut command = definition();
-    let mut matches = command.try_get_matches_from_mut(args.iter().cloned()).map_err(without_verbs)?;
+    let mut matches = command.try_get_matches_from_mut(args).map_err(without_verbs)?;
     Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
 }
 

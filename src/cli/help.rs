@@ -173,4 +173,14 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn help_is_also_a_word_and_the_verbs_of_clients_are_listed_nowhere() {
+        let said = |line: &str| crate::cli::parse(&words(line)).unwrap_err().to_string();
+        assert_eq!(said("ipv64-acme help"), said("ipv64-acme --help"));
+        assert_eq!(said("ipv64-acme help record add"), said("ipv64-acme record add --help"));
+        for line in ["ipv64-acme help", "ipv64-acme -v", "ipv64-acme help nothing"] {
+            assert!(!said(line).contains("deploy_challenge"), "{line}: {}", said(line));
+        }
+    }
 }

@@ -144,7 +144,9 @@ fn a_failing_setup_is_not_submitted_and_leaves_nothing() {
     stage.sim.set_server("ns2.ipv64.net", &ipv64_acme::sim::ServerSettings::stale()).unwrap();
     stage.set_variable("IPV64_PROPAGATION_TIMEOUT", "2");
     let deleted = || cases::calls(&stage.sim, ipv64_acme::sim::CallKind::DelRecord) > 0;
-    let finished = SECOND.run_until(&stage, &["name.ipv64.net"], &deleted);
+    // The hook deletes, then it says why, and Apache writes that down.
+    let told = || fs::read_to_string(stage.path("apache/log")).is_ok_and(|log| log.contains("ns2.ipv64.net"));
+    let finished = SECOND.run_until(&stage, &["name.ipv64.net"], &|| deleted() && told());
     assert!(finished.stderr.contains("ns2.ipv64.net"), "{}", finished.said());
     assert_eq!(stage.pebble.validations(), 0, "{}", stage.pebble.log());
     cases::assert_nothing_left(&stage);
