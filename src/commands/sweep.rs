@@ -85,9 +85,6 @@ fn own(context: &Context, older_than: Option<Duration>) -> Vec<Leftover> {
 fn of_account(context: &Context, older_than: Option<Duration>, domains: &[Domain]) -> Vec<Leftover> {
     let least = older_than.unwrap_or(LEFT_OVER_AFTER);
     let entries = context.state().journal().open_entries();
-    let known = |name: &str, value: &str| {
-        entries.iter().filter(move |entry| entry.record.as_str() == name && entry.value.as_str() == value)
-    };
     let mut found = Vec::new();
     for domain in domains {
         for record in &domain.records {
@@ -97,8 +94,11 @@ fn of_account(context: &Context, older_than: Option<Duration>, domains: &[Domain
                 Some(age) => age >= least.as_secs(),
                 None => least.is_zero(),
             };
-            if is_old && !known(&leftover.name, &leftover.value).any(|entry| entry.account == *context.account()) {
-                leftover.id = known(&leftover.name, &leftover.value).next().map(|entry| entry.id.clone());
+            let is_it =
+                |entry: &&Entry| (entry.record.as_str(), entry.value.as_str()) == (&*leftover.name, &*leftover.value);
+            let known: Vec<&Entry> = entries.iter().filter(is_it).collect();
+            if is_old && !known.iter().any(|entry| entry.account == *context.account()) {
+                leftover.id = known.first().map(|entry| entry.id.clone());
                 found.push(leftover);
             }
         }
