@@ -74,8 +74,8 @@ fn own(context: &Context, older_than: Option<Duration>) -> Vec<Leftover> {
     let entries = context.state().journal().leftovers(older_than);
     let (mine, others): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| entry.account == *context.account());
     if !others.is_empty() {
-        let count = others.len();
-        context.report().step(&format!("{count} more in the journal were added with another API key"));
+        let more = format!("{} more in the journal were added with another API key: see `sweep --all`", others.len());
+        context.report().step(&more);
     }
     mine.into_iter().filter_map(|entry| Leftover::of_entry(context, entry)).collect()
 }
