@@ -105,6 +105,16 @@ impl Journal {
         });
     }
 
+    /// Notes that no request left to remove these records: the next hook call tries again, and this try does not count.
+    pub fn remove_postponed(&self, ids: &[EntryId]) {
+        self.update(Durability::Ordered, |book, now| {
+            for entry in book.with_ids(ids) {
+                let tries = entry.tries().saturating_sub(1).max(1);
+                entry.progress = Progress::RemoveAsked { at: now, tries, failed: true };
+            }
+        });
+    }
+
     /// Forgets these records: they are gone, or never were.
     pub fn close(&self, ids: &[EntryId]) {
         self.update(Durability::Ordered, |book, _| book.entries.retain(|entry| !ids.contains(&entry.id)));
@@ -415,6 +425,18 @@ mod tests {
         }
         assert_eq!(rounds, 9);
         assert_eq!(bench.journal.leftovers(Some(Duration::ZERO)).len(), 1);
+    }
+
+    #[test]
+    fn a_try_without_a_request_does_not_count() {
+        let bench = bench();
+        let ids = bench.journal.intend(&[record("a.example.org", "v")]);
+        bench.journal.remove_failed(&ids);
+        for _ in 0..2 * MOST_TRIES {
+            assert_eq!(bench.take_in_next_call(&account(), 10), ids);
+            bench.journal.remove_postponed(&ids);
+        }
+        assert_eq!(bench.journal.open_entries()[0].tries(), 1);
     }
 
     #[test]
