@@ -57,8 +57,9 @@ impl Journal {
 
     /// Notes that these records are about to be added; on the disk when it returns.
     ///
-    /// A record that is in the journal already keeps its id and begins anew; the same challenge at another place, as
-    /// after a change of its CNAME, is a record of its own. Returns one id per record, in order.
+    /// A record that is in the journal already keeps its id and begins anew; with a new id if it is being removed, so that
+    /// the end of that removal does not touch it. The same challenge at another place, as after a change of its CNAME, is
+    /// a record of its own. Returns one id per record, in order.
     // Before the request and not after it: a crash in between leaves an entry without a record, which is deleted in
     // vain and forgotten. The other order leaves a record that nobody remembers.
     #[must_use]
@@ -213,16 +214,18 @@ impl Journal {
 impl Book {
     fn intend(&mut self, record: &NewEntry, now: UnixTime) -> EntryId {
         let Challenge { name, value } = &record.challenge;
-        let same = |entry: &&Entry| {
+        let is_same = |entry: &Entry| {
             entry.name == *name
                 && entry.value == *value
                 && entry.account == record.account
                 && (&entry.domain, &entry.record) == (&record.domain, &record.record)
         };
-        let open = self.entries.iter().find(same).map(|entry| entry.id.clone());
+        let open = self.entries.iter().find(|entry| is_same(entry));
         let was_open = open.is_some();
-        let id = open.unwrap_or_else(|| EntryId::new(random::id()));
-        self.entries.retain(|entry| entry.id != id);
+        // Whoever is removing the record knows it by its id.
+        let kept = open.filter(|entry| !matches!(entry.progress, Progress::RemoveAsked { .. }));
+        let id = kept.map_or_else(|| EntryId::new(random::id()), |entry| entry.id.clone());
+        self.entries.retain(|entry| !is_same(entry));
         self.entries.push(Entry { was_open, ..Entry::new(id.clone(), record, now) });
         id
     }
@@ -330,6 +333,23 @@ mod tests {
         let open = journal.open_entries();
         assert_eq!(open.len(), 2);
         assert_eq!((open[0].progress, open[0].added_at), (Progress::Intended, NOW + Duration::from_secs(5)));
+    }
+
+    #[test]
+    fn a_record_that_is_added_again_while_it_is_removed_outlives_that_removal() {
+        let Bench { journal, .. } = bench();
+        let removed = journal.intend(&[record("a.example.org", "v")]);
+        journal.remove_asked(&removed);
+        let again = journal.intend(&[record("a.example.org", "v")]);
+        journal.confirm(&again);
+        journal.remove_failed(&removed);
+        assert_eq!(journal.open_entries().len(), 1);
+        assert_eq!(journal.open_entries()[0].progress, Progress::Confirmed, "the failure is that of the old entry");
+        journal.close(&removed);
+        assert_eq!(journal.open_entries().len(), 1, "the record may be there again");
+        assert_eq!(journal.withdraw(&again), again, "and may be there still");
+        journal.close(&again);
+        assert_eq!(journal.open_entries(), []);
     }
 
     #[test]
