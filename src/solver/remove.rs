@@ -117,7 +117,11 @@ impl Solver<'_> {
     fn remove_one(&self, call: &Call, challenge: &Challenge, policy: &RetryPolicy) -> anyhow::Result<Solved> {
         let mut places = self.recorded(challenge);
         let Some(latest) = places.pop() else {
-            return self.remove_at(self.unrecorded(call, challenge, policy)?, policy);
+            let doomed = self.unrecorded(call, challenge, policy)?;
+            if self.was_removed(&doomed) {
+                return Ok(solved(doomed, Status::Missing));
+            }
+            return self.remove_at(doomed, policy);
         };
         for place in places {
             self.remove_at(place, policy)?;
@@ -142,8 +146,17 @@ impl Solver<'_> {
         let status = if deleted == Deleted::Gone { Status::Removed } else { Status::Missing };
         let what = if deleted == Deleted::Gone { "removed" } else { "was not there" };
         self.events.step(&format!("`{}` {what}", doomed.record));
-        let domain = doomed.spec.domain().clone();
-        Ok(Solved { challenge: doomed.challenge, record: doomed.record, domain, status })
+        Ok(solved(doomed, status))
+    }
+
+    /// Whether a record was reported as ready a moment ago and the journal has it no more: apex and wildcard with one
+    /// token bring two removals for one record.
+    fn was_removed(&self, doomed: &Doomed) -> bool {
+        let (record, value) = (&doomed.record, &doomed.challenge.value);
+        let journal = self.state.journal();
+        // With any key: where the journal still has it, another account holds it.
+        let is_open = journal.open_entries().iter().any(|entry| (&entry.record, &entry.value) == (record, value));
+        !is_open && journal.ready_marks(record).iter().any(|mark| mark.value == *value)
     }
 
     /// Leaves a failed removal to the next call, also where the journal did not know of the record.
@@ -226,6 +239,10 @@ impl Solver<'_> {
         }
         false
     }
+}
+
+fn solved(doomed: Doomed, status: Status) -> Solved {
+    Solved { domain: doomed.spec.domain().clone(), challenge: doomed.challenge, record: doomed.record, status }
 }
 
 /// Whether the same removal may succeed later without anybody doing anything.
