@@ -139,7 +139,7 @@ impl Solver<'_> {
             .with_context(|| format!("cannot remove the TXT record `{}`", doomed.record))
             .inspect_err(|error| self.keep_in_mind(&doomed, error))?;
         // What the journal has is ours, and gone: a try whose reply was lost has done it.
-        if deleted == Deleted::Missing && doomed.ids.is_empty() && self.is_still_served(&doomed) {
+        if deleted == Deleted::Missing && doomed.ids.is_empty() && self.is_still_served(&doomed, policy) {
             return Err(NotOurs { name: doomed.record }.into());
         }
         journal.close(&doomed.ids);
@@ -217,9 +217,11 @@ impl Solver<'_> {
     }
 
     /// Tells "gone already" from "not yours", which the API answers alike (observed): by what the authoritative servers
-    /// show, with some patience for those that follow late. Where nobody can be asked, the record counts as gone.
-    fn is_still_served(&self, doomed: &Doomed) -> bool {
-        let deadline = Instant::now() + STILL_SHOWN;
+    /// show, with some patience for those that follow late, but one look when the call has no time left. Where nobody can
+    /// be asked, the record counts as gone.
+    fn is_still_served(&self, doomed: &Doomed, policy: &RetryPolicy) -> bool {
+        let now = Instant::now();
+        let deadline = policy.deadline.clamp(now + PAUSE, now + STILL_SHOWN);
         let Ok(place) = self.lookup.place(&doomed.record, crate::dns::cname::Follow::Never, deadline) else {
             return false;
         };
