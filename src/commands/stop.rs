@@ -48,7 +48,7 @@ pub(super) fn run_stoppable<T: Send + 'static, E: From<anyhow::Error> + Send + '
             Err(RecvTimeoutError::Timeout) if told.get_or_insert_with(Instant::now).elapsed() < GRACE => {}
             Err(_) => {
                 let events = Told::new(context.report());
-                return Err(anyhow::Error::from(context.solver(&events).interruption(call)).into());
+                return Err(anyhow::Error::from(context.solver(&events).interruption(call, &[])).into());
             }
         }
     }

@@ -74,29 +74,31 @@ fn own(context: &Context, older_than: Option<Duration>) -> Vec<Leftover> {
     let entries = context.state().journal().leftovers(older_than);
     let (mine, others): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| entry.account == *context.account());
     if !others.is_empty() {
-        let count = others.len();
-        context.report().step(&format!("{count} more in the journal were added with another API key"));
+        let more = format!("{} more in the journal were added with another API key: see `sweep --all`", others.len());
+        context.report().step(&more);
     }
     mine.into_iter().filter_map(|entry| Leftover::of_entry(context, entry)).collect()
 }
 
-/// The challenge records of the account that the journal does not have.
+/// The challenge records of the account that the journal does not have as its own: those that it has with another key
+/// may be of this account all the same, since a key can be renewed.
 fn of_account(context: &Context, older_than: Option<Duration>, domains: &[Domain]) -> Vec<Leftover> {
     let least = older_than.unwrap_or(LEFT_OVER_AFTER);
     let entries = context.state().journal().open_entries();
-    let is_known = |name: &str, value: &str| {
-        entries.iter().any(|entry| entry.record.as_str() == name && entry.value.as_str() == value)
-    };
     let mut found = Vec::new();
     for domain in domains {
         for record in &domain.records {
-            let Some(leftover) = Leftover::of_record(context, domain, record) else { continue };
+            let Some(mut leftover) = Leftover::of_record(context, domain, record) else { continue };
             // Without a known age it may be part of an order that is under way.
             let is_old = match leftover.age {
                 Some(age) => age >= least.as_secs(),
                 None => least.is_zero(),
             };
-            if is_old && !is_known(&leftover.name, &leftover.value) {
+            let is_it =
+                |entry: &&Entry| (entry.record.as_str(), entry.value.as_str()) == (&*leftover.name, &*leftover.value);
+            let known: Vec<&Entry> = entries.iter().filter(is_it).collect();
+            if is_old && !known.iter().any(|entry| entry.account == *context.account()) {
+                leftover.id = known.first().map(|entry| entry.id.clone());
                 found.push(leftover);
             }
         }

@@ -1,7 +1,7 @@
 //! What one reply says about the records that are waited for. Pure; what many answers of one address mean together is decided
 //! in [`super::evidence`].
 
-use super::evidence::Wanted;
+use super::seen::Wanted;
 use crate::challenge::TxtValue;
 use crate::dns::exchange::{AskError, Transport};
 use crate::dns::message::{Rcode, Reply};

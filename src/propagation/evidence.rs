@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::answer::{Answer, Observation};
 use super::back_ends::BackEnds;
+use super::look::Asked;
+use super::seen::{Seen, Wanted};
 use crate::dns::exchange::{AskError, Transport};
 
 /// How many times an address may fail to answer usefully before it stops blocking the verdict.
@@ -17,9 +19,6 @@ const CHANCES_SPAN: Duration = Duration::from_secs(10);
 const FIRST_RUN: u32 = 10;
 /// The same from an address that has disagreed with itself, or one beside it has: there such runs begin again and again.
 const LONG_RUN: u32 = 15;
-/// Answers that such runs may take in all where an address has many zones of one wait, some thirteen seconds' worth: each
-/// zone gets its share.
-const LONG_RUNS: u32 = 60;
 /// Answers that are needed from an address whose servers tell their names (NSID), to have heard of all of them: two that
 /// take turns by chance both show up among so many but for one time in five hundred.
 const NAMED_ANSWERS: u32 = 10;
@@ -45,18 +44,6 @@ pub enum Standing {
     NoRoute,
 }
 
-/// What an address has to show of one record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Wanted {
-    /// How many times it has to be there.
-    pub looks: u32,
-    /// The zone that holds it, by any number. Changes of a zone arrive in order: only its latest record tells that a server
-    /// has them all.
-    pub zone: usize,
-    /// Whether it was added for this wait, so that no server can have had it before.
-    pub is_new: bool,
-}
-
 /// What earlier waits tell of an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Past {
@@ -66,16 +53,6 @@ pub enum Past {
     Suspect,
     /// Records appeared there without any disagreement, in several waits.
     Steady,
-}
-
-/// One record, and how many times it was there since it last was not.
-#[derive(Debug, Clone)]
-struct Seen {
-    wanted: Wanted,
-    /// Whether it is the latest of its zone.
-    is_latest: bool,
-    times: u32,
-    lacked: bool,
 }
 
 /// All that is known about one address.
@@ -112,12 +89,9 @@ impl Evidence {
     /// as often as is wanted, the last added one last; without a steady past the latest of each zone in a long run.
     #[must_use]
     pub fn new(wanted: &[Wanted], confirmations: u32, past: Past) -> Self {
-        let is_latest = |at: usize| !wanted.iter().skip(at + 1).any(|later| later.zone == wanted[at].zone);
-        let seen =
-            |(at, one): (usize, &Wanted)| Seen { wanted: *one, is_latest: is_latest(at), times: 0, lacked: false };
         Self {
             confirmations: confirmations.max(1),
-            records: wanted.iter().enumerate().map(seen).collect(),
+            records: (0..wanted.len()).map(|at| Seen::new(wanted, at)).collect(),
             run: 0,
             run_has_tcp: false,
             flips: 0,
@@ -147,7 +121,7 @@ impl Evidence {
                 }
             }
             Answer::Lame { .. } | Answer::Silent(_) => {
-                self.useless(now, transport, &answer);
+                self.useless(now, (record, transport), &answer);
                 // Silence after good answers changes nothing that was seen; it is reported only if nothing else is known.
                 if self.serving_since.is_some() {
                     return;
@@ -165,8 +139,9 @@ impl Evidence {
     }
 
     fn name_heard(&mut self, name: Vec<u8>, record: usize, answer: &Answer) {
-        let zone = self.records.get(record).map(|seen| seen.wanted.zone);
-        let latest = self.records.iter().rposition(|seen| Some(seen.wanted.zone) == zone).unwrap_or(record);
+        let Some(asked) = self.records.get(record) else { return };
+        let last = self.records.iter().rposition(|seen| seen.wanted.zone == asked.wanted.zone);
+        let latest = if asked.is_latest() { record } else { last.unwrap_or(record) };
         // Of an earlier record its presence says nothing about the latest; its absence says all.
         let shows = match answer {
             Answer::Has if latest == record => Some(true),
@@ -177,7 +152,7 @@ impl Evidence {
     }
 
     fn has(&mut self, now: Instant, record: usize, transport: Transport) {
-        self.answered(transport);
+        self.answered(record, transport);
         self.run = self.run.saturating_add(1);
         self.run_has_tcp |= transport == Transport::Tcp;
         if let Some(seen) = self.records.get_mut(record) {
@@ -189,24 +164,30 @@ impl Evidence {
     }
 
     fn lacks(&mut self, record: usize, transport: Transport) {
-        self.answered(transport);
+        self.answered(record, transport);
         self.run = 0;
         self.run_has_tcp = false;
         self.serving_since = None;
         let Some(seen) = self.records.get_mut(record) else { return };
         seen.lacked = true;
-        let zone = seen.wanted.zone;
         if seen.times > 0 {
             // It was there: another back end has answered, and what is known of the other records is worth no more.
             self.flips = self.flips.saturating_add(1);
             self.records.iter_mut().for_each(|seen| seen.times = 0);
         } else {
             // The latest of its zone, if it was there, has come from another back end, or has overtaken this one.
-            self.records.iter_mut().filter(|seen| seen.wanted.zone == zone).for_each(|seen| seen.times = 0);
+            self.of_same_zone(record).for_each(|seen| seen.times = 0);
         }
     }
 
-    fn answered(&mut self, transport: Transport) {
+    /// Returns all records of the zone of one.
+    fn of_same_zone(&mut self, record: usize) -> impl Iterator<Item = &mut Seen> {
+        let zone = self.records.get(record).map(|seen| seen.wanted.zone);
+        self.records.iter_mut().filter(move |seen| Some(seen.wanted.zone) == zone)
+    }
+
+    fn answered(&mut self, record: usize, transport: Transport) {
+        self.of_same_zone(record).for_each(|seen| seen.useless = 0);
         self.useless = 0;
         self.useless_since = None;
         match transport {
@@ -215,7 +196,8 @@ impl Evidence {
         }
     }
 
-    fn useless(&mut self, now: Instant, transport: Transport, answer: &Answer) {
+    fn useless(&mut self, now: Instant, (record, transport): Asked, answer: &Answer) {
+        self.of_same_zone(record).for_each(|seen| seen.useless = seen.useless.saturating_add(1));
         if transport == Transport::Tcp {
             self.tcp_failures = self.tcp_failures.saturating_add(1);
         } else if matches!(answer, Answer::Silent(_)) {
@@ -225,11 +207,10 @@ impl Evidence {
         self.useless_since.get_or_insert(now);
     }
 
-    /// Returns the record to ask for next: one that is not known to be there, the last one first; then one that needs more
-    /// confirmations; else the last.
+    /// Returns the record to ask for next: the first that needs more looks, else the last.
     #[must_use]
     pub fn next_record(&self) -> usize {
-        self.wanting().next().unwrap_or_else(|| self.records.len().saturating_sub(1))
+        self.wanting().first().copied().unwrap_or_else(|| self.records.len().saturating_sub(1))
     }
 
     /// Returns the records that are not known to be there, the last one first.
@@ -239,30 +220,34 @@ impl Evidence {
     }
 
     /// Returns the records that need more looks, one entry for each look: the missing ones first, then those that need to be
-    /// confirmed, last those that a known back end has not shown.
-    pub fn wanting(&self) -> impl Iterator<Item = usize> {
+    /// confirmed, last those that a known back end has not shown. But a zone that gets no useful answer stands behind those
+    /// that do: it is not to excuse an address that is late with another.
+    #[must_use]
+    pub fn wanting(&self) -> Vec<usize> {
         let records = self.records.iter().enumerate().rev();
         let more = records.filter(|(_, seen)| seen.times > 0).flat_map(|(record, seen)| {
             let looks = self.looks(seen).saturating_sub(seen.times);
             std::iter::repeat_n(record, usize::try_from(looks).unwrap_or_default())
         });
-        self.missing().chain(more).chain(self.latest().filter(|record| self.back_ends.is_open(*record)))
+        let open = self.latest().filter(|record| self.back_ends.is_open(*record));
+        let mut wanting: Vec<_> = self.missing().chain(more).chain(open).collect();
+        wanting.sort_by_key(|record| self.records[*record].useless);
+        wanting
     }
 
-    /// Returns the latest record of each zone, the last one first.
+    /// Returns the records that may be the latest of their zone, the last one first.
     fn latest(&self) -> impl Iterator<Item = usize> {
         let records = self.records.iter().enumerate().rev();
-        records.filter(|(_, seen)| seen.is_latest).map(|(record, _)| record)
+        records.filter(|(_, seen)| seen.is_latest()).map(|(record, _)| record)
     }
 
     /// Returns how many times in a row a record has to be there.
     fn looks(&self, seen: &Seen) -> u32 {
-        if !seen.is_latest || !self.is_in_doubt() {
+        if !seen.is_latest() || !self.is_in_doubt() {
             return seen.wanted.looks;
         }
-        let zones = u32::try_from(self.latest().count()).unwrap_or(u32::MAX).max(1);
         let run = if self.flips > 0 || self.past == Past::Suspect { LONG_RUN } else { FIRST_RUN };
-        run.min(LONG_RUNS / zones).max(seen.wanted.looks)
+        run.min(seen.share).max(seen.wanted.looks)
     }
 
     /// Returns whether an answer over TCP is still needed, and TCP does not fail.
@@ -328,7 +313,7 @@ impl Evidence {
     #[must_use]
     pub fn is_steady(&self) -> Option<bool> {
         let came = |seen: &Seen| (seen.wanted.is_new || seen.lacked) && seen.times >= FIRST_RUN;
-        let all_came = !self.records.is_empty() && self.records.iter().filter(|seen| seen.is_latest).all(came);
+        let all_came = !self.records.is_empty() && self.records.iter().filter(|seen| seen.is_latest()).all(came);
         match self.flips {
             _ if self.is_named() => None,
             0 => (all_came && self.back_ends.count() < 2).then_some(true),
@@ -396,15 +381,16 @@ impl Evidence {
 
 #[cfg(test)]
 mod tests {
+    use super::super::seen::LONG_RUNS;
     use super::*;
 
-    /// Records of one zone, on an address that earlier waits have shown to be steady.
+    /// New records of one zone, on an address that earlier waits have shown to be steady.
     fn steady(looks: &[u32], confirmations: u32) -> Evidence {
         with_past(looks, confirmations, Past::Steady)
     }
 
     fn with_past(looks: &[u32], confirmations: u32, past: Past) -> Evidence {
-        let wanted: Vec<_> = looks.iter().map(|looks| Wanted { looks: *looks, zone: 0, is_new: false }).collect();
+        let wanted: Vec<_> = looks.iter().map(|looks| Wanted { looks: *looks, zone: 0, is_new: true }).collect();
         Evidence::new(&wanted, confirmations, past)
     }
 
@@ -526,19 +512,47 @@ mod tests {
         }
     }
 
-    #[test]
-    fn in_doubt_only_the_latest_record_of_a_zone_counts() {
+    /// How often each record is asked for until all is confirmed, of an address that has them all.
+    fn looks_at(wanted: &[Wanted], backend: Option<&[u8]>) -> Vec<u32> {
         let now = Instant::now();
-        let wanted = [0, 1, 0].map(|zone| Wanted { looks: 1, zone, is_new: true });
-        let mut evidence = Evidence::new(&wanted, 3, Past::Unproven);
-        let mut asked = [0; 3];
+        let mut evidence = Evidence::new(wanted, 3, Past::Unproven);
+        let mut asked = vec![0; wanted.len()];
         while evidence.standing() != Standing::Serving {
             let record = evidence.next_record();
             asked[record] += 1;
-            evidence
-                .observe(now, Observation { record, transport: Transport::Tcp, answer: Answer::Has, backend: None });
+            assert!(asked[record] < 100, "{asked:?}");
+            let backend = backend.map(<[u8]>::to_vec);
+            evidence.observe(now, Observation { record, transport: Transport::Tcp, answer: Answer::Has, backend });
         }
-        assert_eq!(asked, [1, FIRST_RUN, FIRST_RUN]);
+        asked
+    }
+
+    #[test]
+    fn in_doubt_only_the_latest_record_of_a_zone_counts() {
+        let wanted = [0, 1, 0].map(|zone| Wanted { looks: 1, zone, is_new: true });
+        assert_eq!(looks_at(&wanted, None), [1, FIRST_RUN, FIRST_RUN]);
+    }
+
+    #[test]
+    fn a_record_that_was_there_before_is_not_later_than_a_new_one() {
+        let of = |is_new: &[bool]| -> Vec<_> {
+            is_new.iter().map(|is_new| Wanted { looks: 1, zone: 0, is_new: *is_new }).collect()
+        };
+        assert_eq!(looks_at(&of(&[true, false, false]), None)[0], FIRST_RUN);
+        assert_eq!(looks_at(&of(&[false, false, true]), None), [1, 1, FIRST_RUN]);
+        assert_eq!(looks_at(&of(&[false; 3]), None), [FIRST_RUN; 3], "which was the last, nobody knows");
+        let named: u32 = looks_at(&of(&[true, false, false]), Some(b"only")).iter().sum();
+        assert_eq!(named, NAMED_ANSWERS);
+    }
+
+    #[test]
+    fn records_of_unknown_order_share_what_their_zone_may_take() {
+        let old = |count| vec![Wanted { looks: 1, zone: 0, is_new: false }; count];
+        assert_eq!(looks_at(&old(20), None), [vec![LONG_RUNS / 20; 19], vec![FIRST_RUN]].concat());
+        assert_eq!(looks_at(&old(100), None), [vec![1; 99], vec![FIRST_RUN]].concat());
+        let new = Wanted { looks: 1, zone: 1, is_new: true };
+        let both = looks_at(&[old(50), vec![new]].concat(), None);
+        assert_eq!(both[50], FIRST_RUN, "those of one zone take nothing from another: {both:?}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //!
 //! - `answer`: what one reply says
 //! - `evidence`: what one address has answered so far, and where that leaves it
+//! - `seen`: one record at one address, and what it is worth as proof
 //! - `back_ends`: the servers behind an address that tell their names
 //! - `verdict`: what all addresses of a zone together mean
 //! - `schedule`, `look`: when an address is asked, and what
@@ -23,6 +24,7 @@ mod poller;
 mod schedule;
 mod second_hand;
 mod second_opinion;
+pub mod seen;
 pub mod verdict;
 pub mod wait;
 

@@ -6,10 +6,11 @@ use std::collections::BinaryHeap;
 use std::time::{Duration, Instant};
 
 use super::answer::{Answer, Observation};
-use super::evidence::{Evidence, Past, Wanted};
+use super::evidence::{Evidence, Past};
 use super::look;
 use super::poller::{ATTEMPT, LAST_LOOK, Slot};
 use super::schedule::Schedule;
+use super::seen::Wanted;
 use super::verdict::{Verdict, judge};
 use super::wait::{TICK, is_awaited};
 use crate::dns::exchange::{AskError, Transport};

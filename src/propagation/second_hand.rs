@@ -103,7 +103,7 @@ mod tests {
     use std::net::UdpSocket;
     use std::sync::Arc;
 
-    use super::super::evidence::Wanted;
+    use super::super::seen::Wanted;
     use super::*;
     use crate::challenge::TxtValue;
     use crate::dns::recursive::Resolver;

@@ -45,7 +45,8 @@ mod tests {
     use std::time::Duration;
 
     use super::super::answer::Observation;
-    use super::super::evidence::{Past, Wanted};
+    use super::super::evidence::Past;
+    use super::super::seen::Wanted;
     use super::*;
     use crate::dns::exchange::{AskError, Transport};
 

@@ -8,12 +8,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::answer::{Answer, Texts};
-use super::evidence::{Evidence, Past, Standing, Wanted};
+use super::evidence::{Evidence, Past, Standing};
 use super::outcome::{Basis, Cause, NotReady, Ready, Row};
 use super::poller::{Board, Poller, Slot, State};
 use super::schedule::Schedule;
 use super::second_hand::{self, Round, Trust};
 use super::second_opinion::{self, Opinion};
+use super::seen::Wanted;
 use super::verdict::{Verdict, judge};
 use crate::challenge::TxtValue;
 use crate::distinct::distinct;
@@ -328,7 +329,9 @@ fn differs(old: &[Row], new: &[Row]) -> bool {
 fn group(records: &[&Record], confirmations: u32) -> Vec<Texts> {
     let mut texts: Vec<Texts> = Vec::new();
     let mut zones: Vec<&Zone> = Vec::new();
-    for record in records {
+    let (new, found): (Vec<&Record>, Vec<&Record>) = records.iter().partition(|record| record.is_new);
+    // What was there before this wait was added before what is new, wherever it stands in the order of the caller.
+    for record in found.into_iter().chain(new) {
         // The name of the latest record stays last: it is asked for first.
         let earlier = texts.iter().position(|text| text.name == record.name).map(|place| texts.remove(place).values);
         let mut values = earlier.unwrap_or_default();
@@ -379,5 +382,15 @@ mod tests {
         let shown: Vec<_> =
             texts.iter().map(|text| (text.name.as_str(), text.values.len(), text.wanted.looks)).collect();
         assert_eq!(shown, [("b.two.example", 1, 3), ("c.one.example", 1, 1), ("a.one.example", 2, 2)]);
+    }
+
+    #[test]
+    fn what_was_there_before_the_wait_comes_before_what_is_new() {
+        let old = |name, value| Record { is_new: false, ..record(name, value, "one.example") };
+        let records =
+            [record("a.one.example", "v1", "one.example"), old("b.one.example", "v2"), old("a.one.example", "v3")];
+        let texts = group(&records.iter().collect::<Vec<_>>(), 3);
+        let shown: Vec<_> = texts.iter().map(|text| (text.name.as_str(), text.wanted.is_new)).collect();
+        assert_eq!(shown, [("b.one.example", false), ("a.one.example", true)]);
     }
 }

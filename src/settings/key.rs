@@ -20,8 +20,8 @@ const SHORTEST_KEY: usize = 20;
 /// The mode bits that let somebody else than the owner read.
 const OTHERS_MAY_READ: u32 = 0o044;
 
-/// Finds the key: the file of the flag, the variables, the file of the variable or the configuration, the systemd
-/// credential.
+/// Finds the key: the file of the flag, the variables, the file of the variable, the systemd credential, the file of the
+/// configuration. A unit with a user of its own has a credential where the configuration names a file of root's.
 ///
 /// # Errors
 /// [`KeyError`] if no place has one, or if the first place that has one is no good: a key that was given and cannot be
@@ -72,15 +72,18 @@ enum Place {
 
 fn place(sources: &Sources<'_>) -> Option<Place> {
     let file = sources.find(Setting::ApiKeyFile).map(|(path, origin)| (PathBuf::from(path.trim()), origin));
-    if let Some((path, origin @ Origin::Flag(_))) = file {
-        return Some(Place::File(path, origin));
+    let origin = file.as_ref().map(|(_, origin)| origin);
+    let (by_flag, by_file) = (matches!(origin, Some(Origin::Flag(_))), matches!(origin, Some(Origin::File(..))));
+    let named = file.map(|(path, origin)| Place::File(path, origin));
+    if by_flag {
+        return named;
     }
     let variable = VARIABLES.iter().find_map(|name| Some(Place::Variable(name, sources.variable(name)?)));
     let credential = || {
         let path = PathBuf::from(sources.variable("CREDENTIALS_DIRECTORY")?).join(CREDENTIAL);
         path.exists().then_some(Place::Credential(path))
     };
-    variable.or_else(|| file.map(|(path, origin)| Place::File(path, origin))).or_else(credential)
+    variable.or_else(|| if by_file { credential().or(named) } else { named.or_else(credential) })
 }
 
 /// Who set the mode of a key file.
@@ -195,8 +198,8 @@ impl Explain for KeyError {
             Self::Missing => {
                 let places = VARIABLES.join(", ");
                 vec![format!(
-                    "looked at: --api-key-file, {places}, IPV64_API_KEY_FILE, api_key_file in config.toml, \
-                     systemd credential {CREDENTIAL}"
+                    "looked at: --api-key-file, {places}, IPV64_API_KEY_FILE, systemd credential {CREDENTIAL}, \
+                     api_key_file in config.toml"
                 )]
             }
             _ => Vec::new(),

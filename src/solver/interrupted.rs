@@ -1,6 +1,6 @@
 //! What a call that was told to stop leaves behind, and who removes it.
 
-use super::{Failure, Solver};
+use super::{Failure, Solved, Solver};
 use crate::challenge::Challenge;
 use crate::exit::{Exit, Explain};
 use crate::hook::{Action, Call, OnFailure};
@@ -43,25 +43,31 @@ impl Explain for Interrupted {
         Some(if self.is_remembered {
             format!("the journal has it: {who} removes it, or `ipv64-acme sweep --older-than 0 --yes`")
         } else {
-            format!("no journal is kept: remove it with `ipv64-acme cleanup {} {}`", first.name, first.value)
+            format!("no journal has it: remove it with `ipv64-acme cleanup {} {}`", first.name, first.value)
         })
     }
 }
 
 impl Solver<'_> {
-    /// Tells what a call leaves open that ends now.
+    /// Tells what a call leaves open that ends now, apart from what is known to be done.
     #[must_use]
-    pub fn interruption(&self, call: &Call) -> Interrupted {
+    pub fn interruption(&self, call: &Call, done: &[Solved]) -> Interrupted {
         let entries = self.state.journal().open_entries();
-        let is_open = |challenge: &&Challenge| {
+        let has_entry = |challenge: &&Challenge| {
             let matches = |entry: &crate::state::Entry| {
                 (&entry.account, &entry.name, &entry.value) == (&self.account, &challenge.name, &challenge.value)
             };
             entries.iter().any(matches)
         };
+        let is_kept = self.state.directory().is_some();
+        // What another process has added, and no journal tells of, is still there.
+        let is_unknown =
+            call.action == Action::Remove && !(is_kept && call.challenges.iter().any(|one| has_entry(&one)));
+        let is_done = |challenge: &Challenge| done.iter().any(|solved| solved.challenge == *challenge);
+        let is_open = |one: &&Challenge| if is_unknown { !is_done(one) } else { has_entry(one) };
         Interrupted {
             open: call.challenges.iter().filter(is_open).cloned().collect(),
-            is_remembered: self.state.directory().is_some(),
+            is_remembered: is_kept && !is_unknown,
             is_asked_for: call.action == Action::Add && call.on_failure == OnFailure::Leave,
             during: None,
         }
@@ -82,7 +88,7 @@ impl Solver<'_> {
         }
         let Failure { done, failed } = failure;
         let during = failed.into_iter().next().map(|missed| missed.error.into());
-        let error = anyhow::Error::from(Interrupted { during, ..self.interruption(call) });
+        let error = anyhow::Error::from(Interrupted { during, ..self.interruption(call, &done) });
         Failure { done, ..error.into() }
     }
 }

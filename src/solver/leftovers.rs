@@ -19,6 +19,9 @@ impl Solver<'_> {
     /// about for an hour while there are calls to spare. For after the result of a call was told, which must not wait
     /// for it.
     pub fn clear_leftovers(&self, call: &Call) {
+        if self.is_used_up() {
+            return;
+        }
         let journal = self.state.journal();
         let until = Instant::now() + PATIENCE;
         let mut most = MOST;
@@ -58,7 +61,10 @@ impl Solver<'_> {
                 true
             }
             Err(error) => {
-                journal.remove_failed(&ids);
+                match error {
+                    ApiError::Gate(_) => journal.remove_postponed(&ids),
+                    _ => journal.remove_failed(&ids),
+                }
                 self.events.step(&format!("`{}`, left over from an earlier call, stays: {error}", entry.record));
                 !error.is_transient()
             }

@@ -157,11 +157,12 @@ impl Solver<'_> {
     /// # Errors
     /// [`Failure`] if anything failed.
     pub fn run_in_parts(&self, call: &Call) -> Result<Outcome, Failure> {
+        let call = each_once(call);
         let outcome = match call.action {
-            Action::Add => self.add(call),
-            Action::Remove => self.remove(call),
+            Action::Add => self.add(&call),
+            Action::Remove => self.remove(&call),
         };
-        outcome.map_err(|failure| self.explain_interruption(call, failure))
+        outcome.map_err(|failure| self.explain_interruption(&call, failure))
     }
 
     /// Until when requests and look-ups may be tried, for all records of a call together.
@@ -179,4 +180,15 @@ impl Solver<'_> {
     fn is_interrupted(&self) -> bool {
         self.interrupted.load(Ordering::Relaxed)
     }
+}
+
+/// The same call with each record once: one request is enough for two challenges with one value.
+fn each_once(call: &Call) -> Call {
+    let mut challenges: Vec<Challenge> = Vec::new();
+    for challenge in &call.challenges {
+        if !challenges.contains(challenge) {
+            challenges.push(challenge.clone());
+        }
+    }
+    Call { challenges, ..call.clone() }
 }

@@ -117,7 +117,11 @@ impl Solver<'_> {
     fn remove_one(&self, call: &Call, challenge: &Challenge, policy: &RetryPolicy) -> anyhow::Result<Solved> {
         let mut places = self.recorded(challenge);
         let Some(latest) = places.pop() else {
-            return self.remove_at(self.unrecorded(call, challenge, policy)?, policy);
+            let doomed = self.unrecorded(call, challenge, policy)?;
+            if self.was_removed(&doomed) {
+                return Ok(solved(doomed, Status::Missing));
+            }
+            return self.remove_at(doomed, policy);
         };
         for place in places {
             self.remove_at(place, policy)?;
@@ -135,15 +139,24 @@ impl Solver<'_> {
             .with_context(|| format!("cannot remove the TXT record `{}`", doomed.record))
             .inspect_err(|error| self.keep_in_mind(&doomed, error))?;
         // What the journal has is ours, and gone: a try whose reply was lost has done it.
-        if deleted == Deleted::Missing && doomed.ids.is_empty() && self.is_still_served(&doomed) {
+        if deleted == Deleted::Missing && doomed.ids.is_empty() && self.is_still_served(&doomed, policy) {
             return Err(NotOurs { name: doomed.record }.into());
         }
         journal.close(&doomed.ids);
         let status = if deleted == Deleted::Gone { Status::Removed } else { Status::Missing };
         let what = if deleted == Deleted::Gone { "removed" } else { "was not there" };
         self.events.step(&format!("`{}` {what}", doomed.record));
-        let domain = doomed.spec.domain().clone();
-        Ok(Solved { challenge: doomed.challenge, record: doomed.record, domain, status })
+        Ok(solved(doomed, status))
+    }
+
+    /// Whether a record was reported as ready a moment ago and the journal has it no more: apex and wildcard with one
+    /// token bring two removals for one record.
+    fn was_removed(&self, doomed: &Doomed) -> bool {
+        let (record, value) = (&doomed.record, &doomed.challenge.value);
+        let journal = self.state.journal();
+        // With any key: where the journal still has it, another account holds it.
+        let is_open = journal.open_entries().iter().any(|entry| (&entry.record, &entry.value) == (record, value));
+        !is_open && journal.ready_marks(record).iter().any(|mark| mark.value == *value)
     }
 
     /// Leaves a failed removal to the next call, also where the journal did not know of the record.
@@ -204,9 +217,11 @@ impl Solver<'_> {
     }
 
     /// Tells "gone already" from "not yours", which the API answers alike (observed): by what the authoritative servers
-    /// show, with some patience for those that follow late. Where nobody can be asked, the record counts as gone.
-    fn is_still_served(&self, doomed: &Doomed) -> bool {
-        let deadline = Instant::now() + STILL_SHOWN;
+    /// show, with some patience for those that follow late, but one look when the call has no time left. Where nobody can
+    /// be asked, the record counts as gone.
+    fn is_still_served(&self, doomed: &Doomed, policy: &RetryPolicy) -> bool {
+        let now = Instant::now();
+        let deadline = policy.deadline.clamp(now + PAUSE, now + STILL_SHOWN);
         let Ok(place) = self.lookup.place(&doomed.record, crate::dns::cname::Follow::Never, deadline) else {
             return false;
         };
@@ -226,6 +241,10 @@ impl Solver<'_> {
         }
         false
     }
+}
+
+fn solved(doomed: Doomed, status: Status) -> Solved {
+    Solved { domain: doomed.spec.domain().clone(), challenge: doomed.challenge, record: doomed.record, status }
 }
 
 /// Whether the same removal may succeed later without anybody doing anything.

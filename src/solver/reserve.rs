@@ -41,6 +41,11 @@ impl Solver<'_> {
         self.state.window(self.account.clone(), self.settings.api_rate)
     }
 
+    /// Whether no request can leave today.
+    pub(super) fn is_used_up(&self) -> bool {
+        self.window().quota().used_up_until.is_some()
+    }
+
     /// Whether a request could leave at once that nobody waits for.
     pub(super) fn has_to_spare(&self) -> bool {
         self.window().has_to_spare()

@@ -108,6 +108,12 @@ impl Entry {
         Self { id, account, client, name, value, domain, prefix, record, added_at: now, progress, was_open: false }
     }
 
+    /// Returns whether an earlier call had asked for the same record: apex and wildcard may have one value.
+    #[must_use]
+    pub const fn was_open(&self) -> bool {
+        self.was_open
+    }
+
     /// Returns how often a remove was tried.
     #[must_use]
     pub const fn tries(&self) -> u32 {

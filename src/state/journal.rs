@@ -57,8 +57,9 @@ impl Journal {
 
     /// Notes that these records are about to be added; on the disk when it returns.
     ///
-    /// A record that is in the journal already keeps its id and begins anew; the same challenge at another place, as
-    /// after a change of its CNAME, is a record of its own. Returns one id per record, in order.
+    /// A record that is in the journal already keeps its id and begins anew; with a new id if it is being removed, so that
+    /// the end of that removal does not touch it. The same challenge at another place, as after a change of its CNAME, is
+    /// a record of its own. Returns one id per record, in order.
     // Before the request and not after it: a crash in between leaves an entry without a record, which is deleted in
     // vain and forgotten. The other order leaves a record that nobody remembers.
     #[must_use]
@@ -101,6 +102,16 @@ impl Journal {
         self.update(Durability::Ordered, |book, now| {
             for entry in book.with_ids(ids) {
                 entry.progress = Progress::RemoveAsked { at: now, tries: entry.tries().max(1), failed: true };
+            }
+        });
+    }
+
+    /// Notes that no request left to remove these records: the next hook call tries again, and this try does not count.
+    pub fn remove_postponed(&self, ids: &[EntryId]) {
+        self.update(Durability::Ordered, |book, now| {
+            for entry in book.with_ids(ids) {
+                let tries = entry.tries().saturating_sub(1).max(1);
+                entry.progress = Progress::RemoveAsked { at: now, tries, failed: true };
             }
         });
     }
@@ -203,16 +214,18 @@ impl Journal {
 impl Book {
     fn intend(&mut self, record: &NewEntry, now: UnixTime) -> EntryId {
         let Challenge { name, value } = &record.challenge;
-        let same = |entry: &&Entry| {
+        let is_same = |entry: &Entry| {
             entry.name == *name
                 && entry.value == *value
                 && entry.account == record.account
                 && (&entry.domain, &entry.record) == (&record.domain, &record.record)
         };
-        let open = self.entries.iter().find(same).map(|entry| entry.id.clone());
+        let open = self.entries.iter().find(|entry| is_same(entry));
         let was_open = open.is_some();
-        let id = open.unwrap_or_else(|| EntryId::new(random::id()));
-        self.entries.retain(|entry| entry.id != id);
+        // Whoever is removing the record knows it by its id.
+        let kept = open.filter(|entry| !matches!(entry.progress, Progress::RemoveAsked { .. }));
+        let id = kept.map_or_else(|| EntryId::new(random::id()), |entry| entry.id.clone());
+        self.entries.retain(|entry| !is_same(entry));
         self.entries.push(Entry { was_open, ..Entry::new(id.clone(), record, now) });
         id
     }
@@ -323,6 +336,23 @@ mod tests {
     }
 
     #[test]
+    fn a_record_that_is_added_again_while_it_is_removed_outlives_that_removal() {
+        let Bench { journal, .. } = bench();
+        let removed = journal.intend(&[record("a.example.org", "v")]);
+        journal.remove_asked(&removed);
+        let again = journal.intend(&[record("a.example.org", "v")]);
+        journal.confirm(&again);
+        journal.remove_failed(&removed);
+        assert_eq!(journal.open_entries().len(), 1);
+        assert_eq!(journal.open_entries()[0].progress, Progress::Confirmed, "the failure is that of the old entry");
+        journal.close(&removed);
+        assert_eq!(journal.open_entries().len(), 1, "the record may be there again");
+        assert_eq!(journal.withdraw(&again), again, "and may be there still");
+        journal.close(&again);
+        assert_eq!(journal.open_entries(), []);
+    }
+
+    #[test]
     fn entries_are_found_by_name_with_and_without_the_value() {
         let Bench { journal, .. } = bench();
         let _ =
@@ -415,6 +445,18 @@ mod tests {
         }
         assert_eq!(rounds, 9);
         assert_eq!(bench.journal.leftovers(Some(Duration::ZERO)).len(), 1);
+    }
+
+    #[test]
+    fn a_try_without_a_request_does_not_count() {
+        let bench = bench();
+        let ids = bench.journal.intend(&[record("a.example.org", "v")]);
+        bench.journal.remove_failed(&ids);
+        for _ in 0..2 * MOST_TRIES {
+            assert_eq!(bench.take_in_next_call(&account(), 10), ids);
+            bench.journal.remove_postponed(&ids);
+        }
+        assert_eq!(bench.journal.open_entries()[0].tries(), 1);
     }
 
     #[test]

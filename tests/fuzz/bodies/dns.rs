@@ -10,7 +10,8 @@ use ipv64_acme::dns::message::{Data, Kind, Query, Question, Record, Reply};
 use ipv64_acme::name::DnsName;
 use ipv64_acme::propagation::Standing;
 use ipv64_acme::propagation::answer::{Answer, Observation, judge_reply};
-use ipv64_acme::propagation::evidence::{Evidence, Past, Wanted};
+use ipv64_acme::propagation::evidence::{Evidence, Past};
+use ipv64_acme::propagation::seen::Wanted;
 
 const KINDS: [Kind; 9] =
     [Kind::Txt, Kind::A, Kind::Aaaa, Kind::Ns, Kind::Soa, Kind::Cname, Kind::Caa, Kind::Ds, Kind::Dnskey];

@@ -97,12 +97,18 @@ fn open_ids(folder: &Path) -> Vec<EntryId> {
 fn assert_journal(folder: &Path) {
     let state = open(folder);
     let journal = state.journal();
-    let before: Vec<_> = journal.open_entries();
+    let new = record();
+    let is_other = |entry: &ipv64_acme::state::Entry| {
+        (&entry.account, &entry.name, &entry.value) != (&new.account, &new.challenge.name, &new.challenge.value)
+            || (&entry.domain, &entry.record) != (&new.domain, &new.record)
+    };
+    // The new entry takes the place of one of the same record.
+    let before: Vec<_> = journal.open_entries().into_iter().filter(is_other).collect();
     assert_warnings(&state);
     let ids = journal.intend(&[record()]);
     let kept = |ids: &[EntryId], what: &str| {
         let now = open_ids(folder);
-        // Two entries with one id, or of one record, are one.
+        // Two entries with one id are one.
         let same = |entry: &ipv64_acme::state::Entry| now.contains(&entry.id);
         assert!(before.iter().all(same), "{what} has lost an entry");
         assert!(ids.iter().all(|id| now.contains(id)), "{what} has lost the new entry");

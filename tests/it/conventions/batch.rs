@@ -48,6 +48,20 @@ fn all_records_are_added_and_waited_for_together() {
 }
 
 #[test]
+fn a_record_that_is_named_twice_is_added_and_removed_once_and_answered_twice() {
+    let world = World::start();
+    let record = json!({ "name": "_acme-challenge.name.ipv64.net", "value": "v1" });
+    let twice = json!([record, record]);
+    for (verb, status) in [("present", "ready"), ("cleanup", "removed")] {
+        let finished = batch(&world, &["--json", "batch", verb], &twice);
+        assert_eq!(finished.status.code(), Some(0), "{}", finished.said());
+        assert_eq!(statuses(&finished), [status, status]);
+    }
+    let calls: Vec<_> = world.sim.api_calls().iter().filter_map(|call| call.call).collect();
+    assert_eq!(calls, [CallKind::GetDomains, CallKind::AddRecord, CallKind::DelRecord]);
+}
+
+#[test]
 fn text_has_one_line_for_each_record() {
     let world = World::start();
     let finished = batch(&world, &["batch", "present"], &order());

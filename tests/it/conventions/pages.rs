@@ -97,6 +97,9 @@ fn the_lines_for_a_unit_are_all_that_a_hook_needs() {
     world.set("IPV64_STATE_DIR", "");
     world.set("CREDENTIALS_DIRECTORY", &world.path("credentials").display().to_string());
     world.set("STATE_DIRECTORY", &world.path("state-of-unit").display().to_string());
+    // What `init` has set up for root is not for the unit's user.
+    fs::write(world.path("config.toml"), "api_key_file = \"/nobody/but/root/can/read/this\"\n").unwrap();
+    world.set("IPV64_CONFIG", &world.path("config.toml").display().to_string());
     assert_done(&world.hook(&["deploy_challenge", "name.ipv64.net", "t", "v"]));
     assert!(world.path("state-of-unit/journal.json").is_file());
     assert_done(&world.hook(&["clean_challenge", "name.ipv64.net", "t", "v"]));

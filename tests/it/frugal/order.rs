@@ -25,6 +25,32 @@ fn succeed(desk: &Desk, at: usize, value: &str) -> Finished {
     finished
 }
 
+/// Runs a hook for a name whose wildcard is in the order too, at a CA that gives both of them the same token.
+fn twin(desk: &Desk, verb: &str, remaining: &str, value: &str) -> Finished {
+    let variables = [
+        ("CERTBOT_DOMAIN", DOMAINS[0]),
+        ("CERTBOT_VALIDATION", value),
+        ("CERTBOT_ALL_DOMAINS", "name.ipv64.net,name.ipv64.net"),
+        ("CERTBOT_REMAINING_CHALLENGES", remaining),
+    ];
+    let finished = run_with(desk, &[verb], &variables);
+    assert!(finished.status.success(), "{}", finished.said());
+    finished
+}
+
+#[test]
+fn apex_and_wildcard_with_one_token_are_one_record() {
+    let desk = slow_servers();
+    let value = value();
+    twin(&desk, "auth", "1", &value);
+    assert!(twin(&desk, "auth", "0", &value).stdout.contains("ready on 2 of 2"));
+    assert_eq!(desk.sim.records_left().len(), 1);
+    assert_eq!(desk.calls(), [CallKind::GetDomains, CallKind::AddRecord, CallKind::AddRecord]);
+    twin(&desk, "cleanup", "1", &value);
+    assert!(twin(&desk, "cleanup", "0", &value).stdout.ends_with(": was not there\n"));
+    assert_eq!(desk.calls(), [CallKind::DelRecord], "what has just been removed is not removed again");
+}
+
 fn lists(desk: &Desk) -> usize {
     desk.sim.api_calls().iter().filter(|call| call.call == Some(CallKind::GetDomains)).count()
 }

@@ -100,6 +100,24 @@ fn a_removal_that_failed_is_finished_by_the_next_call() {
 }
 
 #[test]
+fn on_a_day_that_is_used_up_no_removal_counts_as_tried() {
+    let desk = Desk::new();
+    let first = value();
+    desk.succeed(&["present", NAME, &first]);
+    refuse_next_removal(&desk);
+    assert_eq!(desk.run(&["cleanup", NAME, &first]).status.code(), Some(1));
+    desk.sim.fault(ApiFault::on(CallKind::AddRecord, Action::daily().with_header("Retry-After", "7200")));
+    desk.calls();
+    for _ in 0..4 {
+        assert_eq!(desk.run(&["present", OTHER, &value()]).status.code(), Some(4));
+    }
+    assert_eq!(desk.calls(), [CallKind::AddRecord]);
+    let entries = read_state(&desk, "journal.json")["content"]["entries"].clone();
+    let entry = entries.as_array().unwrap().iter().find(|entry| entry["value"] == first.as_str()).unwrap();
+    assert_eq!(entry["progress"]["remove_asked"]["tries"], 1, "{entries:#}");
+}
+
+#[test]
 fn what_nobody_asks_about_for_an_hour_is_removed_by_the_next_call_with_calls_to_spare() {
     let mut desk = Desk::new();
     let values = [value(), value(), value()];

@@ -153,3 +153,17 @@ fn without_a_journal_the_command_that_removes_the_record_is_named() {
     desk.succeed_with_warning(&["cleanup", NAME, &value]);
     assert!(desk.sim.records_left().is_empty());
 }
+
+#[test]
+fn a_removal_without_a_journal_that_is_interrupted_names_the_command_that_removes_the_record() {
+    let mut desk = Desk::new();
+    desk.set("IPV64_STATE_DIR", "/proc/no/such/place");
+    let value = value();
+    desk.succeed_with_warning(&["present", NAME, &value]);
+    desk.sim.clear_logs();
+    desk.sim.fault(ApiFault::on(CallKind::GetDomains, Action::burst().with_header("Retry-After", "20")).times(9));
+    let finished = interrupt(&desk, &["cleanup", NAME, &value], "TERM", |desk| calls(desk, CallKind::GetDomains) > 0);
+    assert_eq!(finished.status.code(), Some(1), "{}", finished.said());
+    assert!(finished.stderr.contains(&format!("ipv64-acme cleanup {NAME} {value}")), "{}", finished.said());
+    assert_eq!(desk.sim.records_left().len(), 1);
+}

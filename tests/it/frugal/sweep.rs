@@ -56,6 +56,24 @@ fn sweep_all_also_takes_challenges_that_others_have_left() {
 }
 
 #[test]
+fn sweep_all_finds_what_was_added_before_the_key_was_renewed() {
+    let (desk, value) = with_leftover(2 * HOUR);
+    let renew = |content: &mut serde_json::Value| {
+        for entry in content["entries"].as_array_mut().unwrap() {
+            let account: String = entry["account"].as_str().unwrap().chars().rev().collect();
+            entry["account"] = account.into();
+        }
+    };
+    change_state(&desk, "journal.json", renew);
+    assert_eq!(desk.succeed(&["sweep"]), "nothing is left over\n");
+    let listed = desk.succeed(&["sweep", "--all", "--older-than", "0"]);
+    assert!(listed.contains(&value), "{listed}");
+    desk.succeed(&["sweep", "--all", "--older-than", "0", "--yes"]);
+    let journal = std::fs::read_to_string(desk.path("state/journal.json")).unwrap();
+    assert!(!journal.contains(&value), "{journal}");
+}
+
+#[test]
 fn sweep_tells_programs_what_became_of_each_record() {
     let (desk, value) = with_leftover(2 * HOUR);
     let listed = desk.json(&["sweep"]);

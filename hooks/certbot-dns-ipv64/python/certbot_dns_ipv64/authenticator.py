@@ -160,7 +160,8 @@ def find_program() -> str:
     if found is None:
         message = (
             f"the program {PROGRAM} is not there: the wheel certbot-dns-ipv64 brings it for common platforms "
-            f"(pip install --force-reinstall certbot-dns-ipv64); else put it into PATH"
+            f"(from a copy of the repository: pip install --force-reinstall ./hooks/certbot-dns-ipv64); "
+            f"else put it into PATH"
         )
         raise errors.PluginError(message)
     return found
