@@ -22,7 +22,7 @@
 //! - [`http`]: HTTP requests with deadlines, for the API and for DNS over HTTPS
 //! - [`state`]: journal, request window, domain cache, learned times
 //! - [`provider`]: the suffixes that the provider owns
-//! - [`challenge`], [`secret`], [`name`], [`distinct`], [`excerpt`], [`exit`]: the vocabulary that all others share
+//! - [`challenge`], [`secret`], [`name`], [`distinct`], [`excerpt`], [`exit`], [`time`]: the vocabulary that all others share
 
 pub mod account;
 pub mod api;
@@ -49,3 +49,4 @@ pub mod setup;
 pub mod sim;
 pub mod solver;
 pub mod state;
+pub mod time;

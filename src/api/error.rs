@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::exit::{Exit, Explain};
 use crate::http::{HttpError, Reached};
-use crate::state::{Clock as _, SystemClock};
+use crate::time::SystemClock;
 
 use super::{GateError, Limit};
 
@@ -147,7 +147,7 @@ impl Explain for ApiError {
 }
 
 fn limited(limit: Limit) -> String {
-    let reset = SystemClock.unix().next_reset();
+    let reset = SystemClock::now().next_german_midnight();
     match limit {
         Limit::Daily => format!(
             "the account's calls for today are probably used up; they are set back at midnight in Germany ({reset}): renew \

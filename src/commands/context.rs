@@ -22,7 +22,8 @@ use crate::report::Report;
 use crate::secret::Secret;
 use crate::settings::{ConfigFile, Environment, NamedServer, Settings, Sources, key};
 use crate::solver::{Events, Solver};
-use crate::state::{self, Clock, DomainCache, Interrupted, RequestWindow, State, SystemClock, UnixTime};
+use crate::state::{self, DomainCache, RequestWindow, State};
+use crate::time::{Clock, Interrupted};
 
 /// Sent with every request.
 const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
@@ -173,14 +174,6 @@ struct StoppableClock {
 }
 
 impl Clock for StoppableClock {
-    fn unix(&self) -> UnixTime {
-        SystemClock.unix()
-    }
-
-    fn instant(&self) -> Instant {
-        SystemClock.instant()
-    }
-
     fn sleep(&self, length: Duration) -> Result<(), Interrupted> {
         if pause(length, &self.interrupted).is_break() { Err(Interrupted) } else { Ok(()) }
     }

@@ -15,7 +15,8 @@ use crate::cli::SweepArgs;
 use crate::exit::Exit;
 use crate::name::DnsName;
 use crate::report::{Table, error_entry};
-use crate::state::{Entry, EntryId, LEFT_OVER_AFTER, UnixTime};
+use crate::state::{Entry, EntryId, LEFT_OVER_AFTER};
+use crate::time::Timestamp;
 
 /// Lists or deletes.
 pub(super) fn run(context: &Context, args: &SweepArgs) -> anyhow::Result<Exit> {
@@ -130,7 +131,7 @@ impl Leftover {
         }
         let parsed = DnsName::parse(&name).ok();
         let spec = parsed.and_then(|name| RecordSpec::within(&domain.name, &name, RecordType::Txt, &record.content));
-        let changed = record.last_update.as_deref().and_then(UnixTime::parse_provider);
+        let changed = record.last_update.as_deref().and_then(Timestamp::parse_provider);
         Some(Self {
             name,
             value: record.content.trim_matches('"').to_owned(),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::Finding;
 use crate::api::{Account, ApiError, Client, Domain, RetryPolicy, Skew};
 use crate::exit::Exit;
-use crate::state::{Clock as _, SystemClock};
+use crate::time::SystemClock;
 
 /// Below so many calls left today, a renewal may fail: an order of two names takes four, and a list.
 const FEW_CALLS: u64 = 10;
@@ -88,7 +88,7 @@ fn clock(skew: Skew) -> Finding {
         120..2880 => format!("{} hours", minutes / 60),
         _ => format!("{} days", minutes / 1440),
     };
-    let text = format!("{amount} {direction} that of IPv64: it says {}", SystemClock.unix());
+    let text = format!("{amount} {direction} that of IPv64: it says {}", SystemClock::now());
     Finding::warning("clock", "clock", text).advise(
         "set it, for example with `timedatectl set-ntp true`: with a wrong clock, certificates look expired or not valid yet",
     )

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Attempt;
 use crate::excerpt::{excerpt, visible_path};
 use crate::exit::{Exit, Explain};
-use crate::state::{Clock as _, SystemClock};
+use crate::time::SystemClock;
 
 /// Whether the other side may have acted on a request that got no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -243,7 +243,7 @@ impl Attempt<'_> {
 
 /// Where a certificate is out of its time, the clock may be what is wrong: it is named, so that a person can see it.
 fn timed(cause: &str) -> String {
-    format!("{cause} (the clock of this machine says {})", SystemClock.unix())
+    format!("{cause} (the clock of this machine says {})", SystemClock::now())
 }
 
 /// A certificate and what the two sides have in common are looked at before anything is sent. Any other failure can come

@@ -11,7 +11,8 @@ use super::{Failure, Missed, Outcome, Solved, Solver, Status};
 use crate::api::{Added, ApiError, CallKind, RetryPolicy};
 use crate::hook::{CaAsked, Call, OnFailure, Wait};
 use crate::propagation::{self, NotReady, Plan, Ready, Record};
-use crate::state::{EntryId, Interrupted, NewEntry, Visibility, WindowError};
+use crate::state::{EntryId, NewEntry, Visibility, WindowError};
+use crate::time::Interrupted;
 
 /// How long the removal of a record may take whose addition has failed: the client has waited long enough.
 const UNDO: Duration = Duration::from_secs(30);

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::Solver;
 use super::locate::Located;
-use crate::state::{Interrupted, ReadyMark};
+use crate::state::ReadyMark;
+use crate::time::Interrupted;
 
 /// How long the CA's resolvers keep an answer: they honour a TTL up to about 60 s (stated by Let's Encrypt's community).
 const CA_CACHE: Duration = Duration::from_secs(65);

@@ -76,9 +76,9 @@ impl Solver<'_> {
     /// Ends a call that was told to stop.
     ///
     /// # Errors
-    /// [`crate::state::Interrupted`], for [`Solver::run`] to say what is open.
-    pub(super) fn go_on(&self) -> Result<(), crate::state::Interrupted> {
-        if self.is_interrupted() { Err(crate::state::Interrupted) } else { Ok(()) }
+    /// [`crate::time::Interrupted`], for [`Solver::run`] to say what is open.
+    pub(super) fn go_on(&self) -> Result<(), crate::time::Interrupted> {
+        if self.is_interrupted() { Err(crate::time::Interrupted) } else { Ok(()) }
     }
 
     /// Puts what is open in place of what happened to be under way.

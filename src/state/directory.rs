@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 
-use super::clock::{Clock, SystemClock};
 use super::error::StateError;
 use super::random;
+use crate::time::SystemClock;
 
 /// acmetool runs hooks with umask 0 and dehydrated with 077 (observed), so modes are never left to the umask.
 const DIRECTORY_MODE: u32 = 0o700;
@@ -166,7 +166,7 @@ impl StateDir {
 
     /// Renames a file out of the way, to `NAME.WORD-SECONDS`, and returns its new path. Needs the lock.
     pub(super) fn set_aside(&self, name: &str, word: &str) -> Result<PathBuf, StateError> {
-        let aside = self.file(&format!("{name}.{word}-{}", SystemClock.unix().as_secs()));
+        let aside = self.file(&format!("{name}.{word}-{}", SystemClock::now().as_secs()));
         fs::rename(self.file(name), &aside).map_err(|source| self.failed("set aside", name, source))?;
         Ok(aside)
     }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use crate::name::DnsName;
 
 use super::account::Account;
-use super::clock::{Clock, UnixTime};
 use super::store::{Document, Store};
+use crate::time::{Clock, Timestamp};
 
 /// After this long the API is asked again.
 const VALID: Duration = Duration::from_secs(86_400);
@@ -30,13 +30,13 @@ struct Lists {
     accounts: BTreeMap<Account, List>,
     /// Who is asking the API just now, and since when.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    asking: BTreeMap<Account, UnixTime>,
+    asking: BTreeMap<Account, Timestamp>,
 }
 
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 struct List {
     names: Vec<DnsName>,
-    fetched_at: UnixTime,
+    fetched_at: Timestamp,
     /// What was looked for in this list in vain.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     missing: Vec<DnsName>,
@@ -73,14 +73,14 @@ impl DomainCache {
     /// Returns the domains; nothing if there is no list, or one older than a day.
     #[must_use]
     pub fn names(&self) -> Option<Vec<DnsName>> {
-        self.store.update(|lists: &mut Lists| lists.valid(&self.account, self.clock.unix()))
+        self.store.update(|lists: &mut Lists| lists.valid(&self.account, self.clock.now()))
     }
 
     /// Returns whether a domain was looked for in the list a short time ago, and was not there.
     #[must_use]
     pub fn is_missing(&self, name: &DnsName) -> bool {
         self.store.update(|lists: &mut Lists| {
-            let now = self.clock.unix();
+            let now = self.clock.now();
             let list = lists.accounts.get(&self.account).filter(|list| list.missing.contains(name));
             list.is_some_and(|list| list.fetched_at <= now && now.since(list.fetched_at) < MISSING)
         })
@@ -99,7 +99,7 @@ impl DomainCache {
     #[must_use]
     pub fn names_or_turn(&self) -> DomainList {
         self.store.update(|lists: &mut Lists| {
-            let now = self.clock.unix();
+            let now = self.clock.now();
             if let Some(names) = lists.valid(&self.account, now) {
                 return DomainList::Known(names);
             }
@@ -121,7 +121,7 @@ impl DomainCache {
     pub fn remember(&self, names: &[DnsName]) {
         self.store.update(|lists: &mut Lists| {
             lists.asking.remove(&self.account);
-            let list = List { names: names.to_vec(), fetched_at: self.clock.unix(), missing: Vec::new() };
+            let list = List { names: names.to_vec(), fetched_at: self.clock.now(), missing: Vec::new() };
             lists.accounts.insert(self.account.clone(), list);
             while lists.accounts.len() > MOST_ACCOUNTS {
                 let others = lists.accounts.iter().filter(|(account, _)| **account != self.account);
@@ -138,7 +138,7 @@ impl DomainCache {
 }
 
 impl Lists {
-    fn valid(&self, account: &Account, now: UnixTime) -> Option<Vec<DnsName>> {
+    fn valid(&self, account: &Account, now: Timestamp) -> Option<Vec<DnsName>> {
         let list = self.accounts.get(account)?;
         let valid = now.since(list.fetched_at) < VALID && list.fetched_at.since(now) <= DRIFT;
         valid.then(|| list.names.clone())
@@ -148,11 +148,11 @@ impl Lists {
 #[cfg(test)]
 mod tests {
     use super::super::State;
-    use super::super::clock::ManualClock;
     use super::*;
     use crate::secret::Secret;
+    use crate::time::ManualClock;
 
-    const NOW: UnixTime = UnixTime::from_millis(1_795_438_800_000);
+    const NOW: Timestamp = Timestamp::from_millis(1_795_438_800_000);
 
     fn account(key: &str) -> Account {
         Account::of(&Secret::parse(key).unwrap())
@@ -239,9 +239,9 @@ mod tests {
         let clock = ManualClock::at(NOW);
         let cache = State::in_memory().with_clock(clock.clone()).domains(account("key"));
         cache.remember(&names(&["a.ipv64.net"]));
-        clock.jump_to(UnixTime::from_millis(NOW.as_millis() - 30_000));
+        clock.jump_to(Timestamp::from_millis(NOW.as_millis() - 30_000));
         assert!(cache.names().is_some(), "clocks drift");
-        clock.jump_to(UnixTime::from_millis(NOW.as_millis() - 61_000));
+        clock.jump_to(Timestamp::from_millis(NOW.as_millis() - 61_000));
         assert_eq!(cache.names(), None);
     }
 

@@ -5,7 +5,7 @@ use crate::challenge::{Challenge, TxtValue};
 use crate::name::DnsName;
 
 use super::account::Account;
-use super::clock::UnixTime;
+use crate::time::Timestamp;
 
 /// The name of an entry, for as long as it is open.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -56,7 +56,7 @@ pub struct Entry {
     /// The name of the record, at the end of all CNAMEs.
     pub record: DnsName,
     /// When the entry was made, which is just before the first request.
-    pub added_at: UnixTime,
+    pub added_at: Timestamp,
     /// How far it has come.
     pub progress: Progress,
     /// Whether an earlier call had asked for it too: then it may be at IPv64 whatever becomes of this call.
@@ -75,12 +75,12 @@ pub enum Progress {
     /// Every authoritative server had it.
     Ready {
         /// When the client was told so.
-        at: UnixTime,
+        at: Timestamp,
     },
     /// A remove was asked for.
     RemoveAsked {
         /// When the last try began or failed.
-        at: UnixTime,
+        at: Timestamp,
         /// How many tries there were.
         tries: u32,
         /// Whether the last try is known to have failed; otherwise it is under way, or was killed.
@@ -97,11 +97,11 @@ pub struct ReadyMark {
     #[serde(deserialize_with = "read_value")]
     pub value: TxtValue,
     /// When it was reported.
-    pub at: UnixTime,
+    pub at: Timestamp,
 }
 
 impl Entry {
-    pub(super) fn new(id: EntryId, record: &NewEntry, now: UnixTime) -> Self {
+    pub(super) fn new(id: EntryId, record: &NewEntry, now: Timestamp) -> Self {
         let NewEntry { account, client, challenge, domain, prefix, record } = record.clone();
         let Challenge { name, value } = challenge;
         let progress = Progress::Intended;
@@ -130,18 +130,18 @@ impl Entry {
         }
     }
 
-    pub(super) fn mark_ready(&mut self, now: UnixTime) -> ReadyMark {
+    pub(super) fn mark_ready(&mut self, now: Timestamp) -> ReadyMark {
         if !matches!(self.progress, Progress::RemoveAsked { .. }) {
             self.progress = Progress::Ready { at: now };
         }
         ReadyMark { record: self.record.clone(), value: self.value.clone(), at: now }
     }
 
-    pub(super) const fn ask_remove(&mut self, now: UnixTime) {
+    pub(super) const fn ask_remove(&mut self, now: Timestamp) {
         self.progress = Progress::RemoveAsked { at: now, tries: self.tries().saturating_add(1), failed: false };
     }
 
-    pub(super) fn normalise(&mut self, now: UnixTime) {
+    pub(super) fn normalise(&mut self, now: Timestamp) {
         self.added_at = self.added_at.min(now);
         if let Progress::Ready { at } | Progress::RemoveAsked { at, .. } = &mut self.progress {
             *at = (*at).min(now);

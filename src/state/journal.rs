@@ -8,11 +8,11 @@ use crate::challenge::{Challenge, TxtValue};
 use crate::name::DnsName;
 
 use super::account::Account;
-use super::clock::{Clock, UnixTime};
 use super::directory::Durability;
 use super::entry::{Entry, EntryId, NewEntry, Progress, ReadyMark};
 use super::random;
 use super::store::{Document, Store};
+use crate::time::{Clock, Timestamp};
 
 /// An entry whose remove was never asked for is left over when it is this old: no client takes that long.
 pub const LEFT_OVER_AFTER: Duration = Duration::from_secs(3600);
@@ -47,11 +47,11 @@ impl Book {
 pub struct Journal {
     store: Arc<Store>,
     clock: Arc<dyn Clock>,
-    opened_at: UnixTime,
+    opened_at: Timestamp,
 }
 
 impl Journal {
-    pub(super) fn new(store: Arc<Store>, clock: Arc<dyn Clock>, opened_at: UnixTime) -> Self {
+    pub(super) fn new(store: Arc<Store>, clock: Arc<dyn Clock>, opened_at: Timestamp) -> Self {
         Self { store, clock, opened_at }
     }
 
@@ -196,15 +196,15 @@ impl Journal {
         })
     }
 
-    fn select(&self, wanted: impl Fn(&Entry, UnixTime) -> bool) -> Vec<Entry> {
+    fn select(&self, wanted: impl Fn(&Entry, Timestamp) -> bool) -> Vec<Entry> {
         self.update(Durability::Ordered, |book, now| {
             book.entries.iter().filter(|entry| wanted(entry, now)).cloned().collect()
         })
     }
 
-    fn update<R>(&self, durability: Durability, change: impl FnOnce(&mut Book, UnixTime) -> R) -> R {
+    fn update<R>(&self, durability: Durability, change: impl FnOnce(&mut Book, Timestamp) -> R) -> R {
         self.store.update_with(durability, |book: &mut Book| {
-            let now = self.clock.unix();
+            let now = self.clock.now();
             book.normalise(now);
             change(book, now)
         })
@@ -212,7 +212,7 @@ impl Journal {
 }
 
 impl Book {
-    fn intend(&mut self, record: &NewEntry, now: UnixTime) -> EntryId {
+    fn intend(&mut self, record: &NewEntry, now: Timestamp) -> EntryId {
         let Challenge { name, value } = &record.challenge;
         let is_same = |entry: &Entry| {
             entry.name == *name
@@ -231,25 +231,25 @@ impl Book {
     }
 
     /// A clock that was set back makes times of the future; they become now, so that everything still ages.
-    fn normalise(&mut self, now: UnixTime) {
+    fn normalise(&mut self, now: Timestamp) {
         self.entries.iter_mut().for_each(|entry| entry.normalise(now));
         self.ready.iter_mut().for_each(|mark| mark.at = mark.at.min(now));
         self.ready.retain(|mark| now.since(mark.at) < READY_KEPT);
     }
 }
 
-fn is_abandoned(entry: &Entry, now: UnixTime) -> bool {
+fn is_abandoned(entry: &Entry, now: Timestamp) -> bool {
     !matches!(entry.progress, Progress::RemoveAsked { .. }) && now.since(entry.added_at) >= LEFT_OVER_AFTER
 }
 
-fn has_failed(entry: &Entry, now: UnixTime) -> bool {
+fn has_failed(entry: &Entry, now: Timestamp) -> bool {
     match entry.progress {
         Progress::RemoveAsked { at, failed, .. } => failed || now.since(at) >= REMOVE_LOST_AFTER,
         _ => false,
     }
 }
 
-fn is_finishable(entry: &Entry, opened_at: UnixTime, now: UnixTime) -> bool {
+fn is_finishable(entry: &Entry, opened_at: Timestamp, now: Timestamp) -> bool {
     match entry.progress {
         Progress::RemoveAsked { at, tries, failed } => {
             tries < MOST_TRIES && ((failed && at <= opened_at) || now.since(at) >= REMOVE_LOST_AFTER)
@@ -261,11 +261,11 @@ fn is_finishable(entry: &Entry, opened_at: UnixTime, now: UnixTime) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::State;
-    use super::super::clock::ManualClock;
     use super::*;
     use crate::secret::Secret;
+    use crate::time::ManualClock;
 
-    const NOW: UnixTime = UnixTime::from_millis(1_795_438_800_000);
+    const NOW: Timestamp = Timestamp::from_millis(1_795_438_800_000);
 
     fn account() -> Account {
         Account::of(&Secret::parse("key").unwrap())
@@ -293,7 +293,7 @@ mod tests {
         /// What the next hook call takes from the same journal, a second later.
         fn take_in_next_call(&self, account: &Account, limit: usize) -> Vec<EntryId> {
             self.clock.advance(Duration::from_secs(1));
-            let journal = Journal { opened_at: self.clock.unix(), ..self.journal.clone() };
+            let journal = Journal { opened_at: self.clock.now(), ..self.journal.clone() };
             journal.take_finishable(account, limit).into_iter().map(|entry| entry.id).collect()
         }
     }
@@ -473,8 +473,8 @@ mod tests {
     fn an_entry_of_the_future_begins_to_age_now() {
         let Bench { journal, clock } = bench();
         let _ = journal.intend(&[record("a.example.org", "v")]);
-        clock.jump_to(UnixTime::from_millis(1_000));
-        assert_eq!(journal.open_entries()[0].added_at, UnixTime::from_millis(1_000));
+        clock.jump_to(Timestamp::from_millis(1_000));
+        assert_eq!(journal.open_entries()[0].added_at, Timestamp::from_millis(1_000));
         clock.advance(LEFT_OVER_AFTER);
         assert_eq!(journal.leftovers(Some(LEFT_OVER_AFTER)).len(), 1);
     }

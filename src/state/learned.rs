@@ -8,8 +8,8 @@ use std::time::Duration;
 use crate::distinct::distinct;
 use crate::name::DnsName;
 
-use super::clock::{Clock, UnixTime};
 use super::store::{Document, Store};
+use crate::time::{Clock, Timestamp};
 
 /// Times kept for each server.
 const KEPT: usize = 20;
@@ -34,13 +34,13 @@ struct History {
     address: IpAddr,
     /// Milliseconds, oldest first.
     times: Vec<u64>,
-    updated_at: UnixTime,
+    updated_at: Timestamp,
     /// When it last showed a record and then did not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    unsteady_at: Option<UnixTime>,
+    unsteady_at: Option<Timestamp>,
     /// When it last agreed with itself, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    steady_at: Vec<UnixTime>,
+    steady_at: Vec<Timestamp>,
 }
 
 impl Document for Times {
@@ -94,7 +94,7 @@ impl Learned {
             return;
         }
         self.store.update(|times: &mut Times| {
-            let now = self.clock.unix();
+            let now = self.clock.now();
             seen.iter().for_each(|one| times.add(one, now));
             times.servers.sort_unstable_by_key(|server| server.updated_at.min(now));
             let surplus = times.servers.len().saturating_sub(MOST_SERVERS);
@@ -105,7 +105,7 @@ impl Learned {
     /// Returns the addresses that agreed with themselves several times within the last 90 days, and never disagreed.
     #[must_use]
     pub fn steady(&self) -> Vec<IpAddr> {
-        let now = self.clock.unix();
+        let now = self.clock.now();
         let steady = |server: &&History| server.is_steady(now);
         self.store
             .update(|times: &mut Times| times.servers.iter().filter(steady).map(|server| server.address).collect())
@@ -119,7 +119,7 @@ impl Learned {
 }
 
 impl Times {
-    fn add(&mut self, seen: &Visibility, now: UnixTime) {
+    fn add(&mut self, seen: &Visibility, now: Timestamp) {
         let took = u64::try_from(seen.took.as_millis()).unwrap_or(u64::MAX);
         let known = self.servers.iter_mut().find(|server| server.name == seen.name && server.address == seen.address);
         if let Some(server) = known {
@@ -142,7 +142,7 @@ fn keep_last<T>(list: &mut Vec<T>, count: usize) {
 }
 
 impl History {
-    fn judge(&mut self, is_steady: Option<bool>, now: UnixTime) {
+    fn judge(&mut self, is_steady: Option<bool>, now: Timestamp) {
         match is_steady {
             Some(true) => {
                 self.steady_at.push(now);
@@ -156,8 +156,8 @@ impl History {
         }
     }
 
-    fn is_steady(&self, now: UnixTime) -> bool {
-        let is_recent = |at: &UnixTime| now.since(*at) < REMEMBERED;
+    fn is_steady(&self, now: Timestamp) -> bool {
+        let is_recent = |at: &Timestamp| now.since(*at) < REMEMBERED;
         let agreements = self.steady_at.iter().filter(|at| is_recent(at)).count();
         agreements >= AGREEMENTS && !self.unsteady_at.as_ref().is_some_and(is_recent)
     }
@@ -184,8 +184,8 @@ fn percentile(times: &[u64], percent: usize) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::super::State;
-    use super::super::clock::ManualClock;
     use super::*;
+    use crate::time::ManualClock;
 
     fn seen(server: &str, address: u8, millis: u64) -> Visibility {
         let address = IpAddr::from([127, 0, 0, address]);
@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn several_agreements_make_an_address_steady_for_a_while() {
-        let clock = ManualClock::at(UnixTime::default() + Duration::from_secs(1_000_000));
+        let clock = ManualClock::at(Timestamp::default() + Duration::from_secs(1_000_000));
         let learned = Learned::new(Arc::new(Store::in_memory()), Arc::clone(&clock) as Arc<dyn Clock>);
         let agrees = |is_steady| learned.add(&[Visibility { is_steady, ..seen("ns1.ipv64.net", 1, 10) }]);
         agrees(Some(true));
@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn a_disagreement_is_remembered_for_a_while() {
-        let clock = ManualClock::at(UnixTime::default() + Duration::from_secs(1_000_000));
+        let clock = ManualClock::at(Timestamp::default() + Duration::from_secs(1_000_000));
         let learned = Learned::new(Arc::new(Store::in_memory()), Arc::clone(&clock) as Arc<dyn Clock>);
         let agrees = |is_steady| learned.add(&[Visibility { is_steady, ..seen("ns1.ipv64.net", 1, 10) }]);
         agrees(Some(false));

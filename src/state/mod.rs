@@ -24,8 +24,6 @@
 //! kept for [`State::take_warnings`].
 
 mod account;
-mod calendar;
-mod clock;
 mod directory;
 mod domains;
 mod entry;
@@ -48,7 +46,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use account::Account;
-pub use clock::{Clock, Interrupted, SystemClock, UnixTime};
 pub use directory::StateDir;
 pub use domains::{DomainCache, DomainList};
 pub use entry::{Entry, EntryId, NewEntry, Progress, ReadyMark};
@@ -60,6 +57,7 @@ pub use quota::Quota;
 pub use rate::{Rate, RateError};
 pub use window::{OnWait, RequestWindow, Slot, WindowError};
 
+use crate::time::{Clock, SystemClock, Timestamp};
 use store::Store;
 
 /// The way to everything that outlives the process. Clones share one store.
@@ -67,7 +65,7 @@ use store::Store;
 pub struct State {
     store: Arc<Store>,
     clock: Arc<dyn Clock>,
-    opened_at: UnixTime,
+    opened_at: Timestamp,
 }
 
 impl State {
@@ -91,13 +89,13 @@ impl State {
     }
 
     fn new(store: Store) -> Self {
-        Self { store: Arc::new(store), clock: Arc::new(SystemClock), opened_at: SystemClock.unix() }
+        Self { store: Arc::new(store), clock: Arc::new(SystemClock), opened_at: SystemClock::now() }
     }
 
     /// Sets the clock, for example one whose sleep a signal ends. To be called before all else.
     #[must_use]
     pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
-        Self { opened_at: clock.unix(), clock, ..self }
+        Self { opened_at: clock.now(), clock, ..self }
     }
 
     /// Returns the directory in use; nothing if all is kept in memory.
@@ -114,8 +112,8 @@ impl State {
 
     /// Returns how long ago a moment was; zero for one in the future, where the clock was set back.
     #[must_use]
-    pub fn age(&self, moment: UnixTime) -> std::time::Duration {
-        self.clock.unix().since(moment)
+    pub fn age(&self, moment: Timestamp) -> std::time::Duration {
+        self.clock.now().since(moment)
     }
 
     /// Returns the journal of records, of all accounts.

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use super::clock::UnixTime;
 use super::rate::Rate;
+use crate::time::Timestamp;
 
 /// A waiter shows itself at least this often.
 pub(super) const BEAT: Duration = Duration::from_secs(1);
@@ -36,7 +36,7 @@ pub enum Priority {
 pub(super) struct Ticket {
     pub(super) id: String,
     pub(super) priority: Priority,
-    pub(super) joined: UnixTime,
+    pub(super) joined: Timestamp,
 }
 
 /// The answer to [`Queue::ask`].
@@ -66,25 +66,25 @@ pub(super) struct Queue {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 struct Sent {
     id: String,
-    at: UnixTime,
+    at: Timestamp,
 }
 
 /// Nobody sends; the length is kept and not the end, so that a jump of the clock cannot make it longer.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 struct Pause {
-    since: UnixTime,
+    since: Timestamp,
     length: Duration,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 struct Waiter {
     ticket: Ticket,
-    seen: UnixTime,
+    seen: Timestamp,
 }
 
 impl Queue {
     /// Asks for the next turn. Whoever has to wait is put in the queue, and stays there by asking again.
-    pub(super) fn ask(&mut self, ticket: &Ticket, rate: Rate, now: UnixTime) -> Turn {
+    pub(super) fn ask(&mut self, ticket: &Ticket, rate: Rate, now: Timestamp) -> Turn {
         self.normalise(now);
         let ahead = self.waiting.iter().filter(|waiter| goes_before(&waiter.ticket, ticket)).count();
         let soonest = self.delay(0, rate, now);
@@ -103,7 +103,7 @@ impl Queue {
     }
 
     /// Returns whether one more request would make nobody wait.
-    pub(super) fn is_idle(&mut self, rate: Rate, now: UnixTime) -> bool {
+    pub(super) fn is_idle(&mut self, rate: Rate, now: Timestamp) -> bool {
         self.normalise(now);
         self.waiting.is_empty() && self.delay(0, rate, now).is_zero()
     }
@@ -117,7 +117,7 @@ impl Queue {
     ///
     /// Until then the time of asking stands for it. A first request that spends a second on name look-up and TLS
     /// would otherwise let a later one, which is faster, arrive within the period of the server.
-    pub(super) fn finish(&mut self, id: &str, now: UnixTime) {
+    pub(super) fn finish(&mut self, id: &str, now: Timestamp) {
         self.normalise(now);
         if let Some(position) = self.sent.iter().position(|sent| sent.id == id) {
             let mut sent = self.sent.remove(position);
@@ -127,7 +127,7 @@ impl Queue {
     }
 
     /// Lets nobody send for so long, at most [`LONGEST_PAUSE`], unless a longer pause is on already.
-    pub(super) fn pause(&mut self, length: Duration, now: UnixTime) {
+    pub(super) fn pause(&mut self, length: Duration, now: Timestamp) {
         self.normalise(now);
         let length = length.min(LONGEST_PAUSE);
         if self.pause_left(now) < length {
@@ -136,7 +136,7 @@ impl Queue {
     }
 
     /// Returns when somebody with `ahead` others before him may send.
-    fn delay(&self, ahead: usize, rate: Rate, now: UnixTime) -> Duration {
+    fn delay(&self, ahead: usize, rate: Rate, now: Timestamp) -> Duration {
         let hold = rate.hold();
         let mut held: Vec<_> = self.sent.iter().map(|sent| (sent.at + hold).since(now)).collect();
         held.retain(|left| !left.is_zero());
@@ -150,12 +150,12 @@ impl Queue {
         turn.max(self.pause_left(now))
     }
 
-    fn pause_left(&self, now: UnixTime) -> Duration {
+    fn pause_left(&self, now: Timestamp) -> Duration {
         self.pause.as_ref().map_or(Duration::ZERO, |pause| (pause.since + pause.length).since(now))
     }
 
     /// A clock that was set back makes times of the future; they become now, so nobody waits longer than once.
-    fn normalise(&mut self, now: UnixTime) {
+    fn normalise(&mut self, now: Timestamp) {
         for sent in &mut self.sent {
             sent.at = sent.at.min(now);
         }
@@ -179,9 +179,9 @@ fn goes_before(a: &Ticket, b: &Ticket) -> bool {
 mod tests {
     use super::*;
 
-    const NOW: UnixTime = UnixTime::from_millis(1_795_438_800_000);
+    const NOW: Timestamp = Timestamp::from_millis(1_795_438_800_000);
 
-    fn ticket(id: &str, priority: Priority, joined: UnixTime) -> Ticket {
+    fn ticket(id: &str, priority: Priority, joined: Timestamp) -> Ticket {
         Ticket { id: id.to_owned(), priority, joined }
     }
 

@@ -4,11 +4,10 @@
 
 use std::time::Duration;
 
-use super::calendar;
-use super::clock::UnixTime;
+use crate::time::Timestamp;
 
 /// After this long a used-up quota is tried again, and a reading that forbids is looked at again, should it not have been the day's limit, or should the provider's
-/// midnight not be the one in `calendar`. Four calls an hour hammer nobody.
+/// midnight not be Germany's. Four calls an hour hammer nobody.
 const PROBE_AFTER: Duration = Duration::from_secs(900);
 /// Own calls after which the account is read although nothing is known of it: well below the documented default
 /// of 64 a day (IPv64 API document).
@@ -24,11 +23,11 @@ const NEAR_READ_AFTER: u64 = 5;
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(default)]
 pub(super) struct Ledger {
-    /// Number of the day in Germany.
-    day: u64,
+    /// The date in Germany.
+    day: String,
     calls: u64,
     known: Option<Reading>,
-    used_up_since: Option<UnixTime>,
+    used_up_since: Option<Timestamp>,
 }
 
 /// What the account said last.
@@ -40,7 +39,7 @@ struct Reading {
     /// Our own calls up to then.
     calls: u64,
     #[serde(default)]
-    at: UnixTime,
+    at: Timestamp,
 }
 
 /// What is known of the calls left today.
@@ -54,15 +53,15 @@ pub struct Quota {
     /// may have made more.
     pub remaining: Option<u64>,
     /// The time at which a used-up quota begins anew: the next midnight in Germany (observed, not documented).
-    pub used_up_until: Option<UnixTime>,
+    pub used_up_until: Option<Timestamp>,
     /// Whether it is worth a call to read the account before the next addition.
     pub needs_reading: bool,
 }
 
 impl Ledger {
     /// Begins a new day at midnight, and forgets a refusal that is a quarter of an hour old.
-    pub(super) fn normalise(&mut self, now: UnixTime) {
-        let day = calendar::german_day(now);
+    pub(super) fn normalise(&mut self, now: Timestamp) {
+        let day = now.german_date();
         if self.day != day {
             *self = Self { day, ..Self::default() };
         }
@@ -75,7 +74,7 @@ impl Ledger {
     }
 
     /// Takes what the account says: calls used today, and the daily limit, where 0 means none (observed).
-    pub(super) fn learn(&mut self, used: u64, limit: u64, now: UnixTime) {
+    pub(super) fn learn(&mut self, used: u64, limit: u64, now: Timestamp) {
         self.known = Some(Reading { used, limit: Some(limit).filter(|limit| *limit > 0), calls: self.calls, at: now });
         // The account knows better than an old refusal.
         if limit == 0 || used < limit {
@@ -84,11 +83,11 @@ impl Ledger {
     }
 
     /// Notes that the API refused a call because the day's calls are used up.
-    pub(super) const fn refuse(&mut self, now: UnixTime) {
+    pub(super) const fn refuse(&mut self, now: Timestamp) {
         self.used_up_since = Some(now);
     }
 
-    pub(super) fn quota(&self, now: UnixTime) -> Quota {
+    pub(super) fn quota(&self, now: Timestamp) -> Quota {
         let limit = self.known.as_ref().and_then(|known| known.limit);
         let remaining = self.known.as_ref().and_then(|known| {
             Some(known.limit?.saturating_sub(known.used).saturating_sub(self.calls.saturating_sub(known.calls)))
@@ -97,12 +96,12 @@ impl Ledger {
             calls_today: self.calls,
             limit,
             remaining,
-            used_up_until: self.used_up_since.map(calendar::next_german_midnight),
+            used_up_until: self.used_up_since.map(Timestamp::next_german_midnight),
             needs_reading: self.needs_reading(remaining, now),
         }
     }
 
-    fn needs_reading(&self, remaining: Option<u64>, now: UnixTime) -> bool {
+    fn needs_reading(&self, remaining: Option<u64>, now: Timestamp) -> bool {
         let Some(known) = &self.known else { return self.calls >= UNKNOWN_READ_AFTER };
         let since = self.calls.saturating_sub(known.calls);
         let Some(left) = remaining else { return false };
@@ -123,8 +122,8 @@ mod tests {
     use super::*;
 
     /// 2026-11-23 14:00 in Germany.
-    const NOON: UnixTime = UnixTime::from_millis(1_795_438_800_000);
-    const MIDNIGHT: UnixTime = UnixTime::from_millis(1_795_474_800_000);
+    const NOON: Timestamp = Timestamp::from_millis(1_795_438_800_000);
+    const MIDNIGHT: Timestamp = Timestamp::from_millis(1_795_474_800_000);
 
     fn after(calls: u64) -> Ledger {
         let mut ledger = Ledger::default();
@@ -205,7 +204,7 @@ mod tests {
         let needs_reading = |ledger: &Ledger, now| ledger.quota(now).needs_reading;
         assert!(!needs_reading(&ledger, NOON + Duration::from_secs(899)));
         assert!(needs_reading(&ledger, NOON + PROBE_AFTER));
-        assert!(needs_reading(&ledger, UnixTime::default()), "the clock was set back");
+        assert!(needs_reading(&ledger, Timestamp::default()), "the clock was set back");
         ledger.learn(62, 64, NOON);
         assert!(!needs_reading(&ledger, NOON + PROBE_AFTER), "it forbids nothing");
     }

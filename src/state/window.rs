@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use crate::exit::{Exit, Explain};
 
 use super::account::Account;
-use super::clock::{Clock, Interrupted, UnixTime};
 use super::queue::{BEAT, Priority, Queue, Ticket, Turn};
 use super::quota::{Ledger, Quota};
 use super::random;
 use super::rate::Rate;
 use super::store::{Document, Store};
+use crate::time::{Clock, Interrupted, Timestamp};
 
 /// Accounts in the file; the one that was used longest ago makes room.
 const MOST_ACCOUNTS: usize = 16;
@@ -33,7 +33,7 @@ struct Windows {
 #[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
 #[serde(default)]
 struct Window {
-    used_at: UnixTime,
+    used_at: Timestamp,
     queue: Queue,
     ledger: Ledger,
 }
@@ -76,7 +76,7 @@ impl RequestWindow {
     /// [`WindowError::TooLate`] as soon as it is certain that there is no turn before `deadline`,
     /// [`WindowError::UsedUp`] at once while the day's calls are used up, [`WindowError::Interrupted`].
     pub fn acquire(&self, priority: Priority, deadline: Instant) -> Result<Slot, WindowError> {
-        let ticket = Ticket { id: random::id(), priority, joined: self.clock.unix() };
+        let ticket = Ticket { id: random::id(), priority, joined: self.clock.now() };
         let slot = self.wait_for_turn(&ticket, deadline);
         if slot.is_err() {
             self.update(|window, _| window.queue.leave(&ticket.id));
@@ -151,10 +151,10 @@ impl RequestWindow {
         }
     }
 
-    fn update<R>(&self, change: impl FnOnce(&mut Window, UnixTime) -> R) -> R {
+    fn update<R>(&self, change: impl FnOnce(&mut Window, Timestamp) -> R) -> R {
         self.store.update(|windows: &mut Windows| {
             // Read under the lock: a time taken before it could be older than what stands in the file.
-            let now = self.clock.unix();
+            let now = self.clock.now();
             windows.make_room(&self.account);
             let window = windows.accounts.entry(self.account.clone()).or_default();
             window.ledger.normalise(now);
@@ -173,7 +173,7 @@ impl Windows {
 }
 
 impl Window {
-    fn ask(&mut self, ticket: &Ticket, rate: Rate, now: UnixTime) -> Result<Turn, WindowError> {
+    fn ask(&mut self, ticket: &Ticket, rate: Rate, now: Timestamp) -> Result<Turn, WindowError> {
         if let Some(reset) = self.ledger.quota(now).used_up_until {
             return Err(WindowError::UsedUp { reset });
         }
@@ -221,7 +221,7 @@ pub enum WindowError {
     #[error("the API calls of this account are used up until {reset} (midnight in Germany)")]
     UsedUp {
         /// When the new day begins, as far as known.
-        reset: UnixTime,
+        reset: Timestamp,
     },
     /// What is left of the day's calls is kept for removing what is there.
     #[error("{remaining} API calls are left for today, kept for removing records ({open} to be removed)")]
@@ -282,12 +282,12 @@ mod tests {
     use std::sync::Mutex;
 
     use super::super::State;
-    use super::super::clock::ManualClock;
     use super::super::queue::LONGEST_PAUSE;
     use super::*;
     use crate::secret::Secret;
+    use crate::time::ManualClock;
 
-    const NOW: UnixTime = UnixTime::from_millis(1_795_438_800_000);
+    const NOW: Timestamp = Timestamp::from_millis(1_795_438_800_000);
     const MINUTE: Duration = Duration::from_secs(60);
 
     fn account(key: &str) -> Account {
@@ -401,7 +401,7 @@ mod tests {
         let bench = bench();
         (0..3).for_each(|_| assert_eq!(bench.acquire(), Ok(Duration::ZERO)));
         bench.window.refused(Some(Duration::from_secs(5)));
-        bench.clock.jump_to(UnixTime::from_millis(1_000));
+        bench.clock.jump_to(Timestamp::from_millis(1_000));
         assert_eq!(bench.acquire().unwrap().as_millis(), 10_300);
     }
 
@@ -436,8 +436,8 @@ mod tests {
     fn an_interrupted_wait_ends_and_leaves_the_queue() {
         struct Stopped(Arc<ManualClock>);
         impl Clock for Stopped {
-            fn unix(&self) -> UnixTime {
-                self.0.unix()
+            fn now(&self) -> Timestamp {
+                self.0.now()
             }
             fn instant(&self) -> Instant {
                 self.0.instant()

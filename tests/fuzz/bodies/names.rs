@@ -7,7 +7,8 @@ use ipv64_acme::excerpt::{excerpt, visible};
 use ipv64_acme::http::Endpoint;
 use ipv64_acme::name::DnsName;
 use ipv64_acme::settings::parse;
-use ipv64_acme::state::{Rate, UnixTime};
+use ipv64_acme::state::Rate;
+use ipv64_acme::time::Timestamp;
 
 pub(crate) fn run(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
@@ -124,7 +125,7 @@ fn assert_other_texts(text: &str) {
     if let Ok(rate) = text.parse::<Rate>() {
         assert_eq!(rate.to_string().parse(), Ok(rate));
     }
-    if let Some(time) = UnixTime::parse_provider(text) {
+    if let Some(time) = Timestamp::parse_provider(text) {
         assert!(!time.to_string().is_empty());
     }
     let known = RecordType::KNOWN.into_iter().chain([RecordType::from_name(text)]);

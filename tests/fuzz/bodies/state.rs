@@ -9,9 +9,8 @@ use std::time::{Duration, Instant};
 use ipv64_acme::challenge::{Challenge, TxtValue};
 use ipv64_acme::name::DnsName;
 use ipv64_acme::secret::Secret;
-use ipv64_acme::state::{
-    Account, Clock, EntryId, Interrupted, NewEntry, Priority, Rate, State, UnixTime, Visibility, WindowError,
-};
+use ipv64_acme::state::{Account, EntryId, NewEntry, Priority, Rate, State, Visibility, WindowError};
+use ipv64_acme::time::{BootTime, Clock, Interrupted, Timestamp};
 use serde_json::Value;
 
 /// The order of the files in an input.
@@ -50,8 +49,12 @@ fn split(input: &[u8]) -> Vec<&[u8]> {
 struct Standing(Instant);
 
 impl Clock for Standing {
-    fn unix(&self) -> UnixTime {
-        UnixTime::parse_provider("2026-11-23 13:00:00").unwrap()
+    fn now(&self) -> Timestamp {
+        Timestamp::parse_provider("2026-11-23 13:00:00").unwrap()
+    }
+
+    fn since_boot(&self) -> Option<BootTime> {
+        None
     }
 
     fn instant(&self) -> Instant {
