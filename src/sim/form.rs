@@ -16,38 +16,9 @@ pub(super) fn parameters(request: &Request) -> Vec<(String, String)> {
     all
 }
 
-/// Reads `a=1&b=2`; a name without a value has an empty one.
+/// Reads `a=1&b=2`; a name without a value has an empty one, and what is no valid escape stays.
 pub(super) fn urlencoded(text: &str) -> Vec<(String, String)> {
-    let pairs = text.trim().split('&').filter(|pair| !pair.is_empty());
-    pairs
-        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-        .map(|(name, value)| (decode(name), decode(value)))
-        .collect()
-}
-
-/// Decodes `%41` and `+`; what is no valid escape stays.
-fn decode(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        rest = after;
-        match (byte, escaped(after)) {
-            (b'%', Some((value, left))) => {
-                bytes.push(value);
-                rest = left;
-            }
-            (b'+', _) => bytes.push(b' '),
-            _ => bytes.push(byte),
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-/// The octet of two hexadecimal digits, and what follows them.
-fn escaped(digits: &[u8]) -> Option<(u8, &[u8])> {
-    let (pair, rest) = digits.split_at_checked(2)?;
-    let value = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    Some((value, rest))
+    form_urlencoded::parse(text.trim().as_bytes()).into_owned().collect()
 }
 
 fn multipart(body: &str, boundary: &str) -> Vec<(String, String)> {
