@@ -8,10 +8,10 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use super::{
     faults::{Action, ApiFault, Effect, Faults},
     form,
-    hierarchy::is_provider_name,
     http::{Request, Response},
-    limits::Counters,
+    limits::ApiAccount,
     log::{ApiCall, AuthWay, CallKind},
+    names::is_provider_name,
     store::{Holdings, NewRecord, Refusal},
     wire,
     world::World,
@@ -28,13 +28,6 @@ const CALLS: [(&str, &str, CallKind); 7] = [
     ("POST", "add_record", CallKind::AddRecord),
     ("DELETE", "del_record", CallKind::DelRecord),
 ];
-
-/// One account as the API knows it.
-pub(super) struct ApiAccount {
-    pub(super) key: String,
-    pub(super) status: u64,
-    pub(super) counters: Counters,
-}
 
 /// The API of a simulation.
 pub(super) struct Api {

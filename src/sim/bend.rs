@@ -8,6 +8,7 @@ use hickory_resolver::proto::{
 
 use super::{
     content,
+    lookups::LookupAnswer,
     settings::{Authority, Missing, Rcode, ServerSettings},
     store::RECORD_TTL,
     zone::Reply,
@@ -21,6 +22,15 @@ pub(super) fn code(rcode: Rcode) -> ResponseCode {
         Rcode::NxDomain => ResponseCode::NXDomain,
         Rcode::NotImp => ResponseCode::NotImp,
         Rcode::Refused => ResponseCode::Refused,
+    }
+}
+
+/// What a question for an address gets that cannot be looked up; nothing if it is dropped.
+pub(super) fn lookup(fault: LookupAnswer) -> Option<Reply> {
+    match fault {
+        LookupAnswer::ServFail => Some(Reply::code(ResponseCode::ServFail)),
+        LookupAnswer::NxDomain => Some(Reply::code(ResponseCode::NXDomain)),
+        LookupAnswer::Dropped => None,
     }
 }
 

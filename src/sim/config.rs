@@ -2,7 +2,10 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use super::settings::{ResolverSettings, ServerSettings, StaticRecord};
+use super::{
+    lookups::LookupFault,
+    settings::{ResolverSettings, ServerSettings, StaticRecord},
+};
 
 /// Everything that can be chosen before the start. The default has one account with four domains, two healthy name
 /// servers without delay, and no limits.
@@ -21,6 +24,8 @@ pub struct Config {
     /// The recursive resolvers by name. `system` is the one of the variables, `ca` is meant for the CA and gets added
     /// where it is missing.
     pub resolvers: Vec<(String, ResolverSettings)>,
+    /// Host names that cannot be looked up from the start on.
+    pub lookup_faults: Vec<LookupFault>,
     /// Zones with a fingerprint (DS) at their parent; all others are unsigned.
     pub secured: Vec<(String, Secured)>,
     /// Account domains that are switched off: the list says so, and nothing else is known of it.
@@ -53,6 +58,7 @@ impl Default for Config {
             foreign_zones: default_foreign_zones(),
             foreign_server: ServerSettings::default(),
             resolvers: vec![("system".into(), ResolverSettings::default())],
+            lookup_faults: Vec::new(),
             secured: Vec::new(),
             deactivated: Vec::new(),
             account_status: 1,
@@ -113,13 +119,36 @@ pub struct NameServer {
     pub ipv6: Option<ServerSettings>,
     /// Addresses in its A and AAAA records where nobody listens.
     pub unserved: Vec<IpAddr>,
+    /// Which side of the delegation names it.
+    pub named_by: NamedBy,
+    /// How many of its addresses the glue of its parent has; nothing means all.
+    pub glue: Option<usize>,
+}
+
+/// Which of the two NS sets of a delegation names a server.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum NamedBy {
+    /// Both, as it should be.
+    #[default]
+    Both,
+    /// Only the delegation, at the parent.
+    Parent,
+    /// Only the zone itself.
+    Child,
 }
 
 impl NameServer {
     /// A healthy server with one address.
     #[must_use]
     pub fn new(name: &str) -> Self {
-        Self { name: name.into(), addresses: vec![ServerSettings::default()], ipv6: None, unserved: Vec::new() }
+        Self {
+            name: name.into(),
+            addresses: vec![ServerSettings::default()],
+            ipv6: None,
+            unserved: Vec::new(),
+            named_by: NamedBy::Both,
+            glue: None,
+        }
     }
 
     /// A server with one address that shows each change this long after the API took it.

@@ -4,10 +4,12 @@
 use hickory_resolver::proto::{
     op::Message,
     rr::{
-        Name, RData, Record, RecordType,
+        RData, Record, RecordType,
         rdata::{A, AAAA, CNAME, MX, NS, NULL, SRV, TXT},
     },
 };
+
+use super::names::host;
 
 /// The longest character-string in octets (RFC 1035 section 3.3).
 const MAX_STRING: usize = 255;
@@ -31,16 +33,6 @@ pub(super) fn parse(kind: &str, content: &str) -> Option<RData> {
         "CAA" => authorization(content)?,
         _ => return None,
     })
-}
-
-/// Reads a host name, with or without the final dot.
-pub(super) fn host(text: &str) -> Option<Name> {
-    if text.is_empty() || text.contains(char::is_whitespace) {
-        return None;
-    }
-    let mut name = Name::from_ascii(text).ok()?.to_lowercase();
-    name.set_fqdn(true);
-    Some(name)
 }
 
 fn text(content: &str) -> Option<TXT> {

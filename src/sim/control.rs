@@ -22,6 +22,7 @@ pub(super) fn answer(request: &Request, shared: &Shared) -> Response {
         ("GET", "log") => Ok(log(shared)),
         ("GET", "records") => Ok(records(shared)),
         ("POST", "fault") => order(&request.body, shared),
+        ("POST", "lookup") => fail_lookup(&request.body, shared),
         ("POST", "limits") => limit(&request.body, shared),
         ("POST", "reset") => shared.reset().map(|()| json!({})),
         ("POST", other) => match other.strip_prefix("server/") {
@@ -40,7 +41,7 @@ pub(super) fn answer(request: &Request, shared: &Shared) -> Response {
 }
 
 fn state(shared: &Shared) -> Value {
-    let servers = shared.world.servers().iter();
+    let servers = shared.name_servers.iter();
     let servers: Vec<_> = servers
         .map(|server| json!({"name": server.name, "address": server.address, "settings": &*server.settings()}))
         .collect();
@@ -108,7 +109,7 @@ fn records(shared: &Shared) -> Value {
     let started = shared.world.started;
     let records = shared.world.store.hold().records.clone();
     let one = |record: &StoredRecord| {
-        let everywhere = truth::visible_everywhere_since(&shared.world, &record.name(), &record.content);
+        let everywhere = truth::visible_everywhere_since(shared, &record.name(), &record.content);
         json!({
             "id": record.id,
             "name": record.name(),
@@ -131,6 +132,11 @@ fn order(body: &[u8], shared: &Shared) -> Result<Value, SimError> {
         shared.api.faults.push(fault);
     }
     Ok(json!({"faults": shared.api.faults.open()}))
+}
+
+fn fail_lookup(body: &[u8], shared: &Shared) -> Result<Value, SimError> {
+    shared.world.lookups.order(decode(read(body)?)?);
+    Ok(json!({}))
 }
 
 fn change(which: &str, body: &[u8], shared: &Shared) -> Result<Value, SimError> {

@@ -9,13 +9,11 @@ use hickory_resolver::proto::rr::{
 };
 
 use super::{
-    config::{Secured, ZoneCut},
-    content,
-    store::{Holdings, StoredDomain},
+    config::{NamedBy, Secured, ZoneCut},
+    names::{dns, host, is_provider_name, suffixes},
+    store::{Holdings, StoredDomain, StoredRecord},
     zone::Zone,
 };
-use crate::name::DnsName;
-use crate::provider;
 
 /// The TTL of what does not change: NS, glue, foreign records.
 const STATIC_TTL: u32 = 300;
@@ -41,6 +39,15 @@ pub(super) enum Role {
 pub(super) struct Host {
     pub(super) name: Name,
     pub(super) addresses: Vec<IpAddr>,
+    pub(super) named_by: NamedBy,
+    pub(super) glue: Option<usize>,
+}
+
+impl Host {
+    /// A host without addresses that both sides of a delegation name.
+    pub(super) fn new(name: Name) -> Self {
+        Self { name, addresses: Vec::new(), named_by: NamedBy::Both, glue: None }
+    }
 }
 
 /// All that is fixed about the zones.
@@ -118,7 +125,7 @@ impl Hierarchy {
         let mut records = self.apex_records(&apex, std::slice::from_ref(&self.top_level), FIRST_SERIAL);
         let mut delegate = |child: &Name, hosts: &[Host]| {
             if apex.zone_of(child) && !records.iter().any(|record| record.name == *child) {
-                records.extend(hosts.iter().map(|host| delegation(child, host)));
+                records.extend(named_but(hosts, NamedBy::Child).map(|host| delegation(child, host)));
             }
         };
         for (zone, _) in &self.foreign_zones {
@@ -134,8 +141,8 @@ impl Hierarchy {
         }
         // Glue only for hosts below this zone, as registries have it: elsewhere the asker has to look them up.
         let hosts = self.provider.iter().chain([&self.foreign, &self.root, &self.top_level]);
-        for host in hosts.filter(|host| apex.zone_of(&host.name)) {
-            records.extend(addresses(host));
+        for host in hosts.filter(|host| apex.zone_of(&host.name) && host.named_by != NamedBy::Child) {
+            records.extend(addresses(host).into_iter().take(host.glue.unwrap_or(usize::MAX)));
         }
         Some(Zone { apex, records })
     }
@@ -150,13 +157,13 @@ impl Hierarchy {
         records.extend(hosts.flat_map(addresses));
         let is_below = |child: &&Name| **child != apex && apex.zone_of(child);
         for child in apexes.iter().filter(is_below) {
-            records.extend(self.provider.iter().map(|host| delegation(child, host)));
+            records.extend(named_but(&self.provider, NamedBy::Child).map(|host| delegation(child, host)));
         }
         let inside = |name: &Name| {
             apexes.iter().filter(|apex| apex.zone_of(name)).max_by_key(|apex| apex.num_labels()) == Some(&apex)
         };
         let stored = now.records.iter().filter(|record| record.life.is_seen(as_of) && inside(record.owner()));
-        records.extend(stored.map(super::store::StoredRecord::to_dns));
+        records.extend(stored.map(StoredRecord::to_dns));
         for domain in seen.iter().filter(|domain| domain.wildcard) {
             records.extend(wildcards(domain, &records));
         }
@@ -179,9 +186,9 @@ impl Hierarchy {
     }
 
     fn apex_records(&self, apex: &Name, hosts: &[Host], serial: u32) -> Vec<Record> {
-        let mut records: Vec<_> = hosts.iter().map(|host| delegation(apex, host)).collect();
+        let mut records: Vec<_> = named_but(hosts, NamedBy::Parent).map(|host| delegation(apex, host)).collect();
         if let Some(first) = hosts.first() {
-            let mailbox = content::host("hostmaster.ipv64.net").unwrap_or_default();
+            let mailbox = host("hostmaster.ipv64.net").unwrap_or_default();
             let soa = SOA::new(first.name.clone(), mailbox, serial, 3600, 600, 86_400, self.negative_ttl);
             records.push(Record::from_rdata(apex.clone(), self.negative_ttl, RData::SOA(soa)));
         }
@@ -201,22 +208,13 @@ fn trace(name: &Name, kind: RecordType) -> Record {
     Record::from_rdata(name.clone(), STATIC_TTL, RData::Unknown { code: kind, rdata: NULL::with(vec![0; 36]) })
 }
 
-/// Whether a name is one label below a suffix of the provider.
-pub(super) fn is_provider_name(name: &DnsName) -> bool {
-    name.parent().is_some_and(|parent| provider::suffixes().any(|suffix| suffix == parent.as_str()))
-}
-
-/// A name in the form of the DNS messages.
-pub(super) fn dns(name: &DnsName) -> Option<Name> {
-    content::host(name.as_str())
-}
-
-fn suffixes() -> impl Iterator<Item = Name> {
-    provider::suffixes().filter_map(content::host)
-}
-
 fn own_domains(now: &Holdings) -> impl Iterator<Item = &StoredDomain> {
     now.domains.iter().filter(|domain| domain.life.is_open() && !is_provider_name(&domain.name))
+}
+
+/// The hosts, without those that only one side of a delegation names.
+fn named_but(hosts: &[Host], side: NamedBy) -> impl Iterator<Item = &Host> {
+    hosts.iter().filter(move |host| host.named_by != side)
 }
 
 fn delegation(zone: &Name, host: &Host) -> Record {

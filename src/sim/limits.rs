@@ -1,4 +1,4 @@
-//! The two limits of the API: so many calls in a short time, so many in a day.
+//! An account as the API knows it, with its two limits: so many calls in a short time, so many in a day.
 
 use std::{
     collections::VecDeque,
@@ -11,6 +11,14 @@ use super::{
     log::LimitKind,
     threads::hold,
 };
+
+/// One account as the API knows it.
+#[derive(Debug)]
+pub(super) struct ApiAccount {
+    pub(super) key: String,
+    pub(super) status: u64,
+    pub(super) counters: Counters,
+}
 
 /// The counters of one account. Both limits are those of the account, as IPv64 describes them.
 #[derive(Debug)]

@@ -31,6 +31,7 @@
 //! | `GET /sim/records` | `now`, `records`: `id`, `name`, `domain`, `praefix`, `type`, `content`, `added`, `deleted` (seconds since the start; null for configured and standing ones), `everywhere` (since when every honest server shows a TXT record) |
 //! | `POST /sim/server/WHICH` | changes the named fields of [`ServerSettings`] or [`ResolverSettings`]; WHICH as for [`Sim::addresses`] |
 //! | `POST /sim/fault` | orders one [`ApiFault`] or a list of them |
+//! | `POST /sim/lookup` | begins one [`LookupFault`] |
 //! | `POST /sim/limits` | `burst` (`[3, 10]` or null), `daily` (64 or null), `today` (the calls made so far); named fields only |
 //! | `POST /sim/reset` | everything as at the start: settings, faults, limits, records, logs |
 //!
@@ -52,6 +53,8 @@ mod http;
 mod limits;
 mod listener;
 mod log;
+mod lookups;
+mod names;
 mod packets;
 mod resolver;
 mod seed;
@@ -80,12 +83,13 @@ use shared::Shared;
 use topology::Topology;
 use world::World;
 
-pub use config::{Account, Config, ForeignZone, Limits, NameServer, RefusedCalls, Secured, ZoneCut};
+pub use config::{Account, Config, ForeignZone, Limits, NameServer, NamedBy, RefusedCalls, Secured, ZoneCut};
 pub use faults::{Action, ApiFault, Effect};
 pub use log::{ApiCall, AuthWay, CallKind, LimitKind, Question, Transport};
+pub use lookups::{LookupAnswer, LookupFault};
 pub use settings::{
-    Authority, Backend, Balance, CacheSettings, Listen, Meets, Missing, Packets, Rcode, ResolverMode, ResolverSettings,
-    ServerSettings, StaticRecord,
+    Authority, Backend, Balance, CacheSettings, EdnsSupport, Listen, Meets, Missing, Packets, Rcode, ResolverMode,
+    ResolverSettings, ServerSettings, StaticRecord,
 };
 pub use store::{Life as RecordLife, StoredRecord};
 pub use tls::{Certificate, TlsSide};
@@ -169,15 +173,17 @@ impl Sim {
             listener::serve(place.sockets, place.address, &server, &world.crew);
             all.push(server);
         }
-        world.set_servers(all);
+        let name_servers: Arc<[_]> = all.into();
         let mut serving = Vec::new();
         for place in resolvers {
-            let resolver = Arc::new(Resolver::new(&place.name, place.address, place.settings, &world));
+            let resolver = Arc::new(Resolver::new(&place.name, place.address, place.settings, &world, &name_servers));
             listener::serve(place.sockets, place.address, &resolver, &world.crew);
             serving.push(resolver);
         }
         let api = shared::api(&config);
-        let shared = Arc::new(Shared { world, api, resolvers: serving, config, api_address, dns_port: port });
+        let shared =
+            Arc::new(Shared { world, api, name_servers, resolvers: serving, config, api_address, dns_port: port });
+        shared.order_lookup_faults();
         web::serve(listener, api_address, &shared);
         Ok(Self { shared })
     }
@@ -222,7 +228,7 @@ impl Sim {
     /// Every DNS server address with its name, the resolvers last.
     #[must_use]
     pub fn dns_servers(&self) -> Vec<(String, SocketAddr)> {
-        let servers = self.shared.world.servers().iter().map(|server| (server.name.clone(), server.address));
+        let servers = self.shared.name_servers.iter().map(|server| (server.name.clone(), server.address));
         let resolvers = self.shared.resolvers.iter().map(|resolver| (resolver.name.clone(), resolver.address));
         servers.chain(resolvers).collect()
     }
@@ -246,6 +252,11 @@ impl Sim {
     /// Orders a fault of the API.
     pub fn fault(&self, fault: ApiFault) {
         self.shared.api.faults.push(fault);
+    }
+
+    /// Begins a fault of looking up a host name.
+    pub fn lookup_fault(&self, fault: LookupFault) {
+        self.shared.world.lookups.order(fault);
     }
 
     /// Withdraws all faults of the API that have not happened yet.

@@ -4,7 +4,7 @@
 use std::{
     collections::HashMap,
     net::{IpAddr, SocketAddr},
-    sync::{Arc, Mutex, Weak},
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
@@ -14,11 +14,12 @@ use hickory_resolver::proto::{
 };
 
 use super::{
-    content,
+    bend, content,
     listener::{Answer, Asked, Responder},
     log::{Question, Transport},
+    names::host,
     packets,
-    server::describe,
+    server::{Server, describe},
     settings::{Listen, Packets, ResolverMode, ResolverSettings, StaticRecord},
     store::RECORD_TTL,
     threads::hold,
@@ -26,6 +27,8 @@ use super::{
     zone::Reply,
 };
 
+/// The resolver that sees what a CA would see, whatever is wrong in the network of the client.
+const CA: &str = "ca";
 /// How many aliases are followed (as many as common resolvers do).
 const MAX_ALIASES: usize = 12;
 /// How many referrals lead to one answer.
@@ -37,39 +40,53 @@ const MAX_DEPTH: usize = 6;
 pub(super) struct Resolver {
     pub(super) name: String,
     pub(super) address: SocketAddr,
-    settings: Mutex<Arc<ResolverSettings>>,
-    world: Weak<World>,
+    settings: Mutex<(Instant, Arc<ResolverSettings>)>,
+    world: Arc<World>,
+    servers: Arc<[Arc<Server>]>,
     kept: Mutex<HashMap<(Name, RecordType), (Instant, Reply)>>,
 }
 
 impl Resolver {
-    pub(super) fn new(name: &str, address: SocketAddr, settings: ResolverSettings, world: &Arc<World>) -> Self {
+    pub(super) fn new(
+        name: &str,
+        address: SocketAddr,
+        settings: ResolverSettings,
+        world: &Arc<World>,
+        servers: &Arc<[Arc<Server>]>,
+    ) -> Self {
         Self {
             name: name.to_owned(),
             address,
-            settings: Mutex::new(Arc::new(settings)),
-            world: Arc::downgrade(world),
+            settings: Mutex::new((Instant::now(), Arc::new(settings))),
+            world: world.clone(),
+            servers: servers.clone(),
             kept: Mutex::default(),
         }
     }
 
     /// The settings in force.
     pub(super) fn settings(&self) -> Arc<ResolverSettings> {
-        hold(&self.settings).clone()
+        let (begun, settings) = hold(&self.settings).clone();
+        if settings.lasts.is_zero() || begun.elapsed() < settings.lasts {
+            return settings;
+        }
+        Arc::new(ResolverSettings { mode: ResolverMode::Honest, ..(*settings).clone() })
     }
 
     /// Changes the settings and forgets all kept answers.
     pub(super) fn set(&self, settings: ResolverSettings) {
-        *hold(&self.settings) = Arc::new(settings);
+        *hold(&self.settings) = (Instant::now(), Arc::new(settings));
         hold(&self.kept).clear();
     }
 
     /// Answers one question; nothing from a silent resolver.
     pub(super) fn answer(&self, asked: &Asked<'_>) -> Option<Message> {
         let question = asked.query.queries.first()?;
-        let world = self.world.upgrade()?;
-        let settings = self.settings();
-        let reply = self.reply(question, &settings, &world);
+        let world = &self.world;
+        let reply = match world.lookups.answer(question).filter(|_| self.name != CA) {
+            Some(fault) => bend::lookup(fault),
+            None => self.reply(question, &self.settings(), world),
+        };
         let message = reply.map(|reply| {
             let mut message = packets::message(reply, asked.query, None);
             message.metadata.authoritative = false;
@@ -157,7 +174,7 @@ impl Resolver {
         query.add_query(Query::query(question.0.clone(), question.1));
         while !servers.is_empty() {
             let address = servers.swap_remove(world.chance.below(servers.len()));
-            let server = world.servers().iter().find(|server| server.address.ip() == address);
+            let server = self.servers.iter().find(|server| server.address.ip() == address);
             let answer = server.and_then(|server| server.consult(&query, self.address));
             let leads_on = |message: &Message| {
                 let known = matches!(message.metadata.response_code, ResponseCode::NoError | ResponseCode::NXDomain);
@@ -228,7 +245,7 @@ fn address(record: &Record) -> Option<IpAddr> {
 }
 
 fn lie(lies: &[StaticRecord], name: &Name, kind: RecordType) -> Option<Reply> {
-    let of_name = |lie: &&StaticRecord| content::host(&lie.name).is_some_and(|lied| lied == *name);
+    let of_name = |lie: &&StaticRecord| host(&lie.name).is_some_and(|lied| lied == *name);
     let mut own = lies.iter().filter(of_name).peekable();
     own.peek()?;
     let records = own.filter_map(|lie| content::parse(&lie.kind, &lie.content));

@@ -4,7 +4,7 @@
 use std::{
     net::SocketAddr,
     sync::{
-        Arc, Mutex, Weak,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -22,8 +22,9 @@ use super::{
     hierarchy::Role,
     listener::{self, Answer, Asked, Responder},
     log::{Question, Transport},
+    lookups::LookupAnswer,
     packets,
-    settings::{Authority, Balance, Listen, Meets, Packets, ServerSettings},
+    settings::{Authority, Balance, EdnsSupport, Listen, Meets, Packets, ServerSettings},
     threads::hold,
     world::World,
     zone::Reply,
@@ -38,7 +39,7 @@ pub(super) struct Server {
     pub(super) address: SocketAddr,
     pub(super) role: Role,
     timeline: Mutex<Vec<(Instant, Arc<ServerSettings>)>>,
-    world: Weak<World>,
+    world: Arc<World>,
     asked: AtomicUsize,
     turn: AtomicUsize,
     udp_bound: AtomicBool,
@@ -59,7 +60,7 @@ impl Server {
             address,
             role,
             timeline: Mutex::new(vec![(world.started, Arc::new(settings))]),
-            world: Arc::downgrade(world),
+            world: world.clone(),
             asked: AtomicUsize::new(0),
             turn: AtomicUsize::new(0),
             udp_bound: AtomicBool::new(true),
@@ -70,12 +71,15 @@ impl Server {
 
     /// The settings in force.
     pub(super) fn settings(&self) -> Arc<ServerSettings> {
-        hold(&self.timeline).last().map(|(_, settings)| settings.clone()).unwrap_or_default()
+        let last = hold(&self.timeline).last().cloned();
+        last.map(|(begun, settings)| lasting(begun, &settings).map_or(settings, |(_, after)| after)).unwrap_or_default()
     }
 
     /// All settings since the start, each with the moment it came into force.
     pub(super) fn timeline(&self) -> Vec<(Instant, Arc<ServerSettings>)> {
-        hold(&self.timeline).clone()
+        let mut all = hold(&self.timeline).clone();
+        all.extend(all.last().and_then(|(begun, settings)| lasting(*begun, settings)));
+        all
     }
 
     /// Changes the settings, forgets what the packet cache holds, and waits until the ports are as they should be.
@@ -113,37 +117,57 @@ impl Server {
 
     fn reply(&self, asked: &Asked<'_>, settings: &ServerSettings) -> Option<Message> {
         let question = asked.query.queries.first()?;
-        let world = self.world.upgrade()?;
-        let number = self.asked.fetch_add(1, Ordering::Relaxed) + 1;
-        let dropped = number.checked_rem(settings.drop as usize) == Some(0);
-        if dropped {
-            self.note(&world, asked, question, (None, None));
+        let world = &*self.world;
+        let is_outside = asked.transport != Transport::Internal;
+        let fault = world.lookups.answer(question).filter(|_| is_outside);
+        if self.is_lost(asked, settings) || fault == Some(LookupAnswer::Dropped) {
+            self.note(asked, question, (None, None));
             return None;
         }
-        let backend = self.backend(settings, asked.peer, &world);
-        let case = Case { question, query: asked.query, settings, backend, world: &world };
+        if let Some(reply) = fault.and_then(bend::lookup) {
+            let message = packets::message(reply, asked.query, None);
+            self.note(asked, question, (None, Some(&message)));
+            return Some(message);
+        }
+        let backend = self.backend(settings, asked.peer);
+        let case = Case { question, query: asked.query, settings, backend, world };
         let mut message = match &settings.cache {
             Some(cache) => hold(&self.cache).answer(cache, asked.query, || self.fresh(&case)),
             None => self.fresh(&case),
         };
         message.metadata.id = asked.query.metadata.id;
+        if is_outside {
+            world.lookups.hide_glue(&mut message);
+        }
         if asked.transport == Transport::Udp {
             message = packets::fit(message, asked.query, settings.truncate);
         }
-        self.note(&world, asked, question, (Some(backend), Some(&message)));
+        self.note(asked, question, (Some(backend), Some(&message)));
         Some(message)
+    }
+
+    fn is_lost(&self, asked: &Asked<'_>, settings: &ServerSettings) -> bool {
+        let number = self.asked.fetch_add(1, Ordering::Relaxed) + 1;
+        let by_turn = number.checked_rem(settings.drop as usize) == Some(0);
+        by_turn || (asked.transport == Transport::Udp && self.world.chance.percent(settings.loss))
     }
 
     /// The answer of a backend, bent as the settings say.
     fn fresh(&self, case: &Case<'_>) -> Message {
         let reply = match case.settings.rcode {
             _ if case.query.metadata.op_code != OpCode::Query => Reply::code(ResponseCode::NotImp),
+            _ if case.settings.edns == EdnsSupport::FormErr && case.query.edns.is_some() => {
+                Reply::code(ResponseCode::FormErr)
+            }
             Some(rcode) => Reply::code(bend::code(rcode)),
             None if case.settings.lame => upward(case.world),
             None => self.honest(case),
         };
         let reply = bend::reply(reply, case.settings, case.question);
         let mut message = packets::message(reply, case.query, case.settings.backends.get(case.backend));
+        if case.settings.edns != EdnsSupport::Full {
+            message.edns = None;
+        }
         message.metadata.recursion_available = case.settings.authority == Authority::Intercepted;
         if case.settings.upper_case {
             for query in &mut message.queries {
@@ -175,24 +199,31 @@ impl Server {
         timeline.iter().rev().take_while(|(_, settings)| is_stale(settings)).last().map(|(since, _)| *since)
     }
 
-    fn backend(&self, settings: &ServerSettings, peer: SocketAddr, world: &World) -> usize {
+    fn backend(&self, settings: &ServerSettings, peer: SocketAddr) -> usize {
         let count = settings.backends.len();
         match settings.balance {
             Balance::RoundRobin => self.turn.fetch_add(1, Ordering::Relaxed).checked_rem(count).unwrap_or_default(),
-            Balance::Random => world.chance.below(count),
+            Balance::Random => self.world.chance.below(count),
             // The lowest bits of ports that the system gives are not spread evenly (Linux hands out even ones first).
             Balance::SourcePort => ((usize::from(peer.port()) * 0x9E37) >> 8).checked_rem(count).unwrap_or_default(),
         }
     }
 
-    fn note(&self, world: &World, asked: &Asked<'_>, question: &Query, answer: (Option<usize>, Option<&Message>)) {
+    fn note(&self, asked: &Asked<'_>, question: &Query, answer: (Option<usize>, Option<&Message>)) {
         let (backend, message) = answer;
-        world.log.question(Question {
+        self.world.log.question(Question {
             server: self.name.clone(),
             backend,
             ..describe(self.address, asked, question, message)
         });
     }
+}
+
+/// What stays of settings whose time has run out, and since when.
+fn lasting(begun: Instant, settings: &ServerSettings) -> Option<(Instant, Arc<ServerSettings>)> {
+    let end = begun + settings.lasts;
+    let is_over = !settings.lasts.is_zero() && end <= Instant::now();
+    is_over.then(|| (end, Arc::new(settings.undisturbed())))
 }
 
 /// A question on its way through a server.
@@ -231,8 +262,8 @@ impl Responder for Server {
     }
 
     fn mute(&self, asked: &Asked<'_>) {
-        if let (Some(question), Some(world)) = (asked.query.queries.first(), self.world.upgrade()) {
-            self.note(&world, asked, question, (None, None));
+        if let Some(question) = asked.query.queries.first() {
+            self.note(asked, question, (None, None));
         }
     }
 }

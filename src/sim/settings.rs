@@ -18,10 +18,14 @@ pub struct ServerSettings {
     pub reply_delay: Duration,
     /// Drops every nth question: 0 none, 1 all of them.
     pub drop: u32,
+    /// So many of a hundred datagrams are lost, by the seed of the simulation; TCP is spared.
+    pub loss: f64,
     /// What the UDP port does.
     pub udp: Listen,
     /// What the TCP port does.
     pub tcp: Listen,
+    /// What it makes of questions with EDNS.
+    pub edns: EdnsSupport,
     /// The response code that every answer has instead of its own, without records.
     pub rcode: Option<Rcode>,
     /// Knows none of its zones: refers upward to the root (AA = 0).
@@ -46,6 +50,9 @@ pub struct ServerSettings {
     pub cache: Option<CacheSettings>,
     /// Whom all this meets.
     pub meets: Meets,
+    /// How long all this holds from when it was set; then only backends and balance stay. Zero means for ever.
+    #[serde(with = "seconds")]
+    pub lasts: Duration,
 }
 
 impl Default for ServerSettings {
@@ -55,8 +62,10 @@ impl Default for ServerSettings {
             balance: Balance::default(),
             reply_delay: Duration::ZERO,
             drop: 0,
+            loss: 0.0,
             udp: Listen::Open,
             tcp: Listen::Open,
+            edns: EdnsSupport::Full,
             rcode: None,
             lame: false,
             authority: Authority::Honest,
@@ -69,6 +78,7 @@ impl Default for ServerSettings {
             packets: Packets::Sound,
             cache: None,
             meets: Meets::Everybody,
+            lasts: Duration::ZERO,
         }
     }
 }
@@ -105,7 +115,11 @@ impl ServerSettings {
         }
         let reachable = self.udp == Listen::Open || self.tcp == Listen::Open;
         let whole = !self.truncate || self.tcp == Listen::Open;
-        let speaks = self.drop != 1 && self.rcode.is_none() && !self.lame && self.authority == Authority::Honest;
+        let speaks = self.drop != 1
+            && self.loss < 100.0
+            && self.rcode.is_none()
+            && !self.lame
+            && self.authority == Authority::Honest;
         let sound = !matches!(self.packets, Packets::WrongQuestion | Packets::Malformed | Packets::OffPath);
         let truthful = self.wrong_value.is_none() && !self.backends.iter().any(|backend| backend.stale);
         reachable && whole && speaks && sound && truthful
@@ -160,6 +174,19 @@ pub enum Listen {
     Silent,
     /// The port is closed: ICMP port unreachable or a TCP reset.
     Closed,
+}
+
+/// What a server makes of EDNS (RFC 6891).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EdnsSupport {
+    /// It answers as it should.
+    #[default]
+    Full,
+    /// FORMERR to each question with EDNS, as servers from before it (RFC 6891 section 7).
+    FormErr,
+    /// It answers as if the question had none.
+    Ignored,
 }
 
 /// A response code of RFC 1035 section 4.1.1.
@@ -259,6 +286,9 @@ pub struct ResolverSettings {
     /// The time from question to answer.
     #[serde(with = "seconds")]
     pub reply_delay: Duration,
+    /// How long the mode holds from when it was set; then it is honest. Zero means for ever.
+    #[serde(with = "seconds")]
+    pub lasts: Duration,
 }
 
 /// How a resolver treats its clients.

@@ -4,9 +4,9 @@ use std::{net::SocketAddr, sync::Arc};
 
 use super::{
     Config, ResolverSettings, ServerSettings, SimError,
-    api::{Api, ApiAccount},
+    api::Api,
     faults::Faults,
-    limits::Counters,
+    limits::{ApiAccount, Counters},
     resolver::Resolver,
     seed,
     server::Server,
@@ -18,6 +18,7 @@ use super::{
 pub(super) struct Shared {
     pub(super) world: Arc<World>,
     pub(super) api: Api,
+    pub(super) name_servers: Arc<[Arc<Server>]>,
     pub(super) resolvers: Vec<Arc<Resolver>>,
     pub(super) config: Config,
     pub(super) api_address: SocketAddr,
@@ -61,7 +62,7 @@ impl Shared {
         for account in &self.api.accounts {
             account.counters.reset(self.config.limits);
         }
-        for server in self.world.servers() {
+        for server in &*self.name_servers {
             server.reset();
         }
         for resolver in &self.resolvers {
@@ -71,13 +72,22 @@ impl Shared {
         let mut holdings = Holdings::default();
         seed::fill(&mut holdings, &self.config)?;
         *self.world.store.hold() = holdings;
+        self.order_lookup_faults();
         self.world.log.clear();
         Ok(())
     }
 
+    /// Begins the faults of the configuration, and no others.
+    pub(super) fn order_lookup_faults(&self) {
+        self.world.lookups.clear();
+        for fault in &self.config.lookup_faults {
+            self.world.lookups.order(fault.clone());
+        }
+    }
+
     pub(super) fn servers<'a>(&'a self, which: &'a str) -> impl Iterator<Item = &'a Arc<Server>> {
         let is_it = move |server: &&Arc<Server>| server.name == which || server.address.ip().to_string() == which;
-        self.world.servers().iter().filter(is_it)
+        self.name_servers.iter().filter(is_it)
     }
 
     pub(super) fn resolvers<'a>(&'a self, which: &'a str) -> impl Iterator<Item = &'a Arc<Resolver>> {

@@ -8,7 +8,11 @@ use std::{
 
 use hickory_resolver::proto::rr::{Name, RData, Record};
 
-use super::{clock, content, hierarchy::is_provider_name, threads::hold};
+use super::{
+    clock, content,
+    names::{host, is_provider_name},
+    threads::hold,
+};
 use crate::name::DnsName;
 
 /// The TTL of every record ("observed": all records have 60).
@@ -261,7 +265,7 @@ impl Holdings {
 fn owner(new: &NewRecord) -> Option<Name> {
     let text = if new.prefix.is_empty() { new.domain.to_string() } else { format!("{}.{}", new.prefix, new.domain) };
     // The room's own names refuse what no zone can hold, such as empty labels.
-    content::host(DnsName::parse(&text).ok()?.as_str())
+    host(DnsName::parse(&text).ok()?.as_str())
 }
 
 fn describe(record: &NewRecord) -> String {

@@ -10,10 +10,11 @@ use hickory_resolver::proto::rr::{Name, Record};
 
 use super::{
     SimError,
-    config::Config,
+    config::{Config, NameServer},
     content,
     hierarchy::{Hierarchy, Host, Role},
     listener::Sockets,
+    names::host,
     settings::{ResolverSettings, ServerSettings, StaticRecord},
     store::RECORD_TTL,
 };
@@ -133,7 +134,7 @@ impl Places<'_> {
 }
 
 fn hierarchy(config: &Config) -> Result<Hierarchy, SimError> {
-    let host = |name: &str| Ok::<_, SimError>(Host { name: parse_name(name)?, addresses: Vec::new() });
+    let host = |name: &str| Ok::<_, SimError>(Host::new(parse_name(name)?));
     let foreign_zones = config.foreign_zones.iter().map(|zone| {
         let records = zone.records.iter().map(parse_record).collect::<Result<Vec<_>, _>>()?;
         Ok::<_, SimError>((parse_name(&zone.apex)?, records))
@@ -144,15 +145,20 @@ fn hierarchy(config: &Config) -> Result<Hierarchy, SimError> {
         root: host("a.root.sim")?,
         top_level: host("a.tld.sim")?,
         foreign: host("ns.foreign.example")?,
-        provider: config.name_servers.iter().map(|server| host(&server.name)).collect::<Result<_, _>>()?,
+        provider: config.name_servers.iter().map(provider_host).collect::<Result<_, _>>()?,
         foreign_zones: foreign_zones.collect::<Result<_, _>>()?,
         zone_cut: config.zone_cut,
         negative_ttl: config.negative_ttl,
     })
 }
 
+fn provider_host(server: &NameServer) -> Result<Host, SimError> {
+    let name = parse_name(&server.name)?;
+    Ok(Host { named_by: server.named_by, glue: server.glue, ..Host::new(name) })
+}
+
 fn parse_name(text: &str) -> Result<Name, SimError> {
-    content::host(text).ok_or_else(|| SimError::Config(format!("`{}` is not a name", text.escape_debug())))
+    host(text).ok_or_else(|| SimError::Config(format!("`{}` is not a name", text.escape_debug())))
 }
 
 fn parse_record(record: &StaticRecord) -> Result<Record, SimError> {

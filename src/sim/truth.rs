@@ -11,9 +11,9 @@ use super::{
     hierarchy::Role,
     log::{Question, Transport},
     server::{Server, slowest},
+    shared::Shared,
     store::StoredRecord,
     threads::hold,
-    world::World,
 };
 
 impl Sim {
@@ -24,7 +24,7 @@ impl Sim {
     /// from the moment when the last answer that it keeps without the value has run out.
     #[must_use]
     pub fn visible_everywhere_since(&self, name: &str, value: &str) -> Option<Instant> {
-        visible_everywhere_since(&self.shared.world, name, value)
+        visible_everywhere_since(&self.shared, name, value)
     }
 
     /// The records that stand although nobody configured them.
@@ -56,33 +56,38 @@ impl Sim {
     /// The most questions that an address got from outside within any second.
     #[must_use]
     pub fn busiest_second(&self, address: SocketAddr) -> usize {
+        self.busiest(address, Duration::from_secs(1))
+    }
+
+    /// The most questions that an address got from outside within any time of this length.
+    #[must_use]
+    pub fn busiest(&self, address: SocketAddr, length: Duration) -> usize {
         let from_outside =
             |question: &&Question| question.address == address && question.transport != Transport::Internal;
         let questions = self.questions();
         let times: Vec<_> = questions.iter().filter(from_outside).map(|question| question.at).collect();
-        most_in_a_second(&times)
+        most_within(&times, length)
     }
 }
 
-/// The most of some moments that lie within less than a second.
-fn most_in_a_second(times: &[Instant]) -> usize {
-    let second = Duration::from_secs(1);
-    let within = |first: &Instant| times.iter().filter(|at| *at >= first && at.duration_since(*first) < second).count();
+/// The most of some moments that lie within less than a length of time.
+fn most_within(times: &[Instant], length: Duration) -> usize {
+    let within = |first: &Instant| times.iter().filter(|at| *at >= first && at.duration_since(*first) < length).count();
     times.iter().map(within).max().unwrap_or_default()
 }
 
 /// See [`Sim::visible_everywhere_since`].
-pub(super) fn visible_everywhere_since(world: &World, name: &str, value: &str) -> Option<Instant> {
+pub(super) fn visible_everywhere_since(shared: &Shared, name: &str, value: &str) -> Option<Instant> {
     let name = plain(name);
     let quoted = format!("\"{value}\"");
     let added = {
-        let holdings = world.store.hold();
+        let holdings = shared.world.store.hold();
         let stands = |record: &&StoredRecord| record.life.is_open() && record.kind == "TXT";
         let is_it = |record: &&StoredRecord| record.content == value || record.content == quoted;
         let mut records = holdings.records.iter().filter(stands).filter(is_it);
-        records.find(|record| record.name() == name)?.life.added.unwrap_or(world.started)
+        records.find(|record| record.name() == name)?.life.added.unwrap_or(shared.world.started)
     };
-    let provider = world.servers().iter().filter(|server| server.role == Role::Provider);
+    let provider = shared.name_servers.iter().filter(|server| server.role == Role::Provider);
     let honest = provider.filter(|server| server.settings().is_honest());
     let latest = honest.map(|server| visible_since(server, (&name, value), added)).max();
     latest.filter(|since| *since <= Instant::now())
@@ -118,7 +123,9 @@ mod tests {
     fn the_busiest_second_begins_anywhere() {
         let start = Instant::now();
         let at = |millis: u64| start + Duration::from_millis(millis);
-        assert_eq!(most_in_a_second(&[at(0), at(900), at(1000), at(1500), at(1899), at(1900), at(5000)]), 4);
-        assert_eq!(most_in_a_second(&[]), 0);
+        let times = [at(0), at(900), at(1000), at(1500), at(1899), at(1900), at(5000)];
+        assert_eq!(most_within(&times, Duration::from_secs(1)), 4);
+        assert_eq!(most_within(&times, Duration::from_secs(3)), 6);
+        assert_eq!(most_within(&[], Duration::from_secs(1)), 0);
     }
 }

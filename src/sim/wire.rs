@@ -4,8 +4,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    api::ApiAccount,
     http::{Response, reason},
+    limits::ApiAccount,
     log::LimitKind,
     store::{Holdings, RECORD_TTL, Refusal, StoredRecord},
 };

@@ -1,11 +1,17 @@
 //! What all servers of one simulation share, and chance that can be repeated.
 
 use std::{
-    sync::{Arc, Mutex, OnceLock},
+    sync::{Arc, Mutex},
     time::Instant,
 };
 
-use super::{hierarchy::Hierarchy, log::Log, server::Server, store::Store, threads::Crew, threads::hold};
+use super::{
+    hierarchy::Hierarchy,
+    log::Log,
+    lookups::Lookups,
+    store::Store,
+    threads::{Crew, hold},
+};
 
 /// The shared parts.
 pub(super) struct World {
@@ -15,7 +21,7 @@ pub(super) struct World {
     pub(super) log: Log,
     pub(super) crew: Arc<Crew>,
     pub(super) chance: Chance,
-    servers: OnceLock<Vec<Arc<Server>>>,
+    pub(super) lookups: Lookups,
 }
 
 impl World {
@@ -27,19 +33,8 @@ impl World {
             log: Log::default(),
             crew: Arc::new(Crew::default()),
             chance: Chance::new(seed),
-            servers: OnceLock::new(),
+            lookups: Lookups::default(),
         }
-    }
-
-    /// Tells the world its authoritative servers, once they exist.
-    pub(super) fn set_servers(&self, servers: Vec<Arc<Server>>) {
-        // A second list cannot come: there is one caller.
-        let _ = self.servers.set(servers);
-    }
-
-    /// The authoritative servers.
-    pub(super) fn servers(&self) -> &[Arc<Server>] {
-        self.servers.get().map_or(&[], Vec::as_slice)
     }
 }
 
@@ -61,5 +56,10 @@ impl Chance {
         *state ^= *state >> 27;
         let number = (*state).wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33;
         usize::try_from(number).unwrap_or_default().checked_rem(end).unwrap_or_default()
+    }
+
+    /// Whether something happens that happens so many times out of a hundred.
+    pub(super) fn percent(&self, times: f64) -> bool {
+        times > 0.0 && self.below(10_000) < (times * 100.0) as usize
     }
 }

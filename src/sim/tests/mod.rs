@@ -2,6 +2,7 @@
 
 mod api;
 mod control;
+mod disturbances;
 mod dns;
 mod dns_faults;
 mod faults;
