@@ -1,8 +1,8 @@
 //! `ipv64-acme` proves control of a domain hosted at IPv64.net to an ACME CA (RFC 8555, `dns-01`).
 //!
 //! The library holds everything but the process: the binary parses its arguments, calls in here and
-//! turns the outcome into an exit code. A room only uses what stands below it in this list; the same map,
-//! with more words, is `docs/architecture.md`.
+//! turns the outcome into an exit code. A room uses only rooms below it in this list; the same map, with
+//! more words, is `docs/architecture.md`.
 //!
 //! - [`commands`]: from a command line to an exit code
 //! - [`manual`]: completions and man pages as texts
@@ -21,6 +21,7 @@
 //! - [`api`]: the IPv64 HTTP API
 //! - [`http`]: HTTP requests with deadlines, for the API and for DNS over HTTPS
 //! - [`state`]: journal, request window, domain cache, learned times
+//! - [`order`]: what a caller asks for: records, wait, what to do on failure
 //! - [`provider`]: the suffixes that the provider owns
 //! - [`challenge`], [`secret`], [`name`], [`distinct`], [`excerpt`], [`exit`], [`time`]: the vocabulary that all others share
 
@@ -39,6 +40,7 @@ pub mod hook;
 pub mod http;
 pub mod manual;
 pub mod name;
+pub mod order;
 pub mod propagation;
 pub mod provider;
 pub mod report;

@@ -5,8 +5,8 @@ use std::ffi::OsString;
 
 use clap::{Arg, ArgMatches, Args, FromArgMatches, Subcommand, ValueEnum};
 
-use crate::hook::Action;
 use crate::hook::verb::Verb;
+use crate::order::Action;
 
 /// A call by the verb of one client.
 #[derive(Debug, Clone)]

@@ -31,7 +31,7 @@ use serde_json::{Value, json};
 use crate::cli::{self, Cli, Command, OutputArgs};
 use crate::excerpt::{excerpt, visible};
 use crate::exit::Exit;
-use crate::hook::Action;
+use crate::order::Action;
 use crate::report::{Report, Terminal};
 use crate::settings::Environment;
 

@@ -10,7 +10,7 @@ use anyhow::Context as _;
 
 use super::context::Context;
 use super::hook::Told;
-use crate::hook::Call;
+use crate::order::Call;
 use crate::solver::Solver;
 
 /// How long the work may take to end by itself, so that it can put its affairs in order.

@@ -1,7 +1,8 @@
 //! acmetool's hooks folder: `challenge-dns-start|challenge-dns-stop HOST FILE VALUE`, and an exit code of its own for
 //! events that are not meant for a hook.
 
-use super::{Action, CaAsked, Call, HookError, OnFailure, Wait};
+use super::HookError;
+use crate::order::{Action, CaAsked, Call, OnFailure, Wait};
 
 const HINT: &str = "acmetool calls the programs in its hooks folder (/etc/acme/hooks, or `--hooks`) with HOST FILE VALUE; \
                     put a link to ipv64-acme there";

@@ -3,9 +3,10 @@
 
 use serde::Deserialize;
 
-use super::{Action, CaAsked, Call, HookError, OnFailure, Wait};
+use super::HookError;
 use crate::challenge::Challenge;
 use crate::excerpt::visible;
+use crate::order::{Action, CaAsked, Call, OnFailure, Wait};
 
 /// The most octets of a batch: some 500 records, where a CA takes 100 names (Let's Encrypt's documented limit).
 pub const MOST_OCTETS: usize = 64 * 1024;

@@ -2,8 +2,9 @@
 //! Which of the two hooks this is has to be said by a verb: certbot never unsets the variables, so that in one
 //! `certbot renew` the auth hook of the second certificate still sees `CERTBOT_AUTH_OUTPUT` of the first clean-up.
 
-use super::{Action, CaAsked, Call, HookError, OnFailure, Order, Variables, Wait};
+use super::{HookError, Variables};
 use crate::excerpt::excerpt;
+use crate::order::{Action, CaAsked, Call, OnFailure, Order, Wait};
 
 const HINT: &str = "give it to certbot as --manual-auth-hook \"ipv64-acme auth\" --manual-cleanup-hook \"ipv64-acme \
                     cleanup\"; by hand use `ipv64-acme present NAME VALUE`";

@@ -1,9 +1,10 @@
 //! dehydrated's `HOOK`: `deploy_challenge` and `clean_challenge` with one triple, or with `HOOK_CHAIN=yes` with one for
 //! every name of the certificate. All its other events have to end with 0 and say nothing.
 
-use super::{Action, CaAsked, Call, HookError, OnFailure, Variables, Wait};
+use super::{HookError, Variables};
 use crate::challenge::Challenge;
 use crate::excerpt::excerpt;
+use crate::order::{Action, CaAsked, Call, OnFailure, Wait};
 
 const HINT: &str = "set HOOK to the path of ipv64-acme in dehydrated's config; it passes DOMAIN TOKEN VALUE, with \
                     HOOK_CHAIN=yes once for each name";
@@ -36,7 +37,7 @@ pub fn parse(action: Action, args: &[String], variables: &Variables<'_>) -> Resu
         // After a failed deploy_challenge dehydrated calls no clean_challenge.
         Action::Add => ("deploy_challenge", OnFailure::Undo),
         // A failed clean_challenge ends dehydrated before it fetches the certificate that the CA has granted.
-        Action::Remove => ("clean_challenge", OnFailure::Postpone),
+        Action::Remove => ("clean_challenge", OnFailure::DeferToNextCall),
     };
     if args.is_empty() || !args.len().is_multiple_of(3) {
         return Err(super::wrong_count(verb, "3 arguments for each name", args, HINT));
@@ -93,7 +94,7 @@ mod tests {
     #[test]
     fn a_clean_must_not_cost_the_certificate() {
         let call = call(Action::Remove, &["a.example", "tok", "v"], "").unwrap();
-        assert_eq!(call.on_failure, OnFailure::Postpone);
+        assert_eq!(call.on_failure, OnFailure::DeferToNextCall);
     }
 
     #[test]

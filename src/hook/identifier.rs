@@ -1,6 +1,7 @@
 //! Any client that passes a bare domain and the finished value (getssl, acmed, scripts): `--identifier DOMAIN VALUE`.
 
-use super::{Action, CaAsked, Call, HookError, OnFailure, Wait};
+use super::HookError;
+use crate::order::{Action, CaAsked, Call, OnFailure, Wait};
 
 const HINT: &str = "the form is `present|cleanup --identifier DOMAIN VALUE`";
 const WRONG_TYPE: &str = "choose dns-01 as the challenge type of your ACME client";
@@ -22,7 +23,7 @@ pub fn parse(action: Action, args: &[String]) -> Result<Call, HookError> {
         on_failure: match action {
             Action::Add => OnFailure::Undo,
             // acmed drops the certificate if its clean-up hook fails.
-            Action::Remove => OnFailure::Postpone,
+            Action::Remove => OnFailure::DeferToNextCall,
         },
         ca_asked: CaAsked::AfterEach,
     })

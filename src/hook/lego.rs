@@ -1,8 +1,9 @@
 //! lego's `exec` provider, and everything that is built on it (Traefik, certbot-dns-multi): a full record name with a
 //! final dot and the finished value, or in `EXEC_MODE=RAW` the domain, the token and the key authorization.
 
-use super::{Action, CaAsked, Call, HookError, OnFailure, Wait};
+use super::HookError;
 use crate::challenge::{CHALLENGE_LABEL, Challenge, TxtValue};
+use crate::order::{Action, CaAsked, Call, OnFailure, Wait};
 
 const HINT: &str = "lego calls `EXEC_PATH present|cleanup NAME VALUE`, or with EXEC_MODE=RAW `present|cleanup -- DOMAIN \
                     TOKEN KEYAUTH`; a bare domain needs `--identifier`";

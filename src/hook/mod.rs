@@ -1,4 +1,5 @@
-//! The conventions by which ACME clients call a program, as pure functions from arguments and environment to a [`Call`].
+//! The conventions by which ACME clients call a program, as pure functions from arguments and environment to a
+//! [`Call`].
 //! No I/O: what a call leads to is the solver's business.
 //!
 //! One file per convention: [`certbot`], [`lego`], [`identifier`] (any client that passes a domain and a value),
@@ -22,77 +23,13 @@ use crate::challenge::{CHALLENGE_LABEL, Challenge, TxtValue, ValueError};
 use crate::excerpt::excerpt;
 use crate::exit::{Exit, Explain};
 use crate::name::DnsName;
+use crate::order::Call;
 
 /// How much of what a client passed a message shows, in characters.
 const SHOWN: usize = 60;
 
 /// Looks a variable of the environment up; unset and empty are the same.
 pub type Variables<'a> = dyn Fn(&str) -> Option<String> + 'a;
-
-/// What to do with the records of a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
-    /// Add them, then wait as the call says.
-    Add,
-    /// Remove them.
-    Remove,
-}
-
-/// When an add is done.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wait {
-    /// When its own records are served everywhere.
-    Now,
-    /// When the records are stored: a later call of the same order waits.
-    Later(Order),
-    /// When the records of the whole order are served everywhere.
-    Order(Order),
-}
-
-/// All challenges that a client works through in several calls.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Order {
-    /// The record name of each challenge of the order; a name stands here once for each of its values.
-    pub names: Vec<DnsName>,
-}
-
-/// What to do with a record whose add or remove failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnFailure {
-    /// Remove it at once: the client will not ask for it.
-    Undo,
-    /// Leave it: the client is sure to call the remove.
-    Leave,
-    /// Let a remove succeed that failed for a passing reason, and leave it to the next call: the client would throw away
-    /// a certificate that the CA has granted.
-    Postpone,
-}
-
-/// Who asks the CA, and when.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CaAsked {
-    /// After all adds of an order.
-    AfterAll,
-    /// After each add: another value at the same name may still sit in the CA's cache.
-    AfterEach,
-}
-
-/// One call of an ACME client, understood.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Call {
-    /// The client's convention, for messages and the journal.
-    pub client: &'static str,
-    /// What to do.
-    pub action: Action,
-    /// With which records.
-    pub challenges: Vec<Challenge>,
-    /// When an add is done.
-    pub wait: Wait,
-    /// What to do if it fails.
-    pub on_failure: OnFailure,
-    /// When the client asks the CA.
-    pub ca_asked: CaAsked,
-}
 
 /// What the arguments of a client ask for.
 #[derive(Debug, Clone, PartialEq, Eq)]

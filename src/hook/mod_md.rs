@@ -1,8 +1,9 @@
 //! Apache's `MDChallengeDns01`: `setup DOMAIN VALUE`, and `teardown DOMAIN VALUE` or, in its first version and by default,
 //! `teardown DOMAIN` without the value.
 
-use super::{Action, CaAsked, Call, HookError, OnFailure, Request, Wait};
+use super::{HookError, Request};
 use crate::challenge::TxtValue;
+use crate::order::{Action, CaAsked, Call, OnFailure, Wait};
 
 const HINT: &str = "the directive is `MDChallengeDns01 /path/to/ipv64-acme`; Apache adds the verb and its arguments";
 const WRONG_TYPE: &str = "Apache sends the digest with dns-01: name the type with `MDCAChallenges dns-01`";

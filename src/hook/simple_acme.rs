@@ -1,7 +1,8 @@
 //! simple-acme's and win-acme's script validation with its default templates: `create {Identifier} {RecordName} {Token}`
 //! and `delete` with the same. The record name is the one at the end of all CNAMEs.
 
-use super::{Action, CaAsked, Call, HookError, OnFailure, Wait};
+use super::HookError;
+use crate::order::{Action, CaAsked, Call, OnFailure, Wait};
 
 const HINT: &str = "leave the script arguments as they are: `create {Identifier} {RecordName} {Token}` and `delete \
                     {Identifier} {RecordName} {Token}`";

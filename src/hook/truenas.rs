@@ -1,6 +1,7 @@
 //! The "shell" authenticator of TrueNAS: `set|unset DOMAIN RECORD VALUE`. It never looks at the exit code.
 
-use super::{Action, CaAsked, Call, HookError, OnFailure, Wait};
+use super::HookError;
+use crate::order::{Action, CaAsked, Call, OnFailure, Wait};
 
 const HINT: &str = "TrueNAS calls the script of its shell authenticator with DOMAIN RECORD VALUE; check the path of the \
                     script";

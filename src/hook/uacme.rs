@@ -1,8 +1,9 @@
 //! uacme's `-h` program: `begin|done|failed TYPE IDENTIFIER TOKEN VALUE`. It offers every challenge type of the CA until
 //! one is accepted, so that declining is part of a good run.
 
-use super::{Action, CaAsked, Call, HookError, OnFailure, Request, Wait};
+use super::{HookError, Request};
 use crate::exit::Exit;
+use crate::order::{Action, CaAsked, Call, OnFailure, Wait};
 
 const HINT: &str = "uacme calls its hook with METHOD TYPE IDENTIFIER TOKEN VALUE; give it as `-h PATH`, and look at \
                     UACME_HOOK in OpenWrt";

@@ -1,7 +1,8 @@
 //! The verbs that belong to one ACME client each; no two clients share one, so that the verb alone decides.
 //! `auth`, `present` and `cleanup` are not here: they are commands with arguments of their own.
 
-use super::{Action, HookError, Request, Variables, acmetool, dehydrated, mod_md, simple_acme, truenas, uacme};
+use super::{HookError, Request, Variables, acmetool, dehydrated, mod_md, simple_acme, truenas, uacme};
+use crate::order::Action;
 
 /// A verb of one client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

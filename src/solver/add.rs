@@ -9,7 +9,7 @@ use super::locate::{Domains, Located};
 use super::order::Awaited;
 use super::{Failure, Missed, Outcome, Solved, Solver, Status};
 use crate::api::{Added, ApiError, CallKind, RetryPolicy};
-use crate::hook::{CaAsked, Call, OnFailure, Wait};
+use crate::order::{CaAsked, Call, OnFailure, Wait};
 use crate::propagation::{self, NotReady, Plan, Ready, Record};
 use crate::state::{EntryId, NewEntry, Visibility, WindowError};
 use crate::time::Interrupted;

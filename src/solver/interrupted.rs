@@ -3,7 +3,7 @@
 use super::{Failure, Solved, Solver};
 use crate::challenge::Challenge;
 use crate::exit::{Exit, Explain};
-use crate::hook::{Action, Call, OnFailure};
+use crate::order::{Action, Call, OnFailure};
 
 /// The process was told to stop (SIGINT, SIGTERM) before the call was done.
 #[derive(Debug, thiserror::Error)]

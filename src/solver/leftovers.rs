@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use super::Solver;
 use super::remove::spec_of;
 use crate::api::{ApiError, RetryPolicy};
-use crate::hook::{Action, Call, Wait};
 use crate::name::DnsName;
+use crate::order::{Action, Call, Wait};
 use crate::state::Entry;
 
 /// How many records of earlier calls one call removes.

@@ -11,8 +11,8 @@ use crate::distinct::distinct;
 use crate::dns::cname::Follow;
 use crate::dns::zone::Zone;
 use crate::exit::{Exit, Explain};
-use crate::hook::Order;
 use crate::name::DnsName;
+use crate::order::Order;
 use crate::propagation::Record;
 use crate::state::{Entry, LEFT_OVER_AFTER, Progress};
 

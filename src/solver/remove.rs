@@ -13,8 +13,8 @@ use crate::dns::cname::PlaceError;
 use crate::dns::exchange::ask_paced;
 use crate::dns::message::{Kind, Question};
 use crate::exit::{Exit, Explain};
-use crate::hook::{Action, CaAsked, Call, OnFailure, Wait};
 use crate::name::DnsName;
+use crate::order::{Action, CaAsked, Call, OnFailure, Wait};
 use crate::state::{Entry, EntryId, NewEntry};
 
 /// How long servers may still show a record that is gone at IPv64.
@@ -79,9 +79,9 @@ impl Solver<'_> {
                 self.leave_to_next_call(rest.as_slice());
                 rest = [].iter();
             }
-            if call.on_failure == OnFailure::Postpone && is_passing(&error) {
+            if call.on_failure == OnFailure::DeferToNextCall && is_passing(&error) {
                 self.events.warning(&format!("{error:#}; {}", self.way_out(challenge)));
-            } else if call.on_failure == OnFailure::Postpone && error.is::<NotOurs>() {
+            } else if call.on_failure == OnFailure::DeferToNextCall && error.is::<NotOurs>() {
                 // Slow name servers look the same as a foreign account, and no certificate is to be lost for them.
                 self.events.warning(&format!("{error:#}"));
             } else {

@@ -9,8 +9,9 @@ use ipv64_acme::challenge::{CHALLENGE_LABEL, TxtValue};
 use ipv64_acme::cli;
 use ipv64_acme::exit::{Exit, Explain as _};
 use ipv64_acme::hook::verb::Verb;
-use ipv64_acme::hook::{self, Action, Call, HookError, Request, Wait, lego::Form};
+use ipv64_acme::hook::{self, HookError, Request, lego::Form};
 use ipv64_acme::name::DnsName;
+use ipv64_acme::order::{Action, Call, Wait};
 use serde_json::Value;
 
 pub(crate) fn run(input: &[u8]) {
