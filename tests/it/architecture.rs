@@ -77,11 +77,11 @@ fn needs(room: &str) -> BTreeMap<String, BTreeSet<String>> {
     let top = [folder.join("mod.rs"), root().join(format!("src/{room}.rs"))].into_iter().find(|path| path.is_file());
     let top = code(&fs::read_to_string(top.unwrap()).unwrap());
     let mut exported = BTreeMap::new();
-    for line in top
-        .split(';')
-        .filter_map(|line| line.trim().split_once("pub use ").or(line.trim().split_once("pub(crate) use ")))
-    {
-        let Some((file, names)) = line.1.split_once("::") else { continue };
+    for line in top.split(';') {
+        let Some((_, path)) = line.split_once("pub use ").or_else(|| line.split_once("pub(crate) use ")) else {
+            continue;
+        };
+        let Some((file, names)) = path.split_once("::") else { continue };
         let names = names.trim_matches(['{', '}']).split(',').map(|name| name.rsplit("::").next().unwrap().trim());
         exported.extend(names.map(|name| (name.to_owned(), file.to_owned())));
     }
