@@ -1,7 +1,7 @@
 //! Which domain of the account holds a name: the longest one on label borders; and what to do if none does.
 //! Where the list of domains comes from is the business of the solver.
 
-use crate::exit::{Exit, Explain};
+use crate::error::{Explain, Kind};
 use crate::name::DnsName;
 use crate::provider;
 
@@ -35,12 +35,8 @@ pub enum AccountError {
 }
 
 impl Explain for AccountError {
-    fn exit(&self) -> Exit {
-        Exit::NoDomain
-    }
-
-    fn kind(&self) -> &'static str {
-        "no_domain"
+    fn kind(&self) -> Kind {
+        Kind::NoDomain
     }
 
     fn hint(&self) -> Option<String> {

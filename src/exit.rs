@@ -1,5 +1,4 @@
-//! The exit codes of the outside contract, and what every error type has to tell about itself.
-//! Printing is left to [`crate::report`].
+//! The exit codes of the outside contract. Which error ends with which one stands in [`crate::error`].
 
 /// How the process ends. The numbers are part of the contract with the ACME clients; see `docs/errors.md`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,22 +57,5 @@ impl Exit {
 impl From<Exit> for std::process::ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit as u8)
-    }
-}
-
-/// An error that knows what it means for the user. Its `Display` is one line without a final full stop.
-pub trait Explain: std::error::Error {
-    /// The exit code of the process that ends with this error.
-    fn exit(&self) -> Exit;
-
-    /// A stable word for programs that read `--json`, in snake case: `rate_limited`.
-    fn kind(&self) -> &'static str;
-
-    /// What to do now; one or two sentences in lower case without a final full stop.
-    fn hint(&self) -> Option<String>;
-
-    /// What was observed, a line each: the servers with their answers, the places looked at.
-    fn details(&self) -> Vec<String> {
-        Vec::new()
     }
 }

@@ -40,7 +40,8 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::*;
-    use crate::exit::{Exit, Explain};
+    use crate::error::Explain;
+    use crate::exit::Exit;
     use crate::secret::Secret;
     use crate::state::{Account, State};
 
@@ -51,7 +52,7 @@ mod tests {
         let soon = Instant::now() + Duration::from_millis(10);
         drop(gate.before(CallKind::Read, soon).unwrap());
         let error = gate.before(CallKind::Removal, soon).err().unwrap();
-        assert_eq!((error.exit(), error.kind()), (Exit::RateLimit, "rate_limited"));
+        assert_eq!((error.exit(), error.kind().as_str()), (Exit::RateLimit, "rate_limited"));
         assert!(error.to_string().contains("1/1000"), "{error}");
     }
 

@@ -23,7 +23,8 @@
 //! - [`state`]: journal, request window, domain cache, learned times
 //! - [`order`]: what a caller asks for: records, wait, what to do on failure
 //! - [`provider`]: the suffixes that the provider owns
-//! - [`challenge`], [`secret`], [`name`], [`distinct`], [`excerpt`], [`exit`], [`time`]: the vocabulary that all others share
+//! - [`challenge`], [`secret`], [`name`], [`distinct`], [`excerpt`], [`time`], [`error`], [`exit`]: the vocabulary that all
+//!   others share
 
 pub mod account;
 pub mod api;
@@ -33,6 +34,7 @@ pub mod commands;
 pub mod distinct;
 pub mod dns;
 pub mod doctor;
+pub mod error;
 pub mod excerpt;
 pub mod exit;
 pub mod gate;

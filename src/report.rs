@@ -13,18 +13,9 @@ use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 
-use crate::account::AccountError;
-use crate::api::ApiError;
-use crate::cli::{CliError, OutputArgs};
-use crate::dns::cname::PlaceError;
-use crate::exit::{Exit, Explain};
-use crate::hook::HookError;
-use crate::http::HttpError;
-use crate::propagation::NotReady;
-use crate::settings::{FileError, KeyError, SettingsError};
-use crate::setup::SetupError;
-use crate::solver::{Interrupted, NotOurs, OrderError};
-use crate::state::WindowError;
+use crate::cli::OutputArgs;
+use crate::error::Error;
+use crate::exit::Exit;
 
 pub use chart::Bar;
 pub use live::Live;
@@ -173,83 +164,52 @@ impl Report {
     }
 
     /// Prints an error with its causes, what was observed and what to do, and returns the exit code that it stands for.
-    pub fn error(&self, error: &anyhow::Error) -> Exit {
+    pub fn error(&self, error: &Error) -> Exit {
         self.document(&json!({ "error": error_entry(error) }));
         self.error_text(error)
     }
 
     /// Prints an error like [`Report::error`], where `--json` has told of it already.
-    pub fn error_text(&self, error: &anyhow::Error) -> Exit {
-        let explained = explanation(error);
-        let exit = explained.map_or(Exit::Failed, Explain::exit);
-        let hint = explained.and_then(Explain::hint);
+    pub fn error_text(&self, error: &Error) -> Exit {
+        let explained = error.explained();
         let mut text = format!("error: {error}");
         for cause in causes(error) {
             text.push_str(&format!("\n  Caused by: {cause}"));
         }
-        for detail in explained.map(Explain::details).unwrap_or_default() {
+        for detail in explained.details() {
             text.push_str(&format!("\n  {detail}"));
         }
-        if let Some(hint) = hint {
+        if let Some(hint) = explained.hint() {
             text.push_str(&format!("\nhint: {hint}"));
         }
         to_stderr(&text);
-        exit
+        explained.exit()
     }
 }
 
 /// Returns an error as it stands in the document of `--json`.
 #[must_use]
-pub fn error_entry(error: &anyhow::Error) -> Value {
-    let explained = explanation(error);
-    let kind = explained.map_or("failed", Explain::kind);
+pub fn error_entry(error: &Error) -> Value {
+    let explained = error.explained();
     json!({
-        "kind": kind,
+        "kind": explained.kind(),
         "message": format!("{error:#}"),
-        "hint": explained.and_then(Explain::hint),
-        "details": explained.map(Explain::details).unwrap_or_default(),
+        "hint": explained.hint(),
+        "details": explained.details(),
     })
 }
 
 /// Returns the causes below the topmost error, without those whose text stands in the one above already.
-fn causes(error: &anyhow::Error) -> Vec<String> {
+fn causes(error: &Error) -> Vec<String> {
     let mut shown = error.to_string();
     let mut causes = Vec::new();
-    for cause in error.chain().skip(1).map(ToString::to_string) {
+    for cause in error.lines().into_iter().skip(1) {
         if !shown.contains(&cause) {
             causes.push(cause.clone());
             shown = cause;
         }
     }
     causes
-}
-
-/// Finds the error in a chain that knows what it means. The list is the place to add an error type to.
-fn explanation(error: &anyhow::Error) -> Option<&dyn Explain> {
-    fn known<'a, T: Explain + 'static>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a dyn Explain> {
-        error.downcast_ref::<T>().map(|error| error as &dyn Explain)
-    }
-    error.chain().find_map(|error| {
-        #[cfg(feature = "sim")]
-        if let Some(found) = known::<crate::sim::SimError>(error) {
-            return Some(found);
-        }
-        known::<HookError>(error)
-            .or_else(|| known::<CliError>(error))
-            .or_else(|| known::<Interrupted>(error))
-            .or_else(|| known::<OrderError>(error))
-            .or_else(|| known::<NotOurs>(error))
-            .or_else(|| known::<FileError>(error))
-            .or_else(|| known::<SetupError>(error))
-            .or_else(|| known::<SettingsError>(error))
-            .or_else(|| known::<KeyError>(error))
-            .or_else(|| known::<ApiError>(error))
-            .or_else(|| known::<WindowError>(error))
-            .or_else(|| known::<AccountError>(error))
-            .or_else(|| known::<PlaceError>(error))
-            .or_else(|| known::<NotReady>(error))
-            .or_else(|| known::<HttpError>(error))
-    })
 }
 
 /// The width of the terminal behind a stream.

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use jiff::civil::DateTime;
 use jiff::tz::{self, TimeZone};
 
+use crate::error::{Explain, Kind};
+
 /// Where IPv64 counts its days. That it resets its counters at midnight is documented by a sample log line only, and that
 /// it means midnight in Germany is an assumption from the provider's seat: a wrong answer must never lock anyone out.
 static GERMANY: TimeZone = tz::get!("Europe/Berlin");
@@ -162,6 +164,16 @@ impl BootTime {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("interrupted while waiting")]
 pub struct Interrupted;
+
+impl Explain for Interrupted {
+    fn kind(&self) -> Kind {
+        Kind::Interrupted
+    }
+
+    fn hint(&self) -> Option<String> {
+        None
+    }
+}
 
 /// Where times come from, so that tests need not wait and a wait can be interrupted.
 pub trait Clock: Send + Sync {

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::exit::Explain;
+use crate::error::Explain;
 use crate::http::{Authorization, Endpoint, HttpClient, HttpError, HttpRequest, HttpResponse, Method, Payload};
 use crate::name::DnsName;
 use crate::secret::Secret;
@@ -289,7 +289,7 @@ impl Client {
                 parameters: Exchange::shown(parameters),
                 outcome: match &result {
                     Ok(answer) => Outcome::Status(answer.status),
-                    Err(error) => Outcome::Failed(error.kind()),
+                    Err(error) => Outcome::Failed(error.kind().as_str()),
                 },
                 duration: started.elapsed(),
             });

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::exit::{Exit, Explain};
+use crate::error::{Explain, Kind};
 use crate::http::{HttpError, Reached};
 use crate::time::SystemClock;
 
@@ -100,27 +100,16 @@ impl ApiError {
 }
 
 impl Explain for ApiError {
-    fn exit(&self) -> Exit {
+    fn kind(&self) -> Kind {
         match self.cause() {
-            Self::Unauthorized { .. } | Self::Forbidden { .. } => Exit::Key,
-            Self::RateLimited { .. } => Exit::RateLimit,
-            Self::Unavailable { .. } | Self::Redirected { .. } => Exit::NoAnswer,
-            Self::Transport(error) => error.exit(),
-            Self::Gate(error) => error.exit(),
-            Self::Rejected { .. } | Self::AfterLostReply(_) => Exit::Failed,
-        }
-    }
-
-    fn kind(&self) -> &'static str {
-        match self.cause() {
-            Self::Unauthorized { .. } => "unauthorized",
-            Self::Forbidden { .. } => "forbidden",
-            Self::RateLimited { .. } => "rate_limited",
-            Self::Unavailable { .. } => "unavailable",
-            Self::Redirected { .. } => "redirected",
+            Self::Unauthorized { .. } => Kind::Unauthorized,
+            Self::Forbidden { .. } => Kind::Forbidden,
+            Self::RateLimited { .. } => Kind::RateLimited,
+            Self::Unavailable { .. } => Kind::Unavailable,
+            Self::Redirected { .. } => Kind::Redirected,
             Self::Transport(error) => error.kind(),
             Self::Gate(error) => error.kind(),
-            Self::Rejected { .. } | Self::AfterLostReply(_) => "rejected",
+            Self::Rejected { .. } | Self::AfterLostReply(_) => Kind::Rejected,
         }
     }
 

@@ -5,7 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::exit::{Exit, Explain};
+use crate::error::{Explain, Kind};
+use crate::exit::Exit;
 
 /// What a request is for: when calls are scarce, removals go first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -107,7 +108,7 @@ impl Explain for GateError {
         self.0.exit()
     }
 
-    fn kind(&self) -> &'static str {
+    fn kind(&self) -> Kind {
         self.0.kind()
     }
 

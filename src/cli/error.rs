@@ -1,7 +1,7 @@
 //! What is wrong with a command that clap let through.
 
 use crate::account::listed;
-use crate::exit::{Exit, Explain};
+use crate::error::{Explain, Kind};
 use crate::name::DnsName;
 
 /// A command that cannot be carried out as it was typed. Nothing was changed.
@@ -37,20 +37,12 @@ pub enum CliError {
 }
 
 impl Explain for CliError {
-    fn exit(&self) -> Exit {
+    fn kind(&self) -> Kind {
         match self {
-            Self::Argument { .. } | Self::NeedsYes { .. } => Exit::Usage,
-            Self::NoSuchDomain { .. } => Exit::NoDomain,
-            Self::Declined => Exit::Failed,
-        }
-    }
-
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Argument { .. } => "invalid_argument",
-            Self::NeedsYes { .. } => "needs_yes",
-            Self::NoSuchDomain { .. } => "no_domain",
-            Self::Declined => "declined",
+            Self::Argument { .. } => Kind::InvalidArgument,
+            Self::NeedsYes { .. } => Kind::NeedsYes,
+            Self::NoSuchDomain { .. } => Kind::NoDomain,
+            Self::Declined => Kind::Declined,
         }
     }
 

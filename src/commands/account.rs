@@ -1,17 +1,17 @@
 //! `account` and `logs`: what the account is and what happened to it.
 
-use anyhow::Context as _;
 use serde::Serialize;
 
 use super::context::Context;
 use super::secrets::Secrets;
 use crate::api::{Account, AccountClass, LogEntry, RetryPolicy};
 use crate::cli::SecretArgs;
+use crate::error::{Context as _, Result};
 use crate::exit::Exit;
 use crate::report::Table;
 
 /// `account`: class, limits, and what is used of them.
-pub(super) fn show(context: &Context, args: SecretArgs) -> anyhow::Result<Exit> {
+pub(super) fn show(context: &Context, args: SecretArgs) -> Result<Exit> {
     let account = context.client().account(&RetryPolicy::interactive()).context("cannot read the account")?;
     context.learn_quota(&account);
     let view = View::new(&account, Secrets::from(args));
@@ -21,7 +21,7 @@ pub(super) fn show(context: &Context, args: SecretArgs) -> anyhow::Result<Exit> 
 }
 
 /// `logs`: the last entries of the account's log, as they come.
-pub(super) fn logs(context: &Context) -> anyhow::Result<Exit> {
+pub(super) fn logs(context: &Context) -> Result<Exit> {
     let logs = context.client().logs(&RetryPolicy::interactive()).context("cannot read the log of the account")?;
     let mut table = Table::new(&["TIME", "DOMAIN", "EVENT", "TEXT"]);
     for entry in &logs {

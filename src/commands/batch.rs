@@ -3,7 +3,6 @@
 use std::io::Read as _;
 use std::sync::Arc;
 
-use anyhow::Context as _;
 use serde_json::{Value, json};
 
 use super::context::Context;
@@ -11,6 +10,7 @@ use super::hook::{record_entry, show_lines};
 use super::stop::{clear_leftovers, run_stoppable};
 use crate::challenge::Challenge;
 use crate::cli::Cli;
+use crate::error::{Context as _, Result};
 use crate::exit::Exit;
 use crate::hook::batch;
 use crate::order::Action;
@@ -19,7 +19,7 @@ use crate::settings::Environment;
 use crate::solver::{Failure, Missed, Outcome, is_about_api};
 
 /// Reads a batch from stdin and works through it.
-pub(super) fn run(cli: &Cli, action: Action, environment: &Environment, report: Report) -> anyhow::Result<Exit> {
+pub(super) fn run(cli: &Cli, action: Action, environment: &Environment, report: Report) -> Result<Exit> {
     let call = batch::parse(action, &read()?)?;
     let context = Arc::new(Context::open(cli, environment, report)?);
     let work = call.clone();
@@ -46,7 +46,7 @@ pub(super) fn run(cli: &Cli, action: Action, environment: &Environment, report: 
 }
 
 /// Reads stdin, one octet further than allowed, so that more can be told from just enough.
-fn read() -> anyhow::Result<Vec<u8>> {
+fn read() -> Result<Vec<u8>> {
     let mut text = Vec::new();
     let limit = batch::MOST_OCTETS as u64 + 1;
     std::io::stdin().lock().take(limit).read_to_end(&mut text).context("cannot read the batch from stdin")?;

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::cli::Cli;
+use crate::error::Result;
 use crate::excerpt::visible_path;
 use crate::exit::Exit;
 use crate::http::without_secrets;
@@ -11,7 +12,7 @@ use crate::secret::MASK;
 use crate::settings::{ConfigFile, Environment, Origin, Settings, Sources, key, table::Setting};
 
 /// Shows all settings, and then fails if one of them cannot be used.
-pub(super) fn run(cli: &Cli, environment: &Environment, report: Report) -> anyhow::Result<Exit> {
+pub(super) fn run(cli: &Cli, environment: &Environment, report: Report) -> Result<Exit> {
     let file = ConfigFile::find(cli.config.as_deref(), environment)?;
     let sources = Sources { flags: &cli.settings.0, environment, file: file.as_ref() };
     let place = key::describe_place(&sources);

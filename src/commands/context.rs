@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
 use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 
 use crate::api::{Access, Account, Client, Domain, RetryPolicy};
@@ -15,7 +14,7 @@ use crate::dns;
 use crate::dns::pace::Pace;
 use crate::dns::recursive::{DohPost, MAX_MESSAGE, Recursive};
 use crate::dns::zone::{Lookup, Server};
-use crate::exit::Explain as _;
+use crate::error::{Context as _, Error, Explain as _, Result};
 use crate::gate::WindowGate;
 use crate::http::{Endpoint, HttpClient, HttpConfig, HttpRequest, Method, Payload};
 use crate::report::Report;
@@ -43,7 +42,7 @@ pub(super) struct Context {
 
 impl Context {
     /// Reads settings and key, and prepares everything; sends nothing to IPv64.
-    pub(super) fn open(cli: &Cli, environment: &Environment, report: Report) -> anyhow::Result<Self> {
+    pub(super) fn open(cli: &Cli, environment: &Environment, report: Report) -> Result<Self> {
         let file = ConfigFile::find(cli.config.as_deref(), environment)?;
         let sources = Sources { flags: &cli.settings.0, environment, file: file.as_ref() };
         let settings = Settings::load(&sources)?;
@@ -52,7 +51,7 @@ impl Context {
     }
 
     /// Prepares everything for a key that may stand nowhere yet.
-    pub(super) fn with_key(settings: Settings, key: Secret, report: Report) -> anyhow::Result<Self> {
+    pub(super) fn with_key(settings: Settings, key: Secret, report: Report) -> Result<Self> {
         let interrupted = watch_signals()?;
         let clock = Arc::new(StoppableClock { interrupted: Arc::clone(&interrupted) });
         let state = match &settings.state_dir {
@@ -105,7 +104,7 @@ impl Context {
     }
 
     /// Lists the domains of the account, and keeps their names for the next look-up.
-    pub(super) fn domains(&self, policy: &RetryPolicy) -> anyhow::Result<Vec<Domain>> {
+    pub(super) fn domains(&self, policy: &RetryPolicy) -> Result<Vec<Domain>> {
         let domains = self.client.domains(policy).context("cannot list the domains of the account")?;
         let names: Vec<_> = domains.iter().map(|domain| domain.name.clone()).collect();
         self.domain_cache().remember(&names);
@@ -139,13 +138,13 @@ impl Context {
     pub(super) fn tell_warnings(&self) {
         for warning in self.state.take_warnings() {
             let hint = warning.hint().map_or_else(String::new, |hint| format!("\nhint: {hint}"));
-            self.report.warning(&format!("{:#}{hint}", anyhow::Error::from(warning)));
+            self.report.warning(&format!("{:#}{hint}", Error::from(warning)));
         }
     }
 }
 
 /// SIGINT and SIGTERM end a wait instead of the process; a second one ends the process.
-pub(super) fn watch_signals() -> anyhow::Result<Arc<AtomicBool>> {
+pub(super) fn watch_signals() -> Result<Arc<AtomicBool>> {
     let interrupted = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         signal_hook::flag::register_conditional_default(signal, Arc::clone(&interrupted))
@@ -179,7 +178,7 @@ impl Clock for StoppableClock {
     }
 }
 
-pub(super) fn http_client(settings: &Settings) -> anyhow::Result<Arc<HttpClient>> {
+pub(super) fn http_client(settings: &Settings) -> Result<Arc<HttpClient>> {
     Ok(Arc::new(HttpClient::new(&HttpConfig {
         timeout: settings.http_timeout,
         ca_file: settings.ca_file.clone(),

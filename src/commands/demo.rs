@@ -4,11 +4,11 @@
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
 use serde_json::json;
 
 use crate::challenge::TxtValue;
 use crate::cli::OutputArgs;
+use crate::error::{Context as _, Error, Result};
 use crate::exit::Exit;
 use crate::report::Report;
 use crate::sim::{Config, Limits, Sim};
@@ -19,7 +19,7 @@ const NAME: &str = "name.ipv64.net";
 const DELAYS: [Duration; 2] = [Duration::from_secs(3), Duration::from_secs(5)];
 
 /// Runs the demonstration; an error if anything is not as it should be.
-pub(super) fn run(output: OutputArgs, report: Report) -> anyhow::Result<Exit> {
+pub(super) fn run(output: OutputArgs, report: Report) -> Result<Exit> {
     let mut config = Config::with_delays(&DELAYS);
     config.limits = Limits::standard();
     let sim = Sim::start(config)?;
@@ -38,16 +38,19 @@ pub(super) fn run(output: OutputArgs, report: Report) -> anyhow::Result<Exit> {
 }
 
 /// The calls that certbot makes for `-d NAME -d *.NAME`: all auth hooks, then it asks the CA, then all cleanup hooks.
-fn certificate(hook: &Hook<'_>) -> anyhow::Result<()> {
+fn certificate(hook: &Hook<'_>) -> Result<()> {
     let values = [TxtValue::random(), TxtValue::random()];
-    let values = values.into_iter().collect::<Result<Vec<_>, _>>().ok().context("the system has no random numbers")?;
+    let values =
+        values.into_iter().collect::<Result<Vec<_>, _>>().map_err(|_| failed("the system has no random numbers"))?;
     hook.report.line(&format!("\ncertbot certonly -d {NAME} -d '*.{NAME}' would call:"));
     for (value, remaining) in values.iter().zip(["1", "0"]) {
         hook.call("auth", value, remaining)?;
     }
     for value in &values {
         let since = hook.sim.visible_everywhere_since(&format!("_acme-challenge.{NAME}"), value.as_str());
-        anyhow::ensure!(since.is_some_and(|since| since <= Instant::now()), "a hook said ready too early");
+        if since.is_none_or(|since| since > Instant::now()) {
+            return Err(failed("a hook said ready too early"));
+        }
     }
     hook.report.line("\nNow certbot asks the CA, which finds both values on every name server. Then it cleans up:");
     for (value, remaining) in values.iter().zip(["1", "0"]) {
@@ -56,7 +59,7 @@ fn certificate(hook: &Hook<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn summary(sim: &Sim, took: Duration, report: Report) -> anyhow::Result<Exit> {
+fn summary(sim: &Sim, took: Duration, report: Report) -> Result<Exit> {
     let calls = sim.api_calls();
     let refused = calls.iter().filter(|call| call.status == Some(429)).count();
     let left: Vec<_> = sim
@@ -82,8 +85,7 @@ fn summary(sim: &Sim, took: Duration, report: Report) -> anyhow::Result<Exit> {
         "records_left": left.len(),
         "seconds": took.as_secs_f64(),
     }));
-    anyhow::ensure!(left.is_empty(), "challenge records are left at the simulated IPv64");
-    Ok(Exit::Done)
+    if left.is_empty() { Ok(Exit::Done) } else { Err(failed("challenge records are left at the simulated IPv64")) }
 }
 
 /// Runs this binary as certbot's hook.
@@ -95,7 +97,7 @@ struct Hook<'a> {
 }
 
 impl Hook<'_> {
-    fn call(&self, verb: &str, value: &TxtValue, remaining: &str) -> anyhow::Result<()> {
+    fn call(&self, verb: &str, value: &TxtValue, remaining: &str) -> Result<()> {
         self.report.line(&format!("\n$ CERTBOT_DOMAIN={NAME} CERTBOT_VALIDATION={value} ipv64-acme {verb}"));
         let program = std::env::current_exe().context("cannot find this program")?;
         let mut command = Command::new(program);
@@ -110,8 +112,7 @@ impl Hook<'_> {
             command.stdout(Stdio::null());
         }
         let status = command.status().context("cannot run this program as a hook")?;
-        anyhow::ensure!(status.success(), "the {verb} hook failed ({status})");
-        Ok(())
+        if status.success() { Ok(()) } else { Err(failed(&format!("the {verb} hook failed ({status})"))) }
     }
 
     /// How much the hooks say: as much as this process, and their steps where nobody has said otherwise.
@@ -125,9 +126,13 @@ impl Hook<'_> {
     }
 }
 
+fn failed(text: &str) -> Error {
+    std::io::Error::other(text).into()
+}
+
 /// A place for the journal of this demonstration alone.
-fn state_dir() -> anyhow::Result<std::path::PathBuf> {
-    let random = TxtValue::random().ok().context("the system has no random numbers")?;
+fn state_dir() -> Result<std::path::PathBuf> {
+    let random = TxtValue::random().map_err(|_| failed("the system has no random numbers"))?;
     let path = std::env::temp_dir().join(format!("ipv64-acme-demo-{random}"));
     std::fs::create_dir(&path).with_context(|| format!("cannot make {}", path.display()))?;
     Ok(path)

@@ -10,12 +10,13 @@ use crate::distinct::distinct;
 use crate::dns::zone::Lookup;
 use crate::doctor::domain::{Examined, examine};
 use crate::doctor::{Finding, account, beside, finding, machine, servers};
+use crate::error::Result;
 use crate::exit::Exit;
 use crate::report::Report;
 use crate::settings::{ConfigFile, Environment, Settings, Sources};
 
 /// Looks, prints, and ends with the code of the worst finding.
-pub(super) fn run(cli: &Cli, args: &DoctorArgs, environment: &Environment, report: Report) -> anyhow::Result<Exit> {
+pub(super) fn run(cli: &Cli, args: &DoctorArgs, environment: &Environment, report: Report) -> Result<Exit> {
     let file = ConfigFile::find(cli.config.as_deref(), environment)?;
     let sources = Sources { flags: &cli.settings.0, environment, file: file.as_ref() };
     let settings = Settings::load(&sources)?;
@@ -65,7 +66,7 @@ fn look_at_servers(examined: &[Examined], lookup: &Lookup) -> Vec<Finding> {
     })
 }
 
-fn ask_account(cli: &Cli, environment: &Environment, report: Report) -> anyhow::Result<account::Told> {
+fn ask_account(cli: &Cli, environment: &Environment, report: Report) -> Result<account::Told> {
     let context = Context::open(cli, environment, report)?;
     let told = account::ask(context.client());
     told.account.iter().for_each(|account| context.learn_quota(account));

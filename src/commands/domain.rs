@@ -1,6 +1,5 @@
 //! `domain list`, `domain add`, `domain delete`.
 
-use anyhow::Context as _;
 use serde::Serialize;
 use serde_json::json;
 
@@ -9,12 +8,13 @@ use super::context::Context;
 use super::secrets::Secrets;
 use crate::api::{Domain, RetryPolicy};
 use crate::cli::{CliError, DomainCommand, SecretArgs};
+use crate::error::{Context as _, Result};
 use crate::exit::Exit;
 use crate::name::DnsName;
 use crate::report::Table;
 
 /// Runs one of the commands.
-pub(super) fn run(context: &Context, command: &DomainCommand) -> anyhow::Result<Exit> {
+pub(super) fn run(context: &Context, command: &DomainCommand) -> Result<Exit> {
     match command {
         DomainCommand::List(args) => list(context, *args),
         DomainCommand::Add { name } => add(context, name),
@@ -33,7 +33,7 @@ enum Consent {
     Asked,
 }
 
-fn list(context: &Context, args: SecretArgs) -> anyhow::Result<Exit> {
+fn list(context: &Context, args: SecretArgs) -> Result<Exit> {
     let domains = context.domains(&RetryPolicy::interactive())?;
     let secrets = Secrets::from(args);
     let mut heads = vec!["NAME", "RECORDS", "WILDCARD", "UPDATES"];
@@ -57,7 +57,7 @@ fn list(context: &Context, args: SecretArgs) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn add(context: &Context, name: &DnsName) -> anyhow::Result<Exit> {
+fn add(context: &Context, name: &DnsName) -> Result<Exit> {
     let result = context.client().add_domain(name, &RetryPolicy::interactive());
     context.domain_cache().invalidate();
     result.with_context(|| format!("cannot add the domain `{name}`"))?;
@@ -68,7 +68,7 @@ fn add(context: &Context, name: &DnsName) -> anyhow::Result<Exit> {
 
 /// Deletes a domain. The list is asked for first: to say how much goes with it, and because a name that is not the
 /// account's has to be told from one that IPv64 does not delete.
-fn delete(context: &Context, name: &DnsName, consent: Consent) -> anyhow::Result<Exit> {
+fn delete(context: &Context, name: &DnsName, consent: Consent) -> Result<Exit> {
     if consent == Consent::Asked && !can_ask() {
         return Err(CliError::NeedsYes { what: name.to_string() }.into());
     }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::context::Context;
 use super::stop::{clear_leftovers, run_stoppable};
 use crate::cli::{Cli, ClientCall, HookArgs};
+use crate::error::Result;
 use crate::exit::Exit;
 use crate::hook::{self, HookError, Request, lego::Form};
 use crate::order::{Action, Call};
@@ -19,7 +20,7 @@ use crate::settings::Environment;
 use crate::solver::{Events, Outcome, Solved, Status, is_about_api};
 
 /// `auth`: certbot's manual auth hook.
-pub(super) fn auth(cli: &Cli, args: &HookArgs, environment: &Environment, report: Report) -> anyhow::Result<Exit> {
+pub(super) fn auth(cli: &Cli, args: &HookArgs, environment: &Environment, report: Report) -> Result<Exit> {
     if args.identifier || !args.args.is_empty() {
         let hint = "`auth` is certbot's and takes no arguments; use `ipv64-acme present NAME VALUE`";
         return Err(HookError::new("`auth` does not take arguments", hint).into());
@@ -34,7 +35,7 @@ pub(super) fn record(
     (action, hook): (Action, &HookArgs),
     (argv, environment): (&[OsString], &Environment),
     report: Report,
-) -> anyhow::Result<Exit> {
+) -> Result<Exit> {
     let args = hook::texts(&hook.args)?;
     let call = if hook.identifier {
         hook::identifier::parse(action, &args)?
@@ -49,7 +50,7 @@ pub(super) fn record(
 }
 
 /// The verb of one client.
-pub(super) fn client(cli: &Cli, call: &ClientCall, environment: &Environment, report: Report) -> anyhow::Result<Exit> {
+pub(super) fn client(cli: &Cli, call: &ClientCall, environment: &Environment, report: Report) -> Result<Exit> {
     let args = hook::texts(&call.args)?;
     let request = call.verb.parse(&args, &|name| environment.get(name))?;
     if !matches!(request, Request::Nothing(_)) {
@@ -67,11 +68,11 @@ pub(super) fn client(cli: &Cli, call: &ClientCall, environment: &Environment, re
     }
 }
 
-fn solve(cli: &Cli, call: &Call, environment: &Environment, report: Report) -> anyhow::Result<Exit> {
+fn solve(cli: &Cli, call: &Call, environment: &Environment, report: Report) -> Result<Exit> {
     solve_in(&Arc::new(Context::open(cli, environment, report)?), call)
 }
 
-fn solve_in(context: &Arc<Context>, call: &Call) -> anyhow::Result<Exit> {
+fn solve_in(context: &Arc<Context>, call: &Call) -> Result<Exit> {
     let work = call.clone();
     let outcome = run_stoppable(context, call, move |solver| solver.run(&work));
     context.tell_warnings();

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::Context as _;
 use serde_json::json;
 
 use super::confirm::can_ask;
 use super::context::{Context, watch_signals};
 use crate::api::{Account, RetryPolicy};
 use crate::cli::{Cli, InitArgs};
+use crate::error::{Context as _, Result};
 use crate::excerpt::{visible, visible_path};
 use crate::exit::Exit;
 use crate::report::Report;
@@ -25,7 +25,7 @@ use crate::setup::{SetupError, prompt, store};
 const QUESTION: &str = "API key (from your account page at IPv64.net; it is not shown):";
 
 /// Asks, checks, stores, and tells what to do next.
-pub(super) fn run(cli: &Cli, args: &InitArgs, environment: &Environment, report: Report) -> anyhow::Result<Exit> {
+pub(super) fn run(cli: &Cli, args: &InitArgs, environment: &Environment, report: Report) -> Result<Exit> {
     let interrupted = watch_signals()?;
     let config = place(cli, environment)?;
     let file = if config.exists() { Some(ConfigFile::read(&config)?) } else { None };
@@ -62,7 +62,7 @@ pub(super) fn run(cli: &Cli, args: &InitArgs, environment: &Environment, report:
 }
 
 /// Where the configuration is written: where the user says, else the system's place for root, else the user's.
-fn place(cli: &Cli, environment: &Environment) -> anyhow::Result<PathBuf> {
+fn place(cli: &Cli, environment: &Environment) -> Result<PathBuf> {
     let named = cli.config.clone().or_else(|| environment.get("IPV64_CONFIG").map(PathBuf::from));
     let usual = || environment.own_config_dir().map(|folder| folder.join(FILE_NAME));
     let path = named.or_else(usual).ok_or(SetupError::NoPlace)?;
@@ -70,7 +70,7 @@ fn place(cli: &Cli, environment: &Environment) -> anyhow::Result<PathBuf> {
 }
 
 /// The key file that a flag names: it stays where it is.
-fn given_file(sources: &Sources<'_>) -> anyhow::Result<Option<PathBuf>> {
+fn given_file(sources: &Sources<'_>) -> Result<Option<PathBuf>> {
     match sources.find(Setting::ApiKeyFile) {
         Some((path, Origin::Flag(_))) => {
             Ok(Some(std::path::absolute(&path).with_context(|| format!("cannot find `{}`", visible(&path)))?))
@@ -79,7 +79,7 @@ fn given_file(sources: &Sources<'_>) -> anyhow::Result<Option<PathBuf>> {
     }
 }
 
-fn ask(args: &InitArgs, report: Report, interrupted: &AtomicBool) -> anyhow::Result<Secret> {
+fn ask(args: &InitArgs, report: Report, interrupted: &AtomicBool) -> Result<Secret> {
     let text = if args.stdin {
         let mut text = String::new();
         std::io::stdin().lock().take(LONGEST_KEY + 1).read_to_string(&mut text).map_err(SetupError::Unreadable)?;
@@ -93,7 +93,7 @@ fn ask(args: &InitArgs, report: Report, interrupted: &AtomicBool) -> anyhow::Res
 }
 
 /// One call, which shows whose key it is.
-fn check(settings: Settings, key: Secret, report: Report) -> anyhow::Result<Account> {
+fn check(settings: Settings, key: Secret, report: Report) -> Result<Account> {
     let context = Arc::new(Context::with_key(settings, key, report)?);
     let account = context.client().account(&RetryPolicy::interactive());
     context.tell_warnings();
@@ -133,7 +133,7 @@ fn tell_what_hides_it(sources: &Sources<'_>, config: &Path, report: Report) {
     }
 }
 
-fn find_clients(environment: &Environment) -> anyhow::Result<Vec<Installed>> {
+fn find_clients(environment: &Environment) -> Result<Vec<Installed>> {
     let exe = std::env::current_exe().context("cannot find this program")?;
     let home = environment.get("HOME").map(PathBuf::from);
     Ok(clients::find(&environment.get("PATH").unwrap_or_default(), home.as_deref(), &exe))

@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::Context as _;
 use serde_json::json;
 
 use crate::cli::{ManArgs, Shell, definition};
+use crate::error::{Context as _, Result};
 use crate::excerpt::{visible, visible_path};
 use crate::exit::Exit;
 use crate::manual::{completion, page};
@@ -21,7 +21,7 @@ pub(super) fn completions(shell: Shell, report: Report) -> Exit {
 }
 
 /// `man`
-pub(super) fn man(args: &ManArgs, report: Report) -> anyhow::Result<Exit> {
+pub(super) fn man(args: &ManArgs, report: Report) -> Result<Exit> {
     let Some(folder) = &args.folder else {
         let page = page::of_program(definition());
         report.line(page.trim_end());
@@ -36,7 +36,7 @@ pub(super) fn man(args: &ManArgs, report: Report) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn write_pages(folder: &Path) -> anyhow::Result<Vec<String>> {
+fn write_pages(folder: &Path) -> Result<Vec<String>> {
     fs::create_dir_all(folder).with_context(|| format!("cannot make `{}`", visible_path(folder)))?;
     let mut files = Vec::new();
     for (name, page) in page::all(definition()) {

@@ -29,6 +29,7 @@ use context::Context;
 use serde_json::{Value, json};
 
 use crate::cli::{self, Cli, Command, OutputArgs};
+use crate::error::Result;
 use crate::excerpt::{excerpt, visible};
 use crate::exit::Exit;
 use crate::order::Action;
@@ -113,8 +114,8 @@ fn with(
     cli: &Cli,
     environment: &Environment,
     report: Report,
-    action: impl FnOnce(&Context) -> anyhow::Result<Exit>,
-) -> anyhow::Result<Exit> {
+    action: impl FnOnce(&Context) -> Result<Exit>,
+) -> Result<Exit> {
     let context = Context::open(cli, environment, report)?;
     let done = action(&context);
     context.tell_warnings();

@@ -1,6 +1,5 @@
 //! `record list`, `record add`, `record delete`.
 
-use anyhow::Context as _;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -9,12 +8,13 @@ use super::secrets::Secrets;
 use crate::account::{AccountError, holder};
 use crate::api::{Added, ApiError, Deleted, Domain, Record, RecordSpec, RecordType, RetryPolicy, check_content};
 use crate::cli::{CliError, RecordAddArgs, RecordCommand, RecordDeleteArgs, RecordListArgs};
+use crate::error::{Context as _, Result};
 use crate::exit::Exit;
 use crate::name::DnsName;
 use crate::report::Table;
 
 /// Runs one of the commands.
-pub(super) fn run(context: &Context, command: &RecordCommand) -> anyhow::Result<Exit> {
+pub(super) fn run(context: &Context, command: &RecordCommand) -> Result<Exit> {
     match command {
         RecordCommand::List(args) => list(context, args),
         RecordCommand::Add(args) => add(context, args),
@@ -65,7 +65,7 @@ fn unknown_type(name: &str, hint: &str) -> CliError {
     CliError::Argument { argument: "TYPE", problem, hint: hint.to_owned() }
 }
 
-fn list(context: &Context, args: &RecordListArgs) -> anyhow::Result<Exit> {
+fn list(context: &Context, args: &RecordListArgs) -> Result<Exit> {
     let domains = context.domains(&RetryPolicy::interactive())?;
     if let Some(name) = args.of.as_ref().filter(|name| !domains.iter().any(|domain| domain.name == **name)) {
         let domains = domains.into_iter().map(|domain| domain.name).collect();
@@ -128,7 +128,7 @@ fn table(views: &[View<'_>], secrets: Secrets) -> Table {
     table
 }
 
-fn add(context: &Context, args: &RecordAddArgs) -> anyhow::Result<Exit> {
+fn add(context: &Context, args: &RecordAddArgs) -> Result<Exit> {
     let wanted = record_type(&args.record_type)?;
     let policy = RetryPolicy::interactive();
     let within = |domain: &DnsName| RecordSpec::within(domain, &args.name, wanted.clone(), &args.content);
@@ -173,7 +173,7 @@ impl Target {
     }
 }
 
-fn delete(context: &Context, args: &RecordDeleteArgs) -> anyhow::Result<Exit> {
+fn delete(context: &Context, args: &RecordDeleteArgs) -> Result<Exit> {
     let policy = RetryPolicy::interactive();
     let (deleted, label, record) = match Target::of(args)? {
         Target::Id(id) => {
@@ -208,7 +208,7 @@ fn place(
     name: &DnsName,
     policy: &RetryPolicy,
     within: impl Fn(&DnsName) -> Option<RecordSpec>,
-) -> anyhow::Result<RecordSpec> {
+) -> Result<RecordSpec> {
     if let Some(domain) = &context.settings().domain {
         let not_below = || AccountError::NotBelow { name: name.clone(), domain: domain.clone() };
         return Ok(within(domain).ok_or_else(not_below)?);

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::context::watch_signals;
 use crate::cli::{CliError, SimArgs};
+use crate::error::Result;
 use crate::exit::Exit;
 use crate::report::Report;
 use crate::sim::{Config, Limits, Sim};
@@ -15,7 +16,7 @@ use crate::sim::{Config, Limits, Sim};
 const TICK: Duration = Duration::from_millis(100);
 
 /// Starts the simulation, prints the variables that programs need to use it, and serves until SIGINT or SIGTERM.
-pub(super) fn run(args: &SimArgs, report: Report) -> anyhow::Result<Exit> {
+pub(super) fn run(args: &SimArgs, report: Report) -> Result<Exit> {
     let delays = args.delays.iter().map(|seconds| delay(*seconds)).collect::<Result<Vec<_>, _>>()?;
     let mut config = Config::with_delays(&delays);
     config.dns_port = args.dns_port.unwrap_or_default();

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::context::Context;
 use crate::api::RetryPolicy;
 use crate::challenge::TxtValue;
+use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::name::DnsName;
 use crate::report::Table;
@@ -14,12 +15,12 @@ use crate::state::{Entry, Progress, Quota, UsualTime};
 
 /// Shows all of it. The account is read for the quota, since others may use the same key; where it cannot be read, what
 /// is known here has to do.
-pub(super) fn run(context: &Context) -> anyhow::Result<Exit> {
+pub(super) fn run(context: &Context) -> Result<Exit> {
     match context.client().account(&RetryPolicy::interactive().with_tries(1)) {
         Ok(account) => context.learn_quota(&account),
         // A key that is refused, or an address that is wrong, does not mend itself.
         Err(error) if !error.is_transient() => {
-            return Err(anyhow::Error::from(error).context("cannot read the account"));
+            return Err(Error::from(error).context("cannot read the account"));
         }
         Err(error) => {
             context.report().warning(&format!("cannot read the account: {error}; this is what is known here"));

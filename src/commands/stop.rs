@@ -6,10 +6,9 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
-
 use super::context::Context;
 use super::hook::Told;
+use crate::error::{Context as _, Error, Result};
 use crate::order::Call;
 use crate::solver::Solver;
 
@@ -23,7 +22,7 @@ const TICK: Duration = Duration::from_millis(50);
 ///
 /// # Errors
 /// That of the work, or [`crate::solver::Interrupted`].
-pub(super) fn run_stoppable<T: Send + 'static, E: From<anyhow::Error> + Send + 'static>(
+pub(super) fn run_stoppable<T: Send + 'static, E: From<Error> + Send + 'static>(
     context: &Arc<Context>,
     call: &Call,
     work: impl FnOnce(&Solver<'_>) -> Result<T, E> + Send + 'static,
@@ -48,7 +47,7 @@ pub(super) fn run_stoppable<T: Send + 'static, E: From<anyhow::Error> + Send + '
             Err(RecvTimeoutError::Timeout) if told.get_or_insert_with(Instant::now).elapsed() < GRACE => {}
             Err(_) => {
                 let events = Told::new(context.report());
-                return Err(anyhow::Error::from(context.solver(&events).interruption(call, &[])).into());
+                return Err(Error::from(context.solver(&events).interruption(call, &[])).into());
             }
         }
     }
@@ -58,7 +57,7 @@ pub(super) fn run_stoppable<T: Send + 'static, E: From<anyhow::Error> + Send + '
 /// changes that result any more.
 pub(super) fn clear_leftovers(context: &Arc<Context>, call: &Call) {
     let work = call.clone();
-    let cleared: anyhow::Result<()> = run_stoppable(context, call, move |solver| {
+    let cleared: Result<()> = run_stoppable(context, call, move |solver| {
         solver.clear_leftovers(&work);
         Ok(())
     });

@@ -12,6 +12,7 @@ use super::status::{age, describe};
 use crate::api::{ApiError, Deleted, Domain, Record, RecordSpec, RecordType, RetryPolicy};
 use crate::challenge::CHALLENGE_LABEL;
 use crate::cli::SweepArgs;
+use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::name::DnsName;
 use crate::report::{Table, error_entry};
@@ -19,7 +20,7 @@ use crate::state::{Entry, EntryId, LEFT_OVER_AFTER};
 use crate::time::Timestamp;
 
 /// Lists or deletes.
-pub(super) fn run(context: &Context, args: &SweepArgs) -> anyhow::Result<Exit> {
+pub(super) fn run(context: &Context, args: &SweepArgs) -> Result<Exit> {
     let mut found = own(context, args.older_than);
     if args.all {
         let domains = context.domains(&RetryPolicy::interactive())?;
@@ -186,7 +187,7 @@ fn delete(context: &Context, found: &mut [Leftover]) -> Exit {
         };
         leftover.status = Status::Failed;
         let is_about_record = matches!(error.cause(), ApiError::Rejected { .. });
-        let error = anyhow::Error::from(error).context(format!("cannot remove the TXT record `{}`", leftover.name));
+        let error = Error::from(error).context(format!("cannot remove the TXT record `{}`", leftover.name));
         leftover.error = Some(error_entry(&error));
         exit = context.report().error_text(&error);
         if !is_about_record {

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use anyhow::Context as _;
 use serde_json::{Value, json};
 
 use super::context::Context;
@@ -12,6 +11,7 @@ use super::stop::run_stoppable;
 use crate::challenge::{Challenge, TxtValue};
 use crate::cli::{Cli, CliError, TestArgs};
 use crate::distinct::distinct;
+use crate::error::Result;
 use crate::exit::Exit;
 use crate::name::DnsName;
 use crate::order::{Action, CaAsked, Call, OnFailure, Wait};
@@ -21,7 +21,7 @@ use crate::settings::Environment;
 use crate::solver::Outcome;
 
 /// Tries a challenge for each domain, all at once.
-pub(super) fn run(cli: &Cli, args: &TestArgs, environment: &Environment, report: Report) -> anyhow::Result<Exit> {
+pub(super) fn run(cli: &Cli, args: &TestArgs, environment: &Environment, report: Report) -> Result<Exit> {
     let context = Arc::new(Context::open(cli, environment, report)?);
     if context.settings().propagation_timeout.is_zero() {
         let hint = "set it to the seconds that a hook may wait, for example --propagation-timeout 180".to_owned();
@@ -37,7 +37,7 @@ pub(super) fn run(cli: &Cli, args: &TestArgs, environment: &Environment, report:
         ca_asked: CaAsked::AfterAll,
     };
     let work = add.clone();
-    let added: anyhow::Result<Outcome> = run_stoppable(&context, &add, move |solver| solver.run(&work));
+    let added: Result<Outcome> = run_stoppable(&context, &add, move |solver| solver.run(&work));
     let removed = if added.is_ok() || is_open(&context, &add) { Some(remove(&context, &add)) } else { None };
     context.tell_warnings();
     let added = added?;
@@ -45,11 +45,11 @@ pub(super) fn run(cli: &Cli, args: &TestArgs, environment: &Environment, report:
 }
 
 /// One random value for each domain; a domain and its wildcard share one record name, and one value is enough to see it.
-fn challenges(domains: &[DnsName]) -> anyhow::Result<Vec<Challenge>> {
+fn challenges(domains: &[DnsName]) -> Result<Vec<Challenge>> {
     let bare = distinct(domains.iter().map(DnsName::without_wildcard));
     let challenge = |domain: &DnsName| {
-        let value = TxtValue::random().ok().context("the system has no random numbers")?;
-        Challenge::for_identifier(domain, value).context("the name of the record would be too long")
+        let value = TxtValue::random().map_err(|_| std::io::Error::other("the system has no random numbers"))?;
+        Challenge::for_identifier(domain, value).map_err(|error| std::io::Error::other(error).into())
     };
     bare.iter().map(challenge).collect()
 }
@@ -59,13 +59,13 @@ fn is_open(context: &Context, call: &Call) -> bool {
     call.challenges.iter().any(|challenge| !journal.find(&challenge.name, Some(&challenge.value)).is_empty())
 }
 
-fn remove(context: &Arc<Context>, add: &Call) -> anyhow::Result<Outcome> {
+fn remove(context: &Arc<Context>, add: &Call) -> Result<Outcome> {
     let call = Call { action: Action::Remove, ..add.clone() };
     let work = call.clone();
     run_stoppable(context, &call, move |solver| solver.run(&work))
 }
 
-fn show(added: &Outcome, removed: Option<anyhow::Result<Outcome>>, report: Report) -> anyhow::Result<Exit> {
+fn show(added: &Outcome, removed: Option<Result<Outcome>>, report: Report) -> Result<Exit> {
     let rows = added.ready.as_ref().map(|ready| ready.rows.as_slice()).unwrap_or_default();
     show_lines(added, report);
     let bar = |row: &Row| Bar { label: row.server.to_string(), length: row.after, text: row.describe() };

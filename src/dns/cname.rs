@@ -12,7 +12,7 @@ use super::pace::Pace;
 use super::zone::{Found, FoundBy, Lookup, Server, Zone};
 use crate::challenge::TxtValue;
 use crate::distinct::distinct;
-use crate::exit::{Exit, Explain};
+use crate::error::{self, Explain};
 use crate::name::DnsName;
 
 /// The longest chain that is followed. The CA's resolver stops earlier or at about the same length.
@@ -92,15 +92,11 @@ fn first(chain: &[DnsName]) -> &str {
 }
 
 impl Explain for PlaceError {
-    fn exit(&self) -> Exit {
-        Exit::NoAnswer
-    }
-
-    fn kind(&self) -> &'static str {
+    fn kind(&self) -> error::Kind {
         match self {
-            Self::Loop { .. } => "cname_loop",
-            Self::TooLong { .. } => "cname_too_long",
-            Self::NoAnswer { .. } => "name_servers_unreachable",
+            Self::Loop { .. } => error::Kind::CnameLoop,
+            Self::TooLong { .. } => error::Kind::CnameTooLong,
+            Self::NoAnswer { .. } => error::Kind::NameServersUnreachable,
         }
     }
 

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use crate::exit::{Exit, Explain};
+use crate::error::Explain;
+use crate::exit::Exit;
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -82,7 +83,7 @@ impl Finding {
             text.push_str("; ");
             text.push_str(&line);
         }
-        let finding = Self { exit: error.exit(), ..Self::error(error.kind(), subject, text) };
+        let finding = Self { exit: error.exit(), ..Self::error(error.kind().as_str(), subject, text) };
         match error.hint() {
             Some(hint) => finding.advise(hint),
             None => finding,

@@ -6,8 +6,9 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::{Finding, beside};
+use crate::error::Explain as _;
 use crate::excerpt::visible_path;
-use crate::exit::{Exit, Explain as _};
+use crate::exit::Exit;
 use crate::settings::{Settings, Sources, key};
 use crate::state::{StateDir, StateError};
 

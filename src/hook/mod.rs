@@ -20,8 +20,9 @@ pub mod verb;
 use std::ffi::OsString;
 
 use crate::challenge::{CHALLENGE_LABEL, Challenge, TxtValue, ValueError};
+use crate::error::{Explain, Kind};
 use crate::excerpt::excerpt;
-use crate::exit::{Exit, Explain};
+use crate::exit::Exit;
 use crate::name::DnsName;
 use crate::order::Call;
 
@@ -67,12 +68,8 @@ impl HookError {
 }
 
 impl Explain for HookError {
-    fn exit(&self) -> Exit {
-        Exit::Usage
-    }
-
-    fn kind(&self) -> &'static str {
-        "invalid_call"
+    fn kind(&self) -> Kind {
+        Kind::InvalidCall
     }
 
     fn hint(&self) -> Option<String> {

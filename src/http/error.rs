@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Attempt;
+use crate::error::{Explain, Kind};
 use crate::excerpt::{excerpt, visible_path};
-use crate::exit::{Exit, Explain};
 use crate::time::SystemClock;
 
 /// Whether the other side may have acted on a request that got no answer.
@@ -127,25 +127,18 @@ impl HttpError {
 }
 
 impl Explain for HttpError {
-    fn exit(&self) -> Exit {
+    fn kind(&self) -> Kind {
         match self {
-            Self::BadUrl { .. } | Self::Proxy { .. } | Self::CaFile { .. } => Exit::Usage,
-            _ => Exit::NoAnswer,
-        }
-    }
-
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::BadUrl { .. } => "bad_url",
-            Self::Proxy { .. } => "bad_proxy",
-            Self::CaFile { .. } => "bad_ca_file",
-            Self::Unreachable { .. } => "unreachable",
-            Self::TimedOut { .. } => "timed_out",
-            Self::Closed { .. } => "connection_closed",
-            Self::Truncated { .. } => "answer_truncated",
-            Self::BodyTooLarge { .. } => "answer_too_large",
-            Self::NotHttp { .. } => "not_http",
-            Self::Tls { .. } => "tls",
+            Self::BadUrl { .. } => Kind::BadUrl,
+            Self::Proxy { .. } => Kind::BadProxy,
+            Self::CaFile { .. } => Kind::BadCaFile,
+            Self::Unreachable { .. } => Kind::Unreachable,
+            Self::TimedOut { .. } => Kind::TimedOut,
+            Self::Closed { .. } => Kind::ConnectionClosed,
+            Self::Truncated { .. } => Kind::AnswerTruncated,
+            Self::BodyTooLarge { .. } => Kind::AnswerTooLarge,
+            Self::NotHttp { .. } => Kind::NotHttp,
+            Self::Tls { .. } => Kind::Tls,
         }
     }
 

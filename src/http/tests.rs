@@ -2,7 +2,8 @@ use std::time::Duration;
 
 use super::scripted::{Scripted, Step, client};
 use super::*;
-use crate::exit::{Exit, Explain};
+use crate::error::Explain;
+use crate::exit::Exit;
 
 const LONG: Duration = Duration::from_secs(20);
 const SHORT: Duration = Duration::from_millis(300);
@@ -108,7 +109,7 @@ fn nobody_listening_is_unreachable_and_nothing_was_sent() {
         Endpoint::parse(&format!("http://{}/", free.local_addr().unwrap())).unwrap()
     };
     let error = client(LONG).send(&get(&endpoint)).unwrap_err();
-    assert_eq!((error.kind(), error.exit(), error.reached()), ("unreachable", Exit::NoAnswer, Reached::No));
+    assert_eq!((error.kind().as_str(), error.exit(), error.reached()), ("unreachable", Exit::NoAnswer, Reached::No));
     let port = endpoint.port();
     assert_eq!(
         error.to_string(),
@@ -120,7 +121,7 @@ fn nobody_listening_is_unreachable_and_nothing_was_sent() {
 fn a_closed_or_reset_connection_may_have_been_acted_on() {
     for step in [Step::Close, Step::Reset] {
         let (error, _server) = error_of(step, LONG);
-        assert_eq!((error.kind(), error.reached()), ("connection_closed", Reached::Perhaps), "{error:?}");
+        assert_eq!((error.kind().as_str(), error.reached()), ("connection_closed", Reached::Perhaps), "{error:?}");
         assert!(error.to_string().ends_with("closed the connection without an answer"), "{error}");
         assert!(error.is_transient());
     }
@@ -130,7 +131,7 @@ fn a_closed_or_reset_connection_may_have_been_acted_on() {
 fn silence_and_a_slow_body_time_out() {
     for step in [Step::Stall, Step::Drip] {
         let (error, _server) = error_of(step, SHORT);
-        assert_eq!((error.kind(), error.reached()), ("timed_out", Reached::Perhaps), "{error:?}");
+        assert_eq!((error.kind().as_str(), error.reached()), ("timed_out", Reached::Perhaps), "{error:?}");
         assert!(error.to_string().ends_with("did not answer within 0.3 s"), "{error}");
     }
 }
@@ -147,7 +148,7 @@ fn the_timeout_of_a_request_can_be_shorter() {
 fn a_body_that_is_cut_or_too_large_is_an_error() {
     let cut = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"info\":".to_vec();
     let (error, _server) = error_of(Step::Raw(cut), LONG);
-    assert_eq!((error.kind(), error.reached()), ("answer_truncated", Reached::Perhaps), "{error:?}");
+    assert_eq!((error.kind().as_str(), error.reached()), ("answer_truncated", Reached::Perhaps), "{error:?}");
     let (error, _server) = error_of(Step::Endless, LONG);
     assert_eq!(error.kind(), "answer_too_large", "{error:?}");
     assert!(error.to_string().ends_with("is larger than 1000 bytes"), "{error}");
@@ -157,7 +158,7 @@ fn a_body_that_is_cut_or_too_large_is_an_error() {
 fn garbage_is_not_http() {
     for garbage in ["SSH-2.0-OpenSSH_9.9\r\n", "\0\u{1}\u{2}\u{3}\r\n\r\n", "HTTP/1.1 999999 No\r\n\r\n"] {
         let (error, _server) = error_of(Step::Raw(garbage.into()), LONG);
-        assert_eq!((error.kind(), error.reached()), ("not_http", Reached::Perhaps), "{garbage:?}: {error:?}");
+        assert_eq!((error.kind().as_str(), error.reached()), ("not_http", Reached::Perhaps), "{garbage:?}: {error:?}");
     }
 }
 
@@ -166,7 +167,7 @@ fn plain_http_on_a_tls_port_is_told() {
     let server = Scripted::start(vec![Step::Raw(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec())]);
     let endpoint = Endpoint::parse(&server.endpoint().to_string().replace("http:", "https:")).unwrap();
     let error = client(LONG).send(&get(&endpoint)).unwrap_err();
-    assert!(matches!(error.kind(), "tls" | "connection_closed"), "{error:?}");
+    assert!(matches!(error.kind().as_str(), "tls" | "connection_closed"), "{error:?}");
 }
 
 #[test]
@@ -181,7 +182,7 @@ fn a_ca_file_must_hold_certificates() {
     assert!(error_for("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").ends_with("is damaged"));
     assert!(error_for("-----BEGIN CERTIFICATE-----\nAA").contains("PEM"));
     let error = trust::read_ca_file(&folder.path().join("missing.pem")).unwrap_err();
-    assert_eq!((error.kind(), error.exit()), ("bad_ca_file", Exit::Usage));
+    assert_eq!((error.kind().as_str(), error.exit()), ("bad_ca_file", Exit::Usage));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::evidence::Standing;
 use crate::dns::zone::Server;
-use crate::exit::{Exit, Explain};
+use crate::error::{Explain, Kind};
 use crate::name::DnsName;
 
 /// What the verdict "ready" rests on.
@@ -206,19 +206,11 @@ impl NotReady {
 }
 
 impl Explain for NotReady {
-    fn exit(&self) -> Exit {
+    fn kind(&self) -> Kind {
         match self.cause {
-            Cause::TimedOut => Exit::NotPropagated,
-            Cause::NobodyAnswers => Exit::NoAnswer,
-            Cause::Interrupted => Exit::Failed,
-        }
-    }
-
-    fn kind(&self) -> &'static str {
-        match self.cause {
-            Cause::TimedOut => "not_propagated",
-            Cause::NobodyAnswers => "name_servers_unreachable",
-            Cause::Interrupted => "interrupted",
+            Cause::TimedOut => Kind::NotPropagated,
+            Cause::NobodyAnswers => Kind::NameServersUnreachable,
+            Cause::Interrupted => Kind::Interrupted,
         }
     }
 

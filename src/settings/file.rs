@@ -13,8 +13,8 @@ use serde::de::{Deserializer, SeqAccess, Visitor};
 
 use super::source::{Environment, nearest};
 use super::table::Setting;
+use crate::error::{Explain, Kind};
 use crate::excerpt::{visible, visible_path};
-use crate::exit::{Exit, Explain};
 
 /// The name of the file in the directories of configuration.
 pub const FILE_NAME: &str = "config.toml";
@@ -245,16 +245,12 @@ pub enum FileError {
 }
 
 impl Explain for FileError {
-    fn exit(&self) -> Exit {
-        Exit::Usage
-    }
-
-    fn kind(&self) -> &'static str {
+    fn kind(&self) -> Kind {
         match self {
-            Self::Unreadable { .. } => "config_unreadable",
-            Self::Exposed { .. } => "config_exposed",
-            Self::Malformed { .. } => "config_malformed",
-            Self::UnknownKey { .. } => "config_unknown_key",
+            Self::Unreadable { .. } => Kind::ConfigUnreadable,
+            Self::Exposed { .. } => Kind::ConfigExposed,
+            Self::Malformed { .. } => Kind::ConfigMalformed,
+            Self::UnknownKey { .. } => Kind::ConfigUnknownKey,
         }
     }
 

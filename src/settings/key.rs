@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use super::file::open_regular;
 use super::source::{Origin, Sources};
 use super::table::Setting;
+use crate::error::{Explain, Kind};
 use crate::excerpt::visible_path;
-use crate::exit::{Exit, Explain};
 use crate::secret::{LONGEST_KEY, MASK, Secret, SecretError};
 
 /// The variables that may hold the key: ours, the one of acme.sh, and a common spelling.
@@ -162,16 +162,12 @@ pub enum KeyError {
 }
 
 impl Explain for KeyError {
-    fn exit(&self) -> Exit {
-        Exit::Key
-    }
-
-    fn kind(&self) -> &'static str {
+    fn kind(&self) -> Kind {
         match self {
-            Self::Missing => "key_missing",
-            Self::Unreadable { .. } | Self::NotAPath => "key_unreadable",
-            Self::Exposed { .. } => "key_exposed",
-            Self::Malformed { .. } => "key_malformed",
+            Self::Missing => Kind::KeyMissing,
+            Self::Unreadable { .. } | Self::NotAPath => Kind::KeyUnreadable,
+            Self::Exposed { .. } => Kind::KeyExposed,
+            Self::Malformed { .. } => Kind::KeyMalformed,
         }
     }
 
@@ -214,6 +210,7 @@ mod tests {
 
     use super::super::source::Environment;
     use super::*;
+    use crate::exit::Exit;
 
     fn find_in(flags: &[(Setting, String)], variables: &[(&str, &str)]) -> Result<String, KeyError> {
         let environment = Environment::new(variables.iter().map(|(name, value)| ((*name).into(), (*value).into())));

@@ -20,7 +20,7 @@ use std::time::Duration;
 use crate::api::AuthMethod;
 use crate::dns::cname::Follow;
 use crate::dns::recursive::Resolver;
-use crate::exit::{Exit, Explain};
+use crate::error::{Explain, Kind};
 use crate::http::{Endpoint, ProxyEnv};
 use crate::name::DnsName;
 use crate::state::Rate;
@@ -123,12 +123,8 @@ pub struct SettingsError {
 }
 
 impl Explain for SettingsError {
-    fn exit(&self) -> Exit {
-        Exit::Usage
-    }
-
-    fn kind(&self) -> &'static str {
-        "invalid_setting"
+    fn kind(&self) -> Kind {
+        Kind::InvalidSetting
     }
 
     fn hint(&self) -> Option<String> {

@@ -11,8 +11,8 @@ pub mod store;
 
 use std::path::PathBuf;
 
+use crate::error::{Explain, Kind};
 use crate::excerpt::visible_path;
-use crate::exit::{Exit, Explain};
 use crate::secret::SecretError;
 
 /// Why a machine could not be set up. Nothing was stored, except where the error says so.
@@ -44,22 +44,14 @@ pub enum SetupError {
 }
 
 impl Explain for SetupError {
-    fn exit(&self) -> Exit {
+    fn kind(&self) -> Kind {
         match self {
-            Self::NobodyToAsk | Self::NoPlace => Exit::Usage,
-            Self::NotAKey(_) => Exit::Key,
-            Self::Interrupted | Self::Unreadable(_) | Self::Unwritable { .. } => Exit::Failed,
-        }
-    }
-
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::NobodyToAsk => "nobody_to_ask",
-            Self::Interrupted => "interrupted",
-            Self::NotAKey(_) => "key_malformed",
-            Self::NoPlace => "no_place",
-            Self::Unreadable(_) => "key_unreadable",
-            Self::Unwritable { .. } => "unwritable",
+            Self::NobodyToAsk => Kind::NobodyToAsk,
+            Self::Interrupted => Kind::Interrupted,
+            Self::NotAKey(_) => Kind::KeyMalformed,
+            Self::NoPlace => Kind::NoPlace,
+            Self::Unreadable(_) => Kind::KeyUnreadable,
+            Self::Unwritable { .. } => Kind::Unwritable,
         }
     }
 

@@ -122,20 +122,13 @@ pub enum SimError {
     Unknown(String),
 }
 
-impl crate::exit::Explain for SimError {
-    fn exit(&self) -> crate::exit::Exit {
+impl crate::error::Explain for SimError {
+    fn kind(&self) -> crate::error::Kind {
         match self {
-            Self::Bind { .. } | Self::Certificate { .. } => crate::exit::Exit::Failed,
-            Self::Config(_) | Self::Unknown(_) => crate::exit::Exit::Usage,
-        }
-    }
-
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Bind { .. } => "sim_bind",
-            Self::Certificate { .. } => "sim_certificate",
-            Self::Config(_) => "sim_config",
-            Self::Unknown(_) => "sim_unknown",
+            Self::Bind { .. } => crate::error::Kind::SimBind,
+            Self::Certificate { .. } => crate::error::Kind::SimCertificate,
+            Self::Config(_) => crate::error::Kind::SimConfig,
+            Self::Unknown(_) => crate::error::Kind::SimUnknown,
         }
     }
 

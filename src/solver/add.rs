@@ -3,12 +3,11 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
-
 use super::locate::{Domains, Located};
 use super::order::Awaited;
 use super::{Failure, Missed, Outcome, Solved, Solver, Status};
 use crate::api::{Added, ApiError, CallKind, RetryPolicy};
+use crate::error::{Context as _, Error, Result};
 use crate::order::{CaAsked, Call, OnFailure, Wait};
 use crate::propagation::{self, NotReady, Plan, Ready, Record};
 use crate::state::{EntryId, NewEntry, Visibility, WindowError};
@@ -40,7 +39,7 @@ impl Solver<'_> {
                 Ok(Outcome { records, notes: merge(notes, ready.as_ref()), ready })
             }
             Err(error) => {
-                if error.is::<NotReady>() {
+                if error.find::<NotReady>().is_some() {
                     // Perhaps a longer domain holds the name since the list was cached.
                     self.state.domains(self.account.clone()).invalidate();
                 }
@@ -107,12 +106,7 @@ impl Solver<'_> {
     }
 
     /// Adds one record; once more with a fresh list of domains if the API does not know the cached one.
-    fn store(
-        &self,
-        call: &Call,
-        (located, id): (&mut Located, &mut EntryId),
-        policy: &RetryPolicy,
-    ) -> anyhow::Result<Added> {
+    fn store(&self, call: &Call, (located, id): (&mut Located, &mut EntryId), policy: &RetryPolicy) -> Result<Added> {
         match self.client.add_record(&located.spec, policy) {
             Err(error) if self.may_be_outdated(&error) => {
                 self.state.domains(self.account.clone()).invalidate();
@@ -165,7 +159,7 @@ impl Solver<'_> {
         }
     }
 
-    fn wait(&self, call: &Call, located: &[Located], policy: &RetryPolicy) -> anyhow::Result<Option<Ready>> {
+    fn wait(&self, call: &Call, located: &[Located], policy: &RetryPolicy) -> Result<Option<Ready>> {
         if self.settings.propagation_timeout.is_zero() {
             return Ok(None);
         }
@@ -184,7 +178,7 @@ impl Solver<'_> {
         Ok(Some(ready))
     }
 
-    fn wait_for(&self, records: Vec<Record>) -> anyhow::Result<Ready> {
+    fn wait_for(&self, records: Vec<Record>) -> Result<Ready> {
         let plan = Plan {
             records,
             timeout: self.settings.propagation_timeout,
@@ -215,13 +209,13 @@ impl Solver<'_> {
 /// A call that is not let begin, for the sake of records that have to be removed.
 fn refused(located: &[Located], error: WindowError) -> Failure {
     let first = located.first().map_or("", |located| located.record.as_str());
-    anyhow::Error::from(error).context(format!("cannot add the TXT record `{first}`")).into()
+    Error::from(error).context(format!("cannot add the TXT record `{first}`")).into()
 }
 
 /// Whether the record of a failed addition may be at IPv64 all the same.
-fn may_be_stored(error: &anyhow::Error) -> bool {
-    let before_sending = error.chain().any(|cause| cause.downcast_ref::<Interrupted>().is_some());
-    let sent = error.chain().find_map(|cause| cause.downcast_ref::<ApiError>());
+fn may_be_stored(error: &Error) -> bool {
+    let before_sending = error.find::<Interrupted>().is_some();
+    let sent = error.find::<ApiError>();
     !before_sending && sent.is_none_or(ApiError::may_have_been_stored)
 }
 

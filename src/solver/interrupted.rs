@@ -2,12 +2,11 @@
 
 use super::{Failure, Solved, Solver};
 use crate::challenge::Challenge;
-use crate::exit::{Exit, Explain};
+use crate::error::{Error, Explain, Kind, Result};
 use crate::order::{Action, Call, OnFailure};
 
 /// The process was told to stop (SIGINT, SIGTERM) before the call was done.
-#[derive(Debug, thiserror::Error)]
-#[error("{}", headline(.open))]
+#[derive(Debug)]
 pub struct Interrupted {
     /// The records of the call that are, or may be, at IPv64.
     pub open: Vec<Challenge>,
@@ -16,8 +15,19 @@ pub struct Interrupted {
     /// Whether the client is sure to ask for their removal.
     pub is_asked_for: bool,
     /// What was under way.
-    #[source]
-    pub during: Option<Box<dyn std::error::Error + Send + Sync>>,
+    pub during: Option<Error>,
+}
+
+impl std::fmt::Display for Interrupted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&headline(&self.open))
+    }
+}
+
+impl std::error::Error for Interrupted {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.during.as_ref().map(|during| -> &(dyn std::error::Error + 'static) { during.explained() })
+    }
 }
 
 fn headline(open: &[Challenge]) -> String {
@@ -29,12 +39,8 @@ fn headline(open: &[Challenge]) -> String {
 }
 
 impl Explain for Interrupted {
-    fn exit(&self) -> Exit {
-        Exit::Failed
-    }
-
-    fn kind(&self) -> &'static str {
-        "interrupted"
+    fn kind(&self) -> Kind {
+        Kind::Interrupted
     }
 
     fn hint(&self) -> Option<String> {
@@ -87,8 +93,8 @@ impl Solver<'_> {
             return failure;
         }
         let Failure { done, failed } = failure;
-        let during = failed.into_iter().next().map(|missed| missed.error.into());
-        let error = anyhow::Error::from(Interrupted { during, ..self.interruption(call, &done) });
+        let during = failed.into_iter().next().map(|missed| missed.error);
+        let error = Error::from(Interrupted { during, ..self.interruption(call, &done) });
         Failure { done, ..error.into() }
     }
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::Solver;
 use super::remove::spec_of;
 use crate::api::{ApiError, RetryPolicy};
+use crate::error::Error;
 use crate::name::DnsName;
 use crate::order::{Action, Call, Wait};
 use crate::state::Entry;
@@ -86,6 +87,6 @@ fn in_use(call: &Call) -> Vec<&DnsName> {
 
 /// Whether the API itself is the reason of an error, which would be the same for the next request.
 #[must_use]
-pub fn is_about_api(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| cause.downcast_ref::<ApiError>().is_some())
+pub fn is_about_api(error: &Error) -> bool {
+    error.find::<ApiError>().is_some()
 }

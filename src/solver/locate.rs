@@ -2,14 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
-
 use super::Solver;
 use crate::account::{AccountError, holder};
 use crate::api::{RecordSpec, RecordType, RetryPolicy};
 use crate::challenge::Challenge;
 use crate::dns::cname::{Follow, Place, PlaceError};
 use crate::dns::zone::Zone;
+use crate::error::{Context as _, Error, Result};
 use crate::name::DnsName;
 use crate::state::{DomainCache, DomainList};
 
@@ -41,12 +40,7 @@ pub(super) enum Domains {
 
 impl Solver<'_> {
     /// Finds the place of a record; asks, changes nothing.
-    pub(super) fn locate(
-        &self,
-        challenge: &Challenge,
-        domains: Domains,
-        policy: &RetryPolicy,
-    ) -> anyhow::Result<Located> {
+    pub(super) fn locate(&self, challenge: &Challenge, domains: Domains, policy: &RetryPolicy) -> Result<Located> {
         self.go_on()?;
         let place = self.place(&challenge.name, policy)?;
         let (record, zone, notes) = match place {
@@ -62,14 +56,14 @@ impl Solver<'_> {
         }
         let apex = zone.as_ref().and_then(|zone| zone.apex.as_ref());
         // What was noted on the way may be the reason.
-        let tell = |_: &anyhow::Error| notes.iter().for_each(|note| self.events.warning(note));
+        let tell = |_: &Error| notes.iter().for_each(|note| self.events.warning(note));
         let domain = self.domain_of((&record, apex), domains, policy).inspect_err(tell)?;
         let spec = spec(&domain, &record, challenge)?;
         Ok(Located { challenge: challenge.clone(), record, zone, spec, is_new: false, notes })
     }
 
     /// Asks DNS, unless neither aliases nor propagation matter.
-    fn place(&self, name: &DnsName, policy: &RetryPolicy) -> anyhow::Result<Option<Place>> {
+    fn place(&self, name: &DnsName, policy: &RetryPolicy) -> Result<Option<Place>> {
         let follow = self.settings.follow_cname;
         if follow == Follow::Never && self.settings.propagation_timeout.is_zero() {
             return Ok(None);
@@ -78,7 +72,7 @@ impl Solver<'_> {
     }
 
     /// Asks DNS where a name belongs.
-    pub(super) fn place_by(&self, follow: Follow, name: &DnsName, policy: &RetryPolicy) -> anyhow::Result<Place> {
+    pub(super) fn place_by(&self, follow: Follow, name: &DnsName, policy: &RetryPolicy) -> Result<Place> {
         match self.lookup.place(name, follow, policy.deadline) {
             Ok(place) => Ok(place),
             // The user has allowed to go on blindly where nobody can be asked.
@@ -107,7 +101,7 @@ impl Solver<'_> {
         (record, apex): (&DnsName, Option<&DnsName>),
         domains: Domains,
         policy: &RetryPolicy,
-    ) -> anyhow::Result<DnsName> {
+    ) -> Result<DnsName> {
         if let Some(domain) = &self.settings.domain {
             if record.is_within(domain) {
                 return Ok(domain.clone());
@@ -136,7 +130,7 @@ impl Solver<'_> {
     }
 }
 
-fn spec(domain: &DnsName, record: &DnsName, challenge: &Challenge) -> anyhow::Result<RecordSpec> {
+fn spec(domain: &DnsName, record: &DnsName, challenge: &Challenge) -> Result<RecordSpec> {
     RecordSpec::within(domain, record, RecordType::Txt, challenge.value.as_str())
         .ok_or_else(|| AccountError::NotBelow { name: record.clone(), domain: domain.clone() }.into())
 }

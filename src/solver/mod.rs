@@ -26,6 +26,7 @@ use std::time::{Duration, Instant};
 use crate::api::{CallKind, Client, RetryPolicy};
 use crate::challenge::Challenge;
 use crate::dns::zone::Lookup;
+use crate::error::{Error, Result};
 use crate::name::DnsName;
 use crate::order::{Action, Call};
 use crate::propagation::{Ready, Row};
@@ -121,25 +122,25 @@ pub struct Missed {
     /// What the client asked for; none if the reason holds for all records of the call.
     pub challenge: Option<Challenge>,
     /// The reason, with the name of the record as context.
-    pub error: anyhow::Error,
+    pub error: Error,
 }
 
 impl Failure {
-    fn of(challenge: &Challenge, error: anyhow::Error) -> Self {
+    fn of(challenge: &Challenge, error: Error) -> Self {
         Self { done: Vec::new(), failed: vec![Missed { challenge: Some(challenge.clone()), error }] }
     }
 }
 
-impl From<anyhow::Error> for Failure {
-    fn from(error: anyhow::Error) -> Self {
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
         Self { done: Vec::new(), failed: vec![Missed { challenge: None, error }] }
     }
 }
 
-impl From<Failure> for anyhow::Error {
+impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
         let first = failure.failed.into_iter().next();
-        first.map_or_else(|| Self::msg("the call failed"), |missed| missed.error)
+        first.map_or_else(|| std::io::Error::other("the call failed").into(), |missed| missed.error)
     }
 }
 
@@ -148,7 +149,7 @@ impl Solver<'_> {
     ///
     /// # Errors
     /// The first error that stops it, with the name of the record as context.
-    pub fn run(&self, call: &Call) -> anyhow::Result<Outcome> {
+    pub fn run(&self, call: &Call) -> Result<Outcome> {
         Ok(self.run_in_parts(call)?)
     }
 

@@ -1,8 +1,6 @@
 //! The records of an order that a client spreads over several calls (certbot's countdown): the last call waits for all of
 //! them. They stand in the journal; where it was lost, the account is asked what it holds.
 
-use anyhow::Context as _;
-
 use super::Solver;
 use super::locate::Located;
 use crate::api::{Domain, RecordType, RetryPolicy};
@@ -10,7 +8,7 @@ use crate::challenge::TxtValue;
 use crate::distinct::distinct;
 use crate::dns::cname::Follow;
 use crate::dns::zone::Zone;
-use crate::exit::{Exit, Explain};
+use crate::error::{Context as _, Explain, Kind, Result};
 use crate::name::DnsName;
 use crate::order::Order;
 use crate::propagation::Record;
@@ -56,12 +54,8 @@ pub struct OrderError {
 }
 
 impl Explain for OrderError {
-    fn exit(&self) -> Exit {
-        Exit::Failed
-    }
-
-    fn kind(&self) -> &'static str {
-        "earlier_call_failed"
+    fn kind(&self) -> Kind {
+        Kind::EarlierCallFailed
     }
 
     fn hint(&self) -> Option<String> {
@@ -74,12 +68,7 @@ impl Explain for OrderError {
 
 impl Solver<'_> {
     /// Returns all records of the order: the earlier ones first, those of this call last.
-    pub(super) fn of_order(
-        &self,
-        order: &Order,
-        mine: Vec<Awaited>,
-        policy: &RetryPolicy,
-    ) -> anyhow::Result<Vec<Awaited>> {
+    pub(super) fn of_order(&self, order: &Order, mine: Vec<Awaited>, policy: &RetryPolicy) -> Result<Vec<Awaited>> {
         let mut all: Vec<Awaited> = Vec::new();
         for held in self.stored(order, policy)? {
             let is_mine = |mine: &Awaited| (&mine.held.name, &mine.held.value) == (&held.name, &held.value);
@@ -99,7 +88,7 @@ impl Solver<'_> {
     }
 
     /// Returns the records of all calls of the order, by name.
-    fn stored(&self, order: &Order, policy: &RetryPolicy) -> anyhow::Result<Vec<Held>> {
+    fn stored(&self, order: &Order, policy: &RetryPolicy) -> Result<Vec<Held>> {
         let mut listed: Option<Vec<Domain>> = None;
         let mut all = Vec::new();
         for name in distinct(&order.names) {
@@ -140,7 +129,7 @@ impl Solver<'_> {
     }
 
     /// The TXT records that the account holds where the challenge's record belongs.
-    fn of_account(&self, name: &DnsName, domains: &[Domain], policy: &RetryPolicy) -> anyhow::Result<Vec<Held>> {
+    fn of_account(&self, name: &DnsName, domains: &[Domain], policy: &RetryPolicy) -> Result<Vec<Held>> {
         let place = self.place_by(self.settings.follow_cname, name, policy)?;
         let target = place.target(name);
         let holds = |domain: &Domain, record: &crate::api::Record| {

@@ -2,8 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
-
 use super::locate::Domains;
 use super::{Failure, Missed, Outcome, Solved, Solver, Status};
 use crate::api::{ApiError, CallKind, Deleted, RecordSpec, RecordType, RetryPolicy};
@@ -12,7 +10,7 @@ use crate::distinct::distinct;
 use crate::dns::cname::PlaceError;
 use crate::dns::exchange::ask_paced;
 use crate::dns::message::{Kind, Question};
-use crate::exit::{Exit, Explain};
+use crate::error::{self, Context as _, Error, Explain, Result};
 use crate::name::DnsName;
 use crate::order::{Action, CaAsked, Call, OnFailure, Wait};
 use crate::state::{Entry, EntryId, NewEntry};
@@ -33,12 +31,8 @@ pub struct NotOurs {
 }
 
 impl Explain for NotOurs {
-    fn exit(&self) -> Exit {
-        Exit::Key
-    }
-
-    fn kind(&self) -> &'static str {
-        "not_ours"
+    fn kind(&self) -> error::Kind {
+        error::Kind::NotOurs
     }
 
     fn hint(&self) -> Option<String> {
@@ -81,7 +75,7 @@ impl Solver<'_> {
             }
             if call.on_failure == OnFailure::DeferToNextCall && is_passing(&error) {
                 self.events.warning(&format!("{error:#}; {}", self.way_out(challenge)));
-            } else if call.on_failure == OnFailure::DeferToNextCall && error.is::<NotOurs>() {
+            } else if call.on_failure == OnFailure::DeferToNextCall && error.find::<NotOurs>().is_some() {
                 // Slow name servers look the same as a foreign account, and no certificate is to be lost for them.
                 self.events.warning(&format!("{error:#}"));
             } else {
@@ -114,7 +108,7 @@ impl Solver<'_> {
     }
 
     /// Removes a record from wherever the journal has it: the alias of its name may have changed between two additions.
-    fn remove_one(&self, call: &Call, challenge: &Challenge, policy: &RetryPolicy) -> anyhow::Result<Solved> {
+    fn remove_one(&self, call: &Call, challenge: &Challenge, policy: &RetryPolicy) -> Result<Solved> {
         let mut places = self.recorded(challenge);
         let Some(latest) = places.pop() else {
             let doomed = self.unrecorded(call, challenge, policy)?;
@@ -129,7 +123,7 @@ impl Solver<'_> {
         self.remove_at(latest, policy)
     }
 
-    fn remove_at(&self, doomed: Doomed, policy: &RetryPolicy) -> anyhow::Result<Solved> {
+    fn remove_at(&self, doomed: Doomed, policy: &RetryPolicy) -> Result<Solved> {
         self.go_on()?;
         let journal = self.state.journal();
         journal.remove_asked(&doomed.ids);
@@ -160,7 +154,7 @@ impl Solver<'_> {
     }
 
     /// Leaves a failed removal to the next call, also where the journal did not know of the record.
-    fn keep_in_mind(&self, doomed: &Doomed, error: &anyhow::Error) {
+    fn keep_in_mind(&self, doomed: &Doomed, error: &Error) {
         let journal = self.state.journal();
         journal.remove_failed(&doomed.ids);
         if let Some(unknown) = doomed.unknown.as_ref().filter(|_| is_passing(error)) {
@@ -209,7 +203,7 @@ impl Solver<'_> {
     }
 
     /// The record where it would be added today.
-    fn unrecorded(&self, call: &Call, challenge: &Challenge, policy: &RetryPolicy) -> anyhow::Result<Doomed> {
+    fn unrecorded(&self, call: &Call, challenge: &Challenge, policy: &RetryPolicy) -> Result<Doomed> {
         let located = self.locate(challenge, Domains::Cached, policy)?;
         let unknown = Some(self.entry(call, &located));
         let challenge = challenge.clone();
@@ -248,14 +242,14 @@ fn solved(doomed: Doomed, status: Status) -> Solved {
 }
 
 /// Whether the same removal may succeed later without anybody doing anything.
-fn is_passing(error: &anyhow::Error) -> bool {
+fn is_passing(error: &Error) -> bool {
     let is_unanswered = |cause: &PlaceError| matches!(cause, PlaceError::NoAnswer { .. });
-    is_api_down(error) || error.chain().any(|cause| cause.downcast_ref().is_some_and(is_unanswered))
+    is_api_down(error) || error.find().is_some_and(is_unanswered)
 }
 
 /// Whether the API fails in a way that the next request would see too.
-fn is_api_down(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| cause.downcast_ref().is_some_and(ApiError::is_transient))
+fn is_api_down(error: &Error) -> bool {
+    error.find().is_some_and(ApiError::is_transient)
 }
 
 /// Returns the record of an entry; nothing if the journal contradicts itself.

@@ -4,8 +4,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::error::{Explain, Kind};
 use crate::excerpt::visible_path;
-use crate::exit::{Exit, Explain};
 
 /// Why the state directory, or one file in it, is not used.
 #[derive(Debug, thiserror::Error)]
@@ -92,19 +92,15 @@ pub enum StateError {
 }
 
 impl Explain for StateError {
-    fn exit(&self) -> Exit {
-        Exit::Failed
-    }
-
-    fn kind(&self) -> &'static str {
+    fn kind(&self) -> Kind {
         match self {
-            Self::NoPlace | Self::Directory { .. } | Self::File { .. } => "state_unusable",
+            Self::NoPlace | Self::Directory { .. } | Self::File { .. } => Kind::StateUnusable,
             Self::ForeignOwner { .. }
             | Self::WritableByOthers { .. }
             | Self::Replaceable { .. }
-            | Self::NotAFile(_) => "state_unsafe",
-            Self::LockBusy { .. } | Self::NoLocks(_) => "state_not_locked",
-            Self::Damaged { .. } | Self::UnknownVersion { .. } => "state_set_aside",
+            | Self::NotAFile(_) => Kind::StateUnsafe,
+            Self::LockBusy { .. } | Self::NoLocks(_) => Kind::StateNotLocked,
+            Self::Damaged { .. } | Self::UnknownVersion { .. } => Kind::StateSetAside,
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::exit::{Exit, Explain};
+use crate::error::{Explain, Kind};
 
 use super::account::Account;
 use super::queue::{BEAT, Priority, Queue, Ticket, Turn};
@@ -237,19 +237,12 @@ pub enum WindowError {
 }
 
 impl Explain for WindowError {
-    fn exit(&self) -> Exit {
+    fn kind(&self) -> Kind {
         match self {
-            Self::Interrupted(_) => Exit::Failed,
-            _ => Exit::RateLimit,
-        }
-    }
-
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::TooLate { .. } => "rate_limited",
-            Self::UsedUp { .. } => "quota_used_up",
-            Self::Reserved { .. } => "quota_reserved",
-            Self::Interrupted(_) => "interrupted",
+            Self::TooLate { .. } => Kind::RateLimited,
+            Self::UsedUp { .. } => Kind::QuotaUsedUp,
+            Self::Reserved { .. } => Kind::QuotaReserved,
+            Self::Interrupted(_) => Kind::Interrupted,
         }
     }
 
@@ -284,6 +277,7 @@ mod tests {
     use super::super::State;
     use super::super::queue::LONGEST_PAUSE;
     use super::*;
+    use crate::exit::Exit;
     use crate::secret::Secret;
     use crate::time::ManualClock;
 
@@ -364,7 +358,7 @@ mod tests {
             error.to_string(),
             "the request limit of 3/10 (requests/seconds) leaves no turn in time; the next one is in 11 s"
         );
-        assert_eq!((error.exit(), error.kind()), (Exit::RateLimit, "rate_limited"));
+        assert_eq!((error.exit(), error.kind().as_str()), (Exit::RateLimit, "rate_limited"));
     }
 
     #[test]
@@ -427,7 +421,7 @@ mod tests {
         assert_eq!(bench.window.admit(3, 4), Ok(()), "3 adds, 3 + 4 removes, 10 left");
         let error = bench.window.admit(3, 5).unwrap_err();
         assert_eq!(error.to_string(), "10 API calls are left for today, kept for removing records (5 to be removed)");
-        assert_eq!((error.exit(), error.kind()), (Exit::RateLimit, "quota_reserved"));
+        assert_eq!((error.exit(), error.kind().as_str()), (Exit::RateLimit, "quota_reserved"));
         bench.window.learn_quota(54, 0);
         assert_eq!(bench.window.admit(100, 100), Ok(()), "unlimited");
     }

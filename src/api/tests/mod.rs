@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::challenge::TxtValue;
-use crate::exit::{Exit, Explain};
+use crate::error::{Explain, Kind};
+use crate::exit::Exit;
 use crate::http::scripted::{Scripted, Step, client as http_client};
 use crate::name::DnsName;
 use crate::secret::Secret;

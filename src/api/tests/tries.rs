@@ -66,7 +66,7 @@ fn an_earlier_lost_answer_is_not_forgotten() {
     let error = setup.client.add_record(&challenge(), &patient()).unwrap_err();
     assert!(matches!(error.cause(), ApiError::Unauthorized { .. }), "{error:?}");
     assert!(error.may_have_been_stored());
-    assert_eq!((error.kind(), error.exit()), ("unauthorized", Exit::Key));
+    assert_eq!((error.kind().as_str(), error.exit()), ("unauthorized", Exit::Key));
     assert_eq!(error.to_string(), "IPv64 does not accept the API key: \"Unauthorized\"");
     assert!(!error_of(401, "").may_have_been_stored());
 }
@@ -134,12 +134,8 @@ impl Log {
 struct NoTurn;
 
 impl Explain for NoTurn {
-    fn exit(&self) -> Exit {
-        Exit::RateLimit
-    }
-
-    fn kind(&self) -> &'static str {
-        "no_turn"
+    fn kind(&self) -> Kind {
+        Kind::RateLimited
     }
 
     fn hint(&self) -> Option<String> {
@@ -186,6 +182,9 @@ fn every_request_passes_the_gate_which_hears_of_refusals() {
         "before Removal",
     ];
     assert_eq!(*log.0.lock().unwrap(), heard);
-    assert_eq!((error.kind(), error.exit(), error.to_string().as_str()), ("no_turn", Exit::RateLimit, "no turn"));
+    assert_eq!(
+        (error.kind().as_str(), error.exit(), error.to_string().as_str()),
+        ("rate_limited", Exit::RateLimit, "no turn")
+    );
     assert_eq!(setup.server.seen().len(), 3, "what the gate stops is not sent");
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ipv64_acme::api::{
     Access, ApiError, AuthMethod, Call, RecordSpec, RecordType, Understood, check_content, understand,
 };
-use ipv64_acme::exit::Explain as _;
+use ipv64_acme::error::Explain as _;
 use ipv64_acme::http::{Endpoint, HttpResponse};
 use ipv64_acme::name::DnsName;
 use ipv64_acme::secret::{MASK, Secret};

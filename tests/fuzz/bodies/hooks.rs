@@ -7,7 +7,8 @@ use std::os::unix::ffi::OsStringExt as _;
 
 use ipv64_acme::challenge::{CHALLENGE_LABEL, TxtValue};
 use ipv64_acme::cli;
-use ipv64_acme::exit::{Exit, Explain as _};
+use ipv64_acme::error::Explain as _;
+use ipv64_acme::exit::Exit;
 use ipv64_acme::hook::verb::Verb;
 use ipv64_acme::hook::{self, HookError, Request, lego::Form};
 use ipv64_acme::name::DnsName;

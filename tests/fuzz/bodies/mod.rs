@@ -8,8 +8,9 @@ pub(crate) mod hooks;
 pub(crate) mod names;
 pub(crate) mod state;
 
+use ipv64_acme::error::Explain;
 use ipv64_acme::excerpt::visible;
-use ipv64_acme::exit::{Exit, Explain};
+use ipv64_acme::exit::Exit;
 
 /// One target.
 pub(crate) type Body = fn(&[u8]);
@@ -39,7 +40,9 @@ fn assert_explained(error: &impl Explain) {
     assert!(!message.is_empty() && !message.contains('\n'), "{message:?}");
     assert_tame(&message);
     assert_ne!(error.exit(), Exit::Done, "{message}");
-    assert!(error.kind().bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_'));
+    assert!(
+        error.kind().as_str().bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+    );
     assert_tame(&error.hint().unwrap_or_default());
     assert_tame(&error.details().join("\n"));
 }

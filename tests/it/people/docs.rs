@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use ipv64_acme::cli;
+use ipv64_acme::error::Kind;
 use ipv64_acme::exit::Exit;
 use ipv64_acme::settings::table::Setting;
 
@@ -36,11 +37,6 @@ fn first_cells(text: &str) -> BTreeSet<String> {
     rows.map(|(cell, _)| cell.to_owned()).collect()
 }
 
-/// The literals in double quotes of a piece of source.
-fn literals(source: &str) -> impl Iterator<Item = &str> {
-    source.split('"').skip(1).step_by(2)
-}
-
 /// The source of the product: what tests and the simulation say is no concern of a user.
 fn product() -> Vec<(PathBuf, String)> {
     let top = root().join("src");
@@ -57,19 +53,10 @@ fn product() -> Vec<(PathBuf, String)> {
     sources.map(read).collect()
 }
 
-/// The kinds of all error types.
+/// The kinds of errors that a user may meet: the simulation is for developers.
 fn kinds_of_errors() -> BTreeSet<String> {
-    // The two that no error type gives: one of no type of ours, and one of clap's.
-    let mut kinds = BTreeSet::from(["failed", "usage"].map(str::to_owned));
-    for (path, text) in product() {
-        let functions: Vec<_> = text.split("fn kind(&self) -> &'static str {").skip(1).collect();
-        let types = text.matches("impl Explain for ").count();
-        assert_eq!(functions.len(), types, "{}: kinds are not where this test looks for them", path.display());
-        for function in functions {
-            kinds.extend(literals(function.split("\n    }").next().unwrap()).map(str::to_owned));
-        }
-    }
-    kinds
+    let kinds = Kind::ALL.iter().map(|kind| kind.as_str()).filter(|kind| !kind.starts_with("sim_"));
+    kinds.map(str::to_owned).collect()
 }
 
 /// The kinds of the findings that `doctor` makes by itself, each with those of these levels that it has.
