@@ -1,28 +1,27 @@
-//! Measures the commands for the API against curl doing the same, and prints the figures as Markdown: `tests/bench`
-//! runs it. It judges nothing: figures depend on the machine, so no test asserts them.
+//! The commands for the API beside curl doing the same.
 
-#![allow(clippy::print_stdout, reason = "printing is all it does")]
-
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use ipv64_acme::sim::{Account, Certificate, Config, Sim, StaticRecord};
+
+use crate::world::last_line;
 
 /// How often each of the two is run; they take turns, so that both see the same machine.
 const REPEATS: usize = 40;
 /// The records of the large account.
 const RECORDS: usize = 10_000;
 
-fn main() -> Result<()> {
-    let program = PathBuf::from(std::env::args_os().nth(1).context("usage: bench_api PROGRAM")?);
+pub(crate) fn measure(program: &Path) -> Result<()> {
+    println!("The commands for the API beside curl doing the same:\n");
     println!("| figure | ipv64-acme | curl | ratio of medians |");
     println!("|---|---|---|---|");
-    let small = Bench::start(&program, Config::default())?;
+    let small = Bench::start(program, Config::default())?;
     small.compare("`account`, plain HTTP", &["account"], "get_account_info", Way::Plain)?;
     small.compare("`account`, TLS", &["account"], "get_account_info", Way::Tls)?;
-    let large = Bench::start(&program, with_many_records())?;
+    let large = Bench::start(program, with_many_records())?;
     let list = ["record", "list"];
     large.compare("`record list` of 10,000 records, plain HTTP", &list, "get_domains", Way::Plain)?;
     println!("| peak memory of `record list` | {} KiB | | |", large.peak_memory(&list)?);
@@ -101,7 +100,7 @@ impl<'a> Bench<'a> {
         let output = command.stdout(Stdio::null()).output()?;
         ensure!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
         let said = String::from_utf8(output.stderr)?;
-        Ok(said.trim().lines().last().context("time(1) said nothing")?.parse()?)
+        Ok(last_line(&said)?.parse()?)
     }
 }
 

@@ -50,8 +50,9 @@ struct Programs {
 }
 
 fn main() -> Result<()> {
-    let mut args: Vec<_> = std::env::args().skip(1).collect();
-    ensure!(args.len() >= 2, "usage: figures-compare PROGRAM PYTHON_BIN [--quick | --run RUN]");
+    // Cargo adds `--bench`.
+    let mut args: Vec<_> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
+    ensure!(args.len() >= 2, "usage: compare PROGRAM PYTHON_BIN [--quick | --run RUN]");
     let rest = args.split_off(2);
     let programs = Programs { ours: (&args[0]).into(), python: (&args[1]).into() };
     match rest.iter().map(String::as_str).collect::<Vec<_>>()[..] {

@@ -1,10 +1,11 @@
-//! Many orders of many clients in bad weather: faults of the API and of DNS by chance, hooks that are killed, parallel calls
+//! Many orders of many clients under bad conditions: faults of the API and of DNS by chance, hooks that are killed, parallel calls
 //! on one state directory. Whatever happens, a success was a success, nothing is left, nothing of others is touched, no
 //! key is said, and nothing grows.
 //!
 //! The seed makes the plan: which orders, faults and kills. `SOAK_SEED` sets another one, `SOAK_WORLD` runs one world of it.
 //! When exactly things happen is up to the machine.
 
+mod dice;
 mod orders;
 mod plan;
 mod runner;
@@ -17,7 +18,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
 
-use plan::Dice;
+use dice::Dice;
 use world::Tally;
 
 /// The plan of every run that does not ask for another one.
@@ -27,7 +28,7 @@ const AT_ONCE: usize = 5;
 /// What may be open in this process besides what was open at the start: what threads of a world that ends still hold.
 const SPARE_DESCRIPTORS: usize = 10;
 
-/// Runs so many worlds with so many stretches of weather each, and asserts what holds for all of them together.
+/// Runs so many worlds with so many stretches of conditions each, and asserts what holds for all of them together.
 fn soak(worlds: usize, stretches: usize) {
     let seed = number("SOAK_SEED").unwrap_or(SEED);
     let only = number("SOAK_WORLD");
@@ -77,12 +78,12 @@ fn open_descriptors() -> usize {
 
 #[test]
 #[ignore = "takes a quarter of an hour: run by tests/slow"]
-fn a_thousand_certificates_in_bad_weather() {
+fn a_thousand_certificates_under_bad_conditions() {
     soak(34, 3);
 }
 
 #[test]
 #[ignore = "takes a minute: run by tests/run"]
-fn some_certificates_in_bad_weather() {
+fn some_certificates_under_bad_conditions() {
     soak(5, 1);
 }

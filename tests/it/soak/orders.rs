@@ -1,10 +1,10 @@
 //! Orders as ACME clients work through them: which calls with which arguments, variables and input.
-//! When a call is made, and what befalls it, is [`super::plan`]'s.
+//! When a call is made, and what befalls it, is for the plan to say.
 
 use ipv64_acme::challenge::TxtValue;
 use serde_json::json;
 
-use super::plan::Dice;
+use super::dice::Dice;
 
 /// The domains of the simulated account, in which every order has names of its own.
 const DOMAINS: [&str; 4] = ["name.ipv64.net", "other.home64.de", "example.com", "deep.sub.example.org"];

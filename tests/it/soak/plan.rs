@@ -1,5 +1,5 @@
-//! What happens in a world, by chance but from a seed: the weather of each stretch, the faults of the API, and how each
-//! call of an order ends. Doing it is left to [`super::world`].
+//! What happens in a world, by chance but from a seed: the conditions of each stretch, the faults of the API, and how
+//! each call of an order ends. Doing it is left to [`super::world`].
 
 use std::time::Duration;
 
@@ -8,7 +8,9 @@ use ipv64_acme::sim::{
     ServerSettings,
 };
 
+use super::dice::Dice;
 use super::orders::{Order, Style};
+use super::runner::Fate;
 
 /// Orders of one stretch, all at once.
 const ORDERS: usize = 10;
@@ -17,38 +19,7 @@ pub(super) const ADDRESSES: usize = 4;
 /// Longer than every record takes to be everywhere, and shorter than a client waits.
 const SLOWEST: u64 = 3500;
 
-/// xorshift64*: the same plan for the same seed, on every machine.
-pub(super) struct Dice(u64);
-
-impl Dice {
-    pub(super) fn new(seed: u64, world: usize) -> Self {
-        let mut dice = Self((seed << 16).wrapping_add(world as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
-        // Neighbouring seeds begin alike.
-        (0..8).for_each(|_| drop(dice.below(2).to_string()));
-        dice
-    }
-
-    pub(super) fn below(&mut self, end: u64) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 16) % end
-    }
-
-    pub(super) fn once_in(&mut self, times: u64) -> bool {
-        self.below(times) == 0
-    }
-
-    pub(super) fn pick<T: Clone>(&mut self, all: &[T]) -> T {
-        all[self.below(all.len() as u64) as usize].clone()
-    }
-
-    fn millis(&mut self, most: u64) -> Duration {
-        Duration::from_millis(self.below(most + 1))
-    }
-}
-
-/// Some orders under one weather.
+/// Some orders under the same conditions.
 pub(super) struct Stretch {
     /// One entry for each address.
     pub(super) servers: Vec<ServerSettings>,
@@ -63,17 +34,6 @@ pub(super) struct Planned {
     pub(super) adds: Vec<Fate>,
     /// One entry for each removal.
     pub(super) removes: Vec<Fate>,
-}
-
-/// What befalls one call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fate {
-    /// It may work.
-    Left,
-    /// It gets this signal after this time, if it still runs.
-    Killed(&'static str, Duration),
-    /// The client does not make it: it was killed itself.
-    NotMade,
 }
 
 /// Makes the plan of a world.

@@ -5,16 +5,25 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::plan::Fate;
-
 /// How long a call may take: its deadlines, and much patience with a busy machine.
 const LIMIT: Duration = Duration::from_secs(240);
-/// The pause between two looks at a running call.
-const LOOK: Duration = Duration::from_millis(20);
-/// After so many looks the descriptors are counted too.
+/// The pause between two checks of a running call.
+const CHECK: Duration = Duration::from_millis(20);
+/// After so many checks the descriptors are counted too.
 const COUNT: u32 = 10;
-/// More descriptors than this no call has any use for: each address gets five questions a second, which wait for two.
+/// More descriptors than this no call has any use for: each address gets at most 14 queries in a second, which wait for two.
 const MOST_DESCRIPTORS: usize = 100;
+
+/// What befalls one call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It may work.
+    Left,
+    /// It gets this signal after this time, if it still runs.
+    Killed(&'static str, Duration),
+    /// The client does not make it: it was killed itself.
+    NotMade,
+}
 
 /// How a call ended.
 #[derive(Debug)]
@@ -25,8 +34,15 @@ pub(super) struct Ended {
     pub(super) signalled: bool,
     /// When it was seen to have ended.
     pub(super) at: Instant,
-    /// stdout and stderr.
-    pub(super) said: String,
+    pub(super) stdout: String,
+    pub(super) stderr: String,
+}
+
+impl Ended {
+    /// Returns everything that the call said.
+    pub(super) fn said(&self) -> String {
+        format!("{}--- stderr\n{}", self.stdout, self.stderr)
+    }
 }
 
 /// Runs a command to its end.
@@ -43,12 +59,13 @@ pub(super) fn run(command: &mut Command, stdin: &str, fate: Fate) -> Result<Ende
     let (signalled, most) = watch(&mut child, fate)?;
     let at = Instant::now();
     let status = child.wait().unwrap();
-    let said = ["out", "err"].map(|name| String::from_utf8_lossy(&fs::read(path(name)).unwrap()).into_owned());
-    let said = said.join("--- stderr\n");
+    let [stdout, stderr] =
+        ["out", "err"].map(|name| String::from_utf8_lossy(&fs::read(path(name)).unwrap()).into_owned());
+    let ended = Ended { code: status.code(), signalled, at, stdout, stderr };
     if most > MOST_DESCRIPTORS {
-        return Err(format!("{most} descriptors were open: {said}"));
+        return Err(format!("{most} descriptors were open: {}", ended.said()));
     }
-    Ok(Ended { code: status.code(), signalled, at, said })
+    Ok(ended)
 }
 
 /// Waits for the end; returns whether a signal was sent, and the most descriptors seen.
@@ -56,10 +73,10 @@ fn watch(child: &mut Child, fate: Fate) -> Result<(bool, usize), String> {
     let started = Instant::now();
     let (mut signalled, mut most, mut before) = (false, 0, 0);
     let descriptors = format!("/proc/{}/fd", child.id());
-    let mut looks = 0;
+    let mut checks = 0;
     while child.try_wait().unwrap().is_none() {
-        looks += 1;
-        if looks % COUNT == 0 {
+        checks += 1;
+        if checks % COUNT == 0 {
             // Of two counts the lesser holds: a process that is just being started still has those of this one.
             let now = fs::read_dir(&descriptors).map_or(0, Iterator::count);
             most = most.max(now.min(before));
@@ -77,7 +94,7 @@ fn watch(child: &mut Child, fate: Fate) -> Result<(bool, usize), String> {
             }
             _ => {}
         }
-        thread::sleep(LOOK);
+        thread::sleep(CHECK);
     }
     Ok((signalled, most))
 }

@@ -10,8 +10,8 @@ use ipv64_acme::sim::{Config, Limits, NameServer, ServerSettings, Sim, StaticRec
 use serde_json::Value;
 
 use super::orders::{Call, Order};
-use super::plan::{ADDRESSES, Fate, Planned, Stretch};
-use super::runner::{self, Ended};
+use super::plan::{ADDRESSES, Planned, Stretch};
+use super::runner::{self, Ended, Fate};
 use crate::support::desk::Desk;
 use crate::support::programs;
 
@@ -52,7 +52,7 @@ impl Tally {
         self.requests += other.requests;
     }
 
-    /// Whether the weather was bad enough to test something, and not so bad that nothing got through.
+    /// Whether the conditions were bad enough to test something, and not so bad that nothing got through.
     pub(super) fn mostly_succeeded(&self) -> bool {
         self.ready * 10 >= self.orders * 6 && self.failed * 10 <= self.orders
     }
@@ -86,7 +86,7 @@ pub(super) fn run(number: usize, plan: Vec<Stretch>) -> (Tally, Vec<String>) {
     desk.sim.set_limits(Limits { burst: Some(RATE), ..Limits::default() });
     let world = World { desk: &desk, tally: Mutex::default(), wrong: Mutex::default() };
     for stretch in &plan {
-        world.weather(stretch);
+        world.set_conditions(stretch);
         thread::scope(|scope| {
             for planned in &stretch.orders {
                 scope.spawn(|| world.order(planned));
@@ -136,7 +136,7 @@ impl World<'_> {
         }
     }
 
-    fn weather(&self, stretch: &Stretch) {
+    fn set_conditions(&self, stretch: &Stretch) {
         self.set_servers(stretch.servers.iter());
         self.sim().clear_faults();
         stretch.faults.iter().for_each(|fault| self.sim().fault(fault.clone()));
@@ -165,7 +165,7 @@ impl World<'_> {
         let killed = planned.adds.iter().any(|fate| matches!(fate, Fate::Killed(..)));
         if !ready && !killed {
             // Allowed, but not often: to be looked at where many do.
-            eprintln!("failed: {:?} {:?}", order.records[0].name(), ended.said);
+            eprintln!("failed: {:?} {:?}", order.records[0].name(), ended.said());
         }
         {
             let mut tally = self.tally.lock().unwrap();
@@ -180,7 +180,7 @@ impl World<'_> {
         for (call, fate) in order.removes.iter().zip(&planned.removes) {
             let Some(ended) = self.call(call, *fate) else { continue };
             if ended.code != Some(0) && !ended.signalled && !ended.code.is_some_and(|code| PASSING.contains(&code)) {
-                self.fault(format!("a removal of {:?}: {:?}\n{}", order.style, ended.code, ended.said));
+                self.fault(format!("a removal of {:?}: {:?}\n{}", order.style, ended.code, ended.said()));
             }
         }
     }
@@ -213,9 +213,10 @@ impl World<'_> {
     /// Whatever a call does: it never panics, never tells the key, and nothing that it says acts on a terminal.
     fn assert_decent(&self, call: &Call, ended: &Ended) {
         let key = self.sim().key(0).unwrap();
-        let raw = ended.said.chars().any(|c| c.is_control() && c != '\n' && c != '\t');
-        if ended.said.contains("panicked") || ended.said.contains(key) || raw {
-            self.fault(format!("{:?} says what it must not: {:?}", call.args, ended.said));
+        let said = ended.said();
+        let raw = said.chars().any(|c| c.is_control() && c != '\n' && c != '\t');
+        if said.contains("panicked") || said.contains(key) || raw {
+            self.fault(format!("{:?} says what it must not: {said:?}", call.args));
         }
     }
 
@@ -228,7 +229,7 @@ impl World<'_> {
             Some(code) => PASSING.contains(&code),
         };
         if !expected {
-            self.fault(format!("an addition of {:?}: {:?}\n{}", order.style, ended.code, ended.said));
+            self.fault(format!("an addition of {:?}: {:?}\n{}", order.style, ended.code, ended.said()));
         }
     }
 
@@ -242,7 +243,7 @@ impl World<'_> {
         }
     }
 
-    /// In good weather again one sweep removes what is left. Then all is as it was.
+    /// Without faults one sweep removes what is left. Then all is as it was.
     fn clear_up(&self, foreign: &[StaticRecord]) {
         self.sim().clear_faults();
         self.set_servers(std::iter::repeat_n(&ServerSettings::default(), ADDRESSES));
