@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, anyhow, ensure};
 use ipv64_acme::challenge::{Challenge, TxtValue};
 use ipv64_acme::name::DnsName;
-use ipv64_acme::sim::{Config, Sim, Transport};
+use ipv64_acme::sim::{Config, Sim};
 
 /// A simulation, and a program that runs in it with a state directory of its own.
 pub(crate) struct World<'a> {
@@ -60,15 +60,9 @@ impl<'a> World<'a> {
 
     /// The most queries that one address of the zone's name servers got in any second and in any three.
     pub(crate) fn busiest(&self) -> Busiest {
-        let queries = self.sim.questions();
         let servers = self.sim.dns_servers().into_iter().filter(|(name, _)| name.ends_with(".ipv64.net"));
-        let addresses = servers.map(|(_, address)| address);
-        let counts = addresses.map(|address| {
-            let to_it = queries.iter().filter(|query| query.address == address);
-            let times: Vec<_> =
-                to_it.filter(|query| query.transport != Transport::Internal).map(|query| query.at).collect();
-            Busiest { second: most_within(&times, 1), three: most_within(&times, 3) }
-        });
+        let most = |address, seconds| self.sim.busiest(address, Duration::from_secs(seconds));
+        let counts = servers.map(|(_, address)| Busiest { second: most(address, 1), three: most(address, 3) });
         counts.fold(Busiest::default(), Busiest::max)
     }
 }
@@ -84,12 +78,6 @@ impl Busiest {
     pub(crate) fn max(self, other: Self) -> Self {
         Self { second: self.second.max(other.second), three: self.three.max(other.three) }
     }
-}
-
-fn most_within(times: &[Instant], seconds: u64) -> usize {
-    let length = Duration::from_secs(seconds);
-    let within = |first: &Instant| times.iter().filter(|at| *at >= first && at.duration_since(*first) < length).count();
-    times.iter().map(within).max().unwrap_or_default()
 }
 
 /// Makes a challenge of its own for a number. A second value at one name would be held back for a minute, because

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use ipv64_acme::sim::{
-    Account, Authority, Backend, Balance, CacheSettings, Config, ForeignZone, Listen, Meets, Missing, NameServer,
-    Packets, Rcode, ResolverMode, ResolverSettings, ServerSettings, Sim, StaticRecord, ZoneCut,
+    Account, Authority, Backend, Balance, CacheSettings, Config, EdnsSupport, ForeignZone, Listen, Meets, Missing,
+    NameServer, NamedBy, Packets, Rcode, ResolverMode, ResolverSettings, ServerSettings, Sim, StaticRecord, ZoneCut,
 };
 
 use super::Row;
@@ -126,7 +126,6 @@ fn well_behaved() -> Vec<Row> {
 
 fn lagging() -> Vec<Row> {
     vec![
-        // The other one has time for the long run of answers at a first contact.
         Row::new("one server never gets it", second(|s| *s = ServerSettings::stale()))
             .with("IPV64_PROPAGATION_TIMEOUT", "8")
             .within(20.0)
@@ -155,10 +154,17 @@ fn lagging() -> Vec<Row> {
             4.0,
             &["lags: 1 other TXT value"],
         ),
+        Row::new(
+            "a server that never gets it loses 80 % of the packets",
+            second(|s| *s = ServerSettings { loss: 80.0, ..ServerSettings::stale() }),
+        )
+        .with("IPV64_PROPAGATION_TIMEOUT", "20")
+        .within(30.0)
+        .ends(5, 20.0, &["has it, after 1", "ns2.ipv64.net"]),
         Row::new("a silent server comes back without the record", second(|s| s.drop = 1))
             .at(4.0, heal("ns2.ipv64.net", 9.0))
             .ready(9.0, &["does not answer", "lags: ", "ready on 2 of 2"]),
-        // At a first contact a long run of answers would take longer than what is left.
+        // All confirmations would take longer than what is left.
         Row::new("it arrives just before the deadline", Config::with_delays(&[seconds(3.5)]))
             .with("IPV64_CONFIRMATIONS", "1")
             .with("IPV64_PROPAGATION_TIMEOUT", "4")
@@ -187,6 +193,7 @@ fn useless() -> Vec<Row> {
         excused("a lame delegation", second(|s| s.lame = true), "not authoritative: "),
         excused("one server answers without AA", second(|s| s.authority = Authority::Missing), "without authority"),
         excused("answers later than anybody waits", second(|s| s.reply_delay = seconds(6.0)), "does not answer"),
+        Row::new("half of the packets are lost by chance", both(|s| s.loss = 50.0)).ready(1.0, &["ready on 2 of 2"]),
         Row::new("every second packet is lost", both(|s| s.drop = 2)).ready(1.0, &["ready on 2 of 2"]),
         Row::new("a failing server recovers", second(|s| s.rcode = Some(Rcode::ServFail)))
             .at(3.0, heal("ns2.ipv64.net", 0.0))
@@ -223,6 +230,7 @@ fn transports() -> Vec<Row> {
             .ready(1.0, &["ready on 2 of 2", "does not answer over TCP"]),
         Row::new("TCP is mute", second(|s| s.tcp = Listen::Silent))
             .ready(1.0, &["ready on 2 of 2", "does not answer over TCP"]),
+        Row::new("EDNS is ignored", both(|s| s.edns = EdnsSupport::Ignored)).ready(1.0, &["ready on 2 of 2"]),
         Row::new("UDP is closed", second(|s| s.udp = Listen::Closed)).ready(1.0, &["ready on 2 of 2"]),
         Row::new("UDP is mute", second(|s| s.udp = Listen::Silent)).ready(1.0, &["ready on 2 of 2"]),
         Row::new("UDP is mute everywhere", both(|s| s.udp = Listen::Silent)).ready(1.0, &["ready on 2 of 2"]),
@@ -263,7 +271,7 @@ fn balancers() -> Vec<Row> {
         Row::new("two named back ends by chance", backends(Balance::Random, named)).ready(5.0, &["ready on 2 of 2"]),
         Row::new("two named back ends by source port", backends(Balance::SourcePort, named))
             .ready(5.0, &["ready on 2 of 2"]),
-        // What was kept of our own early looks is kept for looks like ours only: nobody else is shown it.
+        // What was kept of our own early queries is kept for queries like ours only: nobody else is shown it.
         Row::new("a packet cache in front", cached(false)).unchecked().ready(1.0, &["ready on 2 of 2"]),
         Row::new("a coarse packet cache in front", cached(true)).ready(1.0, &["ready on 2 of 2"]),
         Row::new("a packet cache in front of two back ends in turn", {
@@ -283,6 +291,13 @@ fn balancers() -> Vec<Row> {
     ]
 }
 
+/// The second server shows the record after 6 s, and is named by one side of the delegation.
+fn one_sided(named_by: NamedBy) -> Config {
+    let mut world = Config::with_delays(&[seconds(1.0), seconds(6.0)]);
+    world.name_servers[1].named_by = named_by;
+    world
+}
+
 fn finding() -> Vec<Row> {
     let ready = |condition, mode| Row::new(condition, resolver(mode)).ready(2.0, &["ready on 2 of 2"]);
     let lie = vec![StaticRecord::new("ipv64.net", "NS", "foreign.example")];
@@ -299,6 +314,7 @@ fn finding() -> Vec<Row> {
         ready("the resolver denies everything", ResolverMode::NxDomain),
         ready("the resolver is silent", ResolverMode::Silent),
         ready("the resolver names other servers", ResolverMode::Lies(lie)),
+        Row::new("a late server that only the zone names", one_sided(NamedBy::Child)).ready(6.0, &["ready on 2 of 2"]),
         Row::new("a caching resolver", caching).ready(2.0, &["ready on 2 of 2"]),
         Row::new("one of two resolvers is silent", slow).ready(2.0, &["ready on 2 of 2"]),
         Row::new("servers by name", Config::with_delays(&[seconds(1.0), seconds(2.0)]))
@@ -402,7 +418,7 @@ fn between() -> Vec<Row> {
 fn limits() -> Vec<Row> {
     vec![
         Row::new("more confirmations", Config::with_delays(&[seconds(1.0)]))
-            .with("IPV64_CONFIRMATIONS", "8")
+            .with("IPV64_CONFIRMATIONS", "20")
             .ready(2.0, &["ready"]),
         Row::new("one confirmation", Config::with_delays(&[seconds(1.0)]))
             .with("IPV64_CONFIRMATIONS", "1")
