@@ -6,12 +6,13 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::exchange::{STACK, Transport, ask_in_turn};
-use super::message::{Kind, Question, Rcode, Reply};
+use super::exchange::{STACK, Transport, ask_paced_over};
+use super::message::{Question, RecordType, Reply};
 use super::pace::Pace;
-use super::zone::{Found, FoundBy, Lookup, Server, Zone};
+use super::recursive::lines;
+use super::server::Found;
+use super::zone::{FoundBy, Lookup, Server, Zone};
 use crate::challenge::TxtValue;
-use crate::distinct::distinct;
 use crate::error::{self, Explain};
 use crate::name::DnsName;
 
@@ -48,7 +49,7 @@ impl Place {
     /// The name itself, in a zone of which nobody knows the servers.
     #[must_use]
     pub fn unknown(name: &DnsName) -> Self {
-        let zone = Zone { apex: None, servers: Vec::new(), unfound: Vec::new(), found_by: FoundBy::Resolvers };
+        let zone = Zone::without_servers(None, FoundBy::Resolvers);
         Self { chain: vec![name.clone()], zone, notes: Vec::new() }
     }
 
@@ -129,6 +130,14 @@ struct Step {
     alias: Alias,
 }
 
+/// What is left where no name server gave a usable answer.
+struct Unheard {
+    /// The lowest zone that was found.
+    zone: Option<Box<Zone>>,
+    /// What was tried, a line each.
+    tried: Vec<String>,
+}
+
 /// Where a name points.
 #[derive(Debug, Default)]
 struct Alias {
@@ -145,12 +154,12 @@ impl Alias {
         let random = TxtValue::random().map(|value| value.as_str().replace(['-', '_'], "").to_ascii_lowercase());
         let label = random.unwrap_or_default().chars().take(16).collect::<String>();
         if let Some(sibling) = name.parent().and_then(|parent| parent.prepend(&label).ok())
-            && ask(&sibling)?.alias(&sibling) == Some(target)
+            && ask(&sibling)?.alias(&sibling).as_ref() == Some(&target)
         {
             let note = format!("`{name}` is an alias of `{target}` only by a wildcard; not followed");
             return Ok(Self { target: None, note: Some(note) });
         }
-        Ok(Self { target: Some(target.clone()), note: None })
+        Ok(Self { target: Some(target), note: None })
     }
 }
 
@@ -186,67 +195,88 @@ impl Lookup {
         Err(PlaceError::TooLong { chain })
     }
 
-    /// Finds out about one name: in the first way in which its servers are found and answer, else by asking resolvers.
-    ///
-    /// The zone is found from the name above, so that no resolver is asked for the name itself; a zone cut at the name is
-    /// found by the referral with which the zone above answers. Where nobody is heard, the lowest zone that was found is
-    /// taken: resolvers that cannot reach its servers either name the zone above it.
+    /// Finds the zone of a name anew, whatever was found out before; nothing if nobody knows its servers. For a wait that has
+    /// lost its servers, or never had them all: it takes some seconds at most where nobody answers, and asks no resolver for
+    /// the name itself. Equal results are equal zones.
+    #[must_use]
+    pub fn discover(&self, name: &DnsName, deadline: Instant) -> Option<Zone> {
+        self.afresh()
+            .ask_everybody(name, deadline)
+            .map_or_else(|unheard| unheard.zone.map(|zone| *zone), |step| Some(step.zone))
+    }
+
+    /// Finds out about one name: of its name servers, else by asking resolvers.
     fn step(&self, name: &DnsName, follow: Follow, deadline: Instant) -> Result<Step, PlaceError> {
-        let above = name.parent().unwrap_or_else(|| name.clone());
-        let mut tried = Vec::new();
-        let mut unheard: Option<Zone> = None;
-        for way in self.ways() {
-            let mut zone = match self.zone_by(*way, &above, deadline) {
-                Ok(zone) => zone,
-                // Whoever names servers wants no others to be asked.
-                Err(tried) if *way == FoundBy::Settings => {
-                    return Err(PlaceError::NoAnswer { name: name.clone(), tried, zone: None });
-                }
-                Err(lines) => {
-                    tried.extend(lines);
-                    continue;
-                }
-            };
-            if unheard.as_ref().is_some_and(|unheard| unheard.servers == zone.servers) {
-                continue;
-            }
-            match self.ask_zone(name, &mut zone, deadline) {
-                Ok(alias) => return Ok(Step { zone, alias }),
-                Err(lines) => tried.extend(lines),
-            }
-            if unheard.as_ref().is_none_or(|unheard| zone.is_below(unheard)) {
-                unheard = Some(zone);
-            }
+        let Unheard { zone, mut tried } = match self.ask_everybody(name, deadline) {
+            Ok(step) => return Ok(step),
+            Err(unheard) => unheard,
+        };
+        let no_answer = |tried, zone| PlaceError::NoAnswer { name: name.clone(), tried, zone };
+        // Whoever names servers wants no others to be asked.
+        if zone.is_none() && self.ways() == [FoundBy::Settings] {
+            return Err(no_answer(tried, None));
         }
-        let known = |zone: Option<Zone>| zone.unwrap_or_else(|| Place::unknown(name).zone);
+        let known = |zone: Option<Box<Zone>>| zone.map_or_else(|| Place::unknown(name).zone, |zone| *zone);
         match self.ask_resolvers_for_alias(name, deadline) {
-            Ok(alias) => Ok(Step { zone: known(unheard), alias }),
+            Ok(alias) => Ok(Step { zone: known(zone), alias }),
             // Whoever does not follow aliases does not need to know.
-            Err(_) if follow == Follow::Never => Ok(Step { zone: known(unheard), alias: Alias::default() }),
+            Err(_) if follow == Follow::Never => Ok(Step { zone: known(zone), alias: Alias::default() }),
             Err(lines) => {
                 tried.extend(lines);
                 let mut seen = BTreeSet::new();
                 tried.retain(|line| seen.insert(line.clone()));
-                Err(PlaceError::NoAnswer { name: name.clone(), tried, zone: unheard.map(Box::new) })
+                Err(no_answer(tried, zone))
             }
         }
+    }
+
+    /// Asks the name servers about a name, in the first way in which they are found and answer.
+    ///
+    /// The zone is found from the name above, so that no resolver is asked for the name itself; a zone cut at the name is
+    /// found by the referral with which the zone above answers. Where nobody is heard, the lowest zone that was found is
+    /// taken: resolvers that cannot reach its servers either name the zone above it.
+    fn ask_everybody(&self, name: &DnsName, deadline: Instant) -> Result<Step, Unheard> {
+        let above = name.parent().unwrap_or_else(|| name.clone());
+        let mut unheard = Unheard { zone: None, tried: Vec::new() };
+        for way in self.ways() {
+            let mut zone = match self.zone_by(*way, &above, deadline) {
+                Ok(zone) => zone,
+                Err(lines) => {
+                    unheard.tried.extend(lines);
+                    continue;
+                }
+            };
+            if unheard.zone.as_ref().is_some_and(|unheard| unheard.servers == zone.servers) {
+                continue;
+            }
+            match self.ask_zone(name, &mut zone, deadline) {
+                Ok(alias) => return Ok(Step { zone, alias }),
+                Err(lines) => unheard.tried.extend(lines),
+            }
+            if unheard.zone.as_ref().is_none_or(|unheard| zone.is_below(unheard)) {
+                unheard.zone = Some(Box::new(zone));
+            }
+        }
+        Err(unheard)
     }
 
     /// Asks the servers of a zone about a name, and those of zones below it that they refer to: `zone` becomes the one that
     /// was asked last.
     fn ask_zone(&self, name: &DnsName, zone: &mut Zone, deadline: Instant) -> Result<Alias, Vec<String>> {
         for _ in 0..MAX_DELEGATIONS {
-            let reply = self.ask_servers(zone, &Question::authoritative(name, Kind::Cname), deadline)?;
+            let reply = self.ask_servers(zone, &Question::authoritative(name, RecordType::CNAME), deadline)?;
             if let Some(below) = reply.referral() {
-                let Found { servers, unfound } = self.complete(self.glue(&reply), FoundBy::Settings, deadline);
-                *zone = Zone { apex: Some(below.clone()), servers, unfound, found_by: zone.found_by };
-                if zone.servers.is_empty() {
+                let found = Found::in_referral(&reply, &below, self.port);
+                let found = self.complete(found, FoundBy::Settings, deadline);
+                if found.servers.is_empty() {
+                    *zone = found.into_zone(Some(below.clone()), zone.found_by);
                     return Err(vec![format!("no address of the name servers of `{below}` could be found")]);
                 }
+                *zone = self.both_sides((below, Some(found.clone())), found, zone.found_by, deadline);
                 continue;
             }
             return Alias::read(name, &reply, |sibling| {
-                self.ask_servers(zone, &Question::authoritative(sibling, Kind::Cname), deadline)
+                self.ask_servers(zone, &Question::authoritative(sibling, RecordType::CNAME), deadline)
             });
         }
         Err(vec![format!("more than {MAX_DELEGATIONS} referrals for `{name}`")])
@@ -254,7 +284,7 @@ impl Lookup {
 
     /// A TXT record beside an alias is against the rules (RFC 1034 section 3.6.2), and some servers show it instead.
     fn text_beside(&self, name: &DnsName, zone: &Zone, deadline: Instant) -> Option<String> {
-        let reply = self.ask_servers(zone, &Question::authoritative(name, Kind::Txt), deadline);
+        let reply = self.ask_servers(zone, &Question::authoritative(name, RecordType::TXT), deadline);
         let beside = reply.is_ok_and(|reply| reply.texts(name).next().is_some());
         beside.then(|| format!("`{name}` has a TXT record beside its CNAME; remove one of them"))
     }
@@ -264,7 +294,7 @@ impl Lookup {
     /// The one that may be asked soonest comes first, and the others only if it is slow or of no use: many names are looked
     /// up in a row, and no server gets more than a few questions a second.
     fn ask_servers(&self, zone: &Zone, question: &Question, deadline: Instant) -> Result<Reply, Vec<String>> {
-        let mut lines = Vec::new();
+        let mut failures = BTreeSet::new();
         for transport in [Transport::Udp, Transport::Tcp] {
             let until = deadline.min(Instant::now() + HEAD_START + ATTEMPT);
             let asking = Asking { apex: zone.apex.clone(), question: question.clone(), transport, until };
@@ -282,40 +312,37 @@ impl Lookup {
             for outcome in early.into_iter().chain(replies) {
                 match outcome {
                     Ok(reply) => return Ok(reply),
-                    Err(line) => lines.push(line),
+                    Err(line) => {
+                        failures.insert(line);
+                    }
                 }
             }
         }
-        Err(distinct(lines))
+        Err(failures.into_iter().collect())
     }
 
     /// Asks one server in a thread of its own, which is not joined: the deadline ends it.
     fn start(&self, asking: &Asking, server: &Server, sender: &mpsc::Sender<Result<Reply, String>>) {
-        let work = (asking.clone(), server.clone(), Arc::clone(&self.pace), sender.clone());
-        let ask = move || {
-            let (asking, server, pace, sender) = work;
-            sender.send(asking.ask(&server, &pace)).ok();
-        };
-        if thread::Builder::new().name("alias".to_owned()).stack_size(STACK).spawn(ask).is_err() {
-            // No thread to be had (a limit on processes): ask from here, one after the other.
-            sender.send(asking.ask(server, &self.pace)).ok();
+        let (asking, to, pace, answer) = (asking.clone(), server.clone(), Arc::clone(&self.pace), sender.clone());
+        let ask = move || answer.send(asking.ask(&to, &pace)).ok();
+        if let Err(error) = thread::Builder::new().name("alias".to_owned()).stack_size(STACK).spawn(ask) {
+            sender.send(Err(format!("{server}: not asked, no thread: {error}"))).ok();
         }
     }
 
     /// Where no authoritative server can be asked: resolvers, those over HTTPS first, since the others may be what is in
     /// the way. They remember that the name has no record yet; the check that follows has to live with that.
     fn ask_resolvers_for_alias(&self, name: &DnsName, deadline: Instant) -> Result<Alias, Vec<String>> {
-        let answered = |reply: &Reply| matches!(reply.rcode, Rcode::NoError | Rcode::NxDomain);
-        let mut lines = Vec::new();
+        let mut tried = Vec::new();
         for set in [&self.fallback, &self.resolvers] {
             let until = deadline.min(Instant::now() + 2 * ATTEMPT);
-            let ask = |name: &DnsName| set.ask(&Question::recursive(name, Kind::Cname), until, answered);
+            let ask = |name: &DnsName| set.ask(&Question::recursive(name, RecordType::CNAME), until, Reply::is_answer);
             match ask(name).and_then(|reply| Alias::read(name, &reply, ask)) {
                 Ok(alias) => return Ok(alias),
-                Err(no_use) => lines.extend(no_use.into_iter().map(|line| line.to_string())),
+                Err(failures) => tried.extend(lines(&failures)),
             }
         }
-        Err(lines)
+        Err(tried)
     }
 }
 
@@ -330,24 +357,22 @@ struct Asking {
 
 impl Asking {
     /// Returns an answer with authority or a referral that leads further down; else a line on what came.
-    fn ask(&self, server: &Server, pace: &Pace) -> Result<Reply, String> {
-        let Some(turn) = pace.wait(server.address, self.until) else { return Err(format!("{server}: no time left")) };
-        match ask_in_turn(&turn, &self.question, self.transport, self.until) {
-            Ok(reply) if reply.truncated => Err(format!("{server}: the answer was cut")),
+    fn ask(&self, server: &Server, pace: &Arc<Pace>) -> Result<Reply, String> {
+        let line = match ask_paced_over(self.transport, server.address, &self.question, pace, self.until) {
+            Ok(reply) if reply.truncated() => "the answer was cut".to_owned(),
             Ok(reply) => match reply.referral() {
-                Some(below) if self.leads_down(below) => Ok(reply),
-                Some(below) => Err(format!("{server}: refers to `{below}`, which leads nowhere")),
-                None if !matches!(reply.rcode, Rcode::NoError | Rcode::NxDomain) => {
-                    Err(format!("{server}: {}", reply.rcode))
+                Some(below) if self.leads_down(&below) => return Ok(reply),
+                Some(below) => format!("refers to `{below}`, which leads nowhere"),
+                None if !reply.is_answer() => reply.code_name(),
+                None if reply.authoritative() => return Ok(reply),
+                None if reply.recursion_available() => {
+                    "answers without authority; something on the way answers in its place".to_owned()
                 }
-                None if reply.authoritative => Ok(reply),
-                None if reply.recursion_available => {
-                    Err(format!("{server}: answers without authority; something on the way answers in its place"))
-                }
-                None => Err(format!("{server}: answers without authority")),
+                None => "answers without authority".to_owned(),
             },
-            Err(error) => Err(format!("{server}: {error}")),
-        }
+            Err(error) => error.to_string(),
+        };
+        Err(format!("{server}: {line}"))
     }
 
     /// Whether a zone lies strictly below the one asked and holds the name: a server without the zone refers to it.
@@ -358,88 +383,4 @@ impl Asking {
 }
 
 #[cfg(test)]
-mod tests {
-    use hickory_resolver::proto::op::ResponseCode;
-    use hickory_resolver::proto::rr::RecordType;
-
-    use super::*;
-    use crate::dns::fake;
-
-    /// The servers of `example.test` are known from a referral, and of no use: the resolver cannot reach them either.
-    #[test]
-    fn a_referral_tells_the_servers_of_a_zone_even_where_they_do_not_answer() {
-        let root = fake::serve("127.0.0.1:0", |_, _, mut reply| {
-            reply.add_authority(fake::ns("test", "ns.test"));
-            reply.add_additional(fake::a("ns.test", [127, 0, 0, 2]));
-            reply
-        });
-        let at = |last: u8| format!("127.0.0.{last}:{}", root.port());
-        fake::serve(&at(2), |_, _, mut reply| {
-            reply.add_authority(fake::ns("example.test", "ns.example.test"));
-            reply.add_additional(fake::a("ns.example.test", [127, 0, 0, 3]));
-            reply
-        });
-        fake::serve(&at(3), |_, _, mut reply| {
-            reply.metadata.response_code = ResponseCode::ServFail;
-            reply
-        });
-        let resolver = fake::serve("127.0.0.1:0", |name, kind, mut reply| {
-            match (name, kind) {
-                ("test", RecordType::SOA) => drop(reply.add_answer(fake::soa(name))),
-                ("test", RecordType::NS) => drop(reply.add_answer(fake::ns(name, "ns.test"))),
-                ("ns.test", RecordType::A) => drop(reply.add_answer(fake::a(name, [127, 0, 0, 2]))),
-                ("ns.test", _) | (_, RecordType::CNAME) => {}
-                _ => reply.metadata.response_code = ResponseCode::ServFail,
-            }
-            reply
-        });
-        let name = |text| DnsName::parse(text).unwrap();
-        let lookup = fake::lookup(Some(resolver), root);
-        let place = lookup.place(&name("_acme-challenge.example.test"), Follow::Chain, fake::late()).unwrap();
-        assert_eq!(place.zone.apex, Some(name("example.test")));
-        assert_eq!(place.zone.servers, [lookup.server(&name("ns.example.test"), [127, 0, 0, 3].into())]);
-    }
-
-    #[test]
-    fn a_wildcard_is_seen_also_where_only_resolvers_can_be_asked() {
-        let refusing = fake::serve("127.0.0.1:0", |_, _, mut reply| {
-            reply.metadata.response_code = ResponseCode::Refused;
-            reply
-        });
-        let resolver = fake::serve("127.0.0.1:0", |name, kind, mut reply| {
-            match (name, kind) {
-                (_, RecordType::CNAME) => drop(reply.add_answer(fake::cname(name, "target.test"))),
-                _ => reply.metadata.response_code = ResponseCode::ServFail,
-            }
-            reply
-        });
-        let name = DnsName::parse("_acme-challenge.example.test").unwrap();
-        let place = fake::lookup(Some(resolver), refusing).place(&name, Follow::Chain, fake::late()).unwrap();
-        assert_eq!(place.chain, [name]);
-        assert!(place.notes[0].contains("only by a wildcard"), "{:?}", place.notes);
-    }
-
-    #[test]
-    fn a_server_that_refers_to_the_zone_itself_does_not_win_against_a_good_one() {
-        let lame = fake::serve("127.0.0.1:0", |_, _, mut reply| {
-            reply.add_authority(fake::ns("example", "ns1.example"));
-            reply.add_additional(fake::a("ns1.example", [127, 0, 0, 1]));
-            reply
-        });
-        let good = fake::serve(&format!("127.0.0.2:{}", lame.port()), |name, _, mut reply| {
-            thread::sleep(Duration::from_millis(200));
-            reply.metadata.authoritative = true;
-            if name == "_acme-challenge.example" {
-                reply.add_answer(fake::cname(name, "target.test"));
-            }
-            reply
-        });
-        let name = |text| DnsName::parse(text).unwrap();
-        let lookup = fake::lookup(None, lame);
-        let found = Found::new([lame, good].map(|address| Server { name: None, address }), Vec::new());
-        let apex = Some(name("example"));
-        let mut zone = Zone { apex, servers: found.servers, unfound: Vec::new(), found_by: FoundBy::Roots };
-        let alias = lookup.ask_zone(&name("_acme-challenge.example"), &mut zone, fake::late()).unwrap();
-        assert_eq!(alias.target, Some(name("target.test")));
-    }
-}
+mod tests;

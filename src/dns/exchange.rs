@@ -4,12 +4,13 @@
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 
 use super::message::{Query, Question, Reply};
-use super::pace::{Pace, Turn};
+use super::pace::{Pace, QueryPermit};
 
 /// Replies over UDP are read into a buffer of this size, in bytes; more than is ever asked for.
 const UDP_BUFFER: usize = 4096;
@@ -86,20 +87,20 @@ pub fn ask(
     transport: Transport,
     deadline: Instant,
 ) -> Result<Reply, AskError> {
-    Exchange { server, deadline, sent: &|| () }.run(question, transport)
+    Exchange { server, deadline, permit: None }.run(question, transport)
 }
 
-/// Asks as [`ask`] does, in a turn of the server's pace.
+/// Asks as [`ask`] does, and notes in the permit's pace when the query has left.
 ///
 /// # Errors
 /// [`AskError`], at the deadline at the latest.
-pub fn ask_in_turn(
-    turn: &Turn<'_>,
+pub fn ask_with(
+    permit: QueryPermit,
     question: &Question,
     transport: Transport,
     deadline: Instant,
 ) -> Result<Reply, AskError> {
-    Exchange { server: turn.server, deadline, sent: &|| turn.sent() }.run(question, transport)
+    Exchange { server: permit.server(), deadline, permit: Some(permit) }.run(question, transport)
 }
 
 /// Asks over UDP and, if the reply was cut, once more over TCP within the same deadline.
@@ -107,37 +108,68 @@ pub fn ask_in_turn(
 /// # Errors
 /// [`AskError`] of the last attempt.
 pub fn ask_whole(server: SocketAddr, question: &Question, deadline: Instant) -> Result<Reply, AskError> {
-    match ask(server, question, Transport::Udp, deadline) {
-        Ok(reply) if reply.truncated => ask(server, question, Transport::Tcp, deadline),
+    whole(|transport| with_or_without_edns(question, |question| ask(server, question, transport, deadline)))
+}
+
+/// Asks as [`ask_whole`] does, but keeps the pace of the address: each repeat is a query too.
+///
+/// # Errors
+/// [`AskError`] of the last attempt; [`AskError::TimedOut`] if there is no permit by the deadline.
+pub fn ask_paced(
+    server: SocketAddr,
+    question: &Question,
+    pace: &Arc<Pace>,
+    deadline: Instant,
+) -> Result<Reply, AskError> {
+    whole(|transport| ask_paced_over(transport, server, question, pace, deadline))
+}
+
+/// Asks as [`ask_paced`] does, but over one transport: a truncated reply is returned as it is.
+///
+/// # Errors
+/// As [`ask_paced`].
+pub fn ask_paced_over(
+    transport: Transport,
+    server: SocketAddr,
+    question: &Question,
+    pace: &Arc<Pace>,
+    deadline: Instant,
+) -> Result<Reply, AskError> {
+    with_or_without_edns(question, |question| {
+        let permit = pace.wait(server, deadline).ok_or(AskError::TimedOut)?;
+        ask_with(permit, question, transport, deadline)
+    })
+}
+
+/// Repeats over TCP what does not fit into a datagram.
+fn whole(ask: impl Fn(Transport) -> Result<Reply, AskError>) -> Result<Reply, AskError> {
+    match ask(Transport::Udp) {
+        Ok(reply) if reply.truncated() => ask(Transport::Tcp),
         other => other,
     }
 }
 
-/// Asks as [`ask_whole`] does, but keeps the pace of the address: the repeat over TCP is a question too.
-///
-/// # Errors
-/// [`AskError`] of the last attempt; [`AskError::TimedOut`] if its turn does not come by the deadline.
-pub fn ask_paced(server: SocketAddr, question: &Question, pace: &Pace, deadline: Instant) -> Result<Reply, AskError> {
-    let ask = |transport| {
-        let turn = pace.wait(server, deadline).ok_or(AskError::TimedOut)?;
-        ask_in_turn(&turn, question, transport, deadline)
-    };
-    match ask(Transport::Udp) {
-        Ok(reply) if reply.truncated => ask(Transport::Tcp),
+/// Repeats without EDNS what a server refuses with it (RFC 6891 section 7).
+fn with_or_without_edns(
+    question: &Question,
+    ask: impl Fn(&Question) -> Result<Reply, AskError>,
+) -> Result<Reply, AskError> {
+    match ask(question) {
+        Ok(reply) if question.edns && reply.refuses_edns() => ask(&question.without_edns()),
         other => other,
     }
 }
 
 /// One question on its way.
-struct Exchange<'a> {
+struct Exchange {
     server: SocketAddr,
     deadline: Instant,
-    /// Called when the question has left.
-    sent: &'a dyn Fn(),
+    /// Used up when the question has left.
+    permit: Option<QueryPermit>,
 }
 
-impl Exchange<'_> {
-    fn run(&self, question: &Question, transport: Transport) -> Result<Reply, AskError> {
+impl Exchange {
+    fn run(mut self, question: &Question, transport: Transport) -> Result<Reply, AskError> {
         let query = question.encode().map_err(|_| AskError::Malformed)?;
         match transport {
             Transport::Udp => self.over_udp(&query),
@@ -145,7 +177,13 @@ impl Exchange<'_> {
         }
     }
 
-    fn over_udp(&self, query: &Query) -> Result<Reply, AskError> {
+    fn sent(&mut self) {
+        if let Some(permit) = self.permit.take() {
+            permit.sent(Instant::now());
+        }
+    }
+
+    fn over_udp(&mut self, query: &Query) -> Result<Reply, AskError> {
         let any: SocketAddr = match self.server {
             SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
             SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
@@ -154,7 +192,7 @@ impl Exchange<'_> {
         let socket = when_free(self.deadline, || UdpSocket::bind(any))?;
         socket.connect(self.server)?;
         socket.send(query.bytes())?;
-        (self.sent)();
+        self.sent();
         let mut buffer = [0; UDP_BUFFER];
         let mut malformed = false;
         for _ in 0..MOST_FOREIGN {
@@ -173,7 +211,7 @@ impl Exchange<'_> {
         Err(AskError::Malformed)
     }
 
-    fn over_tcp(&self, query: &Query) -> Result<Reply, AskError> {
+    fn over_tcp(&mut self, query: &Query) -> Result<Reply, AskError> {
         let deadline = self.deadline;
         let connect = || TcpStream::connect_timeout(&self.server, left(deadline).ok_or(io::ErrorKind::TimedOut)?);
         let mut stream = when_free(deadline, connect)?;
@@ -182,7 +220,7 @@ impl Exchange<'_> {
         framed.extend_from_slice(query.bytes());
         stream.set_write_timeout(Some(left(deadline).ok_or(AskError::TimedOut)?))?;
         stream.write_all(&framed)?;
-        (self.sent)();
+        self.sent();
         let mut length = [0; 2];
         read_exact(&mut stream, &mut length, deadline)?;
         let mut reply = vec![0; usize::from(u16::from_be_bytes(length))];
@@ -225,131 +263,4 @@ fn left(deadline: Instant) -> Option<Duration> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::net::TcpListener;
-
-    use super::*;
-    use crate::dns::message::Kind;
-    use crate::name::DnsName;
-
-    fn question() -> Question {
-        Question::authoritative(&DnsName::parse("a.example").unwrap(), Kind::Txt)
-    }
-
-    fn soon() -> Instant {
-        Instant::now() + Duration::from_millis(300)
-    }
-
-    /// Answers one datagram with the given packets, made from the query's bytes.
-    fn answer_once(packets: fn(&[u8]) -> Vec<Vec<u8>>) -> SocketAddr {
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let address = socket.local_addr().unwrap();
-        std::thread::spawn(move || {
-            let mut buffer = [0; 2048];
-            let (length, from) = socket.recv_from(&mut buffer).unwrap();
-            for packet in packets(&buffer[..length]) {
-                socket.send_to(&packet, from).unwrap();
-            }
-        });
-        address
-    }
-
-    fn response(query: &[u8]) -> Vec<u8> {
-        let mut bytes = query.to_vec();
-        bytes[2] |= 0x84; // QR and AA
-        bytes
-    }
-
-    #[test]
-    fn a_right_answer_is_found_behind_wrong_ones() {
-        let server = answer_once(|query| {
-            let mut wrong_id = response(query);
-            wrong_id[0] ^= 1;
-            vec![b"junk".to_vec(), wrong_id, query.to_vec(), response(query)]
-        });
-        let reply = ask(server, &question(), Transport::Udp, Instant::now() + Duration::from_secs(5)).unwrap();
-        assert!(reply.authoritative);
-    }
-
-    #[test]
-    fn broken_packets_alone_are_told_from_silence() {
-        let server = answer_once(|_| vec![b"junk".to_vec()]);
-        assert_eq!(ask(server, &question(), Transport::Udp, soon()), Err(AskError::Malformed));
-        let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let address = silent.local_addr().unwrap();
-        assert_eq!(ask(address, &question(), Transport::Udp, soon()), Err(AskError::TimedOut));
-    }
-
-    #[test]
-    fn a_flood_of_wrong_packets_is_not_read_until_the_deadline() {
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let server = socket.local_addr().unwrap();
-        let (stop, stopped) = std::sync::mpsc::channel::<()>();
-        let flood = std::thread::spawn(move || {
-            let (_, from) = socket.recv_from(&mut [0; 2048]).unwrap();
-            while stopped.try_recv() == Err(std::sync::mpsc::TryRecvError::Empty) {
-                socket.send_to(b"junk", from).ok();
-            }
-        });
-        let deadline = Instant::now() + Duration::from_secs(60);
-        assert_eq!(ask(server, &question(), Transport::Udp, deadline), Err(AskError::Malformed));
-        assert!(Instant::now() < deadline);
-        drop(stop);
-        flood.join().unwrap();
-    }
-
-    #[test]
-    fn a_closed_port_is_seen_at_once() {
-        let address = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let late = Instant::now() + Duration::from_secs(60);
-        assert_eq!(ask(address, &question(), Transport::Udp, late), Err(AskError::Refused));
-        assert_eq!(ask(address, &question(), Transport::Tcp, late), Err(AskError::Refused));
-    }
-
-    #[test]
-    fn a_machine_without_a_network_has_no_route() {
-        for errno in [Errno::AFNOSUPPORT, Errno::NETDOWN, Errno::NETUNREACH, Errno::ADDRNOTAVAIL] {
-            assert_eq!(AskError::from(io::Error::from(errno)), AskError::NoRoute, "{errno}");
-        }
-    }
-
-    #[test]
-    fn a_socket_is_waited_for_until_the_deadline() {
-        let tries = std::cell::Cell::new(0);
-        let open = |free_at: u32| {
-            tries.set(tries.get() + 1);
-            if tries.get() < free_at { Err(io::Error::from(Errno::MFILE)) } else { Ok(tries.get()) }
-        };
-        assert_eq!(when_free(Instant::now() + Duration::from_secs(60), || open(3)), Ok(3));
-        assert_eq!(when_free(soon(), || open(u32::MAX)), Err(AskError::NoSocket));
-        let refused = || Err::<(), _>(io::Error::from(ErrorKind::ConnectionRefused));
-        assert_eq!(when_free(soon(), refused), Err(AskError::Refused));
-    }
-
-    #[test]
-    fn the_repeat_over_tcp_takes_a_turn_too() {
-        let server = answer_once(|query| {
-            let mut cut = response(query);
-            cut[2] |= 0x02; // TC
-            vec![cut]
-        });
-        let pace = Pace::default();
-        assert!(ask_paced(server, &question(), &pace, Instant::now() + Duration::from_secs(5)).is_err());
-        assert_eq!(pace.free(server.ip(), Instant::now()), crate::dns::pace::MOST - 2);
-    }
-
-    #[test]
-    fn a_slow_tcp_peer_does_not_stretch_the_deadline() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let (stop, stopped) = std::sync::mpsc::channel::<()>();
-        let peer = std::thread::spawn(move || {
-            let (mut stream, _) = listener.accept().unwrap();
-            stream.write_all(&[0xff, 0xff]).unwrap();
-            while stopped.recv_timeout(Duration::from_millis(50)).is_err() && stream.write_all(&[0]).is_ok() {}
-        });
-        assert_eq!(ask(address, &question(), Transport::Tcp, soon()), Err(AskError::TimedOut));
-        stop.send(()).ok();
-        peer.join().unwrap();
-    }
-}
+mod tests;

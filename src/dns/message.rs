@@ -1,16 +1,15 @@
-//! Questions and replies as plain values, and their form on the wire (RFC 1035, RFC 6891).
+//! Questions and replies: hickory's messages (RFC 1035, RFC 6891) with the few readers that this program needs.
 //! Sockets are left to [`super::exchange`].
 
-use std::fmt;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use hickory_resolver::proto::ProtoError;
-use hickory_resolver::proto::op::{
-    Edns, Header, HeaderCounts, Message, MessageType, Metadata, Query as WireQuery, ResponseCode,
-};
+pub use hickory_resolver::proto::op::ResponseCode;
+use hickory_resolver::proto::op::{Edns, Message, MessageType, Query as WireQuery};
+pub use hickory_resolver::proto::rr::RecordType;
+pub use hickory_resolver::proto::rr::rdata::CAA;
 use hickory_resolver::proto::rr::rdata::opt::{EdnsCode, EdnsOption, NSIDPayload};
-use hickory_resolver::proto::rr::{Name, RData, Record as WireRecord, RecordType};
-use hickory_resolver::proto::serialize::binary::{BinEncodable as _, BinEncoder};
+use hickory_resolver::proto::rr::{Name, RData, Record};
 
 use crate::name::DnsName;
 
@@ -18,45 +17,6 @@ use crate::name::DnsName;
 const MAX_UDP_PAYLOAD: u16 = 1232;
 /// By how many bytes that size is varied; see [`Question::encode`].
 const PAYLOAD_SPREAD: u16 = 32;
-
-/// The record types that this program asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// IPv4 address.
-    A,
-    /// IPv6 address.
-    Aaaa,
-    /// Name servers of a zone.
-    Ns,
-    /// Start of authority.
-    Soa,
-    /// Text.
-    Txt,
-    /// Alias.
-    Cname,
-    /// Who may issue certificates (RFC 8659).
-    Caa,
-    /// The fingerprint of a signed zone's key, at its parent (RFC 4034 section 5).
-    Ds,
-    /// The keys of a signed zone (RFC 4034 section 2).
-    Dnskey,
-}
-
-impl From<Kind> for RecordType {
-    fn from(kind: Kind) -> Self {
-        match kind {
-            Kind::A => Self::A,
-            Kind::Aaaa => Self::AAAA,
-            Kind::Ns => Self::NS,
-            Kind::Soa => Self::SOA,
-            Kind::Txt => Self::TXT,
-            Kind::Cname => Self::CNAME,
-            Kind::Caa => Self::CAA,
-            Kind::Ds => Self::DS,
-            Kind::Dnskey => Self::DNSKEY,
-        }
-    }
-}
 
 /// Who is asked, and so whether the server may ask others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -73,62 +33,64 @@ pub struct Question {
     /// The name asked for.
     pub name: DnsName,
     /// The record type asked for.
-    pub kind: Kind,
+    pub kind: RecordType,
     /// Whether recursion is desired.
     pub recursion: Recursion,
+    /// Whether EDNS (RFC 6891) is used, and NSID asked for.
+    pub edns: bool,
 }
 
 impl Question {
-    /// Makes a question to an authoritative server.
+    /// Makes a question to an authoritative server, with EDNS.
     #[must_use]
-    pub fn authoritative(name: &DnsName, kind: Kind) -> Self {
-        Self { name: name.clone(), kind, recursion: Recursion::None }
+    pub fn authoritative(name: &DnsName, kind: RecordType) -> Self {
+        Self { name: name.clone(), kind, recursion: Recursion::None, edns: true }
     }
 
-    /// Makes a question to a recursive resolver.
+    /// Makes a question to a recursive resolver, with EDNS.
     #[must_use]
-    pub fn recursive(name: &DnsName, kind: Kind) -> Self {
-        Self { name: name.clone(), kind, recursion: Recursion::Desired }
+    pub fn recursive(name: &DnsName, kind: RecordType) -> Self {
+        Self { recursion: Recursion::Desired, ..Self::authoritative(name, kind) }
+    }
+
+    /// Returns the same question without EDNS, for a server that [refuses](Reply::refuses_edns) it.
+    #[must_use]
+    pub fn without_edns(&self) -> Self {
+        Self { edns: false, ..self.clone() }
     }
 
     /// Makes a new query with a random id.
     ///
     /// Towards authoritative servers the case of the name is random, as the CA's own resolvers do it, and the size
-    /// offered for UDP varies by a few bytes: a packet cache in front of several back ends (dnsdist has one) takes
-    /// the query for a new one and has to ask one of them. NSID (RFC 5001) is asked for, to tell those back ends apart.
+    /// offered for UDP varies by a few bytes: a packet cache in front of several replicas (dnsdist has one) takes
+    /// the query for a new one and has to ask one of them. NSID (RFC 5001) is asked for, to tell the replicas apart.
     ///
     /// # Errors
     /// [`WireError`] for a name that has no form on the wire.
     pub fn encode(&self) -> Result<Query, WireError> {
+        let is_authoritative = self.recursion == Recursion::None;
         let mut name = Name::from_ascii(self.name.as_str()).map_err(|_| WireError)?;
         name.set_fqdn(true);
-        let mut metadata = Message::query().metadata;
-        let mut edns = Edns::new();
-        let spread = match self.recursion {
-            Recursion::Desired => 0,
-            Recursion::None => {
-                name.randomize_label_case();
+        if is_authoritative {
+            name.randomize_label_case();
+        }
+        let question = WireQuery::query(name, self.kind);
+        let mut message = Message::query();
+        message.metadata.recursion_desired = !is_authoritative;
+        message.add_query(question.clone());
+        let id = message.metadata.id;
+        if self.edns {
+            let mut edns = Edns::new();
+            let spread = if is_authoritative { id % PAYLOAD_SPREAD } else { 0 };
+            edns.set_max_payload(MAX_UDP_PAYLOAD - spread);
+            if is_authoritative {
                 edns.options_mut().insert(EdnsOption::NSID(NSIDPayload::new(Vec::new()).map_err(|_| WireError)?));
-                metadata.id % PAYLOAD_SPREAD
             }
-        };
-        edns.set_max_payload(MAX_UDP_PAYLOAD - spread);
-        metadata.recursion_desired = self.recursion == Recursion::Desired;
-        let question = WireQuery::query(name, self.kind.into());
-        let bytes = write(metadata, &question, &edns).map_err(|_| WireError)?;
-        Ok(Query { id: metadata.id, question, bytes })
+            message.set_edns(edns);
+        }
+        let bytes = message.to_vec().map_err(|_| WireError)?;
+        Ok(Query { id, question, bytes })
     }
-}
-
-/// Writes a query part by part. [`Message::to_vec`] gives the same bytes, but links the writers of all types of records.
-fn write(metadata: Metadata, question: &WireQuery, edns: &Edns) -> Result<Vec<u8>, ProtoError> {
-    let counts = HeaderCounts { queries: 1, additionals: 1, ..HeaderCounts::default() };
-    let mut bytes = Vec::new();
-    let mut encoder = BinEncoder::new(&mut bytes);
-    Header { metadata, counts }.emit(&mut encoder)?;
-    question.emit(&mut encoder)?;
-    edns.emit(&mut encoder)?;
-    Ok(bytes)
 }
 
 /// A question in the form in which it is sent once.
@@ -147,16 +109,20 @@ impl Query {
     }
 
     /// Reads a reply and checks that it belongs to this query: id, QR bit, question (RFC 5452 section 9.1). The case of
-    /// the name may differ, since some servers lower it.
+    /// the name may differ, since some servers lower it; servers that do not know EDNS may leave out the question.
     ///
     /// # Errors
     /// [`WireError`] for bytes that are no message, and for a reply to something else.
     pub fn read(&self, bytes: &[u8]) -> Result<Reply, WireError> {
-        let message = Message::from_vec(bytes).map_err(|_| WireError)?;
-        let ours = message.metadata.id == self.id
-            && message.metadata.message_type == MessageType::Response
-            && matches!(message.queries.as_slice(), [question] if *question == self.question);
-        if ours { Ok(Reply::from(&message)) } else { Err(WireError) }
+        let reply = Reply(Message::from_vec(bytes).map_err(|_| WireError)?);
+        let is_same_question = match reply.0.queries.as_slice() {
+            [question] => *question == self.question,
+            [] => matches!(reply.code(), ResponseCode::FormErr | ResponseCode::NotImp),
+            _ => false,
+        };
+        let metadata = &reply.0.metadata;
+        let is_ours = metadata.id == self.id && metadata.message_type == MessageType::Response && is_same_question;
+        if is_ours { Ok(reply) } else { Err(WireError) }
     }
 }
 
@@ -164,205 +130,154 @@ impl Query {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WireError;
 
-/// What a server answered in the header's RCODE (RFC 1035 section 4.1.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rcode {
-    /// No error.
-    NoError,
-    /// The name does not exist.
-    NxDomain,
-    /// The server could not answer.
-    ServFail,
-    /// The server does not want to answer.
-    Refused,
-    /// Any other code, by number.
-    Other(u16),
-}
-
-impl fmt::Display for Rcode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoError => f.write_str("NOERROR"),
-            Self::NxDomain => f.write_str("NXDOMAIN"),
-            Self::ServFail => f.write_str("SERVFAIL"),
-            Self::Refused => f.write_str("REFUSED"),
-            Self::Other(code) => write!(f, "RCODE {code}"),
-        }
-    }
-}
-
-/// The content of a record, as far as this program reads it.
+/// One reply. Names that are no [`DnsName`] are passed over, and so is the root.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Data {
-    /// An address, from A or AAAA.
-    Address(IpAddr),
-    /// The name of a name server.
-    Ns(DnsName),
-    /// The target of an alias.
-    Cname(DnsName),
-    /// A text, its character-strings joined (RFC 7208 section 3.3 gives the rule that all use).
-    Txt(Vec<u8>),
-    /// A zone's serial and its TTL for negative answers in seconds (RFC 2308 section 4).
-    Soa {
-        /// The version of the zone.
-        serial: u32,
-        /// The lesser of the record's TTL and its MINIMUM field.
-        negative_ttl: u32,
-    },
-    /// A rule on who may issue certificates.
-    Caa {
-        /// Whether a CA that does not know the tag must not issue (RFC 8659 section 4.1).
-        critical: bool,
-        /// What the rule is about: `issue`, `issuewild`.
-        tag: String,
-        /// The CA with its parameters (RFC 8659 section 4.2).
-        value: String,
-    },
-    /// A trace of DNSSEC, of which only the presence matters: DS or DNSKEY.
-    Signing,
-}
-
-/// One record of a reply. Records of other types, and those at names that are no [`DnsName`], are left out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Record {
-    /// The name that has the record; `None` for the root.
-    pub owner: Option<DnsName>,
-    /// Seconds that it may be cached.
-    pub ttl: u32,
-    /// Its content.
-    pub data: Data,
-}
-
-/// One reply.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reply {
-    /// The response code.
-    pub rcode: Rcode,
-    /// Whether the server claims authority for the name (AA).
-    pub authoritative: bool,
-    /// Whether the reply was cut (TC) and has to be asked for over TCP.
-    pub truncated: bool,
-    /// Whether the server offers recursion (RA): an authoritative server usually does not.
-    pub recursion_available: bool,
-    /// The answer section.
-    pub answers: Vec<Record>,
-    /// The authority section.
-    pub authority: Vec<Record>,
-    /// The additional section.
-    pub additional: Vec<Record>,
-    /// Who answered behind the address (NSID, RFC 5001), if the server tells.
-    pub nsid: Option<Vec<u8>>,
-}
+pub struct Reply(Message);
 
 impl Reply {
-    /// Returns the texts at a name.
-    pub fn texts<'a>(&'a self, name: &'a DnsName) -> impl Iterator<Item = &'a [u8]> {
-        self.answers.iter().filter(|record| record.owner.as_ref() == Some(name)).filter_map(|record| {
-            match &record.data {
-                Data::Txt(text) => Some(text.as_slice()),
-                _ => None,
-            }
+    /// Returns the response code, with the upper bits that EDNS adds.
+    #[must_use]
+    pub fn code(&self) -> ResponseCode {
+        self.0.metadata.response_code
+    }
+
+    /// Returns the response code as operators write it: `SERVFAIL`, and `RCODE 9` for the rarer ones.
+    #[must_use]
+    pub fn code_name(&self) -> String {
+        match self.code() {
+            ResponseCode::NoError => "NOERROR".to_owned(),
+            ResponseCode::NXDomain => "NXDOMAIN".to_owned(),
+            ResponseCode::ServFail => "SERVFAIL".to_owned(),
+            ResponseCode::Refused => "REFUSED".to_owned(),
+            other => format!("RCODE {}", u16::from(other)),
+        }
+    }
+
+    /// Whether the server answered the question, be it with nothing: NOERROR or NXDOMAIN.
+    #[must_use]
+    pub fn is_answer(&self) -> bool {
+        matches!(self.code(), ResponseCode::NoError | ResponseCode::NXDomain)
+    }
+
+    /// Whether the server does not take queries with EDNS: such a one is asked again without it (RFC 6891 section 7).
+    #[must_use]
+    pub fn refuses_edns(&self) -> bool {
+        // hickory has two names for 16, and reads it as the other one.
+        let is_bad_version = matches!(self.code(), ResponseCode::BADVERS | ResponseCode::BADSIG);
+        is_bad_version || matches!(self.code(), ResponseCode::FormErr | ResponseCode::NotImp)
+    }
+
+    /// Whether the server claims authority for the name (AA).
+    #[must_use]
+    pub fn authoritative(&self) -> bool {
+        self.0.metadata.authoritative
+    }
+
+    /// Whether the reply was cut (TC) and has to be asked for over TCP.
+    #[must_use]
+    pub fn truncated(&self) -> bool {
+        self.0.metadata.truncation
+    }
+
+    /// Whether the server offers recursion (RA): an authoritative server usually does not.
+    #[must_use]
+    pub fn recursion_available(&self) -> bool {
+        self.0.metadata.recursion_available
+    }
+
+    /// Returns who answered behind the address (NSID, RFC 5001), if the server tells.
+    #[must_use]
+    pub fn nsid(&self) -> Option<&[u8]> {
+        match self.0.edns.as_ref()?.option(EdnsCode::NSID) {
+            Some(EdnsOption::NSID(id)) => Some(id.as_ref()).filter(|id| !id.is_empty()),
+            _ => None,
+        }
+    }
+
+    /// Whether there is a record in the answer section.
+    #[must_use]
+    pub fn has_answers(&self) -> bool {
+        !self.0.answers.is_empty()
+    }
+
+    /// Whether there is a record of a type in the answer section.
+    #[must_use]
+    pub fn has(&self, kind: RecordType) -> bool {
+        self.0.answers.iter().any(|record| record.record_type() == kind)
+    }
+
+    /// Returns the texts at a name, the character-strings of each joined (RFC 7208 section 3.3 gives the rule that all use).
+    pub fn texts(&self, name: &DnsName) -> impl Iterator<Item = Vec<u8>> {
+        at(&self.0.answers, name).filter_map(|record| match &record.data {
+            RData::TXT(text) => Some(text.txt_data.concat()),
+            _ => None,
         })
     }
 
     /// Returns the alias target of a name.
     #[must_use]
-    pub fn alias(&self, name: &DnsName) -> Option<&DnsName> {
-        self.answers.iter().find_map(|record| match &record.data {
-            Data::Cname(target) if record.owner.as_ref() == Some(name) => Some(target),
+    pub fn alias(&self, name: &DnsName) -> Option<DnsName> {
+        at(&self.0.answers, name).find_map(|record| match &record.data {
+            RData::CNAME(target) => read_name(&target.0),
             _ => None,
         })
     }
 
-    /// Returns the name server names of a section.
-    pub fn name_servers(records: &[Record]) -> impl Iterator<Item = &DnsName> {
-        records.iter().filter_map(|record| match &record.data {
-            Data::Ns(name) => Some(name),
+    /// Returns the CAA records of the answer.
+    pub fn caa(&self) -> impl Iterator<Item = &CAA> {
+        self.0.answers.iter().filter_map(|record| match &record.data {
+            RData::CAA(caa) => Some(caa),
             _ => None,
         })
     }
 
-    /// Returns the addresses of a name in a section.
-    pub fn addresses<'a>(records: &'a [Record], name: &'a DnsName) -> impl Iterator<Item = IpAddr> + 'a {
-        records.iter().filter(move |record| record.owner.as_ref() == Some(name)).filter_map(|record| {
-            match record.data {
-                Data::Address(address) => Some(address),
-                _ => None,
-            }
-        })
+    /// Returns the name servers of a zone: those of an answer, or those that a referral names.
+    #[must_use]
+    pub fn name_servers(&self, zone: &DnsName) -> BTreeSet<DnsName> {
+        let records = at(&self.0.answers, zone).chain(at(&self.0.authorities, zone));
+        records
+            .filter_map(|record| if let RData::NS(name) = &record.data { read_name(&name.0) } else { None })
+            .collect()
+    }
+
+    /// Returns the addresses of a name: those of an answer, or the glue of a referral.
+    #[must_use]
+    pub fn addresses(&self, name: &DnsName) -> BTreeSet<IpAddr> {
+        let records = at(&self.0.answers, name).chain(at(&self.0.additionals, name));
+        records.filter_map(|record| record.data.ip_addr()).collect()
     }
 
     /// Returns the zone that the reply's SOA record belongs to: the zone of the name asked for, whether the name
     /// exists (RFC 2308 section 2) or is the apex itself.
     #[must_use]
-    pub fn zone(&self) -> Option<&DnsName> {
-        let is_soa = |record: &&Record| matches!(record.data, Data::Soa { .. });
-        self.answers.iter().chain(&self.authority).find(is_soa)?.owner.as_ref()
+    pub fn zone(&self) -> Option<DnsName> {
+        read_name(&self.soa()?.name)
     }
 
-    /// Returns the zone's serial and negative TTL, if the reply has a SOA record.
+    /// Returns the version of the zone, if the reply has a SOA record.
     #[must_use]
-    pub fn soa(&self) -> Option<(u32, u32)> {
-        self.answers.iter().chain(&self.authority).find_map(|record| match record.data {
-            Data::Soa { serial, negative_ttl } => Some((serial, negative_ttl)),
-            _ => None,
-        })
+    pub fn serial(&self) -> Option<u32> {
+        if let RData::SOA(soa) = &self.soa()?.data { Some(soa.serial) } else { None }
+    }
+
+    fn soa(&self) -> Option<&Record> {
+        self.0.answers.iter().chain(&self.0.authorities).find(|record| matches!(record.data, RData::SOA(_)))
     }
 
     /// Returns the zone that a referral leads to (RFC 1034 section 4.3.2, step 3b): no answer, no authority, but
     /// name servers of a zone below.
     #[must_use]
-    pub fn referral(&self) -> Option<&DnsName> {
-        if self.rcode != Rcode::NoError || self.authoritative || !self.answers.is_empty() || self.zone().is_some() {
+    pub fn referral(&self) -> Option<DnsName> {
+        if self.code() != ResponseCode::NoError || self.authoritative() || self.has_answers() || self.soa().is_some() {
             return None;
         }
-        self.authority.iter().find(|record| matches!(record.data, Data::Ns(_)))?.owner.as_ref()
+        self.0.authorities.iter().find(|record| matches!(record.data, RData::NS(_))).and_then(|ns| read_name(&ns.name))
     }
 }
 
-impl From<&Message> for Reply {
-    fn from(message: &Message) -> Self {
-        let section = |records: &[WireRecord]| records.iter().filter_map(read_record).collect();
-        let nsid = message.edns.as_ref().and_then(|edns| match edns.option(EdnsCode::NSID) {
-            Some(EdnsOption::NSID(id)) if !id.as_ref().is_empty() => Some(id.as_ref().to_vec()),
-            _ => None,
-        });
-        Self {
-            rcode: match message.metadata.response_code {
-                ResponseCode::NoError => Rcode::NoError,
-                ResponseCode::NXDomain => Rcode::NxDomain,
-                ResponseCode::ServFail => Rcode::ServFail,
-                ResponseCode::Refused => Rcode::Refused,
-                other => Rcode::Other(other.into()),
-            },
-            authoritative: message.metadata.authoritative,
-            truncated: message.metadata.truncation,
-            recursion_available: message.metadata.recursion_available,
-            answers: section(&message.answers),
-            authority: section(&message.authorities),
-            additional: section(&message.additionals),
-            nsid,
-        }
-    }
-}
-
-fn read_record(record: &WireRecord) -> Option<Record> {
-    let data = match &record.data {
-        RData::A(address) => Data::Address(IpAddr::V4(address.0)),
-        RData::AAAA(address) => Data::Address(IpAddr::V6(address.0)),
-        RData::NS(name) => Data::Ns(read_name(&name.0)?),
-        RData::CNAME(name) => Data::Cname(read_name(&name.0)?),
-        RData::TXT(text) => Data::Txt(text.txt_data.concat()),
-        RData::SOA(soa) => Data::Soa { serial: soa.serial, negative_ttl: record.ttl.min(soa.minimum) },
-        RData::CAA(caa) => {
-            let value = String::from_utf8_lossy(&caa.value).into_owned();
-            Data::Caa { critical: caa.issuer_critical, tag: caa.tag.to_ascii_lowercase(), value }
-        }
-        _ if matches!(record.record_type(), RecordType::DS | RecordType::DNSKEY) => Data::Signing,
-        _ => return None,
-    };
-    let owner = if record.name.is_root() { None } else { Some(read_name(&record.name)?) };
-    Some(Record { owner, ttl: record.ttl, data })
+/// The records at a name.
+fn at<'a>(records: &'a [Record], name: &DnsName) -> impl Iterator<Item = &'a Record> {
+    records.iter().filter(move |record| read_name(&record.name).as_ref() == Some(name))
 }
 
 fn read_name(name: &Name) -> Option<DnsName> {
@@ -370,73 +285,4 @@ fn read_name(name: &Name) -> Option<DnsName> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn name(text: &str) -> DnsName {
-        DnsName::parse(text).unwrap()
-    }
-
-    fn answered(question: &Question, change: impl FnOnce(&mut Message)) -> Result<Reply, WireError> {
-        let query = question.encode().unwrap();
-        let mut message = Message::from_vec(query.bytes()).unwrap().into_response();
-        change(&mut message);
-        query.read(&message.to_vec().unwrap())
-    }
-
-    #[test]
-    fn a_query_is_written_as_hickory_writes_it() {
-        for question in [Question::authoritative, Question::recursive] {
-            let query = question(&name("a.example"), Kind::Txt).encode().unwrap();
-            let message = Message::from_vec(query.bytes()).unwrap();
-            assert_eq!(message.queries.first(), Some(&query.question));
-            assert!(message.edns.is_some());
-            assert_eq!(message.to_vec().unwrap(), query.bytes());
-        }
-    }
-
-    #[test]
-    fn strings_of_one_record_are_joined() {
-        let txt = hickory_resolver::proto::rr::rdata::TXT::new(vec!["ab".into(), "cd".into()]);
-        let reply = answered(&Question::authoritative(&name("a.example"), Kind::Txt), |message| {
-            let owner = Name::from_ascii("A.Example.").unwrap();
-            message.add_answer(WireRecord::from_rdata(owner, 60, RData::TXT(txt)));
-        })
-        .unwrap();
-        assert_eq!(reply.texts(&name("a.example")).collect::<Vec<_>>(), [b"abcd"]);
-    }
-
-    #[test]
-    fn replies_to_other_questions_are_refused() {
-        let question = Question::authoritative(&name("a.example"), Kind::Txt);
-        assert!(answered(&question, |_| ()).is_ok());
-        assert!(answered(&question, |message| message.metadata.id ^= 1).is_err());
-        assert!(answered(&question, |message| message.metadata.message_type = MessageType::Query).is_err());
-        assert!(answered(&question, |message| message.queries.clear()).is_err());
-        let other = WireQuery::query(Name::from_ascii("b.example.").unwrap(), RecordType::TXT);
-        assert!(answered(&question, |message| message.queries[0] = other).is_err());
-    }
-
-    #[test]
-    fn a_server_may_change_the_case_of_the_name() {
-        let question = Question::authoritative(&name("a.example"), Kind::Txt);
-        let lower = WireQuery::query(Name::from_ascii("a.example.").unwrap(), RecordType::TXT);
-        assert!(answered(&question, |message| message.queries[0] = lower).is_ok());
-    }
-
-    #[test]
-    fn only_a_referral_is_one() {
-        let question = Question::authoritative(&name("a.b.example"), Kind::Txt);
-        let ns = |message: &mut Message| {
-            let target = hickory_resolver::proto::rr::rdata::NS(Name::from_ascii("ns.b.example.").unwrap());
-            let owner = Name::from_ascii("b.example.").unwrap();
-            message.add_authority(WireRecord::from_rdata(owner, 60, RData::NS(target)));
-        };
-        assert_eq!(answered(&question, ns).unwrap().referral(), Some(&name("b.example")));
-        let with_aa = |message: &mut Message| {
-            ns(message);
-            message.metadata.authoritative = true;
-        };
-        assert_eq!(answered(&question, with_aa).unwrap().referral(), None);
-    }
-}
+mod tests;

@@ -4,10 +4,11 @@
 //!
 //! - [`message`]: questions and replies as values
 //! - [`exchange`]: one question to one address, over UDP or TCP
-//! - [`pace`]: no address gets more questions a second than it should
+//! - [`pace`]: no address gets more queries in a second than it should
 //! - [`recursive`]: recursive resolvers, over port 53 or HTTPS
-//! - [`zone`]: which servers are authoritative for a name
+//! - `server`: servers and zones as values
 //! - `walk`: the way down from the root servers
+//! - [`zone`]: which servers are authoritative for a name
 //! - [`signing`]: whether a zone signs where its parent says so
 //! - [`cname`]: where a challenge record has to be placed
 
@@ -18,6 +19,7 @@ mod fake;
 pub mod message;
 pub mod pace;
 pub mod recursive;
+mod server;
 pub mod signing;
 mod walk;
 pub mod zone;

@@ -1,188 +1,143 @@
-//! How many questions an address may get: shared by everything in the process that asks authoritative servers.
+//! How many queries an address may get: shared by everything in the process that asks authoritative servers.
 //! Keeping the pace costs the asker time, never the server.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Mutex;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The most questions that one address gets within [`PER`]. IPv64 blocks clients that ask too fast (observed).
-pub const MOST: usize = 5;
-/// The span of [`MOST`], a little above a second so that a late packet does not make six in one second.
-pub const PER: Duration = Duration::from_millis(1100);
+/// The most queries that one address gets in each span, all kinds together. IPv64 blocks clients that ask too fast
+/// (observed). The spans are a tenth of a second above one and three seconds, so that a late packet exceeds nothing.
+pub const LIMITS: [(usize, Duration); 2] = [(14, Duration::from_millis(1100)), (18, Duration::from_millis(3100))];
 
-/// The questions that each address got lately.
+/// The queries that each address got lately. Shared as `Arc<Pace>`.
 #[derive(Debug, Default)]
 pub struct Pace {
-    sent: Mutex<HashMap<IpAddr, VecDeque<Instant>>>,
+    addresses: Mutex<HashMap<IpAddr, Queries>>,
+    changed: Condvar,
 }
 
-/// The right to send one question to a server, booked for a moment that has come.
+/// The queries to one address.
+#[derive(Debug, Default)]
+struct Queries {
+    /// Permits that are out. Each counts as if it were sent at this moment, whenever that is.
+    permits: usize,
+    /// When queries were sent, in order; none older than the longest span.
+    sent: VecDeque<Instant>,
+}
+
+impl Queries {
+    fn forget_old(&mut self, now: Instant) {
+        let longest = LIMITS[LIMITS.len() - 1].1;
+        while self.sent.front().is_some_and(|sent| *sent + longest <= now) {
+            self.sent.pop_front();
+        }
+    }
+
+    fn free(&self, now: Instant) -> usize {
+        let free = |(limit, span): (usize, Duration)| {
+            let counted = self.sent.iter().filter(|sent| **sent + span > now).count();
+            limit.saturating_sub(counted + self.permits)
+        };
+        LIMITS.map(free).into_iter().min().unwrap_or_default()
+    }
+
+    /// Returns the moment at which the next query may leave, if those that have a permit leave now.
+    fn next_free(&self, now: Instant) -> Instant {
+        let next = |(limit, span): (usize, Duration)| {
+            let all = self.sent.iter().copied().chain(std::iter::repeat_n(now, self.permits));
+            let count = self.sent.len() + self.permits;
+            count.checked_sub(limit).and_then(|place| all.into_iter().nth(place)).map_or(now, |sent| sent + span)
+        };
+        LIMITS.map(next).into_iter().fold(now, Instant::max)
+    }
+}
+
+/// The right to send one query to a server. Dropped without a query, it is given back.
 #[derive(Debug)]
-pub struct Turn<'a> {
-    pace: &'a Pace,
-    /// Whom the question goes to.
-    pub server: SocketAddr,
-    slot: Instant,
+pub struct QueryPermit {
+    pace: Arc<Pace>,
+    server: SocketAddr,
+    sent: Option<Instant>,
 }
 
-impl Turn<'_> {
-    /// Notes that the question has left just now: threads start late on a busy machine, and a connection takes a round trip
-    /// before it carries a question. What counts is when the server gets it.
-    pub(super) fn sent(&self) {
-        self.pace.sent(self.server.ip(), self.slot, Instant::now());
+impl QueryPermit {
+    /// Returns whom the query may go to.
+    #[must_use]
+    pub fn server(&self) -> SocketAddr {
+        self.server
+    }
+
+    /// Notes that the query has left: threads start late on a busy machine, and a connection takes a round trip before it
+    /// carries a query. What counts is when the server gets it.
+    pub fn sent(mut self, at: Instant) {
+        self.sent = Some(at);
+    }
+}
+
+impl Drop for QueryPermit {
+    fn drop(&mut self) {
+        let mut addresses = self.pace.lock();
+        let queries = addresses.entry(self.server.ip()).or_default();
+        queries.permits = queries.permits.saturating_sub(1);
+        if let Some(at) = self.sent {
+            let later = queries.sent.partition_point(|sent| *sent <= at);
+            queries.sent.insert(later, at);
+        }
+        drop(addresses);
+        self.pace.changed.notify_all();
     }
 }
 
 impl Pace {
-    /// Returns the turn that was booked for a moment.
+    fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, Queries>> {
+        self.addresses.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the right to send a query to a server now, if its address has some left.
     #[must_use]
-    pub fn turn(&self, server: SocketAddr, slot: Instant) -> Turn<'_> {
-        Turn { pace: self, server, slot }
-    }
-
-    /// Books the next question to an address and returns the moment at which it may be sent: now, or later if the
-    /// address has had its share.
-    pub fn book(&self, address: IpAddr, now: Instant) -> Instant {
-        let mut sent = self.sent.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let slots = sent.entry(address).or_default();
-        while slots.front().is_some_and(|slot| *slot + PER <= now) {
-            slots.pop_front();
+    pub fn try_take(self: &Arc<Self>, server: SocketAddr, now: Instant) -> Option<QueryPermit> {
+        let mut addresses = self.lock();
+        let queries = addresses.entry(server.ip()).or_default();
+        queries.forget_old(now);
+        if queries.free(now) == 0 {
+            return None;
         }
-        let slot = match slots.len().checked_sub(MOST).and_then(|place| slots.get(place)) {
-            Some(blocking) => now.max(*blocking + PER),
-            None => now,
-        };
-        slots.push_back(slot);
-        slot
+        queries.permits += 1;
+        Some(QueryPermit { pace: Arc::clone(self), server, sent: None })
     }
 
-    /// Notes that a question was sent later than it was booked for, even so late that its slot is forgotten.
-    fn sent(&self, address: IpAddr, slot: Instant, now: Instant) {
-        let mut sent = self.sent.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let slots = sent.entry(address).or_default();
-        if let Some(place) = slots.iter().position(|booked| *booked == slot) {
-            slots.remove(place);
-        }
-        let later = slots.partition_point(|booked| *booked <= now);
-        slots.insert(later, now);
-    }
-
-    /// Looks again, at the moment that was booked, whether the question may be sent: those before it may have left late.
-    /// Returns the moment that is booked now.
-    #[must_use]
-    pub fn confirm(&self, address: IpAddr, slot: Instant) -> Instant {
-        let mut sent = self.sent.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let slots = sent.entry(address).or_default();
-        let Some(place) = slots.iter().rposition(|booked| *booked == slot) else { return slot };
-        let blocking = place.checked_sub(MOST).and_then(|before| slots.get(before));
-        let moved = blocking.map_or(slot, |blocking| slot.max(*blocking + PER));
-        slots.remove(place);
-        let later = slots.partition_point(|booked| *booked <= moved);
-        slots.insert(later, moved);
-        moved
-    }
-
-    /// Returns how many questions an address may get at once, now.
+    /// Returns how many queries an address may get right now.
     #[must_use]
     pub fn free(&self, address: IpAddr, now: Instant) -> usize {
-        let sent = self.sent.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let recent = sent.get(&address).map_or(0, |slots| slots.iter().filter(|slot| **slot + PER > now).count());
-        MOST.saturating_sub(recent)
+        self.lock().get(&address).map_or_else(|| Queries::default().free(now), |queries| queries.free(now))
     }
 
-    /// Books the next question and sleeps until it may be sent; nothing if that is not before the deadline.
+    /// Returns the moment at which an address may get its next query, as far as is known: `now`, or later.
     #[must_use]
-    pub fn wait(&self, server: SocketAddr, deadline: Instant) -> Option<Turn<'_>> {
-        let mut slot = self.book(server.ip(), Instant::now());
+    pub fn next_free(&self, address: IpAddr, now: Instant) -> Instant {
+        self.lock().get(&address).map_or(now, |queries| queries.next_free(now))
+    }
+
+    /// Waits for the right to send a query; nothing if there is none before the deadline.
+    #[must_use]
+    pub fn wait(self: &Arc<Self>, server: SocketAddr, deadline: Instant) -> Option<QueryPermit> {
         loop {
-            std::thread::sleep(slot.min(deadline).saturating_duration_since(Instant::now()));
-            if slot >= deadline {
+            let now = Instant::now();
+            if now >= deadline {
                 return None;
             }
-            match self.confirm(server.ip(), slot) {
-                same if same == slot => return Some(self.turn(server, slot)),
-                later => slot = later,
+            if let Some(permit) = self.try_take(server, now) {
+                return Some(permit);
             }
+            let addresses = self.lock();
+            let next = addresses.get(&server.ip()).map_or(now, |queries| queries.next_free(now));
+            let pause = next.min(deadline).saturating_duration_since(Instant::now());
+            // A permit that is given back in between wakes us.
+            drop(self.changed.wait_timeout(addresses, pause));
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn never_more_than_the_limit_in_any_second() {
-        let pace = Pace::default();
-        let address = IpAddr::from([192, 0, 2, 1]);
-        let start = Instant::now();
-        // Asked for at irregular times: bursts, pauses, all at once.
-        let asks = [0, 0, 0, 0, 0, 0, 0, 10, 1200, 1900, 2100, 2100, 2100, 2100, 2100, 2100, 2100, 9000];
-        let slots: Vec<_> = asks.iter().map(|ms| pace.book(address, start + Duration::from_millis(*ms))).collect();
-        for slot in &slots {
-            let within = slots.iter().filter(|other| **other >= *slot && **other < *slot + Duration::from_secs(1));
-            assert!(within.count() <= MOST);
-        }
-        assert_eq!(slots[4], start, "the first ones are free");
-    }
-
-    #[test]
-    fn addresses_do_not_share() {
-        let pace = Pace::default();
-        let now = Instant::now();
-        for last in 0..20 {
-            assert_eq!(pace.book(IpAddr::from([192, 0, 2, last]), now), now);
-        }
-    }
-
-    #[test]
-    fn a_late_question_counts_from_when_it_was_sent() {
-        let pace = Pace::default();
-        let address = IpAddr::from([192, 0, 2, 1]);
-        let booked = Instant::now();
-        let late = booked + Duration::from_millis(300);
-        for _ in 0..MOST {
-            let slot = pace.book(address, booked);
-            pace.sent(address, slot, late);
-        }
-        assert_eq!(pace.book(address, late), late + PER);
-    }
-
-    #[test]
-    fn a_question_that_leaves_after_its_slot_was_forgotten_counts_all_the_same() {
-        let pace = Pace::default();
-        let address = IpAddr::from([192, 0, 2, 1]);
-        let booked = Instant::now();
-        let slot = pace.book(address, booked);
-        let late = booked + 2 * PER;
-        pace.book(address, late);
-        pace.sent(address, slot, late);
-        assert_eq!(pace.free(address, late), MOST - 2);
-    }
-
-    #[test]
-    fn a_question_that_was_booked_before_others_left_late_is_held_back() {
-        let pace = Pace::default();
-        let address = IpAddr::from([192, 0, 2, 1]);
-        let booked = Instant::now();
-        let early: Vec<_> = (0..MOST).map(|_| pace.book(address, booked)).collect();
-        let next = pace.book(address, booked);
-        assert_eq!(next, booked + PER);
-        let late = booked + Duration::from_millis(300);
-        early.iter().for_each(|slot| pace.sent(address, *slot, late));
-        assert_eq!(pace.confirm(address, next), late + PER);
-        assert_eq!(pace.confirm(address, late + PER), late + PER);
-    }
-
-    #[test]
-    fn what_is_free_counts_down_and_comes_back() {
-        let pace = Pace::default();
-        let address = IpAddr::from([192, 0, 2, 1]);
-        let now = Instant::now();
-        pace.book(address, now);
-        pace.book(address, now);
-        assert_eq!(pace.free(address, now), MOST - 2);
-        assert_eq!(pace.free(address, now + PER), MOST);
-    }
-}
+mod tests;

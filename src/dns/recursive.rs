@@ -3,13 +3,16 @@
 //! addresses of name servers; about a challenge record only where no authoritative server can be asked.
 
 use std::fmt;
+use std::fs;
+use std::io::{self, Read as _};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
+use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::exchange::{AskError, ask_whole};
-use super::message::{Question, Rcode, Reply};
+use super::message::{Question, Reply, ResponseCode};
 
 /// How long one attempt waits for a datagram before it is sent again.
 const ATTEMPT: Duration = Duration::from_secs(2);
@@ -17,6 +20,8 @@ const ATTEMPT: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(1);
 /// After the deadline, how long outcomes that are just coming in are still taken.
 const GRACE: Duration = Duration::from_millis(50);
+/// How much of resolv.conf is read, in bytes.
+const MAX_RESOLV_CONF: u64 = 64 * 1024;
 /// Replies over HTTPS larger than this are refused, in bytes: no DNS message is larger (RFC 1035 section 4.2.2).
 pub const MAX_MESSAGE: usize = 65_535;
 
@@ -42,19 +47,24 @@ impl fmt::Display for Resolver {
     }
 }
 
-/// What one resolver did with a question, where it was of no use.
+/// Why one resolver was of no use for a question.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NoUse {
+pub struct ResolverFailure {
     /// Who was asked.
     pub resolver: Resolver,
     /// What came back, in words: `SERVFAIL`, `no answer`.
     pub outcome: String,
 }
 
-impl fmt::Display for NoUse {
+impl fmt::Display for ResolverFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.resolver, self.outcome)
     }
+}
+
+/// Returns failures as lines for people.
+pub(super) fn lines(failures: &[ResolverFailure]) -> Vec<String> {
+    failures.iter().map(ToString::to_string).collect()
 }
 
 /// A set of resolvers that are asked together.
@@ -93,7 +103,7 @@ impl Recursive {
         question: &Question,
         deadline: Instant,
         useful: impl Fn(&Reply) -> bool,
-    ) -> Result<Reply, Vec<NoUse>> {
+    ) -> Result<Reply, Vec<ResolverFailure>> {
         self.start(question, deadline).first(useful)
     }
 
@@ -134,23 +144,23 @@ pub(super) struct Asked {
 
 impl Asked {
     /// Waits as [`Recursive::ask`] does.
-    pub(super) fn first(self, useful: impl Fn(&Reply) -> bool) -> Result<Reply, Vec<NoUse>> {
+    pub(super) fn first(self, useful: impl Fn(&Reply) -> bool) -> Result<Reply, Vec<ResolverFailure>> {
         let mut until = self.deadline;
-        let mut no_use = Vec::new();
+        let mut failures = Vec::new();
         while let Some((resolver, outcome)) = self.next(until) {
             let outcome = match outcome {
                 Ok(reply) if useful(&reply) => return Ok(reply),
                 Ok(reply) => {
-                    if matches!(reply.rcode, Rcode::NoError | Rcode::NxDomain) {
+                    if reply.is_answer() {
                         until = until.min(Instant::now() + PATIENCE);
                     }
                     describe(&reply)
                 }
                 Err(outcome) => outcome,
             };
-            no_use.push(NoUse { resolver, outcome });
+            failures.push(ResolverFailure { resolver, outcome });
         }
-        Err(no_use)
+        Err(failures)
     }
 
     /// Returns the next outcome; nothing when all are there or the time is up.
@@ -161,10 +171,10 @@ impl Asked {
 }
 
 fn describe(reply: &Reply) -> String {
-    match reply.rcode {
-        Rcode::NoError if reply.answers.is_empty() => "an empty answer".to_owned(),
-        Rcode::NoError => "an answer without what was asked for".to_owned(),
-        other => other.to_string(),
+    match reply.code() {
+        ResponseCode::NoError if reply.has_answers() => "an answer without what was asked for".to_owned(),
+        ResponseCode::NoError => "an empty answer".to_owned(),
+        _ => reply.code_name(),
     }
 }
 
@@ -193,9 +203,19 @@ fn ask_plain(address: SocketAddr, question: &Question, deadline: Instant) -> Res
 /// Returns the resolvers that the system is configured with; none if its configuration cannot be read.
 #[must_use]
 pub fn of_system() -> Vec<Resolver> {
-    const FILE: &str = "/etc/resolv.conf";
-    let text = std::fs::read(FILE).unwrap_or_default();
-    String::from_utf8_lossy(&text).lines().filter_map(nameserver).map(Resolver::Plain).collect()
+    resolvers_in(Path::new("/etc/resolv.conf")).unwrap_or_default()
+}
+
+/// Reads a file as resolv.conf(5). Not by hickory, which refuses the whole file for an odd `search` line and drops the
+/// interface of `fe80::1%eth0`.
+fn resolvers_in(file: &Path) -> io::Result<Vec<Resolver>> {
+    // Opening a pipe would wait for its writer.
+    if !fs::metadata(file)?.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let mut text = Vec::new();
+    fs::File::open(file)?.take(MAX_RESOLV_CONF).read_to_end(&mut text)?;
+    Ok(String::from_utf8_lossy(&text).lines().filter_map(nameserver).map(Resolver::Plain).collect())
 }
 
 /// Reads a `nameserver` line of resolv.conf(5); every other line is of no concern here.
@@ -213,32 +233,4 @@ fn nameserver(line: &str) -> Option<SocketAddr> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::net::UdpSocket;
-
-    use super::*;
-    use crate::dns::fake;
-    use crate::dns::message::Kind;
-    use crate::name::DnsName;
-
-    #[test]
-    fn name_servers_of_the_system_are_read_whatever_else_is_in_the_file() {
-        let text = "# a comment\nsearch odd..name -\n nameserver 192.0.2.1\nnameserver\t2001:db8::1 # the other\n\
-                    nameserver fe80::1%1\nnameserver nonsense%1\nnameserver\noptions nameserver 192.0.2.2\n";
-        let read: Vec<_> = text.lines().filter_map(nameserver).map(|address| address.to_string()).collect();
-        assert_eq!(read, ["192.0.2.1:53", "[2001:db8::1]:53", "[fe80::1%1]:53"]);
-    }
-
-    #[test]
-    fn a_dead_resolver_does_not_use_up_the_time_where_another_one_knows_of_nothing() {
-        let dead = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let alive = fake::serve("127.0.0.1:0", |_, _, reply| reply);
-        let resolvers = [dead.local_addr().unwrap(), alive].map(Resolver::Plain).to_vec();
-        let set = Recursive::new(resolvers, fake::no_post());
-        let question = Question::recursive(&DnsName::parse("a.example").unwrap(), Kind::Soa);
-        let start = Instant::now();
-        let outcome = set.ask(&question, start + Duration::from_secs(60), |reply| !reply.answers.is_empty());
-        assert!(outcome.is_err());
-        assert!(start.elapsed() < Duration::from_secs(30));
-    }
-}
+mod tests;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use super::Finding;
-use crate::dns::message::{Data, Kind, Question, Rcode, Reply};
+use crate::dns::message::{CAA, Question, RecordType, Reply};
 use crate::dns::recursive::Recursive;
 use crate::excerpt::visible;
 use crate::name::DnsName;
@@ -24,6 +24,13 @@ struct Rule {
     critical: bool,
     tag: String,
     value: String,
+}
+
+impl Rule {
+    fn read(record: &CAA) -> Self {
+        let value = String::from_utf8_lossy(&record.value).into_owned();
+        Self { critical: record.issuer_critical, tag: record.tag.to_ascii_lowercase(), value }
+    }
 }
 
 /// Looks whether Let's Encrypt may issue for a domain, `*.` included.
@@ -47,19 +54,10 @@ pub fn look(domain: &DnsName, resolvers: &[&Recursive], deadline: Instant) -> Fi
 }
 
 fn rules(name: &DnsName, resolvers: &[&Recursive], deadline: Instant) -> Result<Vec<Rule>, String> {
-    let answered = |reply: &Reply| matches!(reply.rcode, Rcode::NoError | Rcode::NxDomain);
     let mut lines = BTreeSet::new();
     for set in resolvers {
-        match set.ask(&Question::recursive(name, Kind::Caa), deadline, answered) {
-            Ok(reply) => {
-                let rule = |data: &Data| match data {
-                    Data::Caa { critical, tag, value } => {
-                        Some(Rule { critical: *critical, tag: tag.clone(), value: value.clone() })
-                    }
-                    _ => None,
-                };
-                return Ok(reply.answers.iter().filter_map(|record| rule(&record.data)).collect());
-            }
+        match set.ask(&Question::recursive(name, RecordType::CAA), deadline, Reply::is_answer) {
+            Ok(reply) => return Ok(reply.caa().map(Rule::read).collect()),
             Err(no_use) => lines.extend(no_use.iter().map(ToString::to_string)),
         }
     }

@@ -1,13 +1,14 @@
 //! Every address of a zone's authoritative servers: does it answer over UDP and over TCP, with authority, with the same
 //! version of the zone as the others?
 
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{Finding, beside};
 use crate::distinct::distinct;
-use crate::dns::exchange::{AskError, Transport, ask_in_turn};
-use crate::dns::message::{Kind, Question, Rcode, Reply};
+use crate::dns::exchange::{AskError, Transport, ask_with};
+use crate::dns::message::{Question, RecordType, Reply, ResponseCode};
 use crate::dns::pace::Pace;
 use crate::dns::zone::{Server, Zone};
 use crate::exit::Exit;
@@ -25,8 +26,8 @@ struct Seen {
 
 /// Asks all addresses of a zone for its SOA, at once.
 #[must_use]
-pub fn look(apex: &DnsName, zone: &Zone, pace: &Pace) -> Vec<Finding> {
-    let question = &Question::authoritative(apex, Kind::Soa);
+pub fn look(apex: &DnsName, zone: &Zone, pace: &Arc<Pace>) -> Vec<Finding> {
+    let question = &Question::authoritative(apex, RecordType::SOA);
     let seen: Vec<Seen> = thread::scope(|scope| {
         let probes = zone.servers.iter().map(|server| beside::begin(scope, move || probe(server, question, pace)));
         let begun: Vec<_> = probes.collect();
@@ -55,12 +56,12 @@ pub fn look(apex: &DnsName, zone: &Zone, pace: &Pace) -> Vec<Finding> {
     findings
 }
 
-fn probe(server: &Server, question: &Question, pace: &Pace) -> Seen {
+fn probe(server: &Server, question: &Question, pace: &Arc<Pace>) -> Seen {
     let timed = |transport| {
         let deadline = Instant::now() + 2 * ATTEMPT;
-        let turn = pace.wait(server.address, deadline).ok_or(AskError::TimedOut)?;
+        let permit = pace.wait(server.address, deadline).ok_or(AskError::TimedOut)?;
         let start = Instant::now();
-        ask_in_turn(&turn, question, transport, start + ATTEMPT).map(|reply| (reply, start.elapsed()))
+        ask_with(permit, question, transport, start + ATTEMPT).map(|reply| (reply, start.elapsed()))
     };
     let (udp, tcp) = thread::scope(|scope| {
         let tcp = beside::begin(scope, move || timed(Transport::Tcp));
@@ -71,11 +72,11 @@ fn probe(server: &Server, question: &Question, pace: &Pace) -> Seen {
 }
 
 fn good(outcome: &Result<(Reply, Duration), AskError>) -> bool {
-    outcome.as_ref().is_ok_and(|(reply, _)| reply.authoritative && reply.rcode == Rcode::NoError)
+    outcome.as_ref().is_ok_and(|(reply, _)| reply.authoritative() && reply.code() == ResponseCode::NoError)
 }
 
 fn is_resolvers(outcome: &Result<(Reply, Duration), AskError>) -> bool {
-    outcome.as_ref().is_ok_and(|(reply, _)| !reply.authoritative && reply.recursion_available)
+    outcome.as_ref().is_ok_and(|(reply, _)| !reply.authoritative() && reply.recursion_available())
 }
 
 /// Whether this machine has no way to an address: no route at all, one that a router knows to be dead, or an address that
@@ -93,7 +94,7 @@ fn is_lame(outcome: &Result<(Reply, Duration), AskError>) -> bool {
 fn words(outcome: &Result<(Reply, Duration), AskError>) -> String {
     match outcome {
         Ok((_, took)) if good(outcome) => format!("{} ms", took.as_millis()),
-        Ok((reply, _)) if reply.rcode != Rcode::NoError => reply.rcode.to_string(),
+        Ok((reply, _)) if reply.code() != ResponseCode::NoError => reply.code_name(),
         Ok(_) => "an answer without authority".to_owned(),
         Err(error) => error.to_string(),
     }
@@ -142,7 +143,7 @@ fn nobody(apex: &DnsName, seen: &[Seen]) -> Finding {
 /// Servers that publish different versions of the zone.
 fn serials(apex: &DnsName, seen: &[Seen]) -> Option<Finding> {
     let replies = seen.iter().filter(|seen| good(&seen.udp)).filter_map(|seen| seen.udp.as_ref().ok());
-    let serials = distinct(replies.filter_map(|(reply, _)| Some(reply.soa()?.0)));
+    let serials = distinct(replies.filter_map(|(reply, _)| reply.serial()));
     if serials.len() < 2 {
         return None;
     }

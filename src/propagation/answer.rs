@@ -4,7 +4,7 @@
 use super::seen::Wanted;
 use crate::challenge::TxtValue;
 use crate::dns::exchange::{AskError, Transport};
-use crate::dns::message::{Rcode, Reply};
+use crate::dns::message::{Reply, ResponseCode};
 use crate::name::DnsName;
 
 /// One answer, judged.
@@ -57,21 +57,20 @@ impl Texts {
 /// Judges a reply to the question for the texts at a name: are all these values there, with authority?
 #[must_use]
 pub fn judge_reply(reply: &Reply, name: &DnsName, values: &[TxtValue]) -> Answer {
-    if !reply.authoritative || !matches!(reply.rcode, Rcode::NoError | Rcode::NxDomain) {
-        let reason = match (reply.rcode, reply.referral()) {
-            (_, Some(zone)) => format!("refers to the servers of `{zone}`"),
-            (Rcode::NoError | Rcode::NxDomain, None) => "answers without authority (no AA)".to_owned(),
-            (rcode, None) => rcode.to_string(),
+    if !reply.authoritative() || !reply.is_answer() {
+        let reason = match reply.referral() {
+            Some(zone) => format!("refers to the servers of `{zone}`"),
+            None if reply.is_answer() => "answers without authority (no AA)".to_owned(),
+            None => reply.code_name(),
         };
-        let answered = matches!(reply.rcode, Rcode::NoError | Rcode::NxDomain);
-        return Answer::Lame { reason, recursive: answered && reply.recursion_available };
+        return Answer::Lame { reason, recursive: reply.is_answer() && reply.recursion_available() };
     }
     let found: Vec<_> = reply.texts(name).collect();
-    if values.iter().all(|value| found.contains(&value.as_str().as_bytes())) {
+    if values.iter().all(|value| found.iter().any(|text| text == value.as_str().as_bytes())) {
         return Answer::Has;
     }
-    Answer::Lacks(match (reply.rcode, found.len(), reply.alias(name)) {
-        (Rcode::NxDomain, ..) => "no such name".to_owned(),
+    Answer::Lacks(match (reply.code(), found.len(), reply.alias(name)) {
+        (ResponseCode::NXDomain, ..) => "no such name".to_owned(),
         (_, _, Some(target)) => format!("an alias of `{target}`"),
         (_, 0, None) => "no TXT record".to_owned(),
         (_, 1, None) => "1 other TXT value".to_owned(),

@@ -15,7 +15,7 @@ const CHANCES: u32 = 5;
 const CHANCES_SPAN: Duration = Duration::from_secs(10);
 /// Positive answers in a row from an address of which nothing is known: several servers may stand behind it that do not tell
 /// their names. Two of which chance picks one, and only one of which has the record, begin with such a run once in 512 times.
-/// An address gets [`crate::dns::pace::MOST`] questions at a time, so this is two looks.
+/// An address gets five questions at a time, so this is two looks.
 const FIRST_RUN: u32 = 10;
 /// The same from an address that has disagreed with itself, or one beside it has: there such runs begin again and again.
 const LONG_RUN: u32 = 15;

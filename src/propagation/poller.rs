@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use super::answer::{Answer, Observation, Texts};
 use super::evidence::Evidence;
 use super::look;
-use super::schedule::Schedule;
-use crate::dns::exchange::{AskError, STACK, Transport, ask_in_turn};
-use crate::dns::message::{Kind, Question};
-use crate::dns::pace::{Pace, Turn};
+use super::schedule::{MOST, Schedule};
+use crate::dns::exchange::{AskError, STACK, Transport, ask_with};
+use crate::dns::message::{Question, RecordType, Reply};
+use crate::dns::pace::{Pace, QueryPermit};
 use crate::dns::zone::Server;
 
 /// How long one answer is waited for.
@@ -132,20 +132,20 @@ impl Poller {
     }
 
     fn free(&self) -> usize {
-        self.pace.free(self.server.address.ip(), Instant::now())
+        self.pace.free(self.server.address.ip(), Instant::now()).min(MOST)
     }
 
     /// Asks several questions at once, as the pace allows, and returns when all are answered or given up; false if the
     /// wait is over.
     fn ask_all(&self, round: &[look::Asked]) -> bool {
         for (record, transport) in round {
-            let Some(slot) = self.take_turn() else { return false };
+            let Some(permit) = self.take_permit() else { return false };
             self.board.lock().slots[self.slot].open.push(Instant::now());
             let (poller, record, transport) = (self.clone(), *record, *transport);
             let builder = thread::Builder::new().name("question".to_owned()).stack_size(STACK);
-            if builder.spawn(move || poller.ask(record, transport, slot)).is_err() {
+            if builder.spawn(move || poller.ask(record, transport, Some(permit))).is_err() {
                 // No thread to be had (a limit on processes): ask from here, one after the other.
-                self.ask(record, transport, slot);
+                self.ask(record, transport, self.take_permit());
             }
         }
         let mut state = self.board.lock();
@@ -156,22 +156,20 @@ impl Poller {
         !state.stop
     }
 
-    /// Waits until the address may be asked once more, and returns that moment; nothing if the wait is over.
-    fn take_turn(&self) -> Option<Instant> {
-        let address = self.server.address.ip();
-        let mut slot = self.pace.book(address, Instant::now());
-        while self.board.sleep_until(slot) {
-            match self.pace.confirm(address, slot) {
-                same if same == slot => return Some(slot),
-                later => slot = later,
+    /// Waits until the address may be asked once more; nothing if the wait is over.
+    fn take_permit(&self) -> Option<QueryPermit> {
+        let server = self.server.address;
+        while self.board.sleep_until(self.pace.next_free(server.ip(), Instant::now())) {
+            if let Some(permit) = self.pace.try_take(server, Instant::now()) {
+                return Some(permit);
             }
         }
         None
     }
 
-    fn ask(&self, record: usize, transport: Transport, booked: Instant) {
+    fn ask(&self, record: usize, transport: Transport, permit: Option<QueryPermit>) {
         let sent = Instant::now();
-        let observation = self.observe(record, transport, &self.pace.turn(self.server.address, booked));
+        let observation = self.observe(record, transport, permit);
         let mut state = self.board.lock();
         let slot = &mut state.slots[self.slot];
         // Any of the open questions will do: only their number and the oldest moment matter.
@@ -190,18 +188,23 @@ impl Poller {
         self.board.changed.notify_all();
     }
 
-    fn observe(&self, record: usize, mut transport: Transport, turn: &Turn<'_>) -> Observation {
+    fn observe(&self, record: usize, mut transport: Transport, permit: Option<QueryPermit>) -> Observation {
         let texts = &self.texts[record];
-        let question = Question::authoritative(&texts.name, Kind::Txt);
+        let question = Question::authoritative(&texts.name, RecordType::TXT);
         let limit = (Instant::now() + ATTEMPT).min(self.deadline.max(Instant::now()) + LAST_LOOK);
-        let mut reply = ask_in_turn(turn, &question, transport, limit);
-        if transport == Transport::Udp && reply.as_ref().is_ok_and(|reply| reply.truncated) {
+        let ask = |permit: Option<QueryPermit>, transport| {
+            ask_with(permit.ok_or(AskError::TimedOut)?, &question, transport, limit)
+        };
+        let mut reply = ask(permit, transport);
+        if transport == Transport::Udp && reply.as_ref().is_ok_and(Reply::truncated) {
             transport = Transport::Tcp;
-            let turn = self.pace.wait(self.server.address, limit).ok_or(AskError::TimedOut);
-            reply = turn.and_then(|turn| ask_in_turn(&turn, &question, transport, limit));
+            reply = ask(self.pace.wait(self.server.address, limit), transport);
         }
         match reply {
-            Ok(reply) => Observation { record, transport, answer: texts.judge(&reply), backend: reply.nsid },
+            Ok(reply) => {
+                let backend = reply.nsid().map(<[u8]>::to_vec);
+                Observation { record, transport, answer: texts.judge(&reply), backend }
+            }
             Err(error) => Observation { record, transport, answer: Answer::Silent(error), backend: None },
         }
     }

@@ -4,7 +4,10 @@
 
 use std::time::{Duration, Instant};
 
-use crate::dns::pace::{MOST, PER};
+/// What a look may take of the pace.
+pub(super) const MOST: usize = 5;
+/// The span of [`MOST`].
+pub(super) const PER: Duration = Duration::from_millis(1100);
 
 /// From the start of the wait to the first look.
 const FIRST: Duration = Duration::from_millis(150);

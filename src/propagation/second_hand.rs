@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::answer::Texts;
 use super::outcome::Basis;
-use crate::dns::message::{Kind, Question, Rcode, Reply};
+use crate::dns::message::{Question, RecordType, Reply, ResponseCode};
 use crate::dns::recursive::Recursive;
 use crate::dns::zone::Lookup;
 
@@ -76,16 +76,16 @@ impl Asking<'_> {
 
     fn ask(&self, set: &Recursive) -> Round {
         for text in self.texts {
-            let question = Question::recursive(&text.name, Kind::Txt);
+            let question = Question::recursive(&text.name, RecordType::TXT);
             let replies = set.ask_each(&question, self.until.min(Instant::now() + ATTEMPT));
-            let answered = replies.iter().filter(|reply| matches!(reply.rcode, Rcode::NoError | Rcode::NxDomain));
+            let answered = replies.iter().filter(|reply| reply.is_answer());
             let answers: Vec<_> = answered.map(|reply| has(reply, text)).collect();
             if answers.contains(&false) {
                 return Round::Lacks;
             }
             // Each record needs an answer of its own, and who is silent at the first one would be so for a hundred.
             if answers.is_empty() {
-                let fails = replies.iter().any(|reply| reply.rcode == Rcode::ServFail);
+                let fails = replies.iter().any(|reply| reply.code() == ResponseCode::ServFail);
                 return if fails { Round::Fails } else { Round::Nobody };
             }
         }
@@ -95,7 +95,7 @@ impl Asking<'_> {
 
 fn has(reply: &Reply, text: &Texts) -> bool {
     let found: Vec<_> = reply.texts(&text.name).collect();
-    text.values.iter().all(|value| found.contains(&value.as_str().as_bytes()))
+    text.values.iter().all(|value| found.iter().any(|text| text == value.as_str().as_bytes()))
 }
 
 #[cfg(test)]

@@ -361,12 +361,7 @@ mod tests {
     use crate::dns::zone::FoundBy;
 
     fn record(name: &str, value: &str, apex: &str) -> Record {
-        let zone = Zone {
-            apex: DnsName::parse(apex).ok(),
-            servers: Vec::new(),
-            found_by: FoundBy::Settings,
-            unfound: Vec::new(),
-        };
+        let zone = Zone::without_servers(DnsName::parse(apex).ok(), FoundBy::Settings);
         Record { name: DnsName::parse(name).unwrap(), value: TxtValue::parse(value).unwrap(), zone, is_new: true }
     }
 

@@ -9,7 +9,7 @@ use crate::challenge::Challenge;
 use crate::distinct::distinct;
 use crate::dns::cname::PlaceError;
 use crate::dns::exchange::ask_paced;
-use crate::dns::message::{Kind, Question};
+use crate::dns::message::{self, Question};
 use crate::error::{self, Context as _, Error, Explain, Result};
 use crate::name::DnsName;
 use crate::order::{Action, CaAsked, Call, OnFailure, Wait};
@@ -219,12 +219,12 @@ impl Solver<'_> {
         let Ok(place) = self.lookup.place(&doomed.record, crate::dns::cname::Follow::Never, deadline) else {
             return false;
         };
-        let question = Question::authoritative(&doomed.record, Kind::Txt);
+        let question = Question::authoritative(&doomed.record, message::RecordType::TXT);
         let shows = |server: &crate::dns::zone::Server| {
             let until = deadline.min(Instant::now() + ATTEMPT);
             ask_paced(server.address, &question, &self.lookup.pace, until).is_ok_and(|reply| {
                 let mut texts = reply.texts(&doomed.record);
-                reply.authoritative && texts.any(|text| text == doomed.challenge.value.as_str().as_bytes())
+                reply.authoritative() && texts.any(|text| text == doomed.challenge.value.as_str().as_bytes())
             })
         };
         while place.zone.servers.iter().any(shows) {
