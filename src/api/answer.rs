@@ -6,7 +6,7 @@ use crate::excerpt::excerpt;
 use crate::http::HttpResponse;
 
 use super::models::{Account, Domain, LogEntry};
-use super::wire::{self, Call, Envelope};
+use super::wire::{Answer, Call};
 use super::{Access, ApiError, Limit};
 
 /// How much of an answer an error keeps, in characters.
@@ -34,15 +34,25 @@ pub enum Understood {
 /// # Errors
 /// [`ApiError`] as the client would get it from a single try.
 pub fn understand(call: &Call<'_>, answer: &HttpResponse, access: &Access) -> Result<Understood, ApiError> {
-    let verdict = judge(call, answer, access)?;
-    let understood = match call {
-        Call::Account => wire::account(&answer.body).map(|account| Understood::Account(Box::new(account))),
-        Call::Logs => wire::logs(&answer.body).map(Understood::Logs),
-        Call::Domains => wire::domains(&answer.body).map(Understood::Domains),
-        _ if verdict == Verdict::HeldBefore => Ok(Understood::HeldBefore),
-        _ => Ok(Understood::Done),
-    };
-    understood.map_err(|_| unreadable(answer, access))
+    read(call, answer, access, |verdict, body| match call {
+        Call::Account => body.account().map(|account| Understood::Account(Box::new(account))),
+        Call::Logs => body.logs().map(Understood::Logs),
+        Call::Domains => body.domains().map(Understood::Domains),
+        _ if verdict == Verdict::HeldBefore => Some(Understood::HeldBefore),
+        _ => Some(Understood::Done),
+    })
+}
+
+/// Judges an answer and takes out of it what the call is for; an answer that lacks it is as good as none.
+pub(super) fn read<T>(
+    call: &Call<'_>,
+    answer: &HttpResponse,
+    access: &Access,
+    take: impl Fn(Verdict, &Answer) -> Option<T>,
+) -> Result<T, ApiError> {
+    let body = Answer::parse(&answer.body);
+    let verdict = judge(call, answer, body.as_ref(), access)?;
+    body.and_then(|body| take(verdict, &body)).ok_or_else(|| unreadable(answer, access))
 }
 
 /// An answer that is no error.
@@ -56,32 +66,30 @@ pub(super) enum Verdict {
 }
 
 /// Judges an answer by its HTTP status and by the `info` and `status` in its body.
-pub(super) fn judge(call: &Call<'_>, answer: &HttpResponse, access: &Access) -> Result<Verdict, ApiError> {
-    let envelope = Envelope::parse(&answer.body);
-    let status = real_status(answer.status, envelope.as_ref());
+fn judge(call: &Call<'_>, answer: &HttpResponse, body: Option<&Answer>, access: &Access) -> Result<Verdict, ApiError> {
+    let status = real_status(answer.status, body);
+    let words = || words(call, body, access);
     // 401 and 429 mean one thing whoever sends them, the API or a server before it.
-    match (status, &envelope) {
+    match (status, body) {
         (300..400, _) => {
             let location = answer.location.as_ref().map(|location| clean(location, access));
             Err(ApiError::Redirected { status, location })
         }
-        (401, _) => Err(ApiError::Unauthorized { words: words(call, envelope.as_ref(), access) }),
+        (401, _) => Err(ApiError::Unauthorized { words: words() }),
         (429, _) => Err(ApiError::RateLimited {
-            limit: limit(envelope.as_ref(), answer.retry_after),
-            words: words(call, envelope.as_ref(), access),
+            limit: limit(body, answer.retry_after),
+            words: words(),
             retry_after: answer.retry_after,
         }),
         (_, None) => Err(unreadable(answer, access)),
-        (500.., Some(_)) => Err(ApiError::Unavailable { status, text: words(call, envelope.as_ref(), access) }),
-        (200..300, Some(envelope)) if envelope.is_success() => Ok(Verdict::Done),
-        (400, Some(envelope)) if is_already_there(call, envelope) => Ok(Verdict::HeldBefore),
+        (500.., Some(_)) => Err(ApiError::Unavailable { status, text: words() }),
+        (200..300, Some(body)) if body.is_success() => Ok(Verdict::Done),
+        (400, Some(body)) if is_already_there(call, body) => Ok(Verdict::HeldBefore),
         // Observed: 403 with the key `del_record` for a record that does not exist. A 403 that names the call is about
         // the request; only one that does not is taken to be about the key.
-        (403, Some(envelope)) if is_missing(call, envelope) => Ok(Verdict::HeldBefore),
-        (403, Some(envelope)) if envelope.answer_to(call).is_none() => {
-            Err(ApiError::Forbidden { words: words(call, Some(envelope), access) })
-        }
-        _ => Err(ApiError::Rejected { status, words: words(call, envelope.as_ref(), access) }),
+        (403, Some(body)) if is_missing(call, body) => Ok(Verdict::HeldBefore),
+        (403, Some(body)) if body.answer_to(call).is_none() => Err(ApiError::Forbidden { words: words() }),
+        _ => Err(ApiError::Rejected { status, words: words() }),
     }
 }
 
@@ -98,25 +106,25 @@ pub(super) fn unreadable(answer: &HttpResponse, access: &Access) -> ApiError {
 }
 
 /// The status that counts: observed are errors that stand in the body of a 2xx only.
-fn real_status(http: u16, envelope: Option<&Envelope>) -> u16 {
-    match envelope.and_then(Envelope::code) {
+fn real_status(http: u16, body: Option<&Answer>) -> u16 {
+    match body.and_then(Answer::code) {
         Some(code) if (200..300).contains(&http) && code >= 400 => code,
         _ => http,
     }
 }
 
-fn is_already_there(call: &Call<'_>, envelope: &Envelope) -> bool {
-    matches!(call, Call::AddRecord(_)) && envelope.answer_to(call) == Some("dns record already there")
+fn is_already_there(call: &Call<'_>, body: &Answer) -> bool {
+    matches!(call, Call::AddRecord(_)) && body.answer_to(call).as_deref() == Some("dns record already there")
 }
 
-fn is_missing(call: &Call<'_>, envelope: &Envelope) -> bool {
-    matches!(call, Call::DeleteRecord(_) | Call::DeleteRecordById(_)) && envelope.answer_to(call).is_some()
+fn is_missing(call: &Call<'_>, body: &Answer) -> bool {
+    matches!(call, Call::DeleteRecord(_) | Call::DeleteRecordById(_)) && body.answer_to(call).is_some()
 }
 
 /// Observed: `Update Cooldown - 10sec` for a burst. `Updateintervall overcommited` was seen too; which limit it stands
 /// for is unknown.
-fn limit(envelope: Option<&Envelope>, retry_after: Option<Duration>) -> Limit {
-    let cooldown = envelope.and_then(Envelope::info).is_some_and(|info| info.contains("Cooldown"));
+fn limit(body: Option<&Answer>, retry_after: Option<Duration>) -> Limit {
+    let cooldown = body.and_then(Answer::info).is_some_and(|info| info.contains("Cooldown"));
     match retry_after {
         Some(pause) if pause >= DAILY_PAUSE => Limit::Daily,
         Some(_) => Limit::Burst,
@@ -126,12 +134,12 @@ fn limit(envelope: Option<&Envelope>, retry_after: Option<Duration>) -> Limit {
 }
 
 /// The API's own words, in quotes: what it says about the call, else `info`, else `status`.
-fn words(call: &Call<'_>, envelope: Option<&Envelope>, access: &Access) -> String {
-    let Some(envelope) = envelope else { return "without words".to_owned() };
-    let about_call = envelope.answer_to(call).filter(|words| *words != call.name());
-    let info = envelope.info().filter(|info| !matches!(*info, "error" | "success"));
-    let words = about_call.or(info).or_else(|| envelope.status()).or_else(|| envelope.info());
-    format!("\"{}\"", clean(words.unwrap_or_default(), access))
+fn words(call: &Call<'_>, body: Option<&Answer>, access: &Access) -> String {
+    let Some(body) = body else { return "without words".to_owned() };
+    let about_call = body.answer_to(call).filter(|words| words != call.name());
+    let info = || body.info().filter(|info| !matches!(info.as_str(), "error" | "success"));
+    let words = about_call.or_else(info).or_else(|| body.status()).or_else(|| body.info());
+    format!("\"{}\"", clean(&words.unwrap_or_default(), access))
 }
 
 fn clean(text: &str, access: &Access) -> String {

@@ -5,17 +5,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::error::Explain;
-use crate::http::{Authorization, Endpoint, HttpClient, HttpError, HttpRequest, HttpResponse, Method, Payload};
+use crate::http::{Authorization, Endpoint, HttpClient, HttpError, HttpRequest, HttpResponse, Payload};
 use crate::name::DnsName;
 use crate::secret::Secret;
 
-use super::answer::{Verdict, judge, unreadable};
+use super::answer::{Verdict, read};
 use super::models::{Account, Domain, LogEntry, RecordSpec};
 use super::observe::{Exchange, Outcome};
 use super::retry::{Next, RetryPolicy, Tries};
 use super::skew::Skew;
-use super::wire::{self, Call};
-use super::{ApiError, CallKind, Gate};
+use super::wire::{self, Answer, Call};
+use super::{ApiError, Gate};
 
 /// The largest answer: 10,000 records take about 3 MB.
 const ANSWER_LIMIT: u64 = 32 * 1024 * 1024;
@@ -161,7 +161,7 @@ impl Client {
     /// # Errors
     /// [`ApiError`]; tried again after every error that passes.
     pub fn account(&self, policy: &RetryPolicy) -> Result<Account, ApiError> {
-        self.read(&Call::Account, policy, wire::account)
+        self.run(&Call::Account, policy, |_, body| body.account())
     }
 
     /// Returns the last entries of the account's log: 100 (documented).
@@ -169,15 +169,15 @@ impl Client {
     /// # Errors
     /// [`ApiError`]; tried again after every error that passes.
     pub fn logs(&self, policy: &RetryPolicy) -> Result<Vec<LogEntry>, ApiError> {
-        self.read(&Call::Logs, policy, wire::logs)
+        self.run(&Call::Logs, policy, |_, body| body.logs())
     }
 
-    /// Returns every domain of the account with its records, in the order of the answer.
+    /// Returns every domain of the account with its records, in the order of their names.
     ///
     /// # Errors
     /// [`ApiError`]; tried again after every error that passes.
     pub fn domains(&self, policy: &RetryPolicy) -> Result<Vec<Domain>, ApiError> {
-        self.read(&Call::Domains, policy, wire::domains)
+        self.run(&Call::Domains, policy, |_, body| body.domains())
     }
 
     /// Adds a domain to the account.
@@ -233,36 +233,22 @@ impl Client {
     }
 
     fn write(&self, call: &Call<'_>, policy: &RetryPolicy) -> Result<Verdict, ApiError> {
-        self.run(call, policy, |verdict, _| Ok(verdict))
-    }
-
-    fn read<T>(
-        &self,
-        call: &Call<'_>,
-        policy: &RetryPolicy,
-        parse: impl Fn(&[u8]) -> Result<T, serde_json::Error>,
-    ) -> Result<T, ApiError> {
-        // An answer that cannot be read is like none, and asked for again.
-        self.run(call, policy, |_, answer| parse(&answer.body).map_err(|_| unreadable(answer, &self.access)))
+        self.run(call, policy, |verdict, _| Some(verdict))
     }
 
     fn run<T>(
         &self,
         call: &Call<'_>,
         policy: &RetryPolicy,
-        accept: impl Fn(Verdict, &HttpResponse) -> Result<T, ApiError>,
+        take: impl Fn(Verdict, &Answer) -> Option<T>,
     ) -> Result<T, ApiError> {
         let mut tries = Tries::new(*policy);
-        let kind = if call.kind() == CallKind::Read { policy.reads_for } else { call.kind() };
+        let kind = if call.reads() { policy.reads_for } else { call.kind() };
         loop {
             let pass = self.gate.before(kind, policy.deadline).map_err(|error| tries.conclude(error.into()))?;
             let answer = self.exchange(call, policy.deadline);
             drop(pass);
-            let result = answer.and_then(|answer| {
-                let verdict = judge(call, &answer, &self.access)?;
-                accept(verdict, &answer)
-            });
-            let error = match result {
+            let error = match answer.and_then(|answer| read(call, &answer, &self.access, &take)) {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };
@@ -281,19 +267,16 @@ impl Client {
     fn exchange(&self, call: &Call<'_>, deadline: Instant) -> Result<HttpResponse, ApiError> {
         let started = Instant::now();
         let timeout = deadline.saturating_duration_since(started).max(SHORTEST_TIMEOUT);
-        let result = call.with_parameters(|parameters| {
-            let result = self.send(call, parameters, timeout);
-            (self.observer)(&Exchange {
-                method: call.method(),
-                call: call.name(),
-                parameters: Exchange::shown(parameters),
-                outcome: match &result {
-                    Ok(answer) => Outcome::Status(answer.status),
-                    Err(error) => Outcome::Failed(error.kind().as_str()),
-                },
-                duration: started.elapsed(),
-            });
-            result
+        let result = self.send(call, timeout);
+        (self.observer)(&Exchange {
+            method: call.method(),
+            call: call.name(),
+            parameters: Exchange::shown(call.parameters()),
+            outcome: match &result {
+                Ok(answer) => Outcome::Status(answer.status),
+                Err(error) => Outcome::Failed(error.kind().as_str()),
+            },
+            duration: started.elapsed(),
         });
         let answer = result?;
         if let Some(date) = answer.date {
@@ -302,25 +285,17 @@ impl Client {
         Ok(answer)
     }
 
-    fn send(
-        &self,
-        call: &Call<'_>,
-        parameters: &[(&'static str, &str)],
-        timeout: Duration,
-    ) -> Result<HttpResponse, HttpError> {
+    fn send(&self, call: &Call<'_>, timeout: Duration) -> Result<HttpResponse, HttpError> {
         let Access { endpoint, key, auth } = &self.access;
-        let mut fields = parameters.to_vec();
-        fields.extend(auth.parameter().map(|name| (name, key.expose())));
-        let form = wire::form(&fields);
-        let reads = call.method() == Method::Get;
-        let target = if reads { endpoint.with_query(&wire::query(call.name(), &form))? } else { endpoint.clone() };
+        let form = call.form(auth.parameter().map(|name| (name, key)));
+        let target = if call.reads() { endpoint.with_query(&form)? } else { endpoint.clone() };
         let payload = Payload { content_type: wire::FORM, bytes: form.as_bytes() };
         self.http.send(&HttpRequest {
             method: call.method(),
             endpoint: &target,
             accept: "application/json",
             authorization: auth.header(key),
-            payload: (!reads).then_some(payload),
+            payload: (!call.reads()).then_some(payload),
             limit: ANSWER_LIMIT,
             timeout,
         })

@@ -44,7 +44,6 @@ mod client;
 mod content;
 mod error;
 mod gate;
-mod lenient;
 mod models;
 mod observe;
 mod record_type;

@@ -34,8 +34,8 @@ pub enum Outcome {
 }
 
 impl Exchange {
-    pub(super) fn shown(parameters: &[(&'static str, &str)]) -> Vec<(&'static str, String)> {
-        parameters.iter().map(|(name, value)| (*name, excerpt(value, SHOWN))).collect()
+    pub(super) fn shown(parameters: Vec<(&'static str, String)>) -> Vec<(&'static str, String)> {
+        parameters.into_iter().map(|(name, value)| (name, excerpt(&value, SHOWN))).collect()
     }
 }
 

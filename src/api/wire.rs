@@ -5,11 +5,12 @@ mod answers;
 
 use crate::http::Method;
 use crate::name::DnsName;
+use crate::secret::Secret;
 
 use super::CallKind;
 use super::models::RecordSpec;
 
-pub(super) use answers::{Envelope, account, domains, logs};
+pub(super) use answers::Answer;
 
 /// One call with what it is about.
 #[derive(Debug, Clone, Copy)]
@@ -61,6 +62,11 @@ impl Call<'_> {
         }
     }
 
+    /// Whether the call changes nothing.
+    pub(super) fn reads(&self) -> bool {
+        self.kind() == CallKind::Read
+    }
+
     /// Whether the call may be sent again although the first one may have been acted on: an added or deleted record is
     /// told by the second answer, a domain is not.
     pub(super) fn is_repeatable(&self) -> bool {
@@ -68,47 +74,54 @@ impl Call<'_> {
     }
 
     /// The parameters of a call that changes something; a call that reads is named by a parameter without a value.
-    pub(super) fn with_parameters<T>(&self, use_them: impl FnOnce(&[(&'static str, &str)]) -> T) -> T {
+    pub(super) fn parameters(&self) -> Vec<(&'static str, String)> {
         match self {
-            Self::Account | Self::Logs | Self::Domains => use_them(&[]),
-            Self::AddDomain(name) | Self::DeleteDomain(name) => use_them(&[(self.name(), name.as_str())]),
-            Self::DeleteRecordById(id) => use_them(&[(self.name(), &id.to_string())]),
-            Self::AddRecord(record) | Self::DeleteRecord(record) => use_them(&[
-                (self.name(), record.domain().as_str()),
-                ("praefix", record.prefix()),
-                ("type", record.record_type.as_str()),
-                ("content", &record.content),
-            ]),
+            Self::Account | Self::Logs | Self::Domains => Vec::new(),
+            Self::AddDomain(name) | Self::DeleteDomain(name) => vec![(self.name(), name.to_string())],
+            Self::DeleteRecordById(id) => vec![(self.name(), id.to_string())],
+            Self::AddRecord(record) | Self::DeleteRecord(record) => vec![
+                (self.name(), record.domain().to_string()),
+                ("praefix", record.prefix().to_owned()),
+                ("type", record.record_type.to_string()),
+                ("content", record.content.clone()),
+            ],
         }
+    }
+
+    /// The call as `application/x-www-form-urlencoded`: the query of one that reads, the body of any other. The key
+    /// comes last, where it is a parameter.
+    ///
+    /// `add_domain` is shown as multipart in the documentation; public clients send it urlencoded like the others.
+    pub(super) fn form(&self, key: Option<(&str, &Secret)>) -> String {
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        if self.reads() {
+            form.append_key_only(self.name());
+        }
+        form.extend_pairs(self.parameters());
+        form.extend_pairs(key.map(|(name, key)| (name, key.expose())));
+        form.finish()
     }
 }
 
-/// Writes parameters as `application/x-www-form-urlencoded`; also right behind a `?`.
-///
-/// `add_domain` is shown as multipart in the documentation; public clients send it urlencoded like the others.
-pub(super) fn form(parameters: &[(&str, &str)]) -> String {
-    form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish()
-}
-
-/// The media type of [`form`].
+/// The media type of [`Call::form`].
 pub(super) const FORM: &str = "application/x-www-form-urlencoded";
-
-/// Writes the query of a call that reads: its name, then the parameters.
-pub(super) fn query(call: &str, form: &str) -> String {
-    if form.is_empty() { call.to_owned() } else { format!("{call}&{form}") }
-}
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::RecordType;
 
     #[test]
     fn parameters_are_percent_encoded() {
-        assert_eq!(
-            form(&[("content", "v=1 & \"ä\"+%/;"), ("praefix", "")]),
-            "content=v%3D1+%26+%22%C3%A4%22%2B%25%2F%3B&praefix="
-        );
-        assert_eq!(form(&[("content", "-5qEv_d0*.A")]), "content=-5qEv_d0*.A");
-        assert_eq!(form(&[]), "");
+        let domain = DnsName::parse("name.ipv64.net").unwrap();
+        let form = |content| {
+            let record = RecordSpec::within(&domain, &domain, RecordType::Txt, content).unwrap();
+            Call::AddRecord(&record).form(None)
+        };
+        let start = "add_record=name.ipv64.net&praefix=&type=TXT&content=";
+        assert_eq!(form("v=1 & \"ä\"+%/;"), format!("{start}v%3D1+%26+%22%C3%A4%22%2B%25%2F%3B"));
+        assert_eq!(form("-5qEv_d0*.A"), format!("{start}-5qEv_d0*.A"));
+        let key = Secret::parse("a&b").unwrap();
+        assert_eq!(Call::Logs.form(Some(("token", &key))), "get_logs&token=a%26b");
     }
 }

@@ -37,27 +37,28 @@ fn the_documented_logs_are_read() {
 }
 
 #[test]
-fn the_documented_domains_are_read_in_their_order() {
+fn the_documented_domains_are_read_in_the_order_of_their_names() {
     let domains = Setup::answering(200, fixture!("domains.json")).client.domains(&once()).unwrap();
-    assert_eq!(domains.iter().map(|d| d.name.as_str()).collect::<Vec<_>>(), ["name.ipv64.net", "example.com"]);
-    assert_eq!((domains[0].updates, domains[0].wildcard, domains[1].wildcard), (Some(2), Some(true), Some(false)));
-    let record = &domains[1].records[0];
+    assert_eq!(domains.iter().map(|d| d.name.as_str()).collect::<Vec<_>>(), ["example.com", "name.ipv64.net"]);
+    let [other, name] = domains.as_slice() else { panic!("{domains:?}") };
+    assert_eq!((name.updates, name.wildcard, other.wildcard), (Some(2), Some(true), Some(false)));
+    let record = &other.records[0];
     assert_eq!((record.id, record.ttl, &record.record_type), (Some(13), Some(60), &RecordType::Txt));
-    assert_eq!((record.content.as_str(), record.name_in(&domains[1].name)), ("v=spf1 -all", "mail.example.com".into()));
-    assert_eq!(domains[0].records[1].name_in(&domains[0].name), "name.ipv64.net");
+    assert_eq!((record.content.as_str(), record.name_in(&other.name)), ("v=spf1 -all", "mail.example.com".into()));
+    assert_eq!(name.records[1].name_in(&name.name), "name.ipv64.net");
 }
 
 #[test]
 fn observed_shapes_of_domains_are_understood() {
     let domains = Setup::answering(200, fixture!("domains-observed-fields.json")).client.domains(&once()).unwrap();
     let names: Vec<_> = domains.iter().map(|domain| domain.name.as_str()).collect();
-    assert_eq!(names, ["name.ipv64.net", "empty.home64.de", "xn--bcher-kva.example"]);
-    let [text, other] = domains[0].records.as_slice() else { panic!("{domains:?}") };
+    assert_eq!(names, ["empty.home64.de", "name.ipv64.net", "xn--bcher-kva.example"]);
+    let [text, other] = domains[1].records.as_slice() else { panic!("{domains:?}") };
     assert_eq!((text.id, text.ttl, text.content.as_str()), (Some(11), Some(60), "\"path/to\""));
     assert_eq!((other.id, other.ttl, other.prefix.as_str()), (None, None, ""));
     assert_eq!(other.record_type, RecordType::Other("HTTPS".to_owned()));
-    assert_eq!((domains[0].wildcard, domains[0].dualstack), (Some(true), Some(false)));
-    assert!(domains[1].records.is_empty());
+    assert_eq!((domains[1].wildcard, domains[1].dualstack), (Some(true), Some(false)));
+    assert!(domains[0].records.is_empty());
     let printed = format!("{domains:?}");
     for secret in ["DOMAINHASH", "RECORDKEY"] {
         assert!(!printed.contains(secret), "{printed}");
