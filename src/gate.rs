@@ -29,7 +29,7 @@ impl Gate for WindowGate {
 
     fn refused(&self, retry_after: Option<Duration>, limit: Limit) {
         match limit {
-            Limit::Daily => self.0.daily_exhausted(),
+            Limit::Daily | Limit::Lasting => self.0.daily_exhausted(),
             Limit::Burst | Limit::Unknown => self.0.refused(retry_after),
         }
     }

@@ -93,14 +93,22 @@ fn judge(call: &Call<'_>, answer: &HttpResponse, body: Option<&Answer>, access: 
     }
 }
 
-/// An answer whose body cannot be understood. JSON is not shown: it may be an account with its secrets.
-pub(super) fn unreadable(answer: &HttpResponse, access: &Access) -> ApiError {
-    let text = match String::from_utf8_lossy(&answer.body).trim_start() {
-        "" => "an empty body".to_owned(),
-        json if json.starts_with(['{', '[']) => {
-            format!("{} bytes of JSON that cannot be understood", answer.body.len())
+/// An answer whose body cannot be understood. It may be an account with its secrets behind a notice of PHP, so nothing
+/// from the first field on is shown.
+fn unreadable(answer: &HttpResponse, access: &Access) -> ApiError {
+    let body = access.mask_in(&String::from_utf8_lossy(&answer.body));
+    let body = body.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']);
+    let fields = ["{", "\":", "=>"].into_iter().filter_map(|mark| body.find(mark)).min();
+    let text = match fields {
+        _ if body.is_empty() => "an empty body".to_owned(),
+        _ if body.starts_with(['{', '[']) => format!("{} bytes of JSON that cannot be understood", body.len()),
+        None => format!("\"{}\"", clean(body, access)),
+        Some(at) => {
+            let kind =
+                answer.content_type.as_deref().map_or_else(|| "unknown type".to_owned(), |kind| excerpt(kind, 40));
+            let words = clean(body.get(..at).unwrap_or_default(), access);
+            format!("\"{words}\" and {} bytes of {kind}", body.len() - at)
         }
-        other => format!("\"{}\"", clean(other, access)),
     };
     ApiError::Unavailable { status: answer.status, text }
 }

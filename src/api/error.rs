@@ -142,6 +142,10 @@ fn limited(limit: Limit) -> String {
             "the account's calls for today are probably used up; they are set back at midnight in Germany ({reset}): renew \
              after that, and look for what else uses this key (`ipv64-acme status`)"
         ),
+        Limit::Lasting => format!(
+            "perhaps another program that uses this key keeps the limit busy, perhaps the calls of the day are used up until \
+             {reset}, midnight in Germany: see `ipv64-acme status`, and try again in a quarter of an hour"
+        ),
         Limit::Burst | Limit::Unknown => format!(
             "try again in a minute; everything that uses this key shares the limit; if it stays, the calls of the day are \
              used up until {reset}: see `ipv64-acme status`"
@@ -152,7 +156,7 @@ fn limited(limit: Limit) -> String {
 fn span(limit: &Limit) -> &'static str {
     match limit {
         Limit::Daily => "today",
-        Limit::Burst | Limit::Unknown => "for now",
+        Limit::Burst | Limit::Lasting | Limit::Unknown => "for now",
     }
 }
 

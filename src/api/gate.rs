@@ -24,9 +24,10 @@ pub enum CallKind {
 pub enum Limit {
     /// Too many calls within some seconds: over after a pause.
     Burst,
-    /// The calls of the day. Never stated by the API as far as is known; taken from a `Retry-After` of an hour and more,
-    /// or from refusals that outlast the pauses of a burst.
+    /// The calls of the day. Never stated by the API as far as is known; taken from a `Retry-After` of an hour and more.
     Daily,
+    /// It outlasts the pauses of a burst: the calls of the day, or another program with the same key that keeps on.
+    Lasting,
     /// The answer does not tell.
     Unknown,
 }

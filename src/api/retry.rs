@@ -5,14 +5,18 @@ use std::time::{Duration, Instant};
 use super::wire::Call;
 use super::{ApiError, CallKind, Limit};
 
-/// The pause before the second try; it doubles with each further one.
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
-/// The longest pause between two tries.
-const LONGEST_PAUSE: Duration = Duration::from_secs(8);
+/// The pauses between the tries of one call, in seconds: five requests live through an outage of a minute.
+const PAUSES: [f64; 4] = [1.0, 4.0, 15.0, 45.0];
+/// The shortest pause, however little time is left.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(500);
+/// The most of the time that is left that a pause takes: the request after it needs some too.
+const MOST_OF_TIME: f64 = 0.9;
 /// The window of the burst limit: some calls per 10 s (observed), so that after it all of them are free again.
 const BURST_WINDOW: Duration = Duration::from_secs(10);
 /// How often a 429 is tried again: a limit that outlasts two windows is not a burst of ours.
 const TRIES_AFTER_429: u32 = 2;
+/// The most requests for one call.
+const MOST_TRIES: u32 = PAUSES.len() as u32 + 1;
 /// How long people at a terminal are kept waiting.
 const INTERACTIVE: Duration = Duration::from_secs(30);
 
@@ -31,7 +35,7 @@ impl RetryPolicy {
     /// For hooks: nobody is watching, and a certificate depends on it.
     #[must_use]
     pub fn until(deadline: Instant) -> Self {
-        Self { deadline, tries: 10, reads_for: CallKind::Read }
+        Self { deadline, tries: MOST_TRIES, reads_for: CallKind::Read }
     }
 
     /// For people: at most 30 s and three requests.
@@ -91,18 +95,18 @@ impl Tries {
     pub(super) fn after(&mut self, error: ApiError, call: &Call<'_>) -> Next {
         self.made += 1;
         self.lost |= error.may_have_been_stored();
+        let left = self.policy.deadline.saturating_duration_since(Instant::now());
         let pause = match &error {
             ApiError::RateLimited { limit: Limit::Daily, .. } => None,
             ApiError::RateLimited { retry_after, .. } => {
                 self.refused += 1;
                 let pause = retry_after.unwrap_or(BURST_WINDOW);
-                (self.refused <= TRIES_AFTER_429).then(|| pause + BURST_WINDOW.mul_f64(0.1 * random()))
+                (self.refused <= TRIES_AFTER_429).then(|| pause + BURST_WINDOW.mul_f64(rand::random_range(0.0..0.1)))
             }
-            error if error.is_transient() && (call.is_repeatable() || !self.lost) => Some(self.backoff()),
+            error if error.is_transient() && (call.is_repeatable() || !self.lost) => self.backoff(left),
             _ => None,
         };
-        let in_time = |pause: &Duration| Instant::now() + *pause < self.policy.deadline;
-        match pause.filter(|_| self.made < self.policy.tries).filter(in_time) {
+        match pause.filter(|pause| self.made < self.policy.tries && *pause < left) {
             Some(pause) => Next::Pause(pause, error),
             None => Next::GiveUp(self.conclude(error)),
         }
@@ -111,25 +115,22 @@ impl Tries {
     /// Puts what the earlier tries taught into the last error.
     pub(super) fn conclude(&self, error: ApiError) -> ApiError {
         let error = match error {
-            // Two windows passed and nothing became free. A burst would be over, unless another program with the same
-            // key keeps it going.
+            // Two windows passed and nothing became free.
             ApiError::RateLimited { limit: Limit::Unknown, words, retry_after } if self.refused > TRIES_AFTER_429 => {
-                ApiError::RateLimited { limit: Limit::Daily, words, retry_after }
+                ApiError::RateLimited { limit: Limit::Lasting, words, retry_after }
             }
             other => other,
         };
         if self.lost && !error.may_have_been_stored() { ApiError::AfterLostReply(Box::new(error)) } else { error }
     }
 
-    /// Half to whole of a pause that doubles, so that two processes that failed together do not return together.
-    fn backoff(&self) -> Duration {
-        let pause = FIRST_PAUSE * 2u32.saturating_pow(self.made.saturating_sub(1).min(8));
-        pause.min(LONGEST_PAUSE).mul_f64(0.5 + 0.5 * random())
+    /// The pause before the next try: shorter where less time is left than all pauses take, and by chance a little
+    /// shorter or longer, so that two processes that failed together do not return together.
+    fn backoff(&self, left: Duration) -> Option<Duration> {
+        let most = PAUSES.get(..self.policy.tries.saturating_sub(1) as usize).unwrap_or(&PAUSES);
+        let rest = most.get(self.made.saturating_sub(1) as usize..)?;
+        let pause = rest.first()? * rand::random_range(0.8..1.2);
+        let share = left.as_secs_f64() * MOST_OF_TIME * rest.first()? / rest.iter().sum::<f64>();
+        Some(Duration::from_secs_f64(pause.min(share)).max(SHORTEST_PAUSE))
     }
-}
-
-/// A number from 0 to 1; the middle where the system has no random numbers.
-fn random() -> f64 {
-    let bytes = ring::rand::generate::<[u8; 2]>(&ring::rand::SystemRandom::new());
-    bytes.map_or(0.5, |bytes| f64::from(u16::from_be_bytes(bytes.expose())) / f64::from(u16::MAX))
 }

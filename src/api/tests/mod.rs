@@ -73,7 +73,7 @@ fn once() -> RetryPolicy {
 }
 
 fn patient() -> RetryPolicy {
-    RetryPolicy::until(Instant::now() + Duration::from_secs(60))
+    RetryPolicy::until(Instant::now() + Duration::from_secs(120))
 }
 
 fn name(text: &str) -> DnsName {

@@ -72,3 +72,38 @@ fn a_trace_line_tells_call_parameters_status_and_time() {
     assert!(trace[1].starts_with(&format!("POST {parameters}: 201 in ")), "{trace:?}");
     assert!(trace[2].starts_with("GET get_logs: connection_closed in "), "{trace:?}");
 }
+
+#[test]
+fn no_field_of_an_answer_that_cannot_be_read_is_shown() {
+    let fields = r#""email": "somebody@example.org", "update_hash": "UPDATEHASH", "records": [{"record_key": "KEY"}]"#;
+    let notice = "<br />\n<b>Notice</b>: Undefined index in <b>/api.php</b>";
+    for (body, shown) in [
+        (format!("{notice} {{{fields}"), "200 with \"<br /> <b>Notice</b>: Undefined index in <b>/api.php</b>\" and "),
+        (format!("\u{feff}{{{fields}"), "200 with 97 bytes of JSON that cannot be understood"),
+        (format!("[{fields}"), " bytes of JSON that cannot be understood"),
+        (fields.to_owned(), "200 with \"\"email\" and "),
+        ("Array\n(\n    [email] => somebody@example.org\n)".to_owned(), "\"Array ( [email]\" and "),
+    ] {
+        let error = Setup::answering(200, &body).client.account(&once()).unwrap_err();
+        let printed = format!("{error} {error:?}");
+        assert!(printed.contains(shown), "{shown} in {printed}");
+        for secret in ["somebody", "UPDATEHASH", "KEY"] {
+            assert!(!printed.contains(secret), "{printed}");
+        }
+    }
+    let long = format!("Warning {{{fields}");
+    let error = Setup::answering(200, &long).client.account(&once()).unwrap_err();
+    assert!(error.to_string().ends_with("200 with \"Warning\" and 97 bytes of application/json"), "{error}");
+}
+
+#[test]
+fn a_notice_before_good_json_is_read_over() {
+    let notice = "\n<b>Warning</b>: a{} in /api.php on line 3<br />\n";
+    for before in ["\u{feff}", notice] {
+        let good = |json: &str| format!("{before}{json}");
+        let read = Setup::answering(200, &good(fixture!("account-info.json"))).client.account(&once()).unwrap();
+        assert_eq!(read.api_updates, Some(3));
+        let added = Setup::answering(201, &good(fixture!("add-record.json"))).client.add_record(&challenge(), &once());
+        assert_eq!(added, Ok(Added::New));
+    }
+}

@@ -9,16 +9,41 @@ fn what_only_asks_is_asked_again_after_errors_that_pass() {
         Step::Close,
         Step::Reset,
         Step::Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{".to_vec()),
-        Step::Stall,
-        Step::json(200, "<html>"),
         Step::json(200, fixture!("domains.json")),
     ]);
     assert_eq!(setup.client.domains(&patient()).unwrap().len(), 2);
+    assert_pauses(&setup, &[1.0, 4.0, 15.0, 45.0]);
+    let setup = Setup::new(vec![Step::Stall, Step::json(200, "<html>"), Step::json(200, fixture!("domains.json"))]);
+    assert_eq!(setup.client.domains(&patient()).unwrap().len(), 2);
+}
+
+fn assert_pauses(setup: &Setup, expected: &[f64]) {
     let pauses = setup.pauses();
-    assert_eq!(pauses.len(), 6);
-    for (pause, longest) in pauses.iter().zip([0.5, 1.0, 2.0, 4.0, 8.0, 8.0]) {
-        assert!((longest / 2.0..=longest).contains(&pause.as_secs_f64()), "{pauses:?}");
+    assert_eq!(pauses.len(), expected.len(), "{pauses:?}");
+    for (pause, expected) in pauses.iter().zip(expected) {
+        assert!((expected * 0.79..=expected * 1.21).contains(&pause.as_secs_f64()), "{pauses:?}");
     }
+}
+
+fn failing() -> Setup {
+    Setup::new((0..9).map(|_| Step::json(502, "")).collect())
+}
+
+#[test]
+fn a_call_is_tried_five_times_at_most_over_the_time_that_is_left() {
+    let setup = failing();
+    setup.client.domains(&patient()).unwrap_err();
+    assert_eq!(setup.server.seen().len(), 5);
+    assert_pauses(&setup, &[1.0, 4.0, 15.0, 45.0]);
+    // Nobody really pauses here, so that the time left stays the same.
+    let setup = failing();
+    setup.client.domains(&RetryPolicy::until(Instant::now() + Duration::from_secs(20))).unwrap_err();
+    let pauses = setup.pauses();
+    assert!(pauses.len() == 4 && pauses.iter().all(|pause| pause.as_secs() < 18), "{pauses:?}");
+    assert_eq!(pauses.last(), pauses.iter().max());
+    let setup = failing();
+    setup.client.domains(&RetryPolicy::until(Instant::now() + Duration::from_millis(400))).unwrap_err();
+    assert_eq!(setup.server.seen().len(), 1, "no time for another");
 }
 
 #[test]
@@ -90,8 +115,9 @@ fn a_refusal_that_stays_is_not_hammered() {
     let setup = Setup::new(refusals());
     let error = setup.client.add_record(&challenge(), &patient()).unwrap_err();
     assert_eq!(setup.server.seen().len(), 3);
-    assert!(matches!(error, ApiError::RateLimited { limit: Limit::Daily, .. }), "{error:?}");
-    assert_eq!(error.to_string(), "IPv64 refuses further calls today: \"Updateintervall overcommited\" (429)");
+    assert!(matches!(error, ApiError::RateLimited { limit: Limit::Lasting, .. }), "{error:?}");
+    assert_eq!(error.to_string(), "IPv64 refuses further calls for now: \"Updateintervall overcommited\" (429)");
+    assert!(error.hint().unwrap().starts_with("perhaps another program"), "a guess is called one");
     // No pause fits: one request.
     let setup = Setup::new(refusals());
     let hurry = RetryPolicy::until(Instant::now() + Duration::from_secs(5));
@@ -108,6 +134,7 @@ fn people_wait_for_three_requests_at_most() {
     let setup = Setup::new((0..9).map(|_| Step::json(502, "")).collect());
     setup.client.domains(&RetryPolicy::interactive()).unwrap_err();
     assert_eq!(setup.server.seen().len(), 3);
+    assert_pauses(&setup, &[1.0, 4.0]);
 }
 
 #[test]

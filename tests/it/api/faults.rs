@@ -44,7 +44,7 @@ fn every_fault_of_a_read_has_its_exit_code_and_words() {
         (Action::json(200, "null"), 6, "200 with \"null\""),
         (Action::json(200, "[]"), 6, "2 bytes of JSON that cannot be understood"),
         (Action::json(200, "{\"info\":\"success\""), 6, "17 bytes of JSON"),
-        (Action::json(200, "}{"), 6, "200 with \"}{\""),
+        (Action::json(200, "}{"), 6, "200 with \"}\" and 1 bytes of application/json"),
         (Action::json(401, "{\"info\":\"bad {key}\"}"), 3, "does not accept the API key: \"bad ********\""),
         (Action::json(403, "{\"info\":\"error\",\"status\":\"403 Forbidden\"}"), 3, "does not allow this"),
         (
