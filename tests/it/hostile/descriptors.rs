@@ -28,7 +28,9 @@ fn no_output_lands_in_a_file_that_took_the_number_of_a_closed_stream() {
 
 /// Each file of the state directory is one JSON document, or empty.
 fn assert_state_is_clean(desk: &Desk, context: &str) {
-    for (path, text) in contents(&desk.path("state")) {
+    let files = contents(&desk.path("state"));
+    assert!(!files.is_empty(), "{context}");
+    for (path, text) in files {
         let is_ours = text.is_empty() || text.starts_with("{\"version\":1,");
         let is_json = text.is_empty() || serde_json::from_str::<serde_json::Value>(&text).is_ok();
         assert!(is_ours && is_json, "{context}: {}: {text}", path.display());
