@@ -164,7 +164,7 @@ pub enum Command {
     Config,
     /// List challenge records that were left behind, and delete them with --yes
     Sweep(SweepArgs),
-    /// Show the API calls left today, the records that are open, and how long the name servers usually take
+    /// Show the API calls left today, and the records that are open
     Status,
     /// Print the completions for a shell
     Completions {

@@ -1,54 +1,55 @@
-//! The request window as the gate of the API client: the client knows no files, and the window no requests.
+//! The request limits as the gate of the API client: the client knows no files, and the limits no requests.
 
 use std::time::{Duration, Instant};
 
 use crate::api::{CallKind, Gate, GateError, Limit, Pass};
-use crate::state::{Priority, RequestWindow};
+use crate::state::{Rate, State};
 
-/// Lets requests pass as the window of the account allows, over all processes that share the state directory.
-pub struct WindowGate(RequestWindow);
-
-impl WindowGate {
-    /// Takes the window of the account that the client calls for.
-    #[must_use]
-    pub fn new(window: RequestWindow) -> Self {
-        Self(window)
-    }
+/// Lets requests pass as the limits of the account allow, over all processes that share the state directory.
+pub struct SharedLimits {
+    /// Where the account's requests are counted.
+    pub state: State,
+    /// How many in how much time.
+    pub rate: Rate,
+    /// Hears that a request has to wait, and how long as things are.
+    pub waiting: Box<dyn Fn(Duration) + Send + Sync>,
 }
 
-impl Gate for WindowGate {
+impl Gate for SharedLimits {
     fn before(&self, kind: CallKind, deadline: Instant) -> Result<Pass, GateError> {
-        let priority = match kind {
-            CallKind::Read => Priority::Read,
-            CallKind::Addition => Priority::Addition,
-            CallKind::Removal => Priority::Removal,
-        };
-        let slot = self.0.acquire(priority, deadline).map_err(GateError::new)?;
-        Ok(Pass::ending_with(|| slot.finish()))
+        let permit = self.state.take_turn(kind, self.rate, deadline, &*self.waiting).map_err(GateError::new)?;
+        Ok(Pass::ending_with(|| permit.finish()))
     }
 
     fn refused(&self, retry_after: Option<Duration>, limit: Limit) {
         match limit {
-            Limit::Daily | Limit::Lasting => self.0.daily_exhausted(),
-            Limit::Burst | Limit::Unknown => self.0.refused(retry_after),
+            Limit::Daily | Limit::Lasting => self.state.usage(|usage, now| usage.daily.refuse(now)),
+            Limit::Burst | Limit::Unknown => self.state.refused(retry_after, self.rate),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::time::{Duration, Instant};
 
     use super::*;
     use crate::error::Explain;
     use crate::exit::Exit;
     use crate::secret::Secret;
-    use crate::state::{Account, State};
+    use crate::state::Account;
+    use crate::time::SystemClock;
+
+    fn limits(rate: &str) -> SharedLimits {
+        let account = Account::of(&Secret::parse("canary-key").unwrap());
+        let state = State::in_memory(account, Arc::new(SystemClock));
+        SharedLimits { state, rate: rate.parse().unwrap(), waiting: Box::new(|_| ()) }
+    }
 
     #[test]
     fn a_full_window_is_told_in_its_own_words() {
-        let account = Account::of(&Secret::parse("canary-key").unwrap());
-        let gate = WindowGate::new(State::in_memory().window(account, "1/1000".parse().unwrap()));
+        let gate = limits("1/1000");
         let soon = Instant::now() + Duration::from_millis(10);
         drop(gate.before(CallKind::Read, soon).unwrap());
         let error = gate.before(CallKind::Removal, soon).err().unwrap();
@@ -58,8 +59,7 @@ mod tests {
 
     #[test]
     fn a_used_up_day_stops_the_next_request() {
-        let account = Account::of(&Secret::parse("canary-key").unwrap());
-        let gate = WindowGate::new(State::in_memory().window(account, "3/10".parse().unwrap()));
+        let gate = limits("3/10");
         gate.refused(None, Limit::Daily);
         let error = gate.before(CallKind::Removal, Instant::now() + Duration::from_secs(60)).err().unwrap();
         assert_eq!(error.kind(), "quota_used_up");

@@ -20,7 +20,7 @@
 //! - [`gate`]: the request window as the gate of the API
 //! - [`api`]: the IPv64 HTTP API
 //! - [`http`]: HTTP requests with deadlines, for the API and for DNS over HTTPS
-//! - [`state`]: journal, request window, domain cache, learned times
+//! - [`state`]: the journal of records, and what each account has used of its limits
 //! - [`order`]: what a caller asks for: records, wait, what to do on failure
 //! - [`provider`]: the suffixes that the provider owns
 //! - [`challenge`], [`secret`], [`name`], [`distinct`], [`excerpt`], [`time`], [`error`], [`exit`]: the vocabulary that all

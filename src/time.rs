@@ -88,6 +88,12 @@ impl Timestamp {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
 
+    /// Returns the time that a clock shows which was set by so many milliseconds.
+    #[must_use]
+    pub const fn moved_by(self, millis: i64) -> Self {
+        Self(self.0.saturating_add_signed(millis))
+    }
+
     /// Returns the date in Germany, `2026-11-23`: all times between two midnights there share one.
     #[must_use]
     pub fn german_date(self) -> String {
@@ -157,6 +163,34 @@ impl BootTime {
     pub fn since(&self, earlier: &Self) -> Option<Duration> {
         let passed = self.millis.checked_sub(earlier.millis)?;
         (self.boot == earlier.boot).then(|| Duration::from_millis(passed))
+    }
+}
+
+/// What both clocks of the machine show at one moment: by two of these it is known whether somebody has set the wall clock
+/// in between.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ClockReading {
+    /// The wall clock.
+    pub wall: Timestamp,
+    /// The time since the start of the machine; nothing where nobody tells.
+    pub boot: Option<BootTime>,
+}
+
+impl ClockReading {
+    /// Reads both clocks.
+    #[must_use]
+    pub fn take(clock: &dyn Clock) -> Self {
+        Self { wall: clock.now(), boot: clock.since_boot() }
+    }
+
+    /// Returns by how many milliseconds the wall clock was set since `earlier`; nothing if it was not, or if nobody can tell,
+    /// as across a start of the machine. Less than a second is no jump: the two clocks are not read at the same instant.
+    #[must_use]
+    pub fn jump_since(&self, earlier: &Self) -> Option<i64> {
+        let passed = self.boot.as_ref()?.since(earlier.boot.as_ref()?)?;
+        let expected = (earlier.wall + passed).0;
+        let jump = i64::try_from(i128::from(self.wall.0) - i128::from(expected)).ok()?;
+        (jump.unsigned_abs() >= 1000).then_some(jump)
     }
 }
 

@@ -7,17 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Explain, Kind};
 use crate::exit::Exit;
-
-/// What a request is for: when calls are scarce, removals go first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum CallKind {
-    /// Changes nothing.
-    Read,
-    /// Adds a record or a domain.
-    Addition,
-    /// Deletes a record or a domain.
-    Removal,
-}
+use crate::state::CallKind;
 
 /// Which limit a 429 stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -51,11 +51,12 @@ mod retry;
 mod skew;
 mod wire;
 
+pub use crate::state::CallKind;
 pub use answer::{Understood, understand};
 pub use client::{Access, Added, AuthMethod, Client, Deleted};
 pub use content::{ContentError, check_content};
 pub use error::ApiError;
-pub use gate::{CallKind, Gate, GateError, Limit, OpenGate, Pass};
+pub use gate::{Gate, GateError, Limit, OpenGate, Pass};
 pub use models::{Account, AccountClass, Domain, Hidden, LogEntry, Record, RecordSpec};
 pub use observe::{Exchange, Outcome};
 pub use record_type::RecordType;

@@ -16,7 +16,7 @@ use crate::hook::batch;
 use crate::order::Action;
 use crate::report::{Report, error_entry};
 use crate::settings::Environment;
-use crate::solver::{Failure, Missed, Outcome, is_about_api};
+use crate::solver::{Failure, Outcome, RecordFailure, is_about_api};
 
 /// Reads a batch from stdin and works through it.
 pub(super) fn run(cli: &Cli, action: Action, environment: &Environment, report: Report) -> Result<Exit> {
@@ -56,7 +56,7 @@ fn read() -> Result<Vec<u8>> {
 /// What became of one record, for `--json`. Statuses besides those of a success are `failed` and `not_tried`.
 fn entry(challenge: &Challenge, done: &Outcome, failure: Option<&Failure>) -> Value {
     let missed = failure.and_then(|failure| {
-        let about = |missed: &&Missed| missed.challenge.as_ref().is_none_or(|missed| missed == challenge);
+        let about = |missed: &&RecordFailure| missed.challenge.as_ref().is_none_or(|missed| missed == challenge);
         failure.failed.iter().find(about)
     });
     let error = missed.map(|missed| error_entry(&missed.error));

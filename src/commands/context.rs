@@ -15,14 +15,14 @@ use crate::dns::pace::Pace;
 use crate::dns::recursive::{DohPost, MAX_MESSAGE, Recursive};
 use crate::dns::zone::{Lookup, Server};
 use crate::error::{Context as _, Error, Explain as _, Result};
-use crate::gate::WindowGate;
+use crate::gate::SharedLimits;
 use crate::http::{Endpoint, HttpClient, HttpConfig, HttpRequest, Method, Payload};
 use crate::report::Report;
 use crate::secret::Secret;
 use crate::settings::{ConfigFile, Environment, NamedServer, Settings, Sources, key};
 use crate::solver::{Events, Solver};
-use crate::state::{self, DomainCache, RequestWindow, State};
-use crate::time::{Clock, Interrupted};
+use crate::state::{self, AccountUsage, State};
+use crate::time::{Clock, Interrupted, Timestamp};
 
 /// Sent with every request.
 const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
@@ -36,7 +36,6 @@ pub(super) struct Context {
     client: Client,
     lookup: Lookup,
     state: State,
-    account: state::Account,
     interrupted: Arc<AtomicBool>,
 }
 
@@ -54,23 +53,19 @@ impl Context {
     pub(super) fn with_key(settings: Settings, key: Secret, report: Report) -> Result<Self> {
         let interrupted = watch_signals()?;
         let clock = Arc::new(StoppableClock { interrupted: Arc::clone(&interrupted) });
-        let state = match &settings.state_dir {
-            Some(path) => State::open(path),
-            None => State::without_place(),
-        }
-        .with_clock(clock);
+        let state = State::open(settings.state_dir.as_deref(), state::Account::of(&key), clock);
         let http = http_client(&settings)?;
-        let account = state::Account::of(&key);
-        let window = state.window(account.clone(), settings.api_rate).on_wait(Arc::new(move |wait| {
+        let waiting = Box::new(move |wait: Duration| {
             report.step(&format!("waiting {:.1} s for a turn: the request window is full", wait.as_secs_f64()));
-        }));
+        });
+        let limits = SharedLimits { state: state.clone(), rate: settings.api_rate, waiting };
         let lookup = lookup(&settings, &http);
         let access = Access { endpoint: settings.api_url.clone(), key, auth: settings.api_auth };
         let stop = Arc::clone(&interrupted);
-        let client = Client::new(http, access, Box::new(WindowGate::new(window)))
+        let client = Client::new(http, access, Box::new(limits))
             .observed_by(move |exchange| report.trace(&exchange.to_string()))
             .pausing_with(move |length| pause(length, &stop));
-        Ok(Self { report, settings, client, lookup, state, account, interrupted })
+        Ok(Self { report, settings, client, lookup, state, interrupted })
     }
 
     pub(super) fn report(&self) -> Report {
@@ -87,11 +82,12 @@ impl Context {
 
     /// Whose key it is.
     pub(super) fn account(&self) -> &state::Account {
-        &self.account
+        self.state.account()
     }
 
-    pub(super) fn window(&self) -> RequestWindow {
-        self.state.window(self.account.clone(), self.settings.api_rate)
+    /// Reads or changes what the account has used of its limits.
+    pub(super) fn usage<R>(&self, change: impl FnOnce(&mut AccountUsage, Timestamp) -> R) -> R {
+        self.state.usage(change)
     }
 
     pub(super) fn client(&self) -> &Client {
@@ -107,18 +103,14 @@ impl Context {
     pub(super) fn domains(&self, policy: &RetryPolicy) -> Result<Vec<Domain>> {
         let domains = self.client.domains(policy).context("cannot list the domains of the account")?;
         let names: Vec<_> = domains.iter().map(|domain| domain.name.clone()).collect();
-        self.domain_cache().remember(&names);
+        self.usage(|usage, now| usage.domains.remember(&names, &[], now));
         Ok(domains)
-    }
-
-    pub(super) fn domain_cache(&self) -> DomainCache {
-        self.state.domains(self.account.clone())
     }
 
     /// Takes what the account says of its API calls, if it tells both how many were used today and how many there are.
     pub(super) fn learn_quota(&self, account: &Account) {
         if let (Some(used), Some(limit)) = (account.api_updates, account.class.api_limit) {
-            self.window().learn_quota(used, limit);
+            self.usage(|usage, now| usage.daily.learn(used, limit, now));
         }
     }
 
@@ -128,7 +120,6 @@ impl Context {
             client: &self.client,
             lookup: &self.lookup,
             state: &self.state,
-            account: self.account.clone(),
             events,
             interrupted: Arc::clone(&self.interrupted),
         }

@@ -59,7 +59,7 @@ fn list(context: &Context, args: SecretArgs) -> Result<Exit> {
 
 fn add(context: &Context, name: &DnsName) -> Result<Exit> {
     let result = context.client().add_domain(name, &RetryPolicy::interactive());
-    context.domain_cache().invalidate();
+    context.usage(|usage, _| usage.domains.forget());
     result.with_context(|| format!("cannot add the domain `{name}`"))?;
     context.report().line(&format!("{name}: added"));
     context.report().document(&json!({ "domain": name, "status": "added" }));
@@ -89,7 +89,7 @@ fn delete(context: &Context, name: &DnsName, consent: Consent) -> Result<Exit> {
         }
     };
     let result = context.client().delete_domain(name, &policy);
-    context.domain_cache().invalidate();
+    context.usage(|usage, _| usage.domains.forget());
     result.with_context(|| format!("cannot delete the domain `{name}`"))?;
     context.report().line(&format!("{name}: deleted with {counted}"));
     context.report().document(&json!({ "domain": name, "status": "deleted", "records": records }));

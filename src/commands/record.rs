@@ -136,7 +136,7 @@ fn add(context: &Context, args: &RecordAddArgs) -> Result<Exit> {
     let added = context.client().add_record(&spec, &policy).inspect_err(|error| {
         // The domain may have come from the cache and be gone.
         if matches!(error.cause(), ApiError::Rejected { .. }) {
-            context.domain_cache().invalidate();
+            context.usage(|usage, _| usage.domains.forget());
         }
     });
     let added = added.with_context(|| format!("cannot add the {wanted} record `{}`", args.name))?;
@@ -213,7 +213,7 @@ fn place(
         let not_below = || AccountError::NotBelow { name: name.clone(), domain: domain.clone() };
         return Ok(within(domain).ok_or_else(not_below)?);
     }
-    let cached = context.domain_cache().names().unwrap_or_default();
+    let cached = context.usage(|usage, now| usage.domains.names(now)).unwrap_or_default();
     if let Some(spec) = holder(&cached, name).and_then(&within) {
         return Ok(spec);
     }

@@ -1,4 +1,4 @@
-//! `status`: the calls left today, what is open in the journal, and what was learned of the name servers.
+//! `status`: the calls left today, and what is open in the journal.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::name::DnsName;
 use crate::report::Table;
-use crate::state::{Entry, Progress, Quota, UsualTime};
+use crate::state::{Entry, Progress, Quota};
 
 /// Shows all of it. The account is read for the quota, since others may use the same key; where it cannot be read, what
 /// is known here has to do.
@@ -30,7 +30,6 @@ pub(super) fn run(context: &Context) -> Result<Exit> {
     let report = context.report();
     report.table(&view.summary());
     report.table(&view.records());
-    report.table(&view.servers());
     report.document(&view);
     Ok(Exit::Done)
 }
@@ -41,7 +40,6 @@ struct View {
     api_calls: Calls,
     state_directory: Option<String>,
     open_records: Vec<Open>,
-    name_servers: Vec<Server>,
 }
 
 #[derive(Serialize)]
@@ -65,22 +63,13 @@ struct Open {
     progress: String,
 }
 
-#[derive(Serialize)]
-struct Server {
-    name: DnsName,
-    address: String,
-    /// Half of the records were there by then.
-    p50: f64,
-    /// Nineteen of twenty were there by then.
-    p95: f64,
-    samples: usize,
-}
-
 impl View {
     fn new(context: &Context) -> Self {
         let state = context.state();
-        let Quota { remaining, limit, calls_today, used_up_until, .. } = context.window().quota();
-        let entries = state.journal().open_entries().into_iter().filter(|entry| entry.account == *context.account());
+        let Quota { remaining, limit, calls_today, used_up_until, .. } =
+            context.usage(|usage, now| usage.daily.quota(now));
+        let entries = state.journal(|journal, _| journal.entries().to_vec()).into_iter();
+        let entries = entries.filter(|entry| entry.account == *context.account());
         let open = |entry: Entry| Open {
             age: state.age(entry.added_at).as_secs(),
             progress: describe(&entry),
@@ -88,13 +77,6 @@ impl View {
             value: entry.value,
             record: entry.record,
             client: entry.client,
-        };
-        let server = |usual: UsualTime| Server {
-            name: usual.name,
-            address: usual.address.to_string(),
-            p50: usual.p50.as_secs_f64(),
-            p95: usual.p95.as_secs_f64(),
-            samples: usual.samples,
         };
         Self {
             api_calls: Calls {
@@ -105,7 +87,6 @@ impl View {
             },
             state_directory: state.directory().map(|path| path.display().to_string()),
             open_records: entries.map(open).collect(),
-            name_servers: state.learned().all().into_iter().map(server).collect(),
         }
     }
 
@@ -131,17 +112,6 @@ impl View {
         for open in &self.open_records {
             let age = age(Duration::from_secs(open.age));
             table.row([open.record.as_str(), open.value.as_str(), &open.client, &age, &open.progress]);
-        }
-        table
-    }
-
-    fn servers(&self) -> Table {
-        let mut table = Table::new(&["NAME SERVER", "ADDRESS", "HALF AFTER", "95 % AFTER", "RECORDS"]);
-        for server in &self.name_servers {
-            let seconds = |number: f64| format!("{number:.1} s");
-            let samples = server.samples.to_string();
-            let (p50, p95) = (seconds(server.p50), seconds(server.p95));
-            table.row([server.name.as_str(), &server.address, &p50, &p95, &samples]);
         }
         table
     }

@@ -73,7 +73,7 @@ struct View<'a> {
 
 /// The records of the journal. Those of other accounts are left to their own key.
 fn own(context: &Context, older_than: Option<Duration>) -> Vec<Leftover> {
-    let entries = context.state().journal().leftovers(older_than);
+    let entries = context.state().journal(|journal, now| journal.leftovers(older_than, now));
     let (mine, others): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| entry.account == *context.account());
     if !others.is_empty() {
         let more = format!("{} more in the journal were added with another API key: see `sweep --all`", others.len());
@@ -86,7 +86,7 @@ fn own(context: &Context, older_than: Option<Duration>) -> Vec<Leftover> {
 /// may be of this account all the same, since a key can be renewed.
 fn of_account(context: &Context, older_than: Option<Duration>, domains: &[Domain]) -> Vec<Leftover> {
     let least = older_than.unwrap_or(LEFT_OVER_AFTER);
-    let entries = context.state().journal().open_entries();
+    let entries = context.state().journal(|journal, _| journal.entries().to_vec());
     let mut found = Vec::new();
     for domain in domains {
         for record in &domain.records {
@@ -201,15 +201,15 @@ fn delete(context: &Context, found: &mut [Leftover]) -> Exit {
 }
 
 fn delete_one(context: &Context, leftover: &mut Leftover) -> Result<(), ApiError> {
-    let (journal, policy) = (context.state().journal(), RetryPolicy::interactive());
+    let (state, policy) = (context.state(), RetryPolicy::interactive());
     let ids = leftover.id.as_slice();
-    journal.remove_asked(ids);
+    state.journal(|journal, now| journal.remove_asked(ids, now));
     let deleted = match &leftover.target {
         Target::Spec(spec) => context.client().delete_record(spec, &policy),
         Target::Number(number) => context.client().delete_record_by_id(*number, &policy),
     };
-    let deleted = deleted.inspect_err(|_| journal.remove_failed(ids))?;
-    journal.close(ids);
+    let deleted = deleted.inspect_err(|_| state.journal(|journal, now| journal.remove_failed(ids, now)))?;
+    state.journal(|journal, _| journal.close(ids));
     leftover.status = if deleted == Deleted::Gone { Status::Removed } else { Status::Missing };
     Ok(())
 }

@@ -55,8 +55,9 @@ fn challenges(domains: &[DnsName]) -> Result<Vec<Challenge>> {
 }
 
 fn is_open(context: &Context, call: &Call) -> bool {
-    let journal = context.state().journal();
-    call.challenges.iter().any(|challenge| !journal.find(&challenge.name, Some(&challenge.value)).is_empty())
+    context.state().journal(|journal, _| {
+        call.challenges.iter().any(|challenge| !journal.find(&challenge.name, Some(&challenge.value)).is_empty())
+    })
 }
 
 fn remove(context: &Arc<Context>, add: &Call) -> Result<Outcome> {

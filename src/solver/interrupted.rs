@@ -58,10 +58,10 @@ impl Solver<'_> {
     /// Tells what a call leaves open that ends now, apart from what is known to be done.
     #[must_use]
     pub fn interruption(&self, call: &Call, done: &[Solved]) -> Interrupted {
-        let entries = self.state.journal().open_entries();
+        let entries = self.state.journal(|journal, _| journal.entries().to_vec());
         let has_entry = |challenge: &&Challenge| {
             let matches = |entry: &crate::state::Entry| {
-                (&entry.account, &entry.name, &entry.value) == (&self.account, &challenge.name, &challenge.value)
+                (&entry.account, &entry.name, &entry.value) == (self.state.account(), &challenge.name, &challenge.value)
             };
             entries.iter().any(matches)
         };
@@ -93,7 +93,7 @@ impl Solver<'_> {
             return failure;
         }
         let Failure { done, failed } = failure;
-        let during = failed.into_iter().next().map(|missed| missed.error);
+        let during = failed.into_iter().next().map(|first| first.error);
         let error = Error::from(Interrupted { during, ..self.interruption(call, &done) });
         Failure { done, ..error.into() }
     }

@@ -23,11 +23,13 @@ impl Solver<'_> {
         if self.is_used_up() {
             return;
         }
-        let journal = self.state.journal();
+        let state = self.state;
         let until = Instant::now() + PATIENCE;
         let mut most = MOST;
         while most > 0 && Instant::now() < until && !self.is_interrupted() {
-            let Some(entry) = journal.take_finishable(&self.account, 1).pop() else { break };
+            let running_for = state.running_for();
+            let entry = state.journal(|journal, now| journal.take_finishable(state.account(), running_for, now));
+            let Some(entry) = entry else { break };
             if !self.clear(&entry, until) {
                 return;
             }
@@ -39,7 +41,8 @@ impl Solver<'_> {
         }
         let spared = in_use(call);
         while most > 0 && Instant::now() < until && !self.is_interrupted() && self.has_to_spare() {
-            let Some(entry) = journal.take_left_over(&self.account, &spared) else { return };
+            let entry = state.journal(|journal, now| journal.take_left_over(state.account(), &spared, now));
+            let Some(entry) = entry else { return };
             if !self.clear(&entry, until) {
                 return;
             }
@@ -49,23 +52,24 @@ impl Solver<'_> {
 
     /// Removes the record of an entry; returns whether the next one may have better luck.
     fn clear(&self, entry: &Entry, until: Instant) -> bool {
-        let (journal, ids) = (self.state.journal(), [entry.id.clone()]);
+        let ids = [entry.id.clone()];
+        let close = || self.state.journal(|journal, _| journal.close(&ids));
         let Some(spec) = spec_of(entry) else {
-            journal.close(&ids);
+            close();
             return true;
         };
         let policy = RetryPolicy::until(until).with_tries(2);
         match self.client.delete_record(&spec, &policy) {
             Ok(_) => {
-                journal.close(&ids);
+                close();
                 self.events.step(&format!("`{}`, left over from an earlier call, removed", entry.record));
                 true
             }
             Err(error) => {
-                match error {
-                    ApiError::Gate(_) => journal.remove_postponed(&ids),
-                    _ => journal.remove_failed(&ids),
-                }
+                self.state.journal(|journal, now| match error {
+                    ApiError::Gate(_) => journal.remove_postponed(&ids, now),
+                    _ => journal.remove_failed(&ids, now),
+                });
                 self.events.step(&format!("`{}`, left over from an earlier call, stays: {error}", entry.record));
                 !error.is_transient()
             }

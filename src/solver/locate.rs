@@ -10,7 +10,7 @@ use crate::dns::cname::{Follow, Place, PlaceError};
 use crate::dns::zone::Zone;
 use crate::error::{Context as _, Error, Result};
 use crate::name::DnsName;
-use crate::state::{DomainCache, DomainList};
+use crate::state::DomainList;
 
 /// How long a process waits for the list that another one asks for, which takes a turn in the request window.
 const ANOTHER_ASKS: Duration = Duration::from_secs(30);
@@ -19,7 +19,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// The place of one record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Located {
+pub(super) struct Placement {
     pub(super) challenge: Challenge,
     /// The name that holds the record.
     pub(super) record: DnsName,
@@ -40,7 +40,7 @@ pub(super) enum Domains {
 
 impl Solver<'_> {
     /// Finds the place of a record; asks, changes nothing.
-    pub(super) fn locate(&self, challenge: &Challenge, domains: Domains, policy: &RetryPolicy) -> Result<Located> {
+    pub(super) fn locate(&self, challenge: &Challenge, domains: Domains, policy: &RetryPolicy) -> Result<Placement> {
         self.go_on()?;
         let place = self.place(&challenge.name, policy)?;
         let (record, zone, notes) = match place {
@@ -59,7 +59,7 @@ impl Solver<'_> {
         let tell = |_: &Error| notes.iter().for_each(|note| self.events.warning(note));
         let domain = self.domain_of((&record, apex), domains, policy).inspect_err(tell)?;
         let spec = spec(&domain, &record, challenge)?;
-        Ok(Located { challenge: challenge.clone(), record, zone, spec, is_new: false, notes })
+        Ok(Placement { challenge: challenge.clone(), record, zone, spec, is_new: false, notes })
     }
 
     /// Asks DNS, unless neither aliases nor propagation matter.
@@ -82,10 +82,10 @@ impl Solver<'_> {
     }
 
     /// Returns the cached list. Where there is none and another process is asking, its answer is waited for.
-    fn known_domains(&self, cache: &DomainCache) -> Option<Vec<DnsName>> {
+    fn known_domains(&self) -> Option<Vec<DnsName>> {
         let until = Instant::now() + ANOTHER_ASKS;
         loop {
-            match cache.names_or_turn() {
+            match self.state.usage(|usage, now| usage.domains.names_or_turn(now)) {
                 DomainList::Known(names) => return Some(names),
                 DomainList::BeingAsked if Instant::now() < until && !self.is_interrupted() => {
                     std::thread::sleep(LOOK_AGAIN);
@@ -108,24 +108,21 @@ impl Solver<'_> {
             }
             return Err(AccountError::NotBelow { name: record.clone(), domain: domain.clone() }.into());
         }
-        let cache = self.state.domains(self.account.clone());
-        let cached = if domains == Domains::Cached { self.known_domains(&cache) } else { None };
+        let cached = if domains == Domains::Cached { self.known_domains() } else { None };
+        let is_missing = |apex| self.state.usage(|usage, now| usage.domains.is_missing(apex, now));
         // A zone cut below a cached domain: the account may have got a longer one since.
-        let is_cut = |domain: &DnsName| {
-            apex.is_some_and(|apex| apex != domain && apex.is_within(domain) && !cache.is_missing(apex))
-        };
+        let is_cut =
+            |domain: &DnsName| apex.is_some_and(|apex| apex != domain && apex.is_within(domain) && !is_missing(apex));
         let cached = cached.as_ref().and_then(|cached| holder(cached, record));
         if let Some(domain) = cached.filter(|domain| !is_cut(domain)) {
             return Ok(domain.clone());
         }
-        let listed = self.client.domains(policy).inspect_err(|_| cache.give_up());
+        let listed = self.client.domains(policy).inspect_err(|_| self.state.usage(|usage, _| usage.domains.give_up()));
         let listed = listed.context("cannot list the domains of the account")?;
         let names: Vec<_> = listed.into_iter().map(|domain| domain.name).collect();
-        cache.remember(&names);
+        let missing: Vec<_> = apex.into_iter().filter(|apex| !names.contains(apex)).collect();
+        self.state.usage(|usage, now| usage.domains.remember(&names, &missing, now));
         let held = holder(&names, record).cloned();
-        if let Some(apex) = apex.filter(|apex| !names.contains(apex)) {
-            cache.note_missing(apex);
-        }
         held.ok_or_else(|| AccountError::NoDomain { name: record.clone(), domains: names }.into())
     }
 }

@@ -6,12 +6,12 @@
 //! - `remove`: exactly what was added, also when the CNAME has changed since
 //! - `order`: the records of an order that a client spreads over several calls
 //! - `reserve`: calls of the day that are kept for removals
-//! - `hold_off`: the CA's cache, where a name gets a second value
+//! - `ca_cache_wait`: the CA's cache, where a name gets a second value
 //! - `leftovers`: what earlier calls have left behind
 //! - `interrupted`: what is open when a signal ends a call
 
 mod add;
-mod hold_off;
+mod ca_cache_wait;
 mod interrupted;
 mod leftovers;
 mod locate;
@@ -31,7 +31,7 @@ use crate::name::DnsName;
 use crate::order::{Action, Call};
 use crate::propagation::{Ready, Row};
 use crate::settings::Settings;
-use crate::state::{Account, State};
+use crate::state::State;
 
 pub use interrupted::Interrupted;
 pub use leftovers::is_about_api;
@@ -49,10 +49,8 @@ pub struct Solver<'a> {
     pub client: &'a Client,
     /// DNS.
     pub lookup: &'a Lookup,
-    /// Journal, domain cache, learned times.
+    /// The journal, and what the account has used of its limits; whose records these are.
     pub state: &'a State,
-    /// Whose records these are.
-    pub account: Account,
     /// Hears of each step.
     pub events: &'a dyn Events,
     /// Set by a signal.
@@ -113,12 +111,12 @@ pub struct Failure {
     /// The records that are done all the same, and stay so.
     pub done: Vec<Solved>,
     /// The records that failed, with the reason; never empty.
-    pub failed: Vec<Missed>,
+    pub failed: Vec<RecordFailure>,
 }
 
 /// Why a record failed.
 #[derive(Debug)]
-pub struct Missed {
+pub struct RecordFailure {
     /// What the client asked for; none if the reason holds for all records of the call.
     pub challenge: Option<Challenge>,
     /// The reason, with the name of the record as context.
@@ -127,20 +125,20 @@ pub struct Missed {
 
 impl Failure {
     fn of(challenge: &Challenge, error: Error) -> Self {
-        Self { done: Vec::new(), failed: vec![Missed { challenge: Some(challenge.clone()), error }] }
+        Self { done: Vec::new(), failed: vec![RecordFailure { challenge: Some(challenge.clone()), error }] }
     }
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self { done: Vec::new(), failed: vec![Missed { challenge: None, error }] }
+        Self { done: Vec::new(), failed: vec![RecordFailure { challenge: None, error }] }
     }
 }
 
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
         let first = failure.failed.into_iter().next();
-        first.map_or_else(|| std::io::Error::other("the call failed").into(), |missed| missed.error)
+        first.map_or_else(|| std::io::Error::other("the call failed").into(), |first| first.error)
     }
 }
 

@@ -2,7 +2,7 @@
 //! them. They stand in the journal; where it was lost, the account is asked what it holds.
 
 use super::Solver;
-use super::locate::Located;
+use super::locate::Placement;
 use crate::api::{Domain, RecordType, RetryPolicy};
 use crate::challenge::TxtValue;
 use crate::distinct::distinct;
@@ -16,8 +16,8 @@ use crate::state::{Entry, LEFT_OVER_AFTER, Progress};
 
 /// A record that is waited for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Awaited {
-    held: Held,
+pub(super) struct PendingRecord {
+    held: OrderRecord,
     zone: Zone,
     /// Whether this call has added it.
     is_new: bool,
@@ -25,19 +25,23 @@ pub(super) struct Awaited {
 
 /// A record of the order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Held {
+struct OrderRecord {
     name: DnsName,
     value: TxtValue,
     /// The account domain that holds it.
     domain: DnsName,
 }
 
-impl Awaited {
+impl PendingRecord {
     /// Nothing where the zone was not looked up.
-    pub(super) fn from_located(located: &Located) -> Option<Self> {
-        let zone = located.zone.clone()?;
-        let (name, value) = (located.record.clone(), located.challenge.value.clone());
-        Some(Self { held: Held { name, value, domain: located.spec.domain().clone() }, zone, is_new: located.is_new })
+    pub(super) fn of(placement: &Placement) -> Option<Self> {
+        let zone = placement.zone.clone()?;
+        let (name, value) = (placement.record.clone(), placement.challenge.value.clone());
+        Some(Self {
+            held: OrderRecord { name, value, domain: placement.spec.domain().clone() },
+            zone,
+            is_new: placement.is_new,
+        })
     }
 
     pub(super) fn into_record(self) -> Record {
@@ -68,10 +72,15 @@ impl Explain for OrderError {
 
 impl Solver<'_> {
     /// Returns all records of the order: the earlier ones first, those of this call last.
-    pub(super) fn of_order(&self, order: &Order, mine: Vec<Awaited>, policy: &RetryPolicy) -> Result<Vec<Awaited>> {
-        let mut all: Vec<Awaited> = Vec::new();
-        for held in self.stored(order, policy)? {
-            let is_mine = |mine: &Awaited| (&mine.held.name, &mine.held.value) == (&held.name, &held.value);
+    pub(super) fn order_records(
+        &self,
+        order: &Order,
+        mine: Vec<PendingRecord>,
+        policy: &RetryPolicy,
+    ) -> Result<Vec<PendingRecord>> {
+        let mut all: Vec<PendingRecord> = Vec::new();
+        for held in self.find_records(order, policy)? {
+            let is_mine = |mine: &PendingRecord| (&mine.held.name, &mine.held.value) == (&held.name, &held.value);
             if mine.iter().any(is_mine) {
                 continue;
             }
@@ -81,14 +90,14 @@ impl Solver<'_> {
                 Some(neighbour) => neighbour.zone.clone(),
                 None => self.place_by(Follow::Never, &held.name, policy)?.zone,
             };
-            all.push(Awaited { held, zone, is_new: false });
+            all.push(PendingRecord { held, zone, is_new: false });
         }
         all.extend(mine);
         Ok(all)
     }
 
     /// Returns the records of all calls of the order, by name.
-    fn stored(&self, order: &Order, policy: &RetryPolicy) -> Result<Vec<Held>> {
+    fn find_records(&self, order: &Order, policy: &RetryPolicy) -> Result<Vec<OrderRecord>> {
         let mut listed: Option<Vec<Domain>> = None;
         let mut all = Vec::new();
         for name in distinct(&order.names) {
@@ -102,7 +111,7 @@ impl Solver<'_> {
             // A CA may give apex and wildcard one token: two calls, one record.
             let asked: usize = journal.iter().map(|entry| 1 + usize::from(entry.was_open())).sum();
             if asked >= wanted {
-                let held = |entry: Entry| Held { name: entry.record, value: entry.value, domain: entry.domain };
+                let held = |entry: Entry| OrderRecord { name: entry.record, value: entry.value, domain: entry.domain };
                 all.extend(journal.into_iter().map(held));
                 continue;
             }
@@ -124,12 +133,12 @@ impl Solver<'_> {
     fn of_journal(&self, name: &DnsName) -> Vec<Entry> {
         let recent = |entry: &Entry| self.state.age(entry.added_at) < LEFT_OVER_AFTER;
         let open = |entry: &Entry| !matches!(entry.progress, Progress::RemoveAsked { .. });
-        let entries = self.state.journal().find(name, None).into_iter();
-        entries.filter(|entry| entry.account == self.account && open(entry) && recent(entry)).collect()
+        let entries = self.state.journal(|journal, _| journal.find(name, None)).into_iter();
+        entries.filter(|entry| entry.account == *self.state.account() && open(entry) && recent(entry)).collect()
     }
 
     /// The TXT records that the account holds where the challenge's record belongs.
-    fn of_account(&self, name: &DnsName, domains: &[Domain], policy: &RetryPolicy) -> Result<Vec<Held>> {
+    fn of_account(&self, name: &DnsName, domains: &[Domain], policy: &RetryPolicy) -> Result<Vec<OrderRecord>> {
         let place = self.place_by(self.settings.follow_cname, name, policy)?;
         let target = place.target(name);
         let holds = |domain: &Domain, record: &crate::api::Record| {
@@ -139,7 +148,7 @@ impl Solver<'_> {
         let records = domains.iter().flat_map(|domain| domain.records.iter().map(move |record| (domain, record)));
         let held = records.filter(|(domain, record)| holds(domain, record)).filter_map(|(domain, record)| {
             let value = TxtValue::parse(record.content.trim_matches('"')).ok()?;
-            Some(Held { name: target.clone(), value, domain: domain.name.clone() })
+            Some(OrderRecord { name: target.clone(), value, domain: domain.name.clone() })
         });
         Ok(held.collect())
     }

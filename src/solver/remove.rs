@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::locate::Domains;
-use super::{Failure, Missed, Outcome, Solved, Solver, Status};
+use super::{Failure, Outcome, RecordFailure, Solved, Solver, Status};
 use crate::api::{ApiError, CallKind, Deleted, RecordSpec, RecordType, RetryPolicy};
 use crate::challenge::Challenge;
 use crate::distinct::distinct;
@@ -45,7 +45,7 @@ impl Explain for NotOurs {
 }
 
 /// A record that has to go, and its entries in the journal.
-struct Doomed {
+struct PendingRemoval {
     challenge: Challenge,
     record: DnsName,
     spec: RecordSpec,
@@ -79,7 +79,7 @@ impl Solver<'_> {
                 // Slow name servers look the same as a foreign account, and no certificate is to be lost for them.
                 self.events.warning(&format!("{error:#}"));
             } else {
-                failed.push(Missed { challenge: Some(challenge.clone()), error });
+                failed.push(RecordFailure { challenge: Some(challenge.clone()), error });
             }
         }
         if failed.is_empty() {
@@ -93,8 +93,8 @@ impl Solver<'_> {
     /// say which value. None is as good as one: apex and wildcard bring two such calls for two records.
     #[must_use]
     pub fn all_at(&self, name: &DnsName) -> Call {
-        let entries = self.state.journal().find(name, None).into_iter();
-        let mine = entries.filter(|entry| entry.account == self.account);
+        let entries = self.state.journal(|journal, _| journal.find(name, None)).into_iter();
+        let mine = entries.filter(|entry| entry.account == *self.state.account());
         // One challenge may stand at several places, all of which its removal looks at.
         let values = distinct(mine.map(|entry| entry.value));
         Call {
@@ -111,11 +111,11 @@ impl Solver<'_> {
     fn remove_one(&self, call: &Call, challenge: &Challenge, policy: &RetryPolicy) -> Result<Solved> {
         let mut places = self.recorded(challenge);
         let Some(latest) = places.pop() else {
-            let doomed = self.unrecorded(call, challenge, policy)?;
-            if self.was_removed(&doomed) {
-                return Ok(solved(doomed, Status::Missing));
+            let removal = self.unrecorded(call, challenge, policy)?;
+            if self.was_removed(&removal) {
+                return Ok(solved(removal, Status::Missing));
             }
-            return self.remove_at(doomed, policy);
+            return self.remove_at(removal, policy);
         };
         for place in places {
             self.remove_at(place, policy)?;
@@ -123,50 +123,53 @@ impl Solver<'_> {
         self.remove_at(latest, policy)
     }
 
-    fn remove_at(&self, doomed: Doomed, policy: &RetryPolicy) -> Result<Solved> {
+    fn remove_at(&self, removal: PendingRemoval, policy: &RetryPolicy) -> Result<Solved> {
         self.go_on()?;
-        let journal = self.state.journal();
-        journal.remove_asked(&doomed.ids);
+        self.state.journal(|journal, now| journal.remove_asked(&removal.ids, now));
         let deleted = self
             .client
-            .delete_record(&doomed.spec, policy)
-            .with_context(|| format!("cannot remove the TXT record `{}`", doomed.record))
-            .inspect_err(|error| self.keep_in_mind(&doomed, error))?;
+            .delete_record(&removal.spec, policy)
+            .with_context(|| format!("cannot remove the TXT record `{}`", removal.record))
+            .inspect_err(|error| self.keep_in_mind(&removal, error))?;
         // What the journal has is ours, and gone: a try whose reply was lost has done it.
-        if deleted == Deleted::Missing && doomed.ids.is_empty() && self.is_still_served(&doomed, policy) {
-            return Err(NotOurs { name: doomed.record }.into());
+        if deleted == Deleted::Missing && removal.ids.is_empty() && self.is_still_served(&removal, policy) {
+            return Err(NotOurs { name: removal.record }.into());
         }
-        journal.close(&doomed.ids);
+        self.state.journal(|journal, _| journal.close(&removal.ids));
         let status = if deleted == Deleted::Gone { Status::Removed } else { Status::Missing };
         let what = if deleted == Deleted::Gone { "removed" } else { "was not there" };
-        self.events.step(&format!("`{}` {what}", doomed.record));
-        Ok(solved(doomed, status))
+        self.events.step(&format!("`{}` {what}", removal.record));
+        Ok(solved(removal, status))
     }
 
     /// Whether a record was reported as ready a moment ago and the journal has it no more: apex and wildcard with one
     /// token bring two removals for one record.
-    fn was_removed(&self, doomed: &Doomed) -> bool {
-        let (record, value) = (&doomed.record, &doomed.challenge.value);
-        let journal = self.state.journal();
-        // With any key: where the journal still has it, another account holds it.
-        let is_open = journal.open_entries().iter().any(|entry| (&entry.record, &entry.value) == (record, value));
-        !is_open && journal.ready_marks(record).iter().any(|mark| mark.value == *value)
+    fn was_removed(&self, removal: &PendingRemoval) -> bool {
+        let (record, value) = (&removal.record, &removal.challenge.value);
+        self.state.journal(|journal, now| {
+            // With any key: where the journal still has it, another account holds it.
+            let is_open = journal.entries().iter().any(|entry| (&entry.record, &entry.value) == (record, value));
+            !is_open && journal.ready_marks(record, now).iter().any(|mark| mark.value == *value)
+        })
     }
 
     /// Leaves a failed removal to the next call, also where the journal did not know of the record.
-    fn keep_in_mind(&self, doomed: &Doomed, error: &Error) {
-        let journal = self.state.journal();
-        journal.remove_failed(&doomed.ids);
-        if let Some(unknown) = doomed.unknown.as_ref().filter(|_| is_passing(error)) {
-            journal.remove_failed(&journal.intend(std::slice::from_ref(unknown)));
-        }
+    fn keep_in_mind(&self, removal: &PendingRemoval, error: &Error) {
+        self.state.journal(|journal, now| {
+            journal.remove_failed(&removal.ids, now);
+            if let Some(unknown) = removal.unknown.as_ref().filter(|_| is_passing(error)) {
+                let ids = journal.intend(std::slice::from_ref(unknown), now);
+                journal.remove_failed(&ids, now);
+            }
+        });
     }
 
     /// Leaves removals to the next call without trying them: the API has just failed one.
     fn leave_to_next_call(&self, challenges: &[Challenge]) {
         let (known, unknown): (Vec<_>, Vec<_>) = challenges.iter().partition(|challenge| self.is_remembered(challenge));
-        let doomed = known.iter().flat_map(|challenge| self.recorded(challenge));
-        self.state.journal().remove_failed(&doomed.flat_map(|doomed| doomed.ids).collect::<Vec<_>>());
+        let removals = known.iter().flat_map(|challenge| self.recorded(challenge));
+        let ids: Vec<_> = removals.flat_map(|removal| removal.ids).collect();
+        self.state.journal(|journal, now| journal.remove_failed(&ids, now));
         if !known.is_empty() {
             let count = known.len();
             self.events
@@ -192,39 +195,40 @@ impl Solver<'_> {
     }
 
     /// The record as the journal has it, once for each place; the latest is the last one.
-    fn recorded(&self, challenge: &Challenge) -> Vec<Doomed> {
-        let entries = self.state.journal().find(&challenge.name, Some(&challenge.value)).into_iter();
-        let doomed = |entry: Entry| {
+    fn recorded(&self, challenge: &Challenge) -> Vec<PendingRemoval> {
+        let entries =
+            self.state.journal(|journal, _| journal.find(&challenge.name, Some(&challenge.value))).into_iter();
+        let removal = |entry: Entry| {
             let spec = spec_of(&entry)?;
             let (challenge, ids) = (challenge.clone(), vec![entry.id]);
-            Some(Doomed { challenge, record: entry.record, spec, ids, unknown: None })
+            Some(PendingRemoval { challenge, record: entry.record, spec, ids, unknown: None })
         };
-        entries.filter(|entry| entry.account == self.account).filter_map(doomed).collect()
+        entries.filter(|entry| entry.account == *self.state.account()).filter_map(removal).collect()
     }
 
     /// The record where it would be added today.
-    fn unrecorded(&self, call: &Call, challenge: &Challenge, policy: &RetryPolicy) -> Result<Doomed> {
-        let located = self.locate(challenge, Domains::Cached, policy)?;
-        let unknown = Some(self.entry(call, &located));
+    fn unrecorded(&self, call: &Call, challenge: &Challenge, policy: &RetryPolicy) -> Result<PendingRemoval> {
+        let placement = self.locate(challenge, Domains::Cached, policy)?;
+        let unknown = Some(self.entry(call, &placement));
         let challenge = challenge.clone();
-        Ok(Doomed { challenge, record: located.record, spec: located.spec, ids: Vec::new(), unknown })
+        Ok(PendingRemoval { challenge, record: placement.record, spec: placement.spec, ids: Vec::new(), unknown })
     }
 
     /// Tells "gone already" from "not yours", which the API answers alike (observed): by what the authoritative servers
     /// show, with some patience for those that follow late, but one look when the call has no time left. Where nobody can
     /// be asked, the record counts as gone.
-    fn is_still_served(&self, doomed: &Doomed, policy: &RetryPolicy) -> bool {
+    fn is_still_served(&self, removal: &PendingRemoval, policy: &RetryPolicy) -> bool {
         let now = Instant::now();
         let deadline = policy.deadline.clamp(now + PAUSE, now + STILL_SHOWN);
-        let Ok(place) = self.lookup.place(&doomed.record, crate::dns::cname::Follow::Never, deadline) else {
+        let Ok(place) = self.lookup.place(&removal.record, crate::dns::cname::Follow::Never, deadline) else {
             return false;
         };
-        let question = Question::authoritative(&doomed.record, message::RecordType::TXT);
+        let question = Question::authoritative(&removal.record, message::RecordType::TXT);
         let shows = |server: &crate::dns::zone::Server| {
             let until = deadline.min(Instant::now() + ATTEMPT);
             ask_paced(server.address, &question, &self.lookup.pace, until).is_ok_and(|reply| {
-                let mut texts = reply.texts(&doomed.record);
-                reply.authoritative() && texts.any(|text| text == doomed.challenge.value.as_str().as_bytes())
+                let mut texts = reply.texts(&removal.record);
+                reply.authoritative() && texts.any(|text| text == removal.challenge.value.as_str().as_bytes())
             })
         };
         while place.zone.servers.iter().any(shows) {
@@ -237,8 +241,8 @@ impl Solver<'_> {
     }
 }
 
-fn solved(doomed: Doomed, status: Status) -> Solved {
-    Solved { domain: doomed.spec.domain().clone(), challenge: doomed.challenge, record: doomed.record, status }
+fn solved(removal: PendingRemoval, status: Status) -> Solved {
+    Solved { domain: removal.spec.domain().clone(), challenge: removal.challenge, record: removal.record, status }
 }
 
 /// Whether the same removal may succeed later without anybody doing anything.

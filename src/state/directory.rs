@@ -1,5 +1,5 @@
 //! The state directory itself: who may use it, its lock, and how one of its files is read and replaced.
-//! What the files mean is known by `store` and the rooms above it.
+//! What the files mean is known by `store` and the files above it.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read, Write};
@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
+use rustix::process::geteuid;
 
 use super::error::StateError;
-use super::random;
 use crate::time::SystemClock;
 
 /// acmetool runs hooks with umask 0 and dehydrated with 077 (observed), so modes are never left to the umask.
@@ -30,10 +30,16 @@ const LOCK: &str = "lock";
 const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 const LOCK_FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LOCK_LONGEST_PAUSE: Duration = Duration::from_millis(20);
-/// How the name of a file begins that is made to see whether one can be made.
-const PROBE: &str = "probe.";
-/// A probe takes no longer than this, by far.
-const PROBED: Duration = Duration::from_secs(60);
+/// Files of earlier versions, whose content is no longer worth reading: the calls of a day, and what can be asked for again.
+const DROPPED: [&str; 7] = [
+    "window.json",
+    "window.json.new",
+    "domains.json",
+    "domains.json.new",
+    "learned.json",
+    "learned.json.new",
+    "queue.json",
+];
 /// No file of ours comes near this size; what does is not ours.
 const MAX_FILE: u64 = 16 << 20;
 
@@ -46,12 +52,10 @@ pub struct StateDir {
 /// How well a replaced file must survive a power cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Durability {
-    /// On the disk before the call returns, under its name.
-    Lasting,
-    /// Old or new content after a power cut, never half of it.
-    Ordered,
+    /// On the disk, under its name, before the call returns.
+    Synced,
     /// Whatever the file system makes of it: losing it costs a few API calls.
-    Casual,
+    Unsynced,
 }
 
 /// The lock; free again when it is dropped or the process dies.
@@ -83,14 +87,18 @@ impl StateDir {
         if mode & WRITABLE_BY_OTHERS != 0 {
             return Err(StateError::WritableByOthers { path: path.to_owned(), mode });
         }
-        let user = probe(path).map_err(failed)?;
+        // A file without a name: whether one can be made has to be known, and a killed process must not leave it behind.
+        tempfile::tempfile_in(path).map_err(failed)?;
+        let user = geteuid().as_raw();
         if metadata.uid() != user {
             return Err(StateError::ForeignOwner { path: path.to_owned(), owner: metadata.uid(), user });
         }
         if let Some(parent) = parent_of_others(path, user) {
             return Err(StateError::Replaceable { path: path.to_owned(), parent });
         }
-        clear_probes(path);
+        for name in DROPPED {
+            fs::remove_file(path.join(name)).ok();
+        }
         let directory = Self { path: path.to_owned() };
         directory.open_lock()?;
         Ok(directory)
@@ -150,18 +158,18 @@ impl StateDir {
     }
 
     fn try_replace(&self, name: &str, content: &str, durability: Durability) -> io::Result<()> {
-        let draft = self.file(&format!("{name}.new"));
+        let draft = format!("{name}.new");
         // The draft of a process that was killed; ours alone to remove, as we hold the lock.
-        ignore_missing(fs::remove_file(&draft))?;
-        let written = create_file(&draft).and_then(|mut file| {
-            file.write_all(content.as_bytes())?;
-            if durability == Durability::Casual { Ok(()) } else { file.sync_all() }
-        });
-        if let Err(error) = written.and_then(|()| fs::rename(&draft, self.file(name))) {
-            ignore_missing(fs::remove_file(&draft))?;
-            return Err(error);
+        ignore_missing(fs::remove_file(self.file(&draft)))?;
+        let mut file = tempfile::Builder::new().prefix(&draft).rand_bytes(0).tempfile_in(&self.path)?;
+        file.as_file().set_permissions(Permissions::from_mode(FILE_MODE))?;
+        file.write_all(content.as_bytes())?;
+        if durability == Durability::Unsynced {
+            return file.persist(self.file(name)).map(drop).map_err(|error| error.error);
         }
-        if durability == Durability::Lasting { File::open(&self.path)?.sync_all() } else { Ok(()) }
+        file.as_file().sync_all()?;
+        file.persist(self.file(name)).map_err(|error| error.error)?;
+        File::open(&self.path)?.sync_all()
     }
 
     /// Renames a file out of the way, to `NAME.WORD-SECONDS`, and returns its new path. Needs the lock.
@@ -179,13 +187,15 @@ impl StateDir {
     fn open_lock(&self) -> Result<File, StateError> {
         let path = self.file(LOCK);
         let there = exists_as_file(&path)?;
-        let opened = if there { OpenOptions::new().write(true).open(&path) } else { create_file(&path) };
-        match opened {
-            // Another process made it between our two looks.
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => OpenOptions::new().write(true).open(&path),
-            other => other,
-        }
-        .map_err(|source| self.failed("lock", LOCK, source))
+        let opened = OpenOptions::new().write(true).create(true).truncate(false).mode(FILE_MODE).open(&path);
+        opened
+            .and_then(|file| {
+                if !there {
+                    file.set_permissions(Permissions::from_mode(FILE_MODE))?;
+                }
+                Ok(file)
+            })
+            .map_err(|source| self.failed("lock", LOCK, source))
     }
 
     fn failed(&self, action: &'static str, name: &str, source: io::Error) -> StateError {
@@ -203,26 +213,6 @@ fn means_no_locks(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::Unsupported || Errno::from_io_error(error) == Some(Errno::NOLCK)
 }
 
-/// Makes and removes a file, and returns the user it belonged to: us. The standard library cannot tell a process
-/// its user id, and whether files can be made has to be known anyway.
-fn probe(path: &Path) -> io::Result<u32> {
-    let probe = path.join(format!("{PROBE}{}", random::id()));
-    let user = create_file(&probe)?.metadata().map(|metadata| metadata.uid());
-    fs::remove_file(&probe)?;
-    user
-}
-
-/// Removes what processes have left that were killed while they probed: nobody else would, and the directory would grow.
-fn clear_probes(path: &Path) {
-    let is_left = |entry: &fs::DirEntry| {
-        let age = || entry.metadata().and_then(|metadata| metadata.modified()).ok()?.elapsed().ok();
-        entry.file_name().as_encoded_bytes().starts_with(PROBE.as_bytes()) && age().is_some_and(|age| age > PROBED)
-    };
-    for entry in fs::read_dir(path).into_iter().flatten().flatten().filter(is_left) {
-        fs::remove_file(entry.path()).ok();
-    }
-}
-
 /// Returns a folder above the directory in which others can put something else in its place, as it is named or as it
 /// really lies. Folders of a group are not among them: with private groups, home directories are often made so.
 fn parent_of_others(path: &Path, user: u32) -> Option<PathBuf> {
@@ -235,22 +225,23 @@ fn parent_of_others(path: &Path, user: u32) -> Option<PathBuf> {
     path.ancestors().skip(1).chain(real.ancestors().skip(1)).find(is_others).map(Path::to_owned)
 }
 
-/// Makes a new file with mode 0600 under any umask. Fails where anything has that name, a symbolic link included.
-fn create_file(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(path)?;
-    file.set_permissions(Permissions::from_mode(FILE_MODE))?;
-    Ok(file)
-}
-
-/// Returns whether there is something, and refuses what is no regular file. Nobody but the owner can put
-/// anything between this look and the use of the file, as [`StateDir::open`] has made sure.
+/// Returns whether there is something, and refuses what is no regular file, and what others have made or may write to: they
+/// would choose what is deleted. Nobody but the owner can put anything between this look and the use of the file, as
+/// [`StateDir::open`] has made sure.
 fn exists_as_file(path: &Path) -> Result<bool, StateError> {
-    match fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_file() => Ok(true),
-        Ok(_) => Err(StateError::NotAFile(path.to_owned())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(source) => Err(StateError::File { action: "read", path: path.to_owned(), source }),
+    let metadata = match fs::symlink_metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(source) => return Err(StateError::File { action: "read", path: path.to_owned(), source }),
+    };
+    if !metadata.is_file() {
+        return Err(StateError::NotAFile(path.to_owned()));
     }
+    let (owner, mode) = (metadata.uid(), metadata.mode() & 0o777);
+    if owner != geteuid().as_raw() || mode & WRITABLE_BY_OTHERS != 0 {
+        return Err(StateError::ForeignFile { path: path.to_owned(), owner, mode });
+    }
+    Ok(true)
 }
 
 fn ignore_missing(result: io::Result<()>) -> io::Result<()> {
@@ -261,161 +252,4 @@ fn ignore_missing(result: io::Result<()>) -> io::Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::error::Explain;
-
-    fn mode(path: &Path) -> u32 {
-        fs::metadata(path).unwrap().mode() & 0o7777
-    }
-
-    #[test]
-    fn is_made_with_its_parents_for_this_user_alone() {
-        let temp = tempfile::tempdir().unwrap();
-        let path = temp.path().join("a/b");
-        StateDir::open(&path).unwrap();
-        assert_eq!((mode(&path), mode(&path.join(LOCK))), (0o700, 0o600));
-        StateDir::open(&path).unwrap();
-        let left: Vec<_> = fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-        assert_eq!(left, [LOCK]);
-    }
-
-    #[test]
-    fn what_a_killed_process_has_left_of_its_probe_goes_and_that_of_a_running_one_stays() {
-        let temp = tempfile::tempdir().unwrap();
-        let [old, new, other] = ["probe.old", "probe.new", "other"].map(|name| temp.path().join(name));
-        for path in [&old, &new, &other] {
-            fs::write(path, "").unwrap();
-        }
-        let long_ago = std::time::SystemTime::now() - 2 * PROBED;
-        for path in [&old, &other] {
-            File::options().write(true).open(path).unwrap().set_modified(long_ago).unwrap();
-        }
-        StateDir::open(temp.path()).unwrap();
-        assert!(!old.exists() && new.exists() && other.exists());
-    }
-
-    #[test]
-    fn one_that_others_may_read_is_used_and_one_that_they_may_write_is_not() {
-        let temp = tempfile::tempdir().unwrap();
-        fs::set_permissions(temp.path(), Permissions::from_mode(0o755)).unwrap();
-        assert!(StateDir::open(temp.path()).is_ok(), "systemd makes StateDirectory= with mode 0755");
-        for mode in [0o770, 0o707, 0o777] {
-            fs::set_permissions(temp.path(), Permissions::from_mode(mode)).unwrap();
-            let error = StateDir::open(temp.path()).unwrap_err();
-            assert!(error.to_string().ends_with(&format!("has mode {mode:03o}: others may write to it")), "{error}");
-            assert_eq!(
-                error.hint().unwrap(),
-                format!("this run goes on without it; `chmod 700 {}`", temp.path().display())
-            );
-        }
-    }
-
-    #[test]
-    fn one_that_others_can_replace_is_refused() {
-        let temp = tempfile::tempdir().unwrap();
-        let (parent, elsewhere) = (temp.path().join("parent"), temp.path().join("elsewhere"));
-        StateDir::open(&parent.join("state")).unwrap();
-        fs::create_dir(&elsewhere).unwrap();
-        let link = elsewhere.join("link");
-        std::os::unix::fs::symlink(parent.join("state"), &link).unwrap();
-        for (folder, mode, accepted) in
-            [(&parent, 0o775, true), (&parent, 0o1777, true), (&parent, 0o777, false), (&elsewhere, 0o757, false)]
-        {
-            fs::set_permissions(folder, Permissions::from_mode(mode)).unwrap();
-            let opened = StateDir::open(&link);
-            assert_eq!(opened.is_ok(), accepted, "{mode:o}: {opened:?}");
-            if let Err(error) = opened {
-                assert!(
-                    error.to_string().ends_with(&format!(
-                        "lies in `{}`, where others can put another in its place",
-                        folder.display()
-                    )),
-                    "{error}"
-                );
-                assert_eq!(error.kind(), "state_unsafe");
-            }
-            fs::set_permissions(folder, Permissions::from_mode(0o755)).unwrap();
-        }
-    }
-
-    #[test]
-    fn one_that_cannot_be_made_is_an_error_with_a_way_out() {
-        // Root ignores modes, so a directory without write permission would prove nothing.
-        let file = tempfile::NamedTempFile::new().unwrap();
-        for path in [file.path().to_owned(), file.path().join("below/a/file")] {
-            let error = StateDir::open(&path).unwrap_err();
-            assert_eq!(error.to_string(), format!("cannot use the state directory `{}`", path.display()));
-            assert_eq!(error.kind(), "state_unusable");
-            assert!(error.hint().unwrap().starts_with("set IPV64_STATE_DIR"), "{error:?}");
-            assert_eq!(error.details().len(), 1);
-        }
-    }
-
-    #[test]
-    fn a_symbolic_link_in_place_of_a_file_is_neither_read_nor_written() {
-        let temp = tempfile::tempdir().unwrap();
-        let target = temp.path().join("target");
-        fs::write(&target, "precious").unwrap();
-        let path = temp.path().join("state");
-        let directory = StateDir::open(&path).unwrap();
-        std::os::unix::fs::symlink(&target, path.join("f.json")).unwrap();
-        std::os::unix::fs::symlink(&target, path.join("g.json.new")).unwrap();
-        assert!(matches!(directory.read("f.json"), Err(StateError::NotAFile(_))));
-        assert!(matches!(directory.replace("f.json", "x", Durability::Casual), Err(StateError::NotAFile(_))));
-        directory.replace("g.json", "x", Durability::Lasting).unwrap();
-        assert_eq!(fs::read_to_string(&target).unwrap(), "precious");
-        fs::remove_file(path.join(LOCK)).unwrap();
-        std::os::unix::fs::symlink(&target, path.join(LOCK)).unwrap();
-        assert!(matches!(StateDir::open(&path), Err(StateError::NotAFile(_))));
-    }
-
-    #[test]
-    fn a_directory_behind_a_symbolic_link_is_used() {
-        // systemd's DynamicUser= makes /var/lib/NAME a link to private/NAME.
-        let temp = tempfile::tempdir().unwrap();
-        let link = temp.path().join("link");
-        std::os::unix::fs::symlink(temp.path().join("real"), &link).unwrap();
-        StateDir::open(&temp.path().join("real")).unwrap();
-        assert!(StateDir::open(&link).is_ok());
-    }
-
-    #[test]
-    fn the_draft_of_a_killed_process_is_in_nobodys_way() {
-        let temp = tempfile::tempdir().unwrap();
-        let directory = StateDir::open(temp.path()).unwrap();
-        fs::write(temp.path().join("f.json.new"), "half of").unwrap();
-        directory.replace("f.json", "whole", Durability::Ordered).unwrap();
-        assert_eq!(directory.read("f.json").unwrap().unwrap(), "whole");
-        assert!(!temp.path().join("f.json.new").exists());
-        assert_eq!(mode(&temp.path().join("f.json")), 0o600);
-    }
-
-    #[test]
-    fn only_one_holds_the_lock_even_in_one_process() {
-        let temp = tempfile::tempdir().unwrap();
-        let directory = StateDir::open(temp.path()).unwrap();
-        let lock = directory.lock().unwrap();
-        let other = directory.clone();
-        let waiter = std::thread::spawn(move || other.lock().map(|_| Instant::now()));
-        std::thread::sleep(Duration::from_millis(50));
-        let freed = Instant::now();
-        drop(lock);
-        assert!(waiter.join().unwrap().unwrap() >= freed);
-    }
-
-    #[test]
-    fn a_file_system_without_locks_is_told_from_a_lock_that_cannot_be_had() {
-        for (error, expected) in
-            [(Errno::NOLCK, true), (Errno::NOSYS, true), (Errno::OPNOTSUPP, true), (Errno::IO, false)]
-        {
-            assert_eq!(means_no_locks(&error.into()), expected, "{error}");
-        }
-    }
-
-    #[test]
-    fn control_characters_of_a_path_do_not_reach_the_terminal() {
-        let error = StateDir::open(Path::new("/dev/null/\u{1b}[31m")).unwrap_err();
-        assert!(error.to_string().contains("\\u{1b}[31m"), "{error}");
-    }
-}
+mod tests;

@@ -1,11 +1,20 @@
 //! One entry of the journal: which record it is about, and how far it has come.
 //! The operations on the whole are `journal`'s.
 
+use std::time::Duration;
+
 use crate::challenge::{Challenge, TxtValue};
 use crate::name::DnsName;
 
 use super::account::Account;
 use crate::time::Timestamp;
+
+/// An entry whose remove was never asked for is left over when it is this old: no client takes that long.
+pub const LEFT_OVER_AFTER: Duration = Duration::from_secs(3600);
+/// A remove that neither ended nor failed in this time was killed.
+const REMOVE_LOST_AFTER: Duration = Duration::from_secs(600);
+/// After so many tries only `sweep` tries again: a remove that never works must not eat the daily quota.
+const MOST_TRIES: u32 = 10;
 
 /// The name of an entry, for as long as it is open.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -13,8 +22,9 @@ use crate::time::Timestamp;
 pub struct EntryId(String);
 
 impl EntryId {
-    pub(super) const fn new(id: String) -> Self {
-        Self(id)
+    /// Makes a name that no other entry has.
+    pub(super) fn random() -> Self {
+        Self(format!("{:016x}", rand::random::<u64>()))
     }
 }
 
@@ -141,10 +151,40 @@ impl Entry {
         self.progress = Progress::RemoveAsked { at: now, tries: self.tries().saturating_add(1), failed: false };
     }
 
-    pub(super) fn normalise(&mut self, now: Timestamp) {
-        self.added_at = self.added_at.min(now);
+    /// Notes that the last try failed; one of `uncounted` tries was none, for no request left.
+    pub(super) fn fail_remove(&mut self, uncounted: u32, now: Timestamp) {
+        let tries = self.tries().saturating_sub(uncounted).max(1);
+        self.progress = Progress::RemoveAsked { at: now, tries, failed: true };
+    }
+
+    pub(super) fn each_time(&mut self, change: &mut dyn FnMut(&mut Timestamp)) {
+        change(&mut self.added_at);
         if let Progress::Ready { at } | Progress::RemoveAsked { at, .. } = &mut self.progress {
-            *at = (*at).min(now);
+            change(at);
+        }
+    }
+
+    /// Whether nobody has asked for the remove in the time that a client may take.
+    pub(super) fn is_abandoned(&self, now: Timestamp) -> bool {
+        !matches!(self.progress, Progress::RemoveAsked { .. }) && now.since(self.added_at) >= LEFT_OVER_AFTER
+    }
+
+    /// Whether a remove has failed, or was killed.
+    pub(super) fn has_failed(&self, now: Timestamp) -> bool {
+        match self.progress {
+            Progress::RemoveAsked { at, failed, .. } => failed || now.since(at) >= REMOVE_LOST_AFTER,
+            _ => false,
+        }
+    }
+
+    /// Whether the next call, which runs for so long, tries the remove again.
+    pub(super) fn is_finishable(&self, running_for: Duration, now: Timestamp) -> bool {
+        match self.progress {
+            Progress::RemoveAsked { at, tries, failed } => {
+                let least = if failed { running_for } else { REMOVE_LOST_AFTER };
+                tries < MOST_TRIES && now.since(at) >= least.min(REMOVE_LOST_AFTER)
+            }
+            _ => false,
         }
     }
 }

@@ -50,6 +50,16 @@ pub enum StateError {
     /// A symbolic link, folder or device stands where a file of ours should be.
     #[error("`{}` is not a regular file", visible_path(.0))]
     NotAFile(PathBuf),
+    /// A file belongs to another user, or may be written by others, who could then choose what we delete.
+    #[error("`{}` belongs to user {owner} and has mode {mode:03o}: others may write to it", visible_path(.path))]
+    ForeignFile {
+        /// The file.
+        path: PathBuf,
+        /// Numeric user id of its owner.
+        owner: u32,
+        /// Its permission bits.
+        mode: u32,
+    },
     /// One file cannot be read or replaced.
     #[error("cannot {action} `{}`", visible_path(.path))]
     File {
@@ -98,7 +108,8 @@ impl Explain for StateError {
             Self::ForeignOwner { .. }
             | Self::WritableByOthers { .. }
             | Self::Replaceable { .. }
-            | Self::NotAFile(_) => Kind::StateUnsafe,
+            | Self::NotAFile(_)
+            | Self::ForeignFile { .. } => Kind::StateUnsafe,
             Self::LockBusy { .. } | Self::NoLocks(_) => Kind::StateNotLocked,
             Self::Damaged { .. } | Self::UnknownVersion { .. } => Kind::StateSetAside,
         }
@@ -126,6 +137,12 @@ impl Explain for StateError {
                     .to_owned()
             }
             Self::NotAFile(path) => format!("find out who put `{}` there, then remove it", visible_path(path)),
+            Self::ForeignFile { path, .. } => format!(
+                "this run goes on without it; if you trust what it says, `chown {user} {path} && chmod 600 {path}`, else \
+                 remove it",
+                user = rustix::process::geteuid().as_raw(),
+                path = visible_path(path)
+            ),
             Self::File { .. } => "this run goes on without it; make room or put the mode right, and look for records \
                                   left over with `ipv64-acme sweep --all`"
                 .to_owned(),

@@ -4,10 +4,11 @@
 
 use std::time::Duration;
 
+use super::limit::LimitError;
 use crate::time::Timestamp;
 
-/// After this long a used-up quota is tried again, and a reading that forbids is looked at again, should it not have been the day's limit, or should the provider's
-/// midnight not be Germany's. Four calls an hour hammer nobody.
+/// After this long a used-up quota is tried again, and a reading that forbids is looked at again, should it not have been
+/// the day's limit, or should the provider's midnight not be Germany's. Four calls an hour hammer nobody.
 const PROBE_AFTER: Duration = Duration::from_secs(900);
 /// Own calls after which the account is read although nothing is known of it: well below the documented default
 /// of 64 a day (IPv64 API document).
@@ -22,17 +23,17 @@ const NEAR_READ_AFTER: u64 = 5;
 /// The calls of one account on one day.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(default)]
-pub(super) struct Ledger {
+pub struct DailyUsage {
     /// The date in Germany.
     day: String,
     calls: u64,
-    known: Option<Reading>,
+    known: Option<QuotaSnapshot>,
     used_up_since: Option<Timestamp>,
 }
 
 /// What the account said last.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-struct Reading {
+struct QuotaSnapshot {
     used: u64,
     /// None is unlimited.
     limit: Option<u64>,
@@ -58,14 +59,14 @@ pub struct Quota {
     pub needs_reading: bool,
 }
 
-impl Ledger {
+impl DailyUsage {
     /// Begins a new day at midnight, and forgets a refusal that is a quarter of an hour old.
-    pub(super) fn normalise(&mut self, now: Timestamp) {
+    pub(super) fn begin_day(&mut self, now: Timestamp) {
         let day = now.german_date();
         if self.day != day {
             *self = Self { day, ..Self::default() };
         }
-        self.used_up_since = self.used_up_since.filter(|since| *since <= now && now.since(*since) < PROBE_AFTER);
+        self.used_up_since = self.used_up_since.filter(|since| now.since(*since) < PROBE_AFTER);
     }
 
     /// Counts one call.
@@ -74,20 +75,24 @@ impl Ledger {
     }
 
     /// Takes what the account says: calls used today, and the daily limit, where 0 means none (observed).
-    pub(super) fn learn(&mut self, used: u64, limit: u64, now: Timestamp) {
-        self.known = Some(Reading { used, limit: Some(limit).filter(|limit| *limit > 0), calls: self.calls, at: now });
+    pub fn learn(&mut self, used: u64, limit: u64, now: Timestamp) {
+        self.known =
+            Some(QuotaSnapshot { used, limit: Some(limit).filter(|limit| *limit > 0), calls: self.calls, at: now });
         // The account knows better than an old refusal.
         if limit == 0 || used < limit {
             self.used_up_since = None;
         }
     }
 
-    /// Notes that the API refused a call because the day's calls are used up.
-    pub(super) const fn refuse(&mut self, now: Timestamp) {
+    /// Notes a 429 that means the whole day. For a quarter of an hour all processes fail with [`LimitError::UsedUp`] at once;
+    /// then it is tried again, as nobody knows for sure when the day ends.
+    pub const fn refuse(&mut self, now: Timestamp) {
         self.used_up_since = Some(now);
     }
 
-    pub(super) fn quota(&self, now: Timestamp) -> Quota {
+    /// Returns what is known of the calls left today.
+    #[must_use]
+    pub fn quota(&self, now: Timestamp) -> Quota {
         let limit = self.known.as_ref().and_then(|known| known.limit);
         let remaining = self.known.as_ref().and_then(|known| {
             Some(known.limit?.saturating_sub(known.used).saturating_sub(self.calls.saturating_sub(known.calls)))
@@ -101,6 +106,36 @@ impl Ledger {
         }
     }
 
+    /// Makes sure that a request can be made today at all.
+    ///
+    /// # Errors
+    /// [`LimitError::UsedUp`]
+    pub(super) fn check(&self, now: Timestamp) -> Result<(), LimitError> {
+        match self.quota(now).used_up_until {
+            Some(reset) => Err(LimitError::UsedUp { reset }),
+            None => Ok(()),
+        }
+    }
+
+    /// Makes sure that records can still be removed: `additions` new ones, and `open` ones that are there already.
+    ///
+    /// # Errors
+    /// [`LimitError::Reserved`] if fewer calls are known to remain than all these need,
+    /// [`LimitError::UsedUp`] if none are.
+    pub fn admit(&self, additions: usize, open: usize, now: Timestamp) -> Result<(), LimitError> {
+        self.check(now)?;
+        let needed = additions.saturating_mul(2).saturating_add(open) as u64;
+        match self.quota(now).remaining {
+            Some(remaining) if remaining < needed => Err(LimitError::Reserved { remaining, open }),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn each_time(&mut self, change: &mut dyn FnMut(&mut Timestamp)) {
+        self.used_up_since.iter_mut().for_each(&mut *change);
+        self.known.iter_mut().for_each(|known| change(&mut known.at));
+    }
+
     fn needs_reading(&self, remaining: Option<u64>, now: Timestamp) -> bool {
         let Some(known) = &self.known else { return self.calls >= UNKNOWN_READ_AFTER };
         let since = self.calls.saturating_sub(known.calls);
@@ -111,113 +146,10 @@ impl Ledger {
             // Halfway to the end.
             return since >= left.max(least);
         }
-        // A clock that was set back makes readings of the future: those are old too.
-        let is_old = known.at > now || now.since(known.at) >= PROBE_AFTER;
+        let is_old = now.since(known.at) >= PROBE_AFTER;
         since >= least || (left < FOR_A_RECORD && is_old)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// 2026-11-23 14:00 in Germany.
-    const NOON: Timestamp = Timestamp::from_millis(1_795_438_800_000);
-    const MIDNIGHT: Timestamp = Timestamp::from_millis(1_795_474_800_000);
-
-    fn after(calls: u64) -> Ledger {
-        let mut ledger = Ledger::default();
-        ledger.normalise(NOON);
-        (0..calls).for_each(|_| ledger.count());
-        ledger
-    }
-
-    #[test]
-    fn remaining_calls_are_the_reading_less_ours_since() {
-        let mut ledger = after(3);
-        assert_eq!(ledger.quota(NOON).remaining, None);
-        ledger.learn(20, 64, NOON);
-        ledger.count();
-        assert_eq!((ledger.quota(NOON).remaining, ledger.quota(NOON).limit), (Some(43), Some(64)));
-        ledger.learn(99, 64, NOON);
-        assert_eq!(ledger.quota(NOON).remaining, Some(0));
-    }
-
-    #[test]
-    fn a_limit_of_zero_is_none() {
-        let mut ledger = after(50);
-        assert!(ledger.quota(NOON).needs_reading);
-        ledger.learn(50, 0, NOON);
-        assert_eq!((ledger.quota(NOON).remaining, ledger.quota(NOON).needs_reading), (None, false));
-    }
-
-    #[test]
-    fn midnight_makes_all_calls_available_again() {
-        let mut ledger = after(64);
-        ledger.learn(64, 64, NOON);
-        ledger.refuse(NOON);
-        ledger.normalise(MIDNIGHT);
-        let fresh = Quota { calls_today: 0, limit: None, remaining: None, used_up_until: None, needs_reading: false };
-        assert_eq!(ledger.quota(MIDNIGHT), fresh);
-    }
-
-    #[test]
-    fn a_refusal_holds_for_a_quarter_of_an_hour_and_names_midnight() {
-        let mut ledger = after(1);
-        ledger.refuse(NOON);
-        ledger.normalise(NOON + Duration::from_secs(899));
-        assert_eq!(ledger.quota(NOON).used_up_until, Some(MIDNIGHT));
-        ledger.normalise(NOON + PROBE_AFTER);
-        assert_eq!(ledger.quota(NOON).used_up_until, None);
-    }
-
-    #[test]
-    fn a_refusal_of_the_future_does_not_hold() {
-        let mut ledger = after(1);
-        ledger.refuse(NOON + Duration::from_secs(60));
-        ledger.normalise(NOON);
-        assert_eq!(ledger.quota(NOON).used_up_until, None);
-    }
-
-    #[test]
-    fn the_account_is_read_more_often_near_the_end() {
-        let mut ledger = after(39);
-        assert!(!ledger.quota(NOON).needs_reading, "nothing known, few calls");
-        ledger.count();
-        assert!(ledger.quota(NOON).needs_reading, "nothing known, many calls");
-        ledger.learn(41, 65, NOON);
-        (0..11).for_each(|_| ledger.count());
-        assert!(!ledger.quota(NOON).needs_reading, "13 of 24 left");
-        ledger.count();
-        assert!(ledger.quota(NOON).needs_reading, "12 of 24 left");
-        ledger.learn(55, 64, NOON);
-        (0..4).for_each(|_| ledger.count());
-        assert!(!ledger.quota(NOON).needs_reading, "near, but just read");
-        ledger.count();
-        assert!(ledger.quota(NOON).needs_reading, "near");
-    }
-
-    #[test]
-    fn a_reading_that_forbids_is_looked_at_again_after_a_quarter_of_an_hour() {
-        let mut ledger = after(1);
-        ledger.learn(64, 64, NOON);
-        let needs_reading = |ledger: &Ledger, now| ledger.quota(now).needs_reading;
-        assert!(!needs_reading(&ledger, NOON + Duration::from_secs(899)));
-        assert!(needs_reading(&ledger, NOON + PROBE_AFTER));
-        assert!(needs_reading(&ledger, Timestamp::default()), "the clock was set back");
-        ledger.learn(62, 64, NOON);
-        assert!(!needs_reading(&ledger, NOON + PROBE_AFTER), "it forbids nothing");
-    }
-
-    #[test]
-    fn the_account_is_not_read_again_soon_where_nobody_else_uses_the_key() {
-        let mut ledger = after(41);
-        ledger.learn(41, 64, NOON);
-        (0..23).for_each(|_| ledger.count());
-        assert_eq!((ledger.quota(NOON).remaining, ledger.quota(NOON).needs_reading), (Some(0), false));
-        let mut early = after(1);
-        early.learn(1, 1000, NOON);
-        (0..500).for_each(|_| early.count());
-        assert!(early.quota(NOON).needs_reading, "halfway: others may have come");
-    }
-}
+mod tests;

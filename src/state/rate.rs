@@ -1,5 +1,5 @@
 //! How many requests are allowed in how much time, as `IPV64_API_RATE` says it.
-//! Who may send when is decided in `queue`.
+//! Who may send when is decided in `window`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -37,7 +37,11 @@ impl Rate {
     /// and a later request may arrive faster than an earlier one.
     #[must_use]
     pub fn hold(self) -> Duration {
-        self.period + (self.period / MARGIN_DIVISOR).min(LONGEST_MARGIN)
+        self.period + self.margin()
+    }
+
+    pub(super) fn margin(self) -> Duration {
+        (self.period / MARGIN_DIVISOR).min(LONGEST_MARGIN)
     }
 }
 

@@ -78,3 +78,17 @@ fn the_time_since_the_start_of_the_machine_is_comparable_within_one_boot() {
     let first = SystemClock.since_boot().unwrap();
     assert!(SystemClock.since_boot().unwrap().since(&first).is_some());
 }
+
+#[test]
+fn a_wall_clock_that_was_set_is_told_from_one_that_went_on() {
+    let clock = ManualClock::at(seconds(1_795_438_800));
+    let before = ClockReading::take(&*clock);
+    clock.advance(Duration::from_secs(100));
+    assert_eq!(ClockReading::take(&*clock).jump_since(&before), None);
+    clock.jump_to(clock.now() + Duration::from_secs(7200));
+    assert_eq!(ClockReading::take(&*clock).jump_since(&before), Some(7_200_000));
+    clock.jump_to(seconds(1_795_438_890));
+    assert_eq!(ClockReading::take(&*clock).jump_since(&before), Some(-10_000));
+    let nobody_tells = ClockReading { boot: None, ..before.clone() };
+    assert_eq!(ClockReading::take(&*clock).jump_since(&nobody_tells), None);
+}

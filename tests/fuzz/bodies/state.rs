@@ -1,5 +1,4 @@
-//! The files of the state directory, whatever is in them: journal, request window, domains and learned times, in this order,
-//! between lines `---`.
+//! The files of the state directory, whatever is in them: journal and usage, in this order, with a line `---` between them.
 
 use std::fs;
 use std::path::Path;
@@ -9,12 +8,12 @@ use std::time::{Duration, Instant};
 use ipv64_acme::challenge::{Challenge, TxtValue};
 use ipv64_acme::name::DnsName;
 use ipv64_acme::secret::Secret;
-use ipv64_acme::state::{Account, EntryId, NewEntry, Priority, Rate, State, Visibility, WindowError};
+use ipv64_acme::state::{Account, CallKind, Entry, EntryId, LimitError, NewEntry, Rate, State};
 use ipv64_acme::time::{BootTime, Clock, Interrupted, Timestamp};
 use serde_json::Value;
 
 /// The order of the files in an input.
-const FILES: [&str; 4] = ["journal.json", "window.json", "domains.json", "learned.json"];
+const FILES: [&str; 2] = ["journal.json", "usage.json"];
 /// No answer of a server, and no file, makes a process wait for longer.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 /// What the largest file may come to: entries of the input, and room for what was added.
@@ -29,8 +28,8 @@ pub(crate) fn run(input: &[u8]) {
         fs::write(folder.path().join(file), content).unwrap();
     }
     assert_journal(folder.path());
-    assert_window(folder.path());
-    assert_rest(folder.path());
+    assert_usage(folder.path());
+    assert_domains(folder.path());
     assert_files(folder.path(), &contents);
 }
 
@@ -67,7 +66,7 @@ impl Clock for Standing {
 }
 
 fn open(folder: &Path) -> State {
-    State::open(folder).with_clock(Arc::new(Standing(Instant::now())))
+    State::open(Some(folder), account(), Arc::new(Standing(Instant::now())))
 }
 
 fn account() -> Account {
@@ -91,44 +90,50 @@ fn assert_warnings(state: &State) {
     state.take_warnings().iter().for_each(super::assert_explained);
 }
 
+fn entries(state: &State) -> Vec<Entry> {
+    state.journal(|journal, _| journal.entries().to_vec())
+}
+
 /// The ids of all open entries, as another process finds them.
 fn open_ids(folder: &Path) -> Vec<EntryId> {
-    open(folder).journal().open_entries().into_iter().map(|entry| entry.id).collect()
+    entries(&open(folder)).into_iter().map(|entry| entry.id).collect()
 }
 
 /// What is open stays until it is closed, and a new entry is there for every later process.
 fn assert_journal(folder: &Path) {
     let state = open(folder);
-    let journal = state.journal();
     let new = record();
-    let is_other = |entry: &ipv64_acme::state::Entry| {
+    let is_other = |entry: &Entry| {
         (&entry.account, &entry.name, &entry.value) != (&new.account, &new.challenge.name, &new.challenge.value)
             || (&entry.domain, &entry.record) != (&new.domain, &new.record)
     };
     // The new entry takes the place of one of the same record.
-    let before: Vec<_> = journal.open_entries().into_iter().filter(is_other).collect();
+    let before: Vec<_> = entries(&state).into_iter().filter(is_other).collect();
     assert_warnings(&state);
-    let ids = journal.intend(&[record()]);
+    let ids = state.journal(|journal, now| journal.intend(&[record()], now));
     let kept = |ids: &[EntryId], what: &str| {
         let now = open_ids(folder);
         // Two entries with one id are one.
-        let same = |entry: &ipv64_acme::state::Entry| now.contains(&entry.id);
+        let same = |entry: &Entry| now.contains(&entry.id);
         assert!(before.iter().all(same), "{what} has lost an entry");
         assert!(ids.iter().all(|id| now.contains(id)), "{what} has lost the new entry");
     };
     kept(&ids, "intend");
-    journal.confirm(&ids);
-    journal.ready(&ids);
+    state.journal(|journal, _| journal.confirm(&ids));
+    state.journal(|journal, now| journal.ready(&ids, now));
     kept(&ids, "ready");
-    let marks = journal.ready_marks(&record().record);
+    let marks = state.journal(|journal, now| journal.ready_marks(&record().record, now));
     assert!(marks.iter().any(|mark| mark.value == record().challenge.value));
-    journal.remove_asked(&ids);
-    journal.remove_failed(&ids);
+    state.journal(|journal, now| journal.remove_asked(&ids, now));
+    state.journal(|journal, now| journal.remove_failed(&ids, now));
     kept(&ids, "remove_failed");
-    let _ = (journal.leftovers(None), journal.leftovers(Some(Duration::ZERO)), journal.take_finishable(&account(), 4));
-    let _ = journal.take_left_over(&account(), &[]);
+    state.journal(|journal, now| {
+        let _ = (journal.leftovers(None, now), journal.leftovers(Some(Duration::ZERO), now));
+        let _ = journal.take_finishable(&account(), Duration::ZERO, now);
+        let _ = journal.take_left_over(&account(), &[], now);
+    });
     kept(&ids, "taking");
-    journal.close(&ids);
+    state.journal(|journal, _| journal.close(&ids));
     let left = open_ids(folder);
     assert!(ids.iter().all(|id| !left.contains(id)), "a closed entry is gone");
     assert!(before.iter().all(|entry| left.contains(&entry.id) || ids.contains(&entry.id)), "close has lost an entry");
@@ -136,47 +141,43 @@ fn assert_journal(folder: &Path) {
 }
 
 /// Nobody waits for ever because of a file, and the numbers of a day can be anything.
-fn assert_window(folder: &Path) {
-    let state = open(folder);
-    let window = state.window(account(), Rate::default());
-    let _ = (window.quota(), window.has_to_spare(), window.admit(usize::MAX, usize::MAX), window.admit(1, 1));
+fn assert_usage(folder: &Path) {
+    let (state, rate) = (open(folder), Rate::default());
+    state.usage(|usage, now| {
+        let _ = (usage.daily.quota(now), usage.has_to_spare(rate, now), usage.daily.admit(usize::MAX, usize::MAX, now));
+    });
     let now = Instant::now();
-    for priority in [Priority::Removal, Priority::Addition, Priority::Read] {
-        match window.acquire(priority, now) {
-            Ok(slot) => slot.finish(),
+    for kind in [CallKind::Removal, CallKind::Addition, CallKind::Read] {
+        match state.take_turn(kind, rate, now, &|_| ()) {
+            Ok(permit) => permit.finish(),
             Err(error) => {
                 super::assert_explained(&error);
-                if let WindowError::TooLate { soonest, .. } = error {
+                if let LimitError::TooLate { soonest, .. } = error {
                     assert!(soonest <= LONGEST_PAUSE, "waits {soonest:?}");
                 }
             }
         }
     }
-    window.refused(Some(Duration::MAX));
-    window.learn_quota(u64::MAX, u64::MAX);
-    window.daily_exhausted();
-    if let Err(error) = window.admit(1, 1) {
+    state.refused(Some(Duration::MAX), rate);
+    state.usage(|usage, now| {
+        usage.daily.learn(u64::MAX, u64::MAX, now);
+        usage.daily.refuse(now);
+    });
+    if let Err(error) = state.usage(|usage, now| usage.daily.admit(1, 1, now)) {
         super::assert_explained(&error);
     }
     assert_warnings(&state);
 }
 
-fn assert_rest(folder: &Path) {
+fn assert_domains(folder: &Path) {
     let state = open(folder);
-    let domains = state.domains(account());
     let names = [DnsName::parse("name.ipv64.net").unwrap()];
-    let _ = domains.names_or_turn();
-    domains.remember(&names);
-    assert_eq!(open(folder).domains(account()).names().as_deref(), Some(names.as_slice()));
-    let learned = state.learned();
-    let _ = (learned.all(), learned.steady());
-    let address = [127, 0, 0, 1].into();
-    let took = Duration::from_secs(3);
-    learned.add(&[Visibility { name: names[0].clone(), address, took, is_steady: Some(false) }]);
-    let all = open(folder).learned().all();
-    let usual = all.iter().find(|usual| usual.name == names[0] && usual.address == address);
-    assert!(usual.is_some_and(|usual| usual.p50 <= usual.p95 && usual.samples > 0));
-    assert!(!learned.steady().contains(&address), "it has just disagreed with itself");
+    state.usage(|usage, now| {
+        let _ = usage.domains.names_or_turn(now);
+        usage.domains.remember(&names, &[], now);
+    });
+    let kept = open(folder).usage(|usage, now| usage.domains.names(now));
+    assert_eq!(kept.as_deref(), Some(names.as_slice()));
     assert_warnings(&state);
 }
 

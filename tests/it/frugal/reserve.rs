@@ -58,9 +58,9 @@ fn a_reading_that_forbids_is_looked_at_again_where_nothing_has_to_be_removed() {
     // The day of IPv64 begins at another time than is assumed here, or somebody has raised the limit.
     desk.sim.set_calls_today(0);
     assert_eq!(desk.run(&["present", NAME, &value]).status.code(), Some(4), "just read");
-    change_state(&desk, "window.json", |content| {
-        for (_, window) in content["accounts"].as_object_mut().unwrap() {
-            let at = &mut window["ledger"]["known"]["at"];
+    change_state(&desk, "usage.json", |content| {
+        for (_, usage) in content["accounts"].as_object_mut().unwrap() {
+            let at = &mut usage["daily"]["known"]["at"];
             *at = (at.as_u64().unwrap() - 900_000).into();
         }
     });

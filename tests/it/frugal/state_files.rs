@@ -5,7 +5,7 @@ use crate::support::desk::is_root;
 use crate::support::skip::skipped;
 
 /// What the directory holds besides the lock.
-const FILES: [&str; 4] = ["journal.json", "window.json", "domains.json", "learned.json"];
+const FILES: [&str; 2] = ["journal.json", "usage.json"];
 
 /// Adds and removes a record; both have to succeed. Returns what the addition said on stderr.
 fn add_and_remove(desk: &Desk) -> String {
@@ -115,15 +115,22 @@ fn times_of_the_future_hold_up_nobody() {
     // As after a clock that ran a year ahead was set right.
     let ahead = Duration::from_secs(366 * 86_400).as_millis() as i64;
     for file in FILES {
-        change_state(&desk, file, |content| shift_times(content, ahead));
+        set_clock(&desk, file, ahead);
     }
     let start = Instant::now();
     add_and_remove(&desk);
     assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
 }
 
+/// Makes a file as if the wall clock had been set since it was written: so many milliseconds back, it then seems.
+pub(super) fn set_clock(desk: &Desk, file: &str, by: i64) {
+    let mut value = read_state(desk, file);
+    shift_times(&mut value, by);
+    std::fs::write(desk.path("state").join(file), value.to_string()).unwrap();
+}
+
 /// Moves every number that is a time of this century, by milliseconds.
-pub(super) fn shift_times(value: &mut Value, by: i64) {
+fn shift_times(value: &mut Value, by: i64) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(|item| shift_times(item, by)),
         Value::Object(fields) => fields.values_mut().for_each(|field| shift_times(field, by)),

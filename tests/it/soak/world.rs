@@ -290,7 +290,7 @@ impl World<'_> {
             names.push(name);
         }
         names.sort();
-        if names != ["domains.json", "journal.json", "learned.json", "lock", "window.json"] {
+        if names != ["journal.json", "lock", "usage.json"] {
             self.fault(format!("the state directory has {names:?}"));
         }
     }

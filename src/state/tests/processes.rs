@@ -9,72 +9,56 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::*;
-use crate::challenge::{Challenge, TxtValue};
-use crate::name::DnsName;
-use crate::secret::Secret;
+use super::bench::*;
+use crate::challenge::TxtValue;
+use crate::state::*;
 
 const PART: &str = "STATE_TEST_PART";
 const DIRECTORY: &str = "STATE_TEST_DIRECTORY";
 /// A child says this when it has come to the point.
 const READY: &str = "child is ready";
 
-fn account() -> Account {
-    Account::of(&Secret::parse("key").unwrap())
-}
-
-fn record() -> NewEntry {
-    let domain = DnsName::parse("example.org").unwrap();
-    let name = domain.prepend("_acme-challenge").unwrap();
-    NewEntry {
-        account: account(),
-        client: "test".to_owned(),
-        challenge: Challenge { name: name.clone(), value: TxtValue::random().unwrap() },
-        domain,
-        prefix: "_acme-challenge".to_owned(),
-        record: name,
-    }
+fn random_record() -> NewEntry {
+    record("_acme-challenge.example.org", TxtValue::random().unwrap().as_str())
 }
 
 #[test]
 fn child() {
     let Some(directory) = std::env::var_os(DIRECTORY) else { return };
-    let state = State::open(Path::new(&directory));
-    let one_a_second = state.window(account(), "1/1".parse().unwrap());
+    let state = open(Path::new(&directory));
     let soon = Instant::now() + Duration::from_secs(60);
+    let turn =
+        |kind, rate: &str, waiting: &dyn Fn(Duration)| state.take_turn(kind, rate.parse().unwrap(), soon, waiting);
     match std::env::var(PART).unwrap().as_str() {
         "add and acquire" => {
-            let ids = state.journal().intend(&[record(), record()]);
-            let _sent = state.window(account(), "5/1".parse().unwrap()).acquire(Priority::Addition, soon).unwrap();
-            state.journal().confirm(&ids);
-            state.journal().close(&ids[..1]);
+            let ids = state.intend(&[random_record(), random_record()]);
+            let _sent = turn(CallKind::Addition, "5/1", &|_| ()).unwrap();
+            state.confirm(&ids);
+            state.close(&ids[..1]);
             assert!(state.take_warnings().is_empty());
         }
         "hold the lock" => {
-            let _lock = state.store.directory().unwrap().lock().unwrap();
+            let _lock = state.state_dir().lock().unwrap();
             println!("{READY}");
             std::thread::sleep(Duration::from_secs(60));
         }
-        "wait in the queue" => {
-            let window = one_a_second.on_wait(Arc::new(|_| println!("{READY}")));
-            loop {
-                let _sent = window.acquire(Priority::Removal, soon).unwrap();
-            }
-        }
+        "wait in the queue" => loop {
+            let _sent = turn(CallKind::Removal, "1/1", &|_| println!("{READY}")).unwrap();
+        },
         "write without end" => {
             println!("{READY}");
             loop {
-                let ids = state.journal().intend(&[record()]);
-                state.journal().confirm(&ids);
-                state.journal().close(&ids);
+                let ids = state.intend(&[random_record()]);
+                state.confirm(&ids);
+                state.close(&ids);
             }
         }
         "use everything" => {
-            let ids = state.journal().intend(&[record()]);
-            state.journal().confirm(&ids);
-            one_a_second.acquire(Priority::Addition, soon).unwrap().finish();
-            state.domains(account()).remember(&[record().domain]);
-            assert_eq!(state.journal().open_entries().last().unwrap().progress, Progress::Confirmed);
+            let ids = state.intend(&[random_record()]);
+            state.confirm(&ids);
+            turn(CallKind::Addition, "1/1", &|_| ()).unwrap().finish();
+            state.usage(|usage, now| usage.domains.remember(&[random_record().domain], &[], now));
+            assert_eq!(state.entries().last().unwrap().progress, Progress::Confirmed);
             println!("warnings: {:?}", state.take_warnings().iter().map(ToString::to_string).collect::<Vec<_>>());
         }
         part => panic!("unknown part {part:?}"),
@@ -86,7 +70,7 @@ fn start(part: &str, directory: &Path, before: &str) -> Child {
     Command::new("/bin/sh")
         .args(["-c", &format!("{before} exec \"$0\" \"$@\"")])
         .arg(std::env::current_exe().unwrap())
-        .args(["--exact", "state::processes::child", "--nocapture"])
+        .args(["--exact", "state::tests::processes::child", "--nocapture"])
         .env(PART, part)
         .env(DIRECTORY, directory)
         .stdin(Stdio::null())
@@ -119,18 +103,18 @@ fn twenty_processes_at_once_keep_the_rate_and_lose_nothing() {
     let children: Vec<_> = (0..20).map(|_| start("add and acquire", temp.path(), "")).collect();
     children.into_iter().for_each(|child| drop(output(child)));
 
-    let state = State::open(temp.path());
-    let open = state.journal().open_entries();
+    let state = open(temp.path());
+    let open = state.entries();
     assert_eq!(open.len(), 20);
     assert!(open.iter().all(|entry| entry.progress == Progress::Confirmed));
 
     let window: serde_json::Value =
-        serde_json::from_str(&fs::read_to_string(temp.path().join("window.json")).unwrap()).unwrap();
-    let sent = window["content"]["accounts"][account().to_string()]["queue"]["sent"].as_array().unwrap();
-    let times: Vec<_> = sent.iter().map(|sent| sent["at"].as_u64().unwrap()).collect();
+        serde_json::from_str(&fs::read_to_string(temp.path().join("usage.json")).unwrap()).unwrap();
+    let sent = window["content"]["accounts"][account().to_string()]["window"]["sent"].as_array().unwrap();
+    let times: Vec<_> = sent.iter().map(|sent| sent.as_u64().unwrap()).collect();
     assert_eq!(times.len(), 20);
     assert!(times.windows(6).all(|six| six[5] - six[0] >= 1000), "{times:?}");
-    assert_eq!(state.window(account(), Rate::default()).quota().calls_today, 20);
+    assert_eq!(state.usage(|usage, now| usage.daily.quota(now)).calls_today, 20);
     assert!(state.take_warnings().is_empty());
 }
 
@@ -138,8 +122,8 @@ fn twenty_processes_at_once_keep_the_rate_and_lose_nothing() {
 fn the_lock_of_a_killed_process_is_free() {
     let temp = tempfile::tempdir().unwrap();
     kill_when_ready("hold the lock", temp.path(), Duration::ZERO);
-    let state = State::open(temp.path());
-    let _ = state.journal().intend(&[record()]);
+    let state = open(temp.path());
+    let _ = state.intend(&[random_record()]);
     assert!(state.take_warnings().is_empty());
 }
 
@@ -147,9 +131,9 @@ fn the_lock_of_a_killed_process_is_free() {
 fn a_process_that_is_killed_in_the_queue_does_not_block_the_others() {
     let temp = tempfile::tempdir().unwrap();
     kill_when_ready("wait in the queue", temp.path(), Duration::ZERO);
-    let window = State::open(temp.path()).window(account(), "1/1".parse().unwrap());
     let deadline = Instant::now() + Duration::from_secs(60);
-    assert!(window.acquire(Priority::Addition, deadline).is_ok());
+    let turn = open(temp.path()).take_turn(CallKind::Addition, "1/1".parse().unwrap(), deadline, &|_| ());
+    assert!(turn.is_ok());
 }
 
 #[test]
@@ -157,8 +141,8 @@ fn the_journal_is_whole_whenever_its_writer_is_killed() {
     let temp = tempfile::tempdir().unwrap();
     for round in 0..15 {
         kill_when_ready("write without end", temp.path(), Duration::from_micros(round * 977));
-        let state = State::open(temp.path());
-        let open = state.journal().open_entries().len();
+        let state = open(temp.path());
+        let open = state.entries().len();
         assert!(open <= 1, "round {round}: {open} entries of one that is written at a time");
         assert!(state.take_warnings().is_empty(), "round {round}");
         fs::remove_file(temp.path().join("journal.json")).unwrap_or_default();
@@ -173,7 +157,7 @@ fn modes_do_not_depend_on_the_umask() {
         assert!(output(start("use everything", &path, &format!("umask {umask};"))).contains("warnings: []"));
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o700, "umask {umask}");
         let files: Vec<_> = fs::read_dir(&path).unwrap().map(Result::unwrap).collect();
-        assert_eq!(files.len(), 4, "{files:?}");
+        assert_eq!(files.len(), 3, "{files:?}");
         for file in files {
             assert_eq!(file.metadata().unwrap().mode() & 0o7777, 0o600, "umask {umask}: {file:?}");
         }
@@ -183,13 +167,13 @@ fn modes_do_not_depend_on_the_umask() {
 #[test]
 fn a_full_disk_costs_a_warning_and_no_earlier_entry() {
     let temp = tempfile::tempdir().unwrap();
-    let _ = State::open(temp.path()).journal().intend(&[record()]);
+    let _ = open(temp.path()).intend(&[random_record()]);
     // No file may grow from now on: what a write sees on a full disk, but for the number of the error.
     let said = output(start("use everything", temp.path(), "trap '' XFSZ; ulimit -f 0;"));
     let warning = format!("warnings: [\"cannot write `{}/journal.json`\"]", temp.path().display());
     assert!(said.contains(&warning), "one warning for all files: {said}");
-    let state = State::open(temp.path());
-    assert_eq!(state.journal().open_entries().len(), 1);
+    let state = open(temp.path());
+    assert_eq!(state.entries().len(), 1);
     assert!(state.take_warnings().is_empty());
     let names: Vec<_> = fs::read_dir(temp.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
     assert_eq!(names.len(), 2, "no drafts are left: {names:?}");
@@ -198,11 +182,11 @@ fn a_full_disk_costs_a_warning_and_no_earlier_entry() {
 #[test]
 fn a_lock_that_is_never_freed_costs_a_warning() {
     let temp = tempfile::tempdir().unwrap();
-    let state = State::open(temp.path());
-    let earlier = state.journal().intend(&[record()]);
-    let lock = state.store.directory().unwrap().lock().unwrap();
-    let other = State::open(temp.path());
-    assert_eq!(other.journal().open_entries()[0].id, earlier[0], "what is there can be read");
+    let state = open(temp.path());
+    let earlier = state.intend(&[random_record()]);
+    let lock = state.state_dir().lock().unwrap();
+    let other = open(temp.path());
+    assert_eq!(other.entries()[0].id, earlier[0], "what is there can be read");
     assert!(matches!(other.take_warnings().as_slice(), [StateError::LockBusy { .. }]));
     drop(lock);
 }

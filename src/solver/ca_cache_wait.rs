@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::Solver;
-use super::locate::Located;
+use super::locate::Placement;
 use crate::state::ReadyMark;
 use crate::time::Interrupted;
 
@@ -19,9 +19,11 @@ impl Solver<'_> {
     ///
     /// # Errors
     /// [`Interrupted`]: the CA must not be asked yet.
-    pub(super) fn hold_off(&self, located: &[Located]) -> Result<(), Interrupted> {
-        let is_of_others = |mark: &ReadyMark| !located.iter().any(|located| located.challenge.value == mark.value);
-        let marks = located.iter().flat_map(|located| self.state.journal().ready_marks(&located.record));
+    pub(super) fn ca_cache_wait(&self, placements: &[Placement]) -> Result<(), Interrupted> {
+        let is_of_others =
+            |mark: &ReadyMark| !placements.iter().any(|placement| placement.challenge.value == mark.value);
+        let marks = |record| self.state.journal(|journal, now| journal.ready_marks(record, now));
+        let marks = placements.iter().flat_map(|placement| marks(&placement.record));
         let rest = |mark: ReadyMark| CA_CACHE.saturating_sub(self.state.age(mark.at));
         let rest = marks.filter(is_of_others).map(rest).max().unwrap_or_default();
         if rest.is_zero() {

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use super::*;
+use super::bench::*;
 use crate::challenge::{Challenge, TxtValue};
 use crate::name::DnsName;
-use crate::secret::Secret;
+use crate::state::*;
 
 /// xorshift64*: the same steps for the same seed, on every machine.
 struct Dice(u64);
@@ -20,12 +20,8 @@ impl Dice {
     }
 }
 
-fn account() -> Account {
-    Account::of(&Secret::parse("key").unwrap())
-}
-
 /// Few records, so that writers meet at them.
-fn record(number: usize) -> NewEntry {
+fn numbered(number: usize) -> NewEntry {
     let domain = DnsName::parse("example.org").unwrap();
     let prefix = format!("_acme-challenge.n{}", number / 2);
     let name = domain.prepend(&prefix).unwrap();
@@ -41,14 +37,14 @@ type Writer = Vec<EntryId>;
 /// for them too.
 type Model = BTreeMap<usize, (EntryId, bool)>;
 
-fn step(writer: &mut Writer, journal: &Journal, model: &mut Model, dice: &mut Dice) {
+fn step(writer: &mut Writer, state: &State, model: &mut Model, dice: &mut Dice) {
     match dice.below(8) {
         // The writer dies, and another one begins: what was open stays open.
         0 => writer.clear(),
         1 | 2 => {
             let numbers: Vec<_> = (0..=dice.below(3)).map(|_| dice.below(10)).collect();
-            let removed = being_removed(journal);
-            *writer = journal.intend(&numbers.iter().map(|number| record(*number)).collect::<Vec<_>>());
+            let removed = being_removed(state);
+            *writer = state.intend(&numbers.iter().map(|number| numbered(*number)).collect::<Vec<_>>());
             for (number, id) in numbers.into_iter().zip(writer) {
                 let before = model.get(&number).map(|(id, _)| id.clone());
                 let is_right = |before: &EntryId| (before == id) != removed.contains(before);
@@ -59,17 +55,17 @@ fn step(writer: &mut Writer, journal: &Journal, model: &mut Model, dice: &mut Di
                 model.insert(number, (id.clone(), before.is_some()));
             }
         }
-        3 => journal.confirm(writer),
-        4 => journal.ready(writer),
-        5 => journal.remove_asked(writer),
-        6 => journal.remove_failed(writer),
+        3 => state.confirm(writer),
+        4 => state.ready(writer),
+        5 => state.remove_asked(writer),
+        6 => state.remove_failed(writer),
         _ if dice.below(2) == 0 => {
-            journal.close(writer);
+            state.close(writer);
             model.retain(|_, (id, _)| !writer.contains(id));
             writer.clear();
         }
         _ => {
-            let stay = journal.withdraw(writer);
+            let stay = state.withdraw(writer);
             assert!(stay.iter().all(|id| writer.contains(id)));
             model.retain(|_, (id, was_open)| *was_open || !writer.contains(id));
             writer.clear();
@@ -77,32 +73,32 @@ fn step(writer: &mut Writer, journal: &Journal, model: &mut Model, dice: &mut Di
     }
 }
 
-fn being_removed(journal: &Journal) -> Vec<EntryId> {
-    let entries = journal.open_entries().into_iter();
+fn being_removed(state: &State) -> Vec<EntryId> {
+    let entries = state.entries().into_iter();
     entries.filter(|entry| matches!(entry.progress, Progress::RemoveAsked { .. })).map(|entry| entry.id).collect()
 }
 
 /// The open entries by the number of their record.
-fn open(journal: &Journal) -> BTreeMap<usize, EntryId> {
+fn open_entries(state: &State) -> BTreeMap<usize, EntryId> {
     let number = |entry: &Entry| {
         let labels: Vec<_> = entry.record.labels().collect();
         let digit = |text: &str| text[1..].parse::<usize>().unwrap();
         2 * digit(labels[1]) + digit(entry.value.as_str())
     };
-    journal.open_entries().into_iter().map(|entry| (number(&entry), entry.id)).collect()
+    state.entries().into_iter().map(|entry| (number(&entry), entry.id)).collect()
 }
 
 #[test]
 fn an_entry_is_open_for_as_long_as_its_record_may_be_there() {
     for seed in 1..=30 {
         let mut dice = Dice(seed);
-        let journal = State::in_memory().journal();
+        let (state, _) = in_memory();
         let (mut model, mut writers) = (Model::new(), [(); 4].map(|()| Writer::new()));
         for number in 0..80 {
             let writer = &mut writers[dice.below(4)];
-            step(writer, &journal, &mut model, &mut dice);
+            step(writer, &state, &mut model, &mut dice);
             let expected: BTreeMap<_, _> = model.iter().map(|(number, (id, _))| (*number, id.clone())).collect();
-            assert_eq!(open(&journal), expected, "seed {seed}, step {number}");
+            assert_eq!(open_entries(&state), expected, "seed {seed}, step {number}");
         }
     }
 }
@@ -110,17 +106,17 @@ fn an_entry_is_open_for_as_long_as_its_record_may_be_there() {
 #[test]
 fn a_journal_that_was_cut_off_anywhere_is_set_aside_and_the_next_entry_is_kept() {
     let temp = tempfile::tempdir().unwrap();
-    let _ = State::open(temp.path()).journal().intend(&[record(0), record(1)]);
+    let _ = open(temp.path()).intend(&[numbered(0), numbered(1)]);
     let whole = std::fs::read(temp.path().join("journal.json")).unwrap();
     for cut in (0..whole.len()).step_by(whole.len() / 20) {
         let temp = tempfile::tempdir().unwrap();
         std::fs::write(temp.path().join("journal.json"), &whole[..cut]).unwrap();
-        let state = State::open(temp.path());
-        let ids = state.journal().intend(&[record(2)]);
+        let state = open(temp.path());
+        let ids = state.intend(&[numbered(2)]);
         let warnings = state.take_warnings();
         let [StateError::Damaged { aside, .. }] = warnings.as_slice() else { panic!("cut at {cut}: {warnings:?}") };
         assert_eq!(std::fs::read(aside).unwrap(), whole[..cut], "cut at {cut}");
-        let open: Vec<_> = State::open(temp.path()).journal().open_entries();
+        let open: Vec<_> = open(temp.path()).entries();
         assert_eq!(open.into_iter().map(|entry| entry.id).collect::<Vec<_>>(), ids, "cut at {cut}");
     }
 }

@@ -1,0 +1,78 @@
+//! Waits until a request may leave. When that is, is decided by [`super::Window`] and [`super::DailyUsage`], over all
+//! processes that share the directory.
+
+use std::time::{Duration, Instant};
+
+use super::handle::State;
+use super::limit::{CallKind, LimitError};
+use super::rate::Rate;
+use super::window::Turn;
+use crate::time::Timestamp;
+
+/// The shortest sleep, so that nobody asks again at once whose turn is near.
+const SHORTEST_SLEEP: Duration = Duration::from_millis(5);
+/// A part of the period, at most, is added to a pause after a refusal by chance, so that hooks on several machines do not
+/// all come back at once.
+const JITTER_DIVISOR: u32 = 4;
+
+/// The right to send one request now.
+#[must_use = "the request counts from now on"]
+pub struct Permit {
+    state: State,
+    sent_at: Timestamp,
+}
+
+impl State {
+    /// Waits until a request may be sent; it is to be sent at once. `waiting` hears once that there is a wait, and how long
+    /// it takes as things are.
+    ///
+    /// Removals go first; apart from that it goes as it comes. No lock is held meanwhile. A free turn is taken even when the
+    /// deadline has passed.
+    ///
+    /// # Errors
+    /// [`LimitError::TooLate`] as soon as it is certain that there is no turn before `deadline`,
+    /// [`LimitError::UsedUp`] at once while the day's calls are used up, [`LimitError::Interrupted`].
+    pub fn take_turn(
+        &self,
+        kind: CallKind,
+        rate: Rate,
+        deadline: Instant,
+        waiting: &dyn Fn(Duration),
+    ) -> Result<Permit, LimitError> {
+        let mut is_told = false;
+        loop {
+            let left = self.time_until(deadline);
+            let wait = match self.usage(|usage, now| usage.ask(kind, rate, left, now))? {
+                Turn::Now(sent_at) => return Ok(Permit { state: self.clone(), sent_at }),
+                Turn::Wait(wait) => wait,
+            };
+            if !std::mem::replace(&mut is_told, true) {
+                waiting(wait);
+            }
+            // Additions come a little late, and not all at the same moment: removals find the first free turn.
+            let late = if kind == CallKind::Removal { Duration::ZERO } else { random_part(rate.margin()) };
+            self.sleep((wait + late).max(SHORTEST_SLEEP).min(left))?;
+        }
+    }
+
+    /// Notes a 429: nobody of this account sends for `retry_after`, or else for a full period and a little more.
+    pub fn refused(&self, retry_after: Option<Duration>, rate: Rate) {
+        let length = retry_after.unwrap_or_else(|| rate.period() + random_part(rate.period() / JITTER_DIVISOR));
+        self.usage(|usage, now| usage.window.pause(length, now));
+    }
+}
+
+impl Permit {
+    /// Notes that the answer is there, or that there will be none. Until then the request counts as sent when the
+    /// turn came, with a small margin for its way; a slow one is only counted rightly with this.
+    pub fn finish(self) {
+        self.state.usage(|usage, now| usage.window.finish(self.sent_at, now));
+    }
+}
+
+fn random_part(most: Duration) -> Duration {
+    most.mul_f64(rand::random::<f64>())
+}
+
+#[cfg(test)]
+mod tests;
