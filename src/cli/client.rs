@@ -1,27 +1,27 @@
 //! The verbs of single ACME clients and the batch. Which arguments a verb takes is the client's business
-//! ([`crate::hook::verb`]): here everything after the verb is data.
+//! ([`crate::hook`]): here everything after the verb is data.
 
 use std::ffi::OsString;
 
 use clap::{Arg, ArgMatches, Args, FromArgMatches, Subcommand, ValueEnum};
 
-use crate::hook::verb::Verb;
+use crate::hook::{Verb, verbs};
 use crate::order::Action;
 
 /// A call by the verb of one client.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct ClientCall {
     /// The verb.
-    pub verb: Verb,
+    pub verb: &'static Verb,
     /// What the client passes after it.
     pub args: Vec<OsString>,
 }
 
 impl Subcommand for ClientCall {
     fn augment_subcommands(command: clap::Command) -> clap::Command {
-        Verb::ALL.into_iter().fold(command, |command, verb| {
+        verbs().fold(command, |command, verb| {
             // Nobody types these: they would only fill the list of commands.
-            let own = clap::Command::new(verb.word()).about(verb.meaning()).hide(true);
+            let own = clap::Command::new(verb.word).about(verb.meaning).hide(true);
             command.subcommand(
                 own.arg(
                     Arg::new("args")
@@ -41,13 +41,14 @@ impl Subcommand for ClientCall {
     }
 
     fn has_subcommand(name: &str) -> bool {
-        Verb::from_word(name).is_some()
+        verbs().any(|verb| verb.word == name)
     }
 }
 
 impl FromArgMatches for ClientCall {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let found = matches.subcommand().and_then(|(word, matches)| Some((Verb::from_word(word)?, matches)));
+        let found =
+            matches.subcommand().and_then(|(word, matches)| Some((verbs().find(|verb| verb.word == word)?, matches)));
         let (verb, matches) = found.ok_or_else(|| clap::Error::new(clap::error::ErrorKind::MissingSubcommand))?;
         let args = matches.get_many("args").unwrap_or_default().cloned().collect();
         Ok(Self { verb, args })

@@ -47,7 +47,7 @@ const LONGEST_NAME: usize = 80;
 pub fn run(args: &[OsString], environment: &Environment) -> Exit {
     let cli = match cli::parse(args) {
         Ok(cli) => cli,
-        Err(error) => return foreign_event(args, &error, environment).unwrap_or_else(|| usage(args, &error)),
+        Err(error) => return ignored_event(args, &error, environment).unwrap_or_else(|| usage(args, &error)),
     };
     let report = Report::new(cli.output, Terminal::named(environment.get("TERM").as_deref()));
     // Some calls of clients are to end in silence; which ones, their own arguments tell.
@@ -101,12 +101,12 @@ fn warn_of_unknown(environment: &Environment, report: Report) {
 
 /// Some ACME clients tell every hook of every event, and mind if one of those ends with an error. A script in between may
 /// put flags before the event.
-fn foreign_event(args: &[OsString], error: &clap::Error, environment: &Environment) -> Option<Exit> {
+fn ignored_event(args: &[OsString], error: &clap::Error, environment: &Environment) -> Option<Exit> {
     let first = args.get(1)?.to_str()?;
     // A mistake in a call of ours is none, though a script that such a client runs sees the same variables.
     let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else { return None };
     let is_first = first == word || first.starts_with('-');
-    crate::hook::foreign_event(word, &|name| environment.get(name)).filter(|_| is_first)
+    crate::hook::ignored_event(word, &|name| environment.get(name)).filter(|_| is_first)
 }
 
 /// Runs a command for people with what it needs.

@@ -1,40 +1,60 @@
 //! acmetool's hooks folder: `challenge-dns-start|challenge-dns-stop HOST FILE VALUE`, and an exit code of its own for
 //! events that are not meant for a hook.
 
-use super::HookError;
+use super::{Convention, HookError, Request, Variables, Verb};
+use crate::exit::Exit;
 use crate::order::{Action, CaAsked, Call, OnFailure, Wait};
 
 const HINT: &str = "acmetool calls the programs in its hooks folder (/etc/acme/hooks, or `--hooks`) with HOST FILE VALUE; \
                     put a link to ipv64-acme there";
 const WRONG_TYPE: &str = "acmetool sends the digest with challenge-dns-start; another program seems to call this verb";
 
+/// acmetool.
+pub const CONVENTION: Convention = Convention {
+    name: "acmetool",
+    page: "acmetool",
+    setting: "a link to the program in its hooks folder",
+    verbs: &[
+        Verb {
+            word: "challenge-dns-start",
+            action: Action::Add,
+            meaning: "acmetool adds a record: HOST FILE VALUE",
+            parser: parse,
+        },
+        Verb {
+            word: "challenge-dns-stop",
+            action: Action::Remove,
+            meaning: "acmetool removes a record: HOST FILE VALUE",
+            parser: parse,
+        },
+    ],
+    ignored_event: |word, _| is_event(word).then_some(Exit::NotOurs),
+    programs: &["acmetool"],
+    lines: &["ln -s {exe} /etc/acme/hooks/ipv64-acme"],
+    ..Convention::UNKNOWN
+};
+
 /// Reads one call. Version 0.2.2 passes a further argument (observed): empty, or the word `wildcard`.
-///
-/// # Errors
-/// [`HookError`] for arguments that acmetool does not send.
-pub fn parse(action: Action, args: &[String]) -> Result<Call, HookError> {
+fn parse(verb: &Verb, args: &[String], _: &Variables<'_>) -> Result<Request, HookError> {
     let (host, value) = match args {
         [host, _file, value] => (host, value),
         [host, _file, value, further] if matches!(further.as_str(), "" | "wildcard") => (host, value),
-        _ => {
-            let verb = if action == Action::Add { "challenge-dns-start" } else { "challenge-dns-stop" };
-            return Err(super::wrong_count(verb, "3 arguments", args, HINT));
-        }
+        _ => return Err(super::wrong_count(verb.word, "3 arguments", args, HINT)),
     };
     let value = super::value(value, WRONG_TYPE)?;
-    Ok(Call {
+    Ok(Request::Solve(Call {
         client: "acmetool",
-        action,
+        action: verb.action,
         challenges: vec![super::for_domain(host, value, HINT)?],
         wait: Wait::Now,
         // No challenge-dns-stop follows a start that failed.
         on_failure: OnFailure::Undo,
         ca_asked: CaAsked::AfterAll,
-    })
+    }))
 }
 
-/// Returns whether a word is an event of acmetool that is not ours.
-pub(super) fn is_event(word: &str) -> bool {
+/// Whether a word is an event of acmetool that is not ours.
+fn is_event(word: &str) -> bool {
     word == "live-updated" || word.starts_with("challenge-")
 }
 
@@ -47,7 +67,7 @@ mod tests {
         for further in [None, Some(""), Some("wildcard")] {
             let args: Vec<_> = ["A.example", "/var/lib/acme/desired/a", "-v"].into_iter().chain(further).collect();
             let args: Vec<_> = args.into_iter().map(str::to_owned).collect();
-            let call = parse(Action::Add, &args).unwrap();
+            let Ok(Request::Solve(call)) = parse(&CONVENTION.verbs[0], &args, &|_| None) else { panic!("{args:?}") };
             assert_eq!(call.challenges[0].name.as_str(), "_acme-challenge.a.example");
             assert_eq!(call.challenges[0].value.as_str(), "-v");
         }
@@ -56,7 +76,7 @@ mod tests {
     #[test]
     fn any_other_further_argument_is_refused() {
         let args = ["a.example", "/f", "v", "extra"].map(str::to_owned);
-        assert!(parse(Action::Add, &args).unwrap_err().to_string().contains("not 4"));
+        assert!(parse(&CONVENTION.verbs[0], &args, &|_| None).unwrap_err().to_string().contains("not 4"));
     }
 
     #[test]

@@ -2,13 +2,24 @@
 //! Which of the two hooks this is has to be said by a verb: certbot never unsets the variables, so that in one
 //! `certbot renew` the auth hook of the second certificate still sees `CERTBOT_AUTH_OUTPUT` of the first clean-up.
 
-use super::{HookError, Variables};
+use super::{Convention, HookError, Variables};
 use crate::excerpt::excerpt;
 use crate::order::{Action, CaAsked, Call, OnFailure, Order, Wait};
 
 const HINT: &str = "give it to certbot as --manual-auth-hook \"ipv64-acme auth\" --manual-cleanup-hook \"ipv64-acme \
                     cleanup\"; by hand use `ipv64-acme present NAME VALUE`";
 const WRONG_TYPE: &str = "add `--preferred-challenges dns` to the certbot command: without it certbot picks http-01";
+
+/// certbot with its plugin `manual`.
+pub const CONVENTION: Convention = Convention {
+    name: "certbot",
+    page: "certbot",
+    setting: "--manual-auth-hook \"ipv64-acme auth\" --manual-cleanup-hook \"ipv64-acme cleanup\"",
+    programs: &["certbot"],
+    lines: &["certbot certonly --manual --preferred-challenges dns --manual-auth-hook \"{exe} auth\" \
+              --manual-cleanup-hook \"{exe} cleanup\" -d DOMAIN -d '*.DOMAIN'"],
+    ..Convention::UNKNOWN
+};
 
 /// Reads one call of a manual hook.
 ///

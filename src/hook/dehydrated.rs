@@ -1,14 +1,41 @@
 //! dehydrated's `HOOK`: `deploy_challenge` and `clean_challenge` with one triple, or with `HOOK_CHAIN=yes` with one for
 //! every name of the certificate. All its other events have to end with 0 and say nothing.
 
-use super::{HookError, Variables};
+use super::{Convention, HookError, Request, Variables, Verb};
 use crate::challenge::Challenge;
 use crate::excerpt::excerpt;
+use crate::exit::Exit;
 use crate::order::{Action, CaAsked, Call, OnFailure, Wait};
 
 const HINT: &str = "set HOOK to the path of ipv64-acme in dehydrated's config; it passes DOMAIN TOKEN VALUE, with \
                     HOOK_CHAIN=yes once for each name";
 const WRONG_TYPE: &str = "set CHALLENGETYPE=\"dns-01\" in dehydrated's config, or call it with `-t dns-01`";
+
+/// dehydrated.
+pub const CONVENTION: Convention = Convention {
+    name: "dehydrated",
+    page: "dehydrated",
+    setting: "HOOK=/usr/bin/ipv64-acme",
+    verbs: &[
+        Verb {
+            word: "deploy_challenge",
+            action: Action::Add,
+            meaning: "dehydrated adds records: DOMAIN TOKEN VALUE, any number of times",
+            parser: parse,
+        },
+        Verb {
+            word: "clean_challenge",
+            action: Action::Remove,
+            meaning: "dehydrated removes records: DOMAIN TOKEN VALUE, any number of times",
+            parser: parse,
+        },
+    ],
+    ignored_event: |word, variables| is_event(word, variables).then_some(Exit::Done),
+    programs: &["dehydrated"],
+    lines: &["dehydrated --cron --challenge dns-01 --hook {exe} -d DOMAIN -d '*.DOMAIN' --alias DOMAIN"],
+    note: "HOOK_CHAIN=\"yes\" in its configuration: one wait for all names instead of one for each",
+    ..Convention::UNKNOWN
+};
 
 /// The events that are not ours, as dehydrated 0.7 has them.
 const EVENTS: [&str; 10] = [
@@ -28,19 +55,16 @@ const PROBE: &str = "this_hookscript_is_broken__dehydrated";
 /// Variables that dehydrated exports to every hook.
 const EXPORTED: [&str; 3] = ["BASEDIR", "COMMAND", "WELLKNOWN"];
 
-/// Reads one call.
-///
-/// # Errors
-/// [`HookError`] for arguments that dehydrated does not send, and for another challenge type than dns-01.
-pub fn parse(action: Action, args: &[String], variables: &Variables<'_>) -> Result<Call, HookError> {
-    let (verb, on_failure) = match action {
+/// Reads one call; another challenge type than dns-01 is refused.
+fn parse(verb: &Verb, args: &[String], variables: &Variables<'_>) -> Result<Request, HookError> {
+    let on_failure = match verb.action {
         // After a failed deploy_challenge dehydrated calls no clean_challenge.
-        Action::Add => ("deploy_challenge", OnFailure::Undo),
+        Action::Add => OnFailure::Undo,
         // A failed clean_challenge ends dehydrated before it fetches the certificate that the CA has granted.
-        Action::Remove => ("clean_challenge", OnFailure::DeferToNextCall),
+        Action::Remove => OnFailure::DeferToNextCall,
     };
     if args.is_empty() || !args.len().is_multiple_of(3) {
-        return Err(super::wrong_count(verb, "3 arguments for each name", args, HINT));
+        return Err(super::wrong_count(verb.word, "3 arguments for each name", args, HINT));
     }
     // Not exported by `dehydrated --signcsr`; the dot of a key authorization tells then.
     if let Some(other) = variables("CHALLENGETYPE").filter(|kind| kind != "dns-01") {
@@ -53,18 +77,18 @@ pub fn parse(action: Action, args: &[String], variables: &Variables<'_>) -> Resu
         let value = super::value(value, WRONG_TYPE)?;
         super::for_domain(domain, value, HINT)
     });
-    Ok(Call {
+    Ok(Request::Solve(Call {
         client: "dehydrated",
-        action,
+        action: verb.action,
         challenges: challenges.collect::<Result<Vec<Challenge>, _>>()?,
         wait: Wait::Now,
         on_failure,
         ca_asked: CaAsked::AfterAll,
-    })
+    }))
 }
 
 /// Returns whether a word is an event that a hook must let pass, also one of a later version.
-pub(super) fn is_event(word: &str, variables: &Variables<'_>) -> bool {
+fn is_event(word: &str, variables: &Variables<'_>) -> bool {
     let from_dehydrated = || EXPORTED.iter().all(|name| variables(name).is_some());
     EVENTS.contains(&word) || word.starts_with(PROBE) || from_dehydrated()
 }
@@ -76,7 +100,11 @@ mod tests {
 
     fn call(action: Action, args: &[&str], kind: &str) -> Result<Call, HookError> {
         let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
-        parse(action, &args, &|name| (name == "CHALLENGETYPE" && !kind.is_empty()).then(|| kind.to_owned()))
+        let verb = CONVENTION.verbs.iter().find(|verb| verb.action == action).unwrap();
+        let request =
+            parse(verb, &args, &|name| (name == "CHALLENGETYPE" && !kind.is_empty()).then(|| kind.to_owned()))?;
+        let Request::Solve(call) = request else { panic!("{request:?}") };
+        Ok(call)
     }
 
     #[test]

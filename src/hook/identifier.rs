@@ -1,10 +1,18 @@
 //! Any client that passes a bare domain and the finished value (getssl, acmed, scripts): `--identifier DOMAIN VALUE`.
 
-use super::HookError;
+use super::{Convention, HookError};
 use crate::order::{Action, CaAsked, Call, OnFailure, Wait};
 
 const HINT: &str = "the form is `present|cleanup --identifier DOMAIN VALUE`";
 const WRONG_TYPE: &str = "choose dns-01 as the challenge type of your ACME client";
+
+/// Any other client.
+pub const CONVENTION: Convention = Convention {
+    name: "any other",
+    page: "scripts",
+    setting: "ipv64-acme present --identifier DOMAIN VALUE, and cleanup in place of present",
+    ..Convention::UNKNOWN
+};
 
 /// Reads one call. `*.` is dropped from the domain: acmed passes it as it is configured.
 ///

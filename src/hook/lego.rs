@@ -1,7 +1,7 @@
 //! lego's `exec` provider, and everything that is built on it (Traefik, certbot-dns-multi): a full record name with a
 //! final dot and the finished value, or in `EXEC_MODE=RAW` the domain, the token and the key authorization.
 
-use super::HookError;
+use super::{Convention, HookError};
 use crate::challenge::{CHALLENGE_LABEL, Challenge, TxtValue};
 use crate::order::{Action, CaAsked, Call, OnFailure, Wait};
 
@@ -9,6 +9,26 @@ const HINT: &str = "lego calls `EXEC_PATH present|cleanup NAME VALUE`, or with E
                     TOKEN KEYAUTH`; a bare domain needs `--identifier`";
 const WRONG_TYPE: &str = "set EXEC_MODE=RAW for lego and pass `-- DOMAIN TOKEN KEYAUTH`, or use the dns-01 challenge of \
                           your client (lego: `--dns exec`)";
+
+/// lego.
+pub const CONVENTION: Convention = Convention {
+    name: "lego",
+    page: "lego",
+    setting: "EXEC_PATH=/usr/bin/ipv64-acme, with or without EXEC_MODE=RAW; Traefik takes the same",
+    programs: &["lego"],
+    lines: &["EXEC_PATH={exe} EXEC_SEQUENCE_INTERVAL=1 EXEC_POLLING_INTERVAL=1 LEGO_DISABLE_CNAME_SUPPORT=true \
+              lego --accept-tos --email EMAIL --dns exec --dns.disable-cp -d DOMAIN -d '*.DOMAIN' run"],
+    note: "in lego 5 write --dns.propagation.disable-ans --dns.propagation.disable-rns for --dns.disable-cp",
+    ..Convention::UNKNOWN
+};
+/// Traefik, which has lego inside.
+pub const TRAEFIK: Convention = Convention {
+    name: "Traefik",
+    page: "lego",
+    programs: &["traefik"],
+    lines: &["EXEC_PATH={exe} traefik --certificatesresolvers.ipv64.acme.dnschallenge.provider=exec"],
+    ..Convention::UNKNOWN
+};
 
 /// Which of lego's two argument forms is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,9 +2,10 @@
 //! [`Call`].
 //! No I/O: what a call leads to is the solver's business.
 //!
-//! One file per convention: [`certbot`], [`lego`], [`identifier`] (any client that passes a domain and a value),
-//! [`batch`] (a whole order as JSON), and those that have verbs of their own ([`verb`]).
+//! One file per client, each with a [`Convention`] that says all that is known of it; [`identifier`] is for any client that
+//! passes a domain and a value, [`batch`] for a whole order as JSON.
 
+pub mod acme_sh;
 pub mod acmetool;
 pub mod batch;
 pub mod certbot;
@@ -13,9 +14,10 @@ pub mod identifier;
 pub mod lego;
 pub mod mod_md;
 pub mod simple_acme;
+#[cfg(test)]
+mod tests;
 pub mod truenas;
 pub mod uacme;
-pub mod verb;
 
 use std::ffi::OsString;
 
@@ -24,7 +26,7 @@ use crate::error::{Explain, Kind};
 use crate::excerpt::excerpt;
 use crate::exit::Exit;
 use crate::name::DnsName;
-use crate::order::Call;
+use crate::order::{Action, Call};
 
 /// How much of what a client passed a message shows, in characters.
 const SHOWN: usize = 60;
@@ -43,13 +45,93 @@ pub enum Request {
     Nothing(Exit),
 }
 
+/// One ACME client: how it calls a program, how it is told to, and by what it is found on a machine. `init`, the help, the man
+/// page and the tests read it.
+#[derive(Debug)]
+pub struct Convention {
+    /// Its name, for people.
+    pub name: &'static str,
+    /// Its page below `docs/clients`, without ending.
+    pub page: &'static str,
+    /// How it is told to call us, in one line for the man page; empty if another client's line says so too.
+    pub setting: &'static str,
+    /// The verbs that nobody else sends.
+    pub verbs: &'static [Verb],
+    /// How a word that is no verb of ours has to end, if it is an event that this client sends to every hook.
+    pub ignored_event: fn(&str, &Variables<'_>) -> Option<Exit>,
+    /// Programs by which it is found in the folders of `PATH`.
+    pub programs: &'static [&'static str],
+    /// Other paths by which it is found; `~` stands for the home folder.
+    pub paths: &'static [&'static str],
+    /// What to run or write; `{exe}` stands for this program, `{share}` for the folder of what was installed with it (lines
+    /// with it are for those who have that folder), `{here}` for the folder of the client.
+    pub lines: &'static [&'static str],
+    /// What else has to be known; may be empty.
+    pub note: &'static str,
+}
+
+/// A verb of one client, after which everything is data.
+#[derive(Debug)]
+pub struct Verb {
+    /// The word as the client writes it.
+    pub word: &'static str,
+    /// What it asks for.
+    pub action: Action,
+    /// Who calls it, and with which arguments.
+    pub meaning: &'static str,
+    /// Reads the arguments of one call, which are this verb's.
+    parser: fn(&Verb, &[String], &Variables<'_>) -> Result<Request, HookError>,
+}
+
+impl Verb {
+    /// Reads the arguments of one call.
+    ///
+    /// # Errors
+    /// [`HookError`] for arguments that the client does not send.
+    pub fn parse(&self, args: &[String], variables: &Variables<'_>) -> Result<Request, HookError> {
+        (self.parser)(self, args, variables)
+    }
+}
+
+impl Convention {
+    /// A client of which nothing is known yet.
+    const UNKNOWN: Self = Self {
+        name: "",
+        page: "",
+        setting: "",
+        verbs: &[],
+        ignored_event: |_, _| None,
+        programs: &[],
+        paths: &[],
+        lines: &[],
+        note: "",
+    };
+
+    /// All clients, in the order in which they are shown.
+    pub const ALL: [Self; 11] = [
+        certbot::CONVENTION,
+        lego::CONVENTION,
+        dehydrated::CONVENTION,
+        uacme::CONVENTION,
+        acmetool::CONVENTION,
+        acme_sh::CONVENTION,
+        mod_md::CONVENTION,
+        lego::TRAEFIK,
+        simple_acme::CONVENTION,
+        truenas::CONVENTION,
+        identifier::CONVENTION,
+    ];
+}
+
+/// Returns the verbs of all clients. No two clients share one, so that the word alone decides.
+pub fn verbs() -> impl Iterator<Item = &'static Verb> {
+    Convention::ALL.into_iter().flat_map(|client| client.verbs)
+}
+
 /// Returns how a word that is no verb of ours has to end, if it is an event that a client sends to every hook.
 #[must_use]
-pub fn foreign_event(word: &str, variables: &Variables<'_>) -> Option<Exit> {
-    if acmetool::is_event(word) {
-        return Some(Exit::NotOurs);
-    }
-    dehydrated::is_event(word, variables).then_some(Exit::Done)
+pub fn ignored_event(word: &str, variables: &Variables<'_>) -> Option<Exit> {
+    Convention::ALL.iter().find_map(|client| (client.ignored_event)(word, variables))
 }
 
 /// A call that cannot be understood: what is wrong, and which of the client's settings to look at.

@@ -1,36 +1,62 @@
 //! Apache's `MDChallengeDns01`: `setup DOMAIN VALUE`, and `teardown DOMAIN VALUE` or, in its first version and by default,
 //! `teardown DOMAIN` without the value.
 
-use super::{HookError, Request};
+use super::{Convention, HookError, Request, Variables, Verb};
 use crate::challenge::TxtValue;
 use crate::order::{Action, CaAsked, Call, OnFailure, Wait};
 
 const HINT: &str = "the directive is `MDChallengeDns01 /path/to/ipv64-acme`; Apache adds the verb and its arguments";
 const WRONG_TYPE: &str = "Apache sends the digest with dns-01: name the type with `MDCAChallenges dns-01`";
 
-/// Reads a `setup`.
-///
-/// # Errors
-/// [`HookError`] for arguments that Apache does not send.
-pub fn setup(args: &[String]) -> Result<Call, HookError> {
-    let [domain, value] = args else { return Err(super::wrong_count("setup", "2 arguments", args, HINT)) };
+/// Apache with mod_md.
+pub const CONVENTION: Convention = Convention {
+    name: "Apache mod_md",
+    page: "apache",
+    setting: "MDChallengeDns01 /usr/bin/ipv64-acme",
+    verbs: &[
+        Verb {
+            word: "setup",
+            action: Action::Add,
+            meaning: "Apache's mod_md adds a record: DOMAIN VALUE",
+            parser: setup,
+        },
+        Verb {
+            word: "teardown",
+            action: Action::Remove,
+            meaning: "Apache's mod_md removes a record: DOMAIN [VALUE]",
+            parser: teardown,
+        },
+    ],
+    paths: &[
+        "/etc/apache2/mods-available/md.load",
+        "/usr/lib/apache2/modules/mod_md.so",
+        "/etc/httpd/modules/mod_md.so",
+    ],
+    lines: &[
+        "MDCAChallenges dns-01",
+        "MDChallengeDns01 {exe} --api-key-file KEYFILE --state-dir FOLDER",
+        "MDChallengeDns01Version 2",
+    ],
+    note: "Apache runs it as its own user: KEYFILE and FOLDER have to belong to that user alone",
+    ..Convention::UNKNOWN
+};
+
+fn setup(verb: &Verb, args: &[String], _: &Variables<'_>) -> Result<Request, HookError> {
+    let [domain, value] = args else { return Err(super::wrong_count(verb.word, "2 arguments", args, HINT)) };
     call(Action::Add, domain, super::value(value, WRONG_TYPE)?)
 }
 
-/// Reads a `teardown`. Apex and wildcard bring two of them, which without values look the same.
-///
-/// # Errors
-/// [`HookError`] for arguments that Apache does not send.
-pub fn teardown(args: &[String]) -> Result<Request, HookError> {
+/// Apex and wildcard bring two of them, which without values look the same.
+fn teardown(verb: &Verb, args: &[String], _: &Variables<'_>) -> Result<Request, HookError> {
     match args {
-        [domain, value] => call(Action::Remove, domain, super::value(value, WRONG_TYPE)?).map(Request::Solve),
+        [domain, value] => call(Action::Remove, domain, super::value(value, WRONG_TYPE)?),
         [domain] => super::record_name(domain, HINT).map(Request::RemoveAllAt),
-        _ => Err(super::wrong_count("teardown", "1 or 2 arguments", args, HINT)),
+        _ => Err(super::wrong_count(verb.word, "1 or 2 arguments", args, HINT)),
     }
 }
 
-fn call(action: Action, domain: &str, value: TxtValue) -> Result<Call, HookError> {
-    Ok(Call {
+fn call(action: Action, domain: &str, value: TxtValue) -> Result<Request, HookError> {
+    Ok(Request::Solve(Call {
         client: "mod_md",
         action,
         challenges: vec![super::for_domain(domain, value, HINT)?],
@@ -38,7 +64,7 @@ fn call(action: Action, domain: &str, value: TxtValue) -> Result<Call, HookError
         // A name whose setup failed gets no teardown.
         on_failure: OnFailure::Undo,
         ca_asked: CaAsked::AfterEach,
-    })
+    }))
 }
 
 #[cfg(test)]
@@ -46,19 +72,24 @@ mod tests {
     use super::*;
     use crate::name::DnsName;
 
+    fn request(verb: &Verb, args: &[&str]) -> Result<Request, HookError> {
+        verb.parse(&args.iter().map(|arg| (*arg).to_owned()).collect::<Vec<_>>(), &|_| None)
+    }
+
     #[test]
     fn both_versions_of_teardown_are_understood() {
-        let args = ["A.example".to_owned(), "-v".to_owned()];
-        let Request::Solve(call) = teardown(&args).unwrap() else { panic!("has a value") };
+        let teardown = &CONVENTION.verbs[1];
+        let Ok(Request::Solve(call)) = request(teardown, &["A.example", "-v"]) else { panic!("has a value") };
         assert_eq!((call.action, call.challenges[0].value.as_str()), (Action::Remove, "-v"));
         let name = DnsName::parse("_acme-challenge.a.example").unwrap();
-        assert_eq!(teardown(&args[..1]), Ok(Request::RemoveAllAt(name)));
+        assert_eq!(request(teardown, &["A.example"]), Ok(Request::RemoveAllAt(name)));
     }
 
     #[test]
     fn setup_needs_the_value() {
-        assert!(setup(&["a.example".to_owned()]).is_err());
-        let call = setup(&["a.example".to_owned(), "-v".to_owned()]).unwrap();
+        let setup = &CONVENTION.verbs[0];
+        assert!(request(setup, &["a.example"]).is_err());
+        let Ok(Request::Solve(call)) = request(setup, &["a.example", "-v"]) else { panic!("has a value") };
         assert_eq!((call.action, call.on_failure), (Action::Add, OnFailure::Undo));
     }
 }

@@ -1,31 +1,43 @@
 //! The "shell" authenticator of TrueNAS: `set|unset DOMAIN RECORD VALUE`. It never looks at the exit code.
 
-use super::HookError;
+use super::{Convention, HookError, Request, Variables, Verb};
 use crate::order::{Action, CaAsked, Call, OnFailure, Wait};
 
 const HINT: &str = "TrueNAS calls the script of its shell authenticator with DOMAIN RECORD VALUE; check the path of the \
                     script";
 const WRONG_TYPE: &str = "TrueNAS sends the digest of dns-01; another program seems to call this verb";
 
-/// Reads one call.
-///
-/// # Errors
-/// [`HookError`] for arguments that TrueNAS does not send.
-pub fn parse(action: Action, args: &[String]) -> Result<Call, HookError> {
-    let verb = if action == Action::Add { "set" } else { "unset" };
+/// TrueNAS.
+pub const CONVENTION: Convention = Convention {
+    name: "TrueNAS",
+    page: "scripts",
+    setting: "/usr/bin/ipv64-acme as the script of the shell authenticator",
+    verbs: &[
+        Verb { word: "set", action: Action::Add, meaning: "TrueNAS adds a record: DOMAIN RECORD VALUE", parser: parse },
+        Verb {
+            word: "unset",
+            action: Action::Remove,
+            meaning: "TrueNAS removes a record: DOMAIN RECORD VALUE",
+            parser: parse,
+        },
+    ],
+    ..Convention::UNKNOWN
+};
+
+fn parse(verb: &Verb, args: &[String], _: &Variables<'_>) -> Result<Request, HookError> {
     let [_domain, record, value] = args else {
-        return Err(super::wrong_count(verb, "3 arguments", args, HINT));
+        return Err(super::wrong_count(verb.word, "3 arguments", args, HINT));
     };
-    Ok(Call {
+    Ok(Request::Solve(Call {
         client: "truenas",
-        action,
+        action: verb.action,
         challenges: vec![super::for_record(record, super::value(value, WRONG_TYPE)?, HINT)?],
         wait: Wait::Now,
         // Whatever the script ends with, TrueNAS asks the CA and then calls unset: a record that is only late may still
         // be found.
         on_failure: OnFailure::Leave,
         ca_asked: CaAsked::AfterAll,
-    })
+    }))
 }
 
 #[cfg(test)]
@@ -35,7 +47,7 @@ mod tests {
     #[test]
     fn the_record_stays_until_it_is_unset() {
         let args = ["a.example", "_acme-challenge.A.example", "-v"].map(str::to_owned);
-        let call = parse(Action::Add, &args).unwrap();
+        let Ok(Request::Solve(call)) = parse(&CONVENTION.verbs[0], &args, &|_| None) else { panic!("{args:?}") };
         assert_eq!(call.challenges[0].name.as_str(), "_acme-challenge.a.example");
         assert_eq!(call.on_failure, OnFailure::Leave);
     }

@@ -1,7 +1,7 @@
 //! uacme's `-h` program: `begin|done|failed TYPE IDENTIFIER TOKEN VALUE`. It offers every challenge type of the CA until
 //! one is accepted, so that declining is part of a good run.
 
-use super::{HookError, Request};
+use super::{Convention, HookError, Request, Variables, Verb};
 use crate::exit::Exit;
 use crate::order::{Action, CaAsked, Call, OnFailure, Wait};
 
@@ -9,22 +9,39 @@ const HINT: &str = "uacme calls its hook with METHOD TYPE IDENTIFIER TOKEN VALUE
                     UACME_HOOK in OpenWrt";
 const WRONG_TYPE: &str = "this uacme sends no digest with dns-01: update it";
 
+/// uacme.
+pub const CONVENTION: Convention = Convention {
+    name: "uacme",
+    page: "uacme",
+    setting: "-h /usr/bin/ipv64-acme",
+    verbs: &[
+        Verb {
+            word: "begin",
+            action: Action::Add,
+            meaning: "uacme adds a record: TYPE IDENTIFIER TOKEN VALUE",
+            parser: parse,
+        },
+        Verb { word: "done", action: Action::Remove, meaning: REMOVES, parser: parse },
+        Verb { word: "failed", action: Action::Remove, meaning: REMOVES, parser: parse },
+    ],
+    programs: &["uacme"],
+    lines: &["uacme -h {exe} issue DOMAIN '*.DOMAIN'"],
+    ..Convention::UNKNOWN
+};
+const REMOVES: &str = "uacme removes a record: TYPE IDENTIFIER TOKEN VALUE";
+
 /// Reads one call. A challenge type that is not ours is declined at once (`begin`), or needs nothing done.
-///
-/// # Errors
-/// [`HookError`] for arguments that uacme does not send.
-pub fn parse(action: Action, args: &[String]) -> Result<Request, HookError> {
-    let verb = if action == Action::Add { "begin" } else { "done` or `failed" };
+fn parse(verb: &Verb, args: &[String], _: &Variables<'_>) -> Result<Request, HookError> {
     let [kind, identifier, _token, value] = args else {
-        return Err(super::wrong_count(verb, "4 arguments", args, HINT));
+        return Err(super::wrong_count(verb.word, "4 arguments", args, HINT));
     };
     if kind != "dns-01" {
-        return Ok(Request::Nothing(if action == Action::Add { Exit::Failed } else { Exit::Done }));
+        return Ok(Request::Nothing(if verb.action == Action::Add { Exit::Failed } else { Exit::Done }));
     }
     let value = super::value(value, WRONG_TYPE)?;
     Ok(Request::Solve(Call {
         client: "uacme",
-        action,
+        action: verb.action,
         challenges: vec![super::for_domain(identifier, value, HINT)?],
         wait: Wait::Now,
         // A declined challenge is not cleaned up.
@@ -38,7 +55,8 @@ mod tests {
     use super::*;
 
     fn request(action: Action, args: [&str; 4]) -> Result<Request, HookError> {
-        parse(action, &args.map(str::to_owned))
+        let verb = CONVENTION.verbs.iter().find(|verb| verb.action == action).unwrap();
+        parse(verb, &args.map(str::to_owned), &|_| None)
     }
 
     #[test]

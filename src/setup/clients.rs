@@ -1,100 +1,16 @@
-//! Which ACME clients are installed, and the exact lines with which each calls us. The pages below `docs/clients/` say
-//! more about each; what a client's verbs mean stands in [`crate::hook`].
+//! Which ACME clients are installed, and the exact lines with which each calls us. What is known of a client is in its
+//! [`Convention`]; the pages below `docs/clients/` say more.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::hook::Convention;
+
 /// Where programs are looked for that are not in `PATH`, since a user's `PATH` lacks the system's folders.
 const SYSTEM_FOLDERS: [&str; 6] =
     ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/snap/bin", "/opt/bin"];
-
-/// One client that this program knows.
-struct Known {
-    name: &'static str,
-    /// Programs by which it is found.
-    programs: &'static [&'static str],
-    /// Other paths by which it is found; `~` stands for the home folder.
-    paths: &'static [&'static str],
-    /// What to run or write; `{exe}` stands for this program, `{share}` for the folder of what was installed with it (lines
-    /// with it are for those who have that folder), `{here}` for the folder of the client.
-    lines: &'static [&'static str],
-    /// What else has to be known.
-    note: Option<&'static str>,
-}
-
-const KNOWN: [Known; 8] = [
-    Known {
-        name: "certbot",
-        programs: &["certbot"],
-        paths: &[],
-        lines: &["certbot certonly --manual --preferred-challenges dns --manual-auth-hook \"{exe} auth\" \
-                  --manual-cleanup-hook \"{exe} cleanup\" -d DOMAIN -d '*.DOMAIN'"],
-        note: None,
-    },
-    Known {
-        name: "lego",
-        programs: &["lego"],
-        paths: &[],
-        lines: &["EXEC_PATH={exe} EXEC_SEQUENCE_INTERVAL=1 EXEC_POLLING_INTERVAL=1 LEGO_DISABLE_CNAME_SUPPORT=true \
-                  lego --accept-tos --email EMAIL --dns exec --dns.disable-cp -d DOMAIN -d '*.DOMAIN' run"],
-        note: Some("in lego 5 write --dns.propagation.disable-ans --dns.propagation.disable-rns for --dns.disable-cp"),
-    },
-    Known {
-        name: "dehydrated",
-        programs: &["dehydrated"],
-        paths: &[],
-        lines: &["dehydrated --cron --challenge dns-01 --hook {exe} -d DOMAIN -d '*.DOMAIN' --alias DOMAIN"],
-        note: Some("HOOK_CHAIN=\"yes\" in its configuration: one wait for all names instead of one for each"),
-    },
-    Known {
-        name: "uacme",
-        programs: &["uacme"],
-        paths: &[],
-        lines: &["uacme -h {exe} issue DOMAIN '*.DOMAIN'"],
-        note: None,
-    },
-    Known {
-        name: "acmetool",
-        programs: &["acmetool"],
-        paths: &[],
-        lines: &["ln -s {exe} /etc/acme/hooks/ipv64-acme"],
-        note: None,
-    },
-    Known {
-        name: "acme.sh",
-        programs: &["acme.sh"],
-        paths: &["~/.acme.sh/acme.sh"],
-        lines: &[
-            "cp {share}/dns_ipv64_acme.sh {here}/dnsapi/",
-            "IPV64_PROPAGATION_TIMEOUT=180 acme.sh --issue --dns dns_ipv64_acme --dnssleep 1 -d DOMAIN -d '*.DOMAIN'",
-        ],
-        note: Some("acme.sh finds dns_ipv64_acme.sh in its folder dnsapi"),
-    },
-    Known {
-        name: "Apache mod_md",
-        programs: &[],
-        paths: &[
-            "/etc/apache2/mods-available/md.load",
-            "/usr/lib/apache2/modules/mod_md.so",
-            "/etc/httpd/modules/mod_md.so",
-        ],
-        lines: &[
-            "MDCAChallenges dns-01",
-            "MDChallengeDns01 {exe} --api-key-file KEYFILE --state-dir FOLDER",
-            "MDChallengeDns01Version 2",
-        ],
-        note: Some("Apache runs it as its own user: KEYFILE and FOLDER have to belong to that user alone"),
-    },
-    Known {
-        name: "Traefik",
-        programs: &["traefik"],
-        paths: &[],
-        lines: &["EXEC_PATH={exe} traefik --certificatesresolvers.ipv64.acme.dnschallenge.provider=exec"],
-        note: None,
-    },
-];
 
 /// A client that was found, or that is shown as an example.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -116,11 +32,11 @@ pub fn find(search_path: &str, home: Option<&Path>, exe: &Path) -> Vec<Installed
         .chain(SYSTEM_FOLDERS.map(PathBuf::from))
         .filter(|it| it.is_absolute())
         .collect();
-    let found = KNOWN.iter().filter_map(|known| Some((known, place(known, &folders, home)?)));
+    let found = Convention::ALL.iter().filter_map(|known| Some((known, place(known, &folders, home)?)));
     found.map(|(known, path)| installed(known, path, exe)).collect()
 }
 
-fn place(known: &Known, folders: &[PathBuf], home: Option<&Path>) -> Option<PathBuf> {
+fn place(known: &Convention, folders: &[PathBuf], home: Option<&Path>) -> Option<PathBuf> {
     let programs = known.programs.iter().flat_map(|program| folders.iter().map(move |folder| folder.join(program)));
     let paths = known.paths.iter().filter_map(|path| match path.strip_prefix("~/") {
         Some(below) => Some(home?.join(below)),
@@ -129,7 +45,7 @@ fn place(known: &Known, folders: &[PathBuf], home: Option<&Path>) -> Option<Path
     programs.chain(paths).find(|path| path.is_file())
 }
 
-fn installed(known: &Known, path: PathBuf, exe: &Path) -> Installed {
+fn installed(known: &Convention, path: PathBuf, exe: &Path) -> Installed {
     let word = |path: &Path| quoted(&path.to_string_lossy());
     let share = exe.parent().and_then(Path::parent).map(|prefix| prefix.join("share/ipv64-acme"));
     let share = share.filter(|folder| folder.is_dir());
@@ -137,7 +53,12 @@ fn installed(known: &Known, path: PathBuf, exe: &Path) -> Installed {
     let lines = known.lines.iter().filter(|line| share.is_some() || !line.contains("{share}"));
     let share = share.as_deref().map(word).unwrap_or_default();
     let filled = |line: &&str| line.replace("{exe}", &word(exe)).replace("{share}", &share).replace("{here}", &here);
-    Installed { name: known.name, lines: lines.map(filled).collect(), path, note: known.note }
+    Installed {
+        name: known.name,
+        lines: lines.map(filled).collect(),
+        path,
+        note: Some(known.note).filter(|note| !note.is_empty()),
+    }
 }
 
 /// A path as a word of the shell, and of Apache's configuration.

@@ -9,8 +9,7 @@ use ipv64_acme::challenge::{CHALLENGE_LABEL, TxtValue};
 use ipv64_acme::cli;
 use ipv64_acme::error::Explain as _;
 use ipv64_acme::exit::Exit;
-use ipv64_acme::hook::verb::Verb;
-use ipv64_acme::hook::{self, HookError, Request, lego::Form};
+use ipv64_acme::hook::{self, HookError, Request, Verb, lego::Form};
 use ipv64_acme::name::DnsName;
 use ipv64_acme::order::{Action, Call, Wait};
 use serde_json::Value;
@@ -24,7 +23,7 @@ pub(crate) fn run(input: &[u8]) {
         Ok(texts) => texts,
         Err(error) => return super::assert_explained(&error),
     };
-    if let Some(exit) = texts.first().and_then(|word| hook::foreign_event(word, &find)) {
+    if let Some(exit) = texts.first().and_then(|word| hook::ignored_event(word, &find)) {
         assert!(matches!(exit, Exit::Done | Exit::NotOurs));
     }
     match choice & 0x7f {
@@ -34,7 +33,10 @@ pub(crate) fn run(input: &[u8]) {
         3 => check(hook::identifier::parse(action, &texts), Names::Challenges),
         4 => batch(action, rest),
         5 => command_line(&args),
-        other => verb(Verb::ALL[other % Verb::ALL.len()], &texts, &find),
+        other => {
+            let verbs: Vec<_> = hook::verbs().collect();
+            verb(verbs[other % verbs.len()], &texts, &find);
+        }
     }
 }
 
@@ -85,15 +87,13 @@ fn assert_is_name(name: &DnsName) {
     assert!(!name.as_str().starts_with('*'), "{name}");
 }
 
-fn verb(verb: Verb, args: &[String], find: &hook::Variables<'_>) {
-    let names = match verb {
-        Verb::Create | Verb::Delete | Verb::Set | Verb::Unset => Names::Any,
-        _ => Names::Challenges,
-    };
+fn verb(verb: &Verb, args: &[String], find: &hook::Variables<'_>) {
+    let takes_records = ["create", "delete", "set", "unset"].contains(&verb.word);
+    let names = if takes_records { Names::Any } else { Names::Challenges };
     match verb.parse(args, find) {
         Ok(Request::Solve(call)) => check(Ok(call), names),
         Ok(Request::RemoveAllAt(name)) => assert_is_name(&name),
-        Ok(Request::Nothing(exit)) => assert!(matches!(verb, Verb::Begin | Verb::Done | Verb::Failed), "{exit:?}"),
+        Ok(Request::Nothing(exit)) => assert!(["begin", "done", "failed"].contains(&verb.word), "{exit:?}"),
         Err(error) => check(Err(error), names),
     }
 }

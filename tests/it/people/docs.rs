@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use ipv64_acme::cli;
 use ipv64_acme::error::Kind;
 use ipv64_acme::exit::Exit;
+use ipv64_acme::hook::Convention;
 use ipv64_acme::settings::table::Setting;
 
 fn root() -> &'static Path {
@@ -149,6 +150,16 @@ fn every_setting_has_its_row() {
     let others = ["IPV64_API_KEY", "IPV64_API_TOKEN", "IPv64_Token", "CREDENTIALS_DIRECTORY", "IPV64_CONFIG"];
     for name in &described {
         assert!(known.contains(name) || others.contains(&name.as_str()), "docs/settings.md has {name}");
+    }
+}
+
+#[test]
+fn every_client_has_a_page_that_the_indices_name() {
+    for client in &Convention::ALL {
+        let page = read(&format!("docs/clients/{}.md", client.page));
+        assert!(page.contains("ipv64-acme"), "{}", client.name);
+        assert!(read("docs/README.md").contains(&format!("(clients/{}.md)", client.page)), "{}", client.name);
+        assert!(read("README.md").contains(&format!("(docs/clients/{}.md)", client.page)), "{}", client.name);
     }
 }
 
