@@ -12,7 +12,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::error::ContextKind;
-use clap::{Arg, ArgAction, ArgMatches, Args, CommandFactory as _, FromArgMatches, Parser, Subcommand};
+use clap::{Arg, ArgAction, ArgMatches, Args, CommandFactory as _, FromArgMatches, Parser, Subcommand, ValueHint};
 
 use crate::settings::table::Setting;
 
@@ -20,7 +20,7 @@ pub use api::{DomainCommand, RecordAddArgs, RecordCommand, RecordDeleteArgs, Rec
 pub use client::{BatchAction, BatchArgs, ClientCall};
 pub use error::CliError;
 pub use help::EXAMPLES;
-pub use people::{DoctorArgs, InitArgs, ManArgs, Shell, TestArgs};
+pub use people::{DoctorArgs, InitArgs, ManArgs, TestArgs};
 pub use upkeep::SweepArgs;
 
 /// ACME DNS-01 hook for domains at IPv64.net: adds the challenge record, waits until every authoritative name server
@@ -40,6 +40,7 @@ pub struct Cli {
         help = "Read this configuration file (TOML) [IPV64_CONFIG]",
         global = true,
         value_name = "FILE",
+        value_hint = ValueHint::FilePath,
         help_heading = "Settings",
         hide_short_help = true
     )]
@@ -106,6 +107,7 @@ impl Args for SettingArgs {
                     .long(setting.flag())
                     .global(true)
                     .value_name("VALUE")
+                    .value_hint(if setting.is_path() { ValueHint::AnyPath } else { ValueHint::Other })
                     .hide_short_help(true)
                     .help_heading("Settings")
                     .help(format!("{} [{}]{default}", setting.meaning(), setting.environment())),
@@ -169,7 +171,7 @@ pub enum Command {
     /// Print the completions for a shell
     Completions {
         /// The shell
-        shell: Shell,
+        shell: clap_complete::Shell,
     },
     /// Print the man page, or write one for each command into a folder
     Man(ManArgs),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueHint};
 
 use crate::name::DnsName;
 
@@ -34,17 +34,6 @@ pub struct TestArgs {
 #[derive(Debug, Args)]
 pub struct ManArgs {
     /// Write all pages into this folder instead of the main page to stdout
-    #[arg(value_name = "DIR")]
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub folder: Option<PathBuf>,
-}
-
-/// A shell that completions can be made for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Shell {
-    /// The GNU shell
-    Bash,
-    /// The Z shell
-    Zsh,
-    /// The friendly interactive shell
-    Fish,
 }

@@ -3,18 +3,19 @@
 use std::fs;
 use std::path::Path;
 
+use clap_complete::Shell;
 use serde_json::json;
 
-use crate::cli::{ManArgs, Shell, definition};
+use crate::cli::{ManArgs, definition};
 use crate::error::{Context as _, Result};
 use crate::excerpt::{visible, visible_path};
 use crate::exit::Exit;
-use crate::manual::{completion, page};
+use crate::manual;
 use crate::report::Report;
 
 /// `completions`
 pub(super) fn completions(shell: Shell, report: Report) -> Exit {
-    let text = completion::script(shell, &definition());
+    let text = manual::completions(shell, &definition());
     report.line(text.trim_end());
     report.document(&json!({ "completions": text }));
     Exit::Done
@@ -22,13 +23,14 @@ pub(super) fn completions(shell: Shell, report: Report) -> Exit {
 
 /// `man`
 pub(super) fn man(args: &ManArgs, report: Report) -> Result<Exit> {
+    let pages = manual::pages(definition())?;
     let Some(folder) = &args.folder else {
-        let page = page::of_program(definition());
+        let page = pages.first().map_or("", |(_, page)| page);
         report.line(page.trim_end());
         report.document(&json!({ "page": page }));
         return Ok(Exit::Done);
     };
-    let files = write_pages(folder)?;
+    let files = write(folder, &pages)?;
     for file in &files {
         report.line(&visible(file));
     }
@@ -36,10 +38,10 @@ pub(super) fn man(args: &ManArgs, report: Report) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn write_pages(folder: &Path) -> Result<Vec<String>> {
+fn write(folder: &Path, pages: &[(String, String)]) -> Result<Vec<String>> {
     fs::create_dir_all(folder).with_context(|| format!("cannot make `{}`", visible_path(folder)))?;
     let mut files = Vec::new();
-    for (name, page) in page::all(definition()) {
+    for (name, page) in pages {
         let path = folder.join(name);
         fs::write(&path, page).with_context(|| format!("cannot write `{}`", visible_path(&path)))?;
         files.push(path.display().to_string());
