@@ -34,7 +34,7 @@ pub(super) fn run(cli: &Cli, args: &InitArgs, environment: &Environment, report:
     let given = given_file(&sources)?;
     let key = match &given {
         Some(path) => key::read(path)?,
-        None => ask(args, report, &interrupted)?,
+        None => ask(args, &interrupted)?,
     };
     let account = check(settings, key.clone(), report)?;
     tell_account(&account, report);
@@ -79,13 +79,13 @@ fn given_file(sources: &Sources<'_>) -> Result<Option<PathBuf>> {
     }
 }
 
-fn ask(args: &InitArgs, report: Report, interrupted: &AtomicBool) -> Result<Secret> {
+fn ask(args: &InitArgs, interrupted: &AtomicBool) -> Result<Secret> {
     let text = if args.stdin {
         let mut text = String::new();
         std::io::stdin().lock().take(LONGEST_KEY + 1).read_to_string(&mut text).map_err(SetupError::Unreadable)?;
         text
     } else if can_ask() {
-        prompt::read_hidden(interrupted, || report.question(QUESTION))?
+        prompt::read_hidden(interrupted, format!("{QUESTION} "))?
     } else {
         return Err(SetupError::NobodyToAsk.into());
     };

@@ -2,14 +2,12 @@
 //! [`super::parse`]; the API key never stands here, only the name of the file that holds it.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::fs;
 use std::io::{self, ErrorKind, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
-use serde::de::{Deserializer, SeqAccess, Visitor};
+use toml::de::{DeTable, DeValue};
 
 use super::source::{Environment, nearest};
 use super::table::Setting;
@@ -65,11 +63,17 @@ impl ConfigFile {
     /// # Errors
     /// [`FileError`]
     pub fn parse(path: &Path, text: &str) -> Result<Self, FileError> {
-        let malformed = |reason: &str| FileError::Malformed { path: path.to_owned(), reason: visible(reason) };
-        let values: BTreeMap<String, Text> =
-            basic_toml::from_str(text).map_err(|error| malformed(&error.to_string()))?;
+        let malformed = |reason: String| FileError::Malformed { path: path.to_owned(), reason: visible(&reason) };
+        let table = DeTable::parse(text).map_err(|error| {
+            malformed(format!("{}{}", error.message(), place(text, error.span().map_or(0, |span| span.start))))
+        })?;
         let mut known = BTreeMap::new();
-        for (name, Text(value)) in values {
+        for (name, value) in table.get_ref() {
+            let name = name.get_ref().to_string();
+            let value = text_of(value.get_ref()).ok_or_else(|| {
+                let kind = value.get_ref().type_str();
+                malformed(format!("the {kind} of `{name}` cannot be used{}", place(text, value.span().start)))
+            })?;
             let Some(setting) = Setting::ALL.into_iter().find(|setting| setting.key() == name) else {
                 return Err(unknown(path, &name));
             };
@@ -158,47 +162,26 @@ fn unknown(path: &Path, name: &str) -> FileError {
     FileError::UnknownKey { path: path.to_owned(), key: visible(name), nearest, known }
 }
 
-/// A value in the form in which the environment has it: numbers and booleans as they are written, lists with commas.
-struct Text(String);
-
-impl<'de> Deserialize<'de> for Text {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(TextVisitor)
-    }
+/// Returns a value in the form in which the environment has it: numbers and booleans as they are written, lists with commas;
+/// nothing for tables, dates and numbers beyond 64 bits.
+fn text_of(value: &DeValue<'_>) -> Option<String> {
+    Some(match value {
+        DeValue::String(text) => text.to_string(),
+        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix()).ok()?.to_string(),
+        DeValue::Float(number) => number.as_str().to_owned(),
+        DeValue::Boolean(value) => value.to_string(),
+        DeValue::Array(items) => {
+            items.iter().map(|item| text_of(item.get_ref())).collect::<Option<Vec<_>>>()?.join(",")
+        }
+        DeValue::Datetime(_) | DeValue::Table(_) => return None,
+    })
 }
 
-struct TextVisitor;
-
-impl<'de> Visitor<'de> for TextVisitor {
-    type Value = Text;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a text, a number, true, false, or a list of them")
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Text, E> {
-        Ok(Text(value.to_string()))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Text, E> {
-        Ok(Text(value.to_string()))
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Text, E> {
-        Ok(Text(value.to_string()))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Text, E> {
-        Ok(Text(value.to_owned()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Text, A::Error> {
-        let mut items = Vec::new();
-        while let Some(Text(item)) = list.next_element()? {
-            items.push(item);
-        }
-        Ok(Text(items.join(",")))
-    }
+/// Says where in the text something is, counted in lines and characters.
+fn place(text: &str, at: usize) -> String {
+    let before = text.get(..at).unwrap_or(text);
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    format!(" at line {} column {column}", before.matches('\n').count() + 1)
 }
 
 /// A configuration file that cannot be used.
@@ -354,6 +337,17 @@ mod tests {
             let said = said(text);
             assert!(said.contains(FILE_NAME) && said.contains(" at line "), "{said:?}");
             assert!(!said.contains('\u{1b}'), "{said:?}");
+        }
+    }
+
+    #[test]
+    fn depth_and_length_cost_neither_the_stack_nor_time() {
+        let most = usize::try_from(LONGEST).unwrap();
+        let table = "[a".to_owned() + &".a".repeat(most / 2 - 4) + "]\n";
+        for text in ["[".repeat(most), format!("doh = {}", "[".repeat(most - 10)), "{a=".repeat(most / 3), table] {
+            let started = std::time::Instant::now();
+            assert_eq!(read(&text).unwrap_err().kind(), "config_malformed", "{text:.20}");
+            assert!(started.elapsed() < std::time::Duration::from_secs(2), "{text:.20}");
         }
     }
 

@@ -1,10 +1,13 @@
 //! The key file and the configuration file that points at it. Each is replaced as a whole, so that a crash or a full disk
 //! leaves the old one; the configuration comes last.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+use toml_edit::DocumentMut;
 
 use super::SetupError;
 use crate::secret::Secret;
@@ -49,51 +52,30 @@ pub fn point_at(config: &Path, key_file: &Path) -> Result<(), SetupError> {
     // What is no text cannot stand there, and control characters only with escapes that nobody would read.
     let path = key_file.to_str().filter(|path| !path.contains(char::is_control));
     let path = path.ok_or_else(|| unwritable(io::ErrorKind::InvalidFilename.into()))?;
-    let after = with_line(&before, &Setting::ApiKeyFile.key(), path);
-    if after == before {
+    let mut document: DocumentMut = before.parse().map_err(|_| unwritable(io::ErrorKind::InvalidData.into()))?;
+    let key = Setting::ApiKeyFile.key();
+    if document.get(&key).and_then(|item| item.as_str()) == Some(path) {
         return Ok(());
     }
+    document[&key] = toml_edit::value(path);
     if let Some(folder) = config.parent() {
         DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder).map_err(unwritable)?;
     }
     let mode = fs::metadata(config).map_or(CONFIG_MODE, |before| before.permissions().mode() & 0o777);
-    replace(config, &after, mode)
-}
-
-/// Returns the text with one setting changed where it stands, or else added at the end: all settings stand at the top level.
-fn with_line(text: &str, key: &str, value: &str) -> String {
-    // A path is a TOML basic string with its backslashes and quotes escaped (TOML 1.0, "String").
-    let line = format!("{key} = \"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""));
-    // A quoted name is the same name (TOML 1.0, "Keys").
-    let sets = |line: &str| line.split_once('=').is_some_and(|(name, _)| name.trim().trim_matches(['"', '\'']) == key);
-    let mut lines: Vec<&str> = text.lines().collect();
-    match lines.iter().position(|line| sets(line)) {
-        Some(place) => lines[place] = &line,
-        None => lines.push(&line),
-    }
-    lines.join("\n") + "\n"
+    replace(config, &document.to_string(), mode)
 }
 
 /// Writes a file next to the place, with the final mode from the first octet on, and moves it there.
 fn replace(path: &Path, text: &str, mode: u32) -> Result<(), SetupError> {
-    let unwritable = |source| SetupError::Unwritable { path: path.to_owned(), source };
-    let temporary = path.with_extension(format!("new-{}", std::process::id()));
-    let written = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(&temporary)
-        .and_then(|mut file| {
-            // The umask of the caller does not decide who may read.
-            file.set_permissions(fs::Permissions::from_mode(mode))?;
-            file.write_all(text.as_bytes())?;
-            file.sync_all()
-        })
-        .and_then(|()| fs::rename(&temporary, path));
-    written.map_err(|source| {
-        fs::remove_file(&temporary).ok();
-        unwritable(source)
-    })
+    let folder = path.parent().unwrap_or_else(|| Path::new("/"));
+    let written = NamedTempFile::new_in(folder).and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        // Until here it was for its owner alone; the umask of the caller does not decide who may read.
+        file.as_file().set_permissions(fs::Permissions::from_mode(mode))?;
+        file.as_file().sync_all()?;
+        Ok(file.persist(path)?)
+    });
+    written.map(drop).map_err(|source| SetupError::Unwritable { path: path.to_owned(), source })
 }
 
 #[cfg(test)]
@@ -124,15 +106,19 @@ mod tests {
 
     #[test]
     fn a_second_time_changes_one_line_and_nothing_else() {
-        let text = "# mine\napi_key_file = '/old'   # the old one\nconfirmations = 4\n";
-        let changed = with_line(text, "api_key_file", "/a \"b\\c");
-        assert_eq!(changed, "# mine\napi_key_file = \"/a \\\"b\\\\c\"\nconfirmations = 4\n");
-        assert_eq!(with_line(&changed, "api_key_file", "/a \"b\\c"), changed);
-        assert_eq!(with_line("'api_key_file' = 'a'\n", "api_key_file", "/k"), "api_key_file = \"/k\"\n");
-        assert_eq!(
-            with_line("# api_key_file = 1\n", "api_key_file", "/k"),
-            "# api_key_file = 1\napi_key_file = \"/k\"\n"
-        );
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("config.toml");
+        let written = |before: &str| {
+            fs::write(&config, before).unwrap();
+            point_at(&config, Path::new("/a \"b\\c")).unwrap();
+            assert_eq!(ConfigFile::read(&config).unwrap().get(Setting::ApiKeyFile), Some("/a \"b\\c"));
+            fs::read_to_string(&config).unwrap()
+        };
+        let changed = written("# mine\napi_key_file = '/old'\nconfirmations = 4\n");
+        assert_eq!(changed, "# mine\napi_key_file = '/a \"b\\c'\nconfirmations = 4\n");
+        assert_eq!(written(&changed), changed);
+        assert_eq!(written("'api_key_file' = 'a'\n"), "'api_key_file' = '/a \"b\\c'\n");
+        assert_eq!(written("# api_key_file = 1\n"), "api_key_file = '/a \"b\\c'\n# api_key_file = 1\n");
     }
 
     #[test]

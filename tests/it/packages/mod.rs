@@ -22,7 +22,7 @@ fn root() -> &'static Path {
 }
 
 fn manifest() -> Value {
-    basic_toml::from_str(&fs::read_to_string(root().join("Cargo.toml")).unwrap()).unwrap()
+    toml::from_str(&fs::read_to_string(root().join("Cargo.toml")).unwrap()).unwrap()
 }
 
 /// Source, place and mode of each file of the Debian package.
