@@ -80,7 +80,7 @@ pub struct Verb {
     /// Who calls it, and with which arguments.
     pub meaning: &'static str,
     /// Reads the arguments of one call, which are this verb's.
-    parser: fn(&Verb, &[String], &Variables<'_>) -> Result<Request, HookError>,
+    parser: fn(&Self, &[String], &Variables<'_>) -> Result<Request, HookError>,
 }
 
 impl Verb {
