@@ -248,3 +248,34 @@ fn what_is_being_removed_does_not_become_ready_again() {
     state.ready(&ids);
     assert_eq!(state.entries()[0].tries(), 1);
 }
+
+/// As version 0.1.0 wrote it: without the clock, and with keys of its own.
+const BEFORE: &str = include_str!("fixtures/journal-0.1.0.json");
+
+#[test]
+fn a_journal_of_the_version_before_is_read_as_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("journal.json"), BEFORE).unwrap();
+    let clock = ManualClock::at(Timestamp::from_millis(1_795_833_780_000));
+    let state = open_at(directory.path(), clock.clone()).of(account_of("sim-key-3f9c2a7e51d84b06"));
+    let entries = state.entries();
+    let known: Vec<_> = entries.iter().map(|entry| (entry.record.as_str(), entry.progress)).collect();
+    let at = Timestamp::from_millis;
+    let expected = [
+        ("_acme-challenge.name.ipv64.net", Progress::Ready { at: at(1_795_833_740_487) }),
+        ("_acme-challenge.example.com", Progress::Confirmed),
+        (
+            "_acme-challenge.a.name.ipv64.net",
+            Progress::RemoveAsked { at: at(1_795_833_775_418), tries: 1, failed: true },
+        ),
+        ("_acme-challenge.b.name.ipv64.net", Progress::Intended),
+    ];
+    assert_eq!(known, expected);
+    assert_eq!(state.ready_marks(&entries[0].record).len(), 1);
+    assert_eq!(state.take_finishable(), Some(entries[2].id.clone()));
+    clock.advance(LEFT_OVER_AFTER);
+    assert_eq!(state.leftovers(None).len(), 4, "they age by the wall clock");
+    state.close(&entries.iter().map(|entry| entry.id.clone()).collect::<Vec<_>>());
+    assert_eq!(open_at(directory.path(), clock).entries(), []);
+    assert!(state.take_warnings().is_empty());
+}

@@ -56,6 +56,26 @@ fn damaged_and_future_files_are_set_aside_once() {
     });
 }
 
+#[test]
+fn a_directory_of_the_version_before_is_taken_over() {
+    let desk = Desk::new();
+    let value = value();
+    desk.succeed(&["present", NAME, &value]);
+    let state = desk.path("state");
+    let mut journal = read_state(&desk, "journal.json");
+    journal.as_object_mut().unwrap().remove("clock");
+    std::fs::write(state.join("journal.json"), journal.to_string()).unwrap();
+    std::fs::remove_file(state.join("usage.json")).unwrap();
+    for file in ["window.json", "domains.json", "learned.json"] {
+        std::fs::write(state.join(file), r#"{"version":1,"content":{}}"#).unwrap();
+    }
+    assert_eq!(desk.succeed(&["cleanup", NAME, &value]), format!("{NAME}: removed\n"));
+    assert!(desk.sim.records_left().is_empty());
+    let mut left: Vec<_> = std::fs::read_dir(&state).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["journal.json", "lock", "usage.json"]);
+}
+
 /// A file system of a few pages of its own, unmounted with the value. Needs root.
 struct SmallDisk(std::path::PathBuf);
 
