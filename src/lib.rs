@@ -17,7 +17,7 @@
 //! - [`account`]: which domain of the account holds a name
 //! - [`propagation`]: is the record on every authoritative name server?
 //! - [`dns`]: one question to one server, and the look-ups built from it
-//! - [`gate`]: the request window as the gate of the API
+//! - [`limiter`]: the limits of the account as the rate limiter of the API
 //! - [`api`]: the IPv64 HTTP API
 //! - [`http`]: HTTP requests with deadlines, for the API and for DNS over HTTPS
 //! - [`state`]: the journal of records, and what each account has used of its limits
@@ -37,9 +37,9 @@ pub mod doctor;
 pub mod error;
 pub mod excerpt;
 pub mod exit;
-pub mod gate;
 pub mod hook;
 pub mod http;
+pub mod limiter;
 pub mod manual;
 pub mod name;
 pub mod order;

@@ -1,4 +1,4 @@
-//! The client: authentication, the way past the gate, tries, and one method per call.
+//! The client: authentication, the way past the limiter, tries, and one method per call.
 
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,7 +15,7 @@ use super::observe::{Exchange, Outcome};
 use super::retry::{Next, RetryPolicy, Tries};
 use super::skew::Skew;
 use super::wire::{self, Answer, Call};
-use super::{ApiError, Gate};
+use super::{ApiError, RateLimiter};
 
 /// The largest answer: 10,000 records take about 3 MB.
 const ANSWER_LIMIT: u64 = 32 * 1024 * 1024;
@@ -120,7 +120,7 @@ type Pause = Box<dyn Fn(Duration) -> ControlFlow<()> + Send + Sync>;
 pub struct Client {
     http: Arc<HttpClient>,
     access: Access,
-    gate: Box<dyn Gate>,
+    limiter: Box<dyn RateLimiter>,
     observer: Observer,
     pause: Pause,
     skew: Mutex<Option<Skew>>,
@@ -129,12 +129,12 @@ pub struct Client {
 impl Client {
     /// Makes a client; sends nothing.
     #[must_use]
-    pub fn new(http: Arc<HttpClient>, access: Access, gate: Box<dyn Gate>) -> Self {
+    pub fn new(http: Arc<HttpClient>, access: Access, limiter: Box<dyn RateLimiter>) -> Self {
         let pause = |length| {
             std::thread::sleep(length);
             ControlFlow::Continue(())
         };
-        Self { http, access, gate, observer: Box::new(|_| ()), pause: Box::new(pause), skew: Mutex::default() }
+        Self { http, access, limiter, observer: Box::new(|_| ()), pause: Box::new(pause), skew: Mutex::default() }
     }
 
     /// Reports each request to `observer`, for verbose output.
@@ -245,16 +245,16 @@ impl Client {
         let mut tries = Tries::new(*policy);
         let kind = if call.reads() { policy.reads_for } else { call.kind() };
         loop {
-            let pass = self.gate.before(kind, policy.deadline).map_err(|error| tries.conclude(error.into()))?;
+            let permit = self.limiter.before(kind, policy.deadline).map_err(|error| tries.conclude(error.into()))?;
             let answer = self.exchange(call, policy.deadline);
-            drop(pass);
+            drop(permit);
             let error = match answer.and_then(|answer| read(call, &answer, &self.access, &take)) {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };
             let next = tries.after(error, call);
             if let Some((retry_after, limit)) = next.refusal() {
-                self.gate.refused(retry_after, limit);
+                self.limiter.refused(retry_after, limit);
             }
             match next {
                 Next::Pause(length, _) if (self.pause)(length).is_continue() => {}

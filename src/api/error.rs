@@ -6,7 +6,7 @@ use crate::error::{Explain, Kind};
 use crate::http::{HttpError, Reached};
 use crate::time::SystemClock;
 
-use super::{GateError, Limit};
+use super::{Limit, PermitError};
 
 /// Why a call has no result. Words of the API stand in quotes, with control characters made visible and the key masked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -62,7 +62,7 @@ pub enum ApiError {
     Transport(#[from] HttpError),
     /// The request did not leave.
     #[error(transparent)]
-    Gate(#[from] GateError),
+    NoPermit(#[from] PermitError),
     /// The last of several tries failed like this, but an earlier one may have been acted on.
     #[error(transparent)]
     AfterLostReply(Box<Self>),
@@ -82,7 +82,7 @@ impl ApiError {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self.cause() {
-            Self::RateLimited { .. } | Self::Unavailable { .. } | Self::Gate(_) => true,
+            Self::RateLimited { .. } | Self::Unavailable { .. } | Self::NoPermit(_) => true,
             Self::Transport(error) => error.is_transient(),
             _ => false,
         }
@@ -108,7 +108,7 @@ impl Explain for ApiError {
             Self::Unavailable { .. } => Kind::Unavailable,
             Self::Redirected { .. } => Kind::Redirected,
             Self::Transport(error) => error.kind(),
-            Self::Gate(error) => error.kind(),
+            Self::NoPermit(error) => error.kind(),
             Self::Rejected { .. } | Self::AfterLostReply(_) => Kind::Rejected,
         }
     }
@@ -126,7 +126,7 @@ impl Explain for ApiError {
             }
             Self::Redirected { .. } => "check IPV64_API_URL; the API itself does not redirect",
             Self::Transport(error) => return error.hint(),
-            Self::Gate(error) => return error.hint(),
+            Self::NoPermit(error) => return error.hint(),
             Self::Rejected { .. } | Self::AfterLostReply(_) => {
                 "the words in quotes are IPv64's; `ipv64-acme domain list` and `ipv64-acme record list` show what it has"
             }

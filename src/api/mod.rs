@@ -1,5 +1,5 @@
 //! The IPv64 HTTP API as a typed client: one method per call, models, errors, authentication, repetition.
-//! It knows no files and prints nothing: before each request it passes a [`Gate`] that its owner gives it, and it
+//! It knows no files and prints nothing: before each request it passes a [`RateLimiter`] that its owner gives it, and it
 //! reports each request to an observer. Which domain holds a name is the business of its callers.
 //!
 //! # Where the facts come from
@@ -17,7 +17,7 @@
 //! # Example
 //! ```no_run
 //! use std::{sync::Arc, time::Duration};
-//! use ipv64_acme::{api::{Access, AuthMethod, Client, OpenGate, RetryPolicy}, http, secret::Secret};
+//! use ipv64_acme::{api::{Access, AuthMethod, Client, Unlimited, RetryPolicy}, http, secret::Secret};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let http = http::HttpClient::new(&http::HttpConfig {
@@ -31,7 +31,7 @@
 //!     key: Secret::parse("0123456789abcdef0123456789abcdef")?,
 //!     auth: AuthMethod::Bearer,
 //! };
-//! let client = Client::new(Arc::new(http), access, Box::new(OpenGate));
+//! let client = Client::new(Arc::new(http), access, Box::new(Unlimited));
 //! for domain in client.domains(&RetryPolicy::interactive())? {
 //!     println!("{} has {} records", domain.name, domain.records.len());
 //! }
@@ -43,7 +43,7 @@ mod answer;
 mod client;
 mod content;
 mod error;
-mod gate;
+mod limiter;
 mod models;
 mod observe;
 mod record_type;
@@ -56,7 +56,7 @@ pub use answer::{Understood, understand};
 pub use client::{Access, Added, AuthMethod, Client, Deleted};
 pub use content::{ContentError, check_content};
 pub use error::ApiError;
-pub use gate::{Gate, GateError, Limit, OpenGate, Pass};
+pub use limiter::{Limit, Permit, PermitError, RateLimiter, Unlimited};
 pub use models::{Account, AccountClass, Domain, Hidden, LogEntry, Record, RecordSpec};
 pub use observe::{Exchange, Outcome};
 pub use record_type::RecordType;

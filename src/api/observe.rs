@@ -20,7 +20,7 @@ pub struct Exchange {
     pub parameters: Vec<(&'static str, String)>,
     /// The answer.
     pub outcome: Outcome,
-    /// From the first byte sent to the last byte read, without the wait at the gate.
+    /// From the first byte sent to the last byte read, without the wait at the limiter.
     pub duration: Duration,
 }
 

@@ -76,7 +76,7 @@ pub(super) enum Next {
 }
 
 impl Next {
-    /// The refusal for the gate to hear of, if the call failed by one.
+    /// The refusal for the limiter to hear of, if the call failed by one.
     pub(super) fn refusal(&self) -> Option<(Option<Duration>, Limit)> {
         let (Self::Pause(_, error) | Self::GiveUp(error)) = self;
         match error.cause() {

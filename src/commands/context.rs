@@ -15,8 +15,8 @@ use crate::dns::pace::Pace;
 use crate::dns::recursive::{DohPost, MAX_MESSAGE, Recursive};
 use crate::dns::zone::{Lookup, Server};
 use crate::error::{Context as _, Error, Explain as _, Result};
-use crate::gate::SharedLimits;
 use crate::http::{Endpoint, HttpClient, HttpConfig, HttpRequest, Method, Payload};
+use crate::limiter::SharedLimiter;
 use crate::report::Report;
 use crate::secret::Secret;
 use crate::settings::{ConfigFile, Environment, NamedServer, Settings, Sources, key};
@@ -58,7 +58,7 @@ impl Context {
         let waiting = Box::new(move |wait: Duration| {
             report.step(&format!("waiting {:.1} s for a turn: the request window is full", wait.as_secs_f64()));
         });
-        let limits = SharedLimits { state: state.clone(), rate: settings.api_rate, waiting };
+        let limits = SharedLimiter { state: state.clone(), rate: settings.api_rate, waiting };
         let lookup = lookup(&settings, &http);
         let access = Access { endpoint: settings.api_url.clone(), key, auth: settings.api_auth };
         let stop = Arc::clone(&interrupted);

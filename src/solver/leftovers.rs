@@ -67,7 +67,7 @@ impl Solver<'_> {
             }
             Err(error) => {
                 self.state.journal(|journal, now| match error {
-                    ApiError::Gate(_) => journal.remove_postponed(&ids, now),
+                    ApiError::NoPermit(_) => journal.remove_postponed(&ids, now),
                     _ => journal.remove_failed(&ids, now),
                 });
                 self.events.step(&format!("`{}`, left over from an earlier call, stays: {error}", entry.record));

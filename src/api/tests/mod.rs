@@ -41,15 +41,15 @@ struct Setup {
 
 impl Setup {
     fn new(steps: Vec<Step>) -> Self {
-        Self::with(steps, AuthMethod::Bearer, Box::new(OpenGate))
+        Self::with(steps, AuthMethod::Bearer, Box::new(Unlimited))
     }
 
-    fn with(steps: Vec<Step>, auth: AuthMethod, gate: Box<dyn Gate>) -> Self {
+    fn with(steps: Vec<Step>, auth: AuthMethod, limiter: Box<dyn RateLimiter>) -> Self {
         let server = Scripted::start(steps);
         let access = Access { endpoint: server.endpoint(), key: Secret::parse(KEY).unwrap(), auth };
         let (pauses, trace) = (Arc::<Mutex<Vec<_>>>::default(), Arc::<Mutex<Vec<_>>>::default());
         let (paused, traced) = (Arc::clone(&pauses), Arc::clone(&trace));
-        let client = Client::new(Arc::new(http_client(Duration::from_millis(500))), access, gate)
+        let client = Client::new(Arc::new(http_client(Duration::from_millis(500))), access, limiter)
             .pausing_with(move |pause| {
                 paused.lock().unwrap().push(pause);
                 ControlFlow::Continue(())

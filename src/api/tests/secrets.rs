@@ -16,7 +16,7 @@ fn the_key_appears_in_no_message_and_no_trace() {
             Step::Raw(KEY.into()),
         ];
         let count = steps.len();
-        let setup = Setup::with(steps, auth, Box::new(OpenGate));
+        let setup = Setup::with(steps, auth, Box::new(Unlimited));
         for call in 0..count {
             let error = match call {
                 3 => setup.client.domains(&once()).unwrap_err(),
@@ -41,7 +41,7 @@ fn the_key_is_sent_in_four_ways_and_in_the_body_where_there_is_one() {
         (AuthMethod::Token, None, Some(format!("token={KEY}"))),
     ] {
         let steps = vec![Step::json(200, fixture!("domains.json")), Step::json(201, fixture!("add-record.json"))];
-        let setup = Setup::with(steps, auth, Box::new(OpenGate));
+        let setup = Setup::with(steps, auth, Box::new(Unlimited));
         setup.client.domains(&once()).unwrap();
         setup.client.add_record(&challenge(), &once()).unwrap();
         let [read, write] = setup.server.seen().try_into().unwrap();

@@ -1,4 +1,4 @@
-//! What is repeated, when, and what the gate hears.
+//! What is repeated, when, and what the limiter hears.
 
 use super::*;
 
@@ -170,13 +170,13 @@ impl Explain for NoTurn {
     }
 }
 
-impl Gate for Log {
-    fn before(&self, kind: CallKind, _: Instant) -> Result<Pass, GateError> {
+impl RateLimiter for Log {
+    fn before(&self, kind: CallKind, _: Instant) -> Result<Permit, PermitError> {
         if self.note(format!("before {kind:?}")) > 3 {
-            return Err(GateError::new(NoTurn));
+            return Err(PermitError::new(NoTurn));
         }
         let log = self.clone();
-        Ok(Pass::ending_with(move || {
+        Ok(Permit::ending_with(move || {
             log.note("after".to_owned());
         }))
     }
@@ -213,5 +213,5 @@ fn every_request_passes_the_gate_which_hears_of_refusals() {
         (error.kind().as_str(), error.exit(), error.to_string().as_str()),
         ("rate_limited", Exit::RateLimit, "no turn")
     );
-    assert_eq!(setup.server.seen().len(), 3, "what the gate stops is not sent");
+    assert_eq!(setup.server.seen().len(), 3, "what the limiter stops is not sent");
 }

@@ -1,4 +1,4 @@
-//! The gate that every request passes before it leaves, so that all processes together keep the provider's limits.
+//! The limiter that every request passes before it leaves, so that all processes together keep the provider's limits.
 //! How it counts, and where, is left to its owner; this file only says what the two have to tell each other.
 
 use std::fmt;
@@ -23,13 +23,13 @@ pub enum Limit {
 }
 
 /// Decides when a request may leave.
-pub trait Gate: Send + Sync {
-    /// Returns when a request of this kind may leave, at the latest at the deadline. The pass is dropped when the answer
+pub trait RateLimiter: Send + Sync {
+    /// Returns when a request of this kind may leave, at the latest at the deadline. The permit is dropped when the answer
     /// is there, or when there will be none.
     ///
     /// # Errors
-    /// [`GateError`] when there is no room until then, or none today.
-    fn before(&self, kind: CallKind, deadline: Instant) -> Result<Pass, GateError>;
+    /// [`PermitError`] when there is no room until then, or none today.
+    fn before(&self, kind: CallKind, deadline: Instant) -> Result<Permit, PermitError>;
 
     /// Hears of a 429 and of the pause that the answer asked for.
     fn refused(&self, retry_after: Option<Duration>, limit: Limit);
@@ -38,16 +38,16 @@ pub trait Gate: Send + Sync {
 /// The right to send one request.
 #[must_use = "the request counts as under way until this is dropped"]
 #[derive(Default)]
-pub struct Pass(Option<Box<dyn FnOnce()>>);
+pub struct Permit(Option<Box<dyn FnOnce()>>);
 
-impl Pass {
-    /// Makes a pass that tells its gate when the request is over.
+impl Permit {
+    /// Makes a permit that tells its limiter when the request is over.
     pub fn ending_with(end: impl FnOnce() + 'static) -> Self {
         Self(Some(Box::new(end)))
     }
 }
 
-impl Drop for Pass {
+impl Drop for Permit {
     fn drop(&mut self) {
         if let Some(end) = self.0.take() {
             end();
@@ -57,44 +57,44 @@ impl Drop for Pass {
 
 /// Lets everything pass: for tests, and for programs that call seldom.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct OpenGate;
+pub struct Unlimited;
 
-impl Gate for OpenGate {
-    fn before(&self, _: CallKind, _: Instant) -> Result<Pass, GateError> {
-        Ok(Pass::default())
+impl RateLimiter for Unlimited {
+    fn before(&self, _: CallKind, _: Instant) -> Result<Permit, PermitError> {
+        Ok(Permit::default())
     }
 
     fn refused(&self, _: Option<Duration>, _: Limit) {}
 }
 
-/// Why a request may not leave, in the words of the gate. Nothing was sent.
+/// Why a request may not leave, in the words of the limiter. Nothing was sent.
 #[derive(Debug, Clone)]
-pub struct GateError(Arc<dyn Explain + Send + Sync>);
+pub struct PermitError(Arc<dyn Explain + Send + Sync>);
 
-impl GateError {
-    /// Takes the gate's own error, with its exit code and its hint.
+impl PermitError {
+    /// Takes the limiter's own error, with its exit code and its hint.
     pub fn new(error: impl Explain + Send + Sync + 'static) -> Self {
         Self(Arc::new(error))
     }
 }
 
-impl PartialEq for GateError {
+impl PartialEq for PermitError {
     fn eq(&self, other: &Self) -> bool {
         (self.kind(), self.to_string()) == (other.kind(), other.to_string())
     }
 }
 
-impl Eq for GateError {}
+impl Eq for PermitError {}
 
-impl fmt::Display for GateError {
+impl fmt::Display for PermitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.0, f)
     }
 }
 
-impl std::error::Error for GateError {}
+impl std::error::Error for PermitError {}
 
-impl Explain for GateError {
+impl Explain for PermitError {
     fn exit(&self) -> Exit {
         self.0.exit()
     }

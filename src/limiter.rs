@@ -1,12 +1,12 @@
-//! The request limits as the gate of the API client: the client knows no files, and the limits no requests.
+//! The request limits as the limiter of the API client: the client knows no files, and the limits no requests.
 
 use std::time::{Duration, Instant};
 
-use crate::api::{CallKind, Gate, GateError, Limit, Pass};
+use crate::api::{CallKind, Limit, Permit, PermitError, RateLimiter};
 use crate::state::{Rate, State};
 
 /// Lets requests pass as the limits of the account allow, over all processes that share the state directory.
-pub struct SharedLimits {
+pub struct SharedLimiter {
     /// Where the account's requests are counted.
     pub state: State,
     /// How many in how much time.
@@ -15,10 +15,10 @@ pub struct SharedLimits {
     pub waiting: Box<dyn Fn(Duration) + Send + Sync>,
 }
 
-impl Gate for SharedLimits {
-    fn before(&self, kind: CallKind, deadline: Instant) -> Result<Pass, GateError> {
-        let permit = self.state.take_turn(kind, self.rate, deadline, &*self.waiting).map_err(GateError::new)?;
-        Ok(Pass::ending_with(|| permit.finish()))
+impl RateLimiter for SharedLimiter {
+    fn before(&self, kind: CallKind, deadline: Instant) -> Result<Permit, PermitError> {
+        let permit = self.state.take_turn(kind, self.rate, deadline, &*self.waiting).map_err(PermitError::new)?;
+        Ok(Permit::ending_with(|| permit.finish()))
     }
 
     fn refused(&self, retry_after: Option<Duration>, limit: Limit) {
@@ -41,27 +41,27 @@ mod tests {
     use crate::state::Account;
     use crate::time::SystemClock;
 
-    fn limits(rate: &str) -> SharedLimits {
+    fn limits(rate: &str) -> SharedLimiter {
         let account = Account::of(&Secret::parse("canary-key").unwrap());
         let state = State::in_memory(account, Arc::new(SystemClock));
-        SharedLimits { state, rate: rate.parse().unwrap(), waiting: Box::new(|_| ()) }
+        SharedLimiter { state, rate: rate.parse().unwrap(), waiting: Box::new(|_| ()) }
     }
 
     #[test]
     fn a_full_window_is_told_in_its_own_words() {
-        let gate = limits("1/1000");
+        let limiter = limits("1/1000");
         let soon = Instant::now() + Duration::from_millis(10);
-        drop(gate.before(CallKind::Read, soon).unwrap());
-        let error = gate.before(CallKind::Removal, soon).err().unwrap();
+        drop(limiter.before(CallKind::Read, soon).unwrap());
+        let error = limiter.before(CallKind::Removal, soon).err().unwrap();
         assert_eq!((error.exit(), error.kind().as_str()), (Exit::RateLimit, "rate_limited"));
         assert!(error.to_string().contains("1/1000"), "{error}");
     }
 
     #[test]
     fn a_used_up_day_stops_the_next_request() {
-        let gate = limits("3/10");
-        gate.refused(None, Limit::Daily);
-        let error = gate.before(CallKind::Removal, Instant::now() + Duration::from_secs(60)).err().unwrap();
+        let limiter = limits("3/10");
+        limiter.refused(None, Limit::Daily);
+        let error = limiter.before(CallKind::Removal, Instant::now() + Duration::from_secs(60)).err().unwrap();
         assert_eq!(error.kind(), "quota_used_up");
     }
 }
