@@ -4,6 +4,7 @@
 use std::fmt;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use rand::TryRng as _;
 
 use crate::name::{DnsName, NameError};
 
@@ -57,8 +58,9 @@ impl TxtValue {
     ///
     /// # Errors
     /// Only where the system has no random numbers to give.
-    pub fn random() -> Result<Self, ring::error::Unspecified> {
-        let bytes: [u8; 32] = ring::rand::generate(&ring::rand::SystemRandom::new())?.expose();
+    pub fn random() -> Result<Self, rand::rngs::SysError> {
+        let mut bytes = [0; 32];
+        rand::rngs::SysRng.try_fill_bytes(&mut bytes)?;
         Ok(Self(URL_SAFE_NO_PAD.encode(bytes)))
     }
 
