@@ -1,11 +1,8 @@
 //! Which certificates are believed: the system's, and those of a CA file.
 
 use std::path::Path;
-use std::sync::Arc;
 
-use rustls::crypto::{CryptoProvider, KeyProvider, ring};
-use rustls::pki_types::PrivateKeyDer;
-use rustls::sign::SigningKey;
+use rustls::crypto::ring;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
 use super::HttpError;
@@ -41,21 +38,6 @@ pub(super) fn tls_config(extra: &[Certificate<'static>]) -> TlsConfig {
     roots.extend_from_slice(extra);
     TlsConfig::builder()
         .root_certs(RootCerts::from(roots))
-        .unversioned_rustls_crypto_provider(provider().into())
+        .unversioned_rustls_crypto_provider(ring::default_provider().into())
         .build()
-}
-
-/// The cryptography of TLS, without what only a client with a certificate of its own needs: nobody here asks for one,
-/// and code that can sign with a private key is left out of the binary.
-fn provider() -> CryptoProvider {
-    CryptoProvider { key_provider: &NoClientKeys, ..ring::default_provider() }
-}
-
-#[derive(Debug)]
-struct NoClientKeys;
-
-impl KeyProvider for NoClientKeys {
-    fn load_private_key(&self, _: PrivateKeyDer<'static>) -> Result<Arc<dyn SigningKey>, rustls::Error> {
-        Err(rustls::Error::General("client certificates are not supported".to_owned()))
-    }
 }
