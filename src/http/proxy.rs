@@ -46,7 +46,7 @@ impl ProxyEnv {
 
     fn excepts(&self, endpoint: &Endpoint) -> bool {
         let entries = self.no_proxy.as_deref().unwrap_or_default();
-        entries.split([',', ' ', '\t']).filter(|entry| !entry.is_empty()).any(|entry| matches(entry, endpoint))
+        entries.split([',', ' ', '\t']).filter(|entry| !entry.is_empty()).any(|entry| names(entry, endpoint.host()))
     }
 }
 
@@ -62,48 +62,29 @@ impl fmt::Debug for ProxyEnv {
 }
 
 /// Whether one entry of `NO_PROXY` names the host: `*`, an address, a network (`10.0.0.0/8`), or a name with everything
-/// below it, with or without a dot or `*.` before it; all but `*` and networks may have a port.
-fn matches(entry: &str, endpoint: &Endpoint) -> bool {
-    if entry == "*" {
-        return true;
+/// below it, with or without a dot or `*.` before it.
+fn names(entry: &str, host: &str) -> bool {
+    if let Ok(address) = host.parse() {
+        let entry = entry.trim_matches(['[', ']']);
+        return entry == "*" || is_in_network(address, entry);
     }
-    let host = endpoint.host();
-    if let Ok(address) = host.parse::<IpAddr>()
-        && let Some((network, bits)) = entry.split_once('/')
-    {
-        return in_network(address, network, bits);
-    }
-    let (name, port) = split_port(entry);
-    if port.is_some_and(|port| port.parse() != Ok(endpoint.port())) {
-        return false;
-    }
-    let name = name.trim_start_matches("*.").trim_matches(['.', '[', ']']).to_ascii_lowercase();
-    match (host.parse::<IpAddr>(), name.parse::<IpAddr>()) {
-        (Ok(host), Ok(entry)) => host == entry,
-        (Err(_), Err(_)) => host.strip_suffix(&name).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')),
-        _ => false,
-    }
+    let name = entry.trim_start_matches("*.").trim_matches('.').to_ascii_lowercase();
+    entry == "*" || host.strip_suffix(&name).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
-/// Splits `host:port` and `[v6]:port`; a bare IPv6 address has no port.
-fn split_port(entry: &str) -> (&str, Option<&str>) {
-    match entry.rsplit_once(':') {
-        Some((name, port)) if !name.contains(':') || name.ends_with(']') => (name, Some(port)),
-        _ => (entry, None),
-    }
-}
-
-fn in_network(address: IpAddr, network: &str, bits: &str) -> bool {
-    let (Ok(network), Ok(bits)) = (network.parse(), bits.parse::<u32>()) else { return false };
-    match (address, network) {
-        (IpAddr::V4(a), IpAddr::V4(n)) => {
-            bits <= 32 && (a.to_bits() ^ n.to_bits()).checked_shr(32 - bits).unwrap_or(0) == 0
-        }
-        (IpAddr::V6(a), IpAddr::V6(n)) => {
-            bits <= 128 && (a.to_bits() ^ n.to_bits()).checked_shr(128 - bits).unwrap_or(0) == 0
-        }
-        _ => false,
-    }
+/// Whether an address is the one given, or in the network given as `ADDRESS/BITS`.
+fn is_in_network(address: IpAddr, network: &str) -> bool {
+    let (network, bits) = network.split_once('/').map_or((network, None), |(network, bits)| (network, Some(bits)));
+    let Ok(network) = network.parse::<IpAddr>() else { return false };
+    let Some(bits) = bits else { return address == network };
+    // As the leftmost bits of 128, so that one comparison serves both families.
+    let leftmost = |address: IpAddr| match address {
+        IpAddr::V4(address) => (u128::from(address.to_bits()) << 96, 32),
+        IpAddr::V6(address) => (address.to_bits(), 128),
+    };
+    let ((one, length), (other, _)) = (leftmost(address), leftmost(network));
+    let is_same = |bits: u32| (one ^ other).checked_shr(128 - bits).is_none_or(|differing| differing == 0);
+    address.is_ipv4() == network.is_ipv4() && bits.parse().is_ok_and(|bits| bits <= length && is_same(bits))
 }
 
 #[cfg(test)]
@@ -128,12 +109,11 @@ mod tests {
             ".ipv64.net",
             "*.ipv64.net",
             "net",
-            "IPV64.net:443",
             "a\tipv64.net",
         ] {
             assert!(is_direct(&env(list), api), "{list}");
         }
-        for list in ["", "pv64.net", "x.ipv64.net", "ipv64.net:8443", "ipv64.net.example", ",", "10.0.0.0/8"] {
+        for list in ["", "pv64.net", "x.ipv64.net", "ipv64.net.example", ",", "10.0.0.0/8"] {
             assert!(!is_direct(&env(list), api), "{list}");
         }
         assert!(is_direct(&env("example.org"), "https://dns.example.org/dns-query"));
@@ -142,13 +122,13 @@ mod tests {
 
     #[test]
     fn exceptions_know_addresses_and_networks() {
-        for list in ["192.0.2.7", "192.0.2.0/24", "0.0.0.0/0", "192.0.2.7:443"] {
+        for list in ["192.0.2.7", "192.0.2.0/24", "0.0.0.0/0"] {
             assert!(is_direct(&env(list), "https://192.0.2.7/"), "{list}");
         }
         for list in ["192.0.2.70", "192.0.3.0/24", "192.0.2.0/33", "2.7", "192.0.2.0/x"] {
             assert!(!is_direct(&env(list), "https://192.0.2.7/"), "{list}");
         }
-        for list in ["2001:db8::1", "[2001:db8::1]", "[2001:db8::1]:443", "2001:db8::/32", "::/0"] {
+        for list in ["2001:db8::1", "[2001:db8::1]", "2001:db8::/32", "::/0"] {
             assert!(is_direct(&env(list), "https://[2001:db8::1]/"), "{list}");
         }
         assert!(!is_direct(&env("2001:db9::/32"), "https://[2001:db8::1]/"));
