@@ -2,18 +2,20 @@
 
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
+
+use jiff::SignedDuration;
 
 use crate::error::Explain;
+use crate::excerpt::excerpt;
 use crate::http::{Authorization, Endpoint, HttpClient, HttpError, HttpRequest, HttpResponse, Payload};
 use crate::name::DnsName;
 use crate::secret::Secret;
+use crate::time::{SystemClock, Timestamp};
 
 use super::answer::{Verdict, read};
 use super::models::{Account, Domain, LogEntry, RecordSpec};
-use super::observe::{Exchange, Outcome};
 use super::retry::{Next, RetryPolicy, Tries};
-use super::skew::Skew;
 use super::wire::{self, Answer, Call};
 use super::{ApiError, RateLimiter};
 
@@ -21,6 +23,8 @@ use super::{ApiError, RateLimiter};
 const ANSWER_LIMIT: u64 = 32 * 1024 * 1024;
 /// What a request gets that leaves just before the deadline: less would be a request for nothing.
 const SHORTEST_TIMEOUT: Duration = Duration::from_secs(1);
+/// How much of a parameter the observer hears, in characters.
+const SHOWN: usize = 80;
 /// The user name of HTTP Basic, where any will do (documented).
 const BASIC_USER: &str = "ipv64";
 
@@ -110,7 +114,7 @@ pub enum Deleted {
     Missing,
 }
 
-type Observer = Box<dyn Fn(&Exchange) + Send + Sync>;
+type Observer = Box<dyn Fn(&str) + Send + Sync>;
 type Pause = Box<dyn Fn(Duration) -> ControlFlow<()> + Send + Sync>;
 
 /// Calls the API for one account.
@@ -123,7 +127,7 @@ pub struct Client {
     limiter: Box<dyn RateLimiter>,
     observer: Observer,
     pause: Pause,
-    skew: Mutex<Option<Skew>>,
+    skew: Mutex<Option<SignedDuration>>,
 }
 
 impl Client {
@@ -137,15 +141,16 @@ impl Client {
         Self { http, access, limiter, observer: Box::new(|_| ()), pause: Box::new(pause), skew: Mutex::default() }
     }
 
-    /// Reports each request to `observer`, for verbose output.
+    /// Reports each request to `observer`, a line each, for verbose output: without the key and without the answer's body.
     #[must_use]
-    pub fn observed_by(self, observer: impl Fn(&Exchange) + Send + Sync + 'static) -> Self {
+    pub fn observed_by(self, observer: impl Fn(&str) + Send + Sync + 'static) -> Self {
         Self { observer: Box::new(observer), ..self }
     }
 
-    /// Returns how far the clock of this machine is off, by the last answer that had a date, if any had.
+    /// Returns how far the clock of this machine is ahead of that of the API, by the `Date` of the last answer that had one
+    /// (RFC 9110 section 6.6.1): to the second, and the time that the answer took.
     #[must_use]
-    pub fn skew(&self) -> Option<Skew> {
+    pub fn skew(&self) -> Option<SignedDuration> {
         *self.skew.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -268,19 +273,12 @@ impl Client {
         let started = Instant::now();
         let timeout = deadline.saturating_duration_since(started).max(SHORTEST_TIMEOUT);
         let result = self.send(call, timeout);
-        (self.observer)(&Exchange {
-            method: call.method(),
-            call: call.name(),
-            parameters: Exchange::shown(call.parameters()),
-            outcome: match &result {
-                Ok(answer) => Outcome::Status(answer.status),
-                Err(error) => Outcome::Failed(error.kind().as_str()),
-            },
-            duration: started.elapsed(),
-        });
+        (self.observer)(&trace(call, &result, started.elapsed()));
         let answer = result?;
         if let Some(date) = answer.date {
-            *self.skew.lock().unwrap_or_else(PoisonError::into_inner) = Some(Skew::between(SystemTime::now(), date));
+            let millis = |time: Timestamp| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+            let skew = SignedDuration::from_millis(millis(SystemClock::now()).saturating_sub(millis(date)));
+            *self.skew.lock().unwrap_or_else(PoisonError::into_inner) = Some(skew);
         }
         Ok(answer)
     }
@@ -300,4 +298,17 @@ impl Client {
             timeout,
         })
     }
+}
+
+/// What the observer hears of a request: `POST add_record=name.ipv64.net type=TXT: 201 in 84 ms`. No key, no header, no body
+/// of an answer; control characters are made visible.
+fn trace(call: &Call<'_>, result: &Result<HttpResponse, HttpError>, duration: Duration) -> String {
+    let parameters = call.parameters();
+    let shown = parameters.iter().map(|(name, value)| format!("{name}={}", excerpt(value, SHOWN)));
+    let shown = if parameters.is_empty() { call.name().to_owned() } else { shown.collect::<Vec<_>>().join(" ") };
+    let outcome = match result {
+        Ok(answer) => answer.status.to_string(),
+        Err(error) => error.kind().as_str().to_owned(),
+    };
+    format!("{} {shown}: {outcome} in {} ms", call.method().as_str(), duration.as_millis())
 }

@@ -45,10 +45,8 @@ mod content;
 mod error;
 mod limiter;
 mod models;
-mod observe;
 mod record_type;
 mod retry;
-mod skew;
 mod wire;
 
 pub use crate::state::CallKind;
@@ -58,10 +56,8 @@ pub use content::{ContentError, check_content};
 pub use error::ApiError;
 pub use limiter::{Limit, Permit, PermitError, RateLimiter, Unlimited};
 pub use models::{Account, AccountClass, Domain, Hidden, LogEntry, Record, RecordSpec};
-pub use observe::{Exchange, Outcome};
 pub use record_type::RecordType;
 pub use retry::RetryPolicy;
-pub use skew::Skew;
 pub use wire::Call;
 
 #[cfg(test)]

@@ -63,7 +63,7 @@ impl Context {
         let access = Access { endpoint: settings.api_url.clone(), key, auth: settings.api_auth };
         let stop = Arc::clone(&interrupted);
         let client = Client::new(http, access, Box::new(limits))
-            .observed_by(move |exchange| report.trace(&exchange.to_string()))
+            .observed_by(move |line| report.trace(line))
             .pausing_with(move |length| pause(length, &stop));
         Ok(Self { report, settings, client, lookup, state, interrupted })
     }

@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use super::Finding;
-use crate::api::{Account, ApiError, Client, Domain, RetryPolicy, Skew};
+use jiff::SignedDuration;
+
+use crate::api::{Account, ApiError, Client, Domain, RetryPolicy};
 use crate::exit::Exit;
 use crate::time::SystemClock;
 
@@ -76,12 +78,12 @@ fn status(account: &Account) -> Option<Finding> {
     Some(Finding::warning("account_status", "API", text).advise("log in at IPv64.net and see whether it is locked"))
 }
 
-fn clock(skew: Skew) -> Finding {
-    let amount = skew.amount();
+fn clock(skew: SignedDuration) -> Finding {
+    let amount = skew.unsigned_abs();
     if amount < WRONG_CLOCK {
         return Finding::ok("clock", "clock", format!("within {} s of that of IPv64", amount.as_secs().max(1)));
     }
-    let direction = if matches!(skew, Skew::Ahead(_)) { "ahead of" } else { "behind" };
+    let direction = if skew.is_positive() { "ahead of" } else { "behind" };
     let minutes = amount.as_secs() / 60;
     let amount = match minutes {
         0..120 => format!("{minutes} minutes"),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Attempt;
+use super::names::NotThisMachine;
 use crate::error::{Explain, Kind};
 use crate::excerpt::{excerpt, visible_path};
 use crate::time::SystemClock;
@@ -43,60 +44,29 @@ pub enum HttpError {
         /// What is wrong with it.
         cause: String,
     },
-    /// No connection: the name is unknown, nobody listens, no route, or the proxy refuses.
-    #[error("cannot reach {peer}: {cause}")]
-    Unreachable {
-        /// The host, or the host by way of its proxy.
-        peer: String,
-        /// What the system said.
-        cause: String,
-    },
-    /// No complete answer in time.
-    #[error("{peer} did not answer within {}", seconds(*.after))]
-    TimedOut {
-        /// The host, or the host by way of its proxy.
-        peer: String,
-        /// How long was waited.
-        after: Duration,
-        /// Whether the request may have arrived.
-        reached: Reached,
-    },
-    /// The connection broke before the answer began.
-    #[error("{peer} closed the connection without an answer")]
-    Closed {
-        /// The host, or the host by way of its proxy.
-        peer: String,
-    },
-    /// The answer began and broke off.
-    #[error("the answer of {peer} broke off")]
-    Truncated {
-        /// The host, or the host by way of its proxy.
-        peer: String,
-    },
-    /// The answer is larger than any that makes sense.
-    #[error("the answer of {peer} is larger than {limit} bytes")]
-    BodyTooLarge {
-        /// The host, or the host by way of its proxy.
-        peer: String,
-        /// The limit in bytes.
-        limit: u64,
-    },
-    /// What came back is no HTTP.
-    #[error("{peer} does not answer in HTTP")]
-    NotHttp {
-        /// The host, or the host by way of its proxy.
-        peer: String,
-    },
-    /// No trustworthy encryption.
-    #[error("no secure connection to {peer}: {cause}")]
-    Tls {
-        /// The host, or the host by way of its proxy.
-        peer: String,
-        /// What is wrong, usually with the certificate.
-        cause: String,
-        /// Whether the request may have arrived: encryption can break after it has left.
-        reached: Reached,
-    },
+    /// No connection: the name is unknown, nobody listens, no route, or the proxy refuses. With the host, by way of its
+    /// proxy if it has one, and with what the system said.
+    #[error("cannot reach {0}: {1}")]
+    Unreachable(String, String),
+    /// No complete answer in time. With the host, how long was waited, and whether the request may have arrived.
+    #[error("{0} did not answer within {after}", after = seconds(*.1))]
+    TimedOut(String, Duration, Reached),
+    /// The connection broke before the answer of this host began.
+    #[error("{0} closed the connection without an answer")]
+    Closed(String),
+    /// The answer of this host began and broke off.
+    #[error("the answer of {0} broke off")]
+    Truncated(String),
+    /// The answer of this host is larger than any that makes sense: more than so many bytes.
+    #[error("the answer of {0} is larger than {1} bytes")]
+    BodyTooLarge(String, u64),
+    /// What came back from this host is no HTTP.
+    #[error("{0} does not answer in HTTP")]
+    NotHttp(String),
+    /// No trustworthy encryption. With the host, what is wrong, usually with its certificate, and whether the request may
+    /// have arrived: encryption can break after it has left.
+    #[error("no secure connection to {0}: {1}")]
+    Tls(String, String, Reached),
 }
 
 impl HttpError {
@@ -104,11 +74,9 @@ impl HttpError {
     #[must_use]
     pub fn reached(&self) -> Reached {
         match self {
-            Self::BadUrl { .. } | Self::Proxy { .. } | Self::CaFile { .. } | Self::Unreachable { .. } => Reached::No,
-            Self::TimedOut { reached, .. } | Self::Tls { reached, .. } => *reached,
-            Self::Closed { .. } | Self::Truncated { .. } | Self::BodyTooLarge { .. } | Self::NotHttp { .. } => {
-                Reached::Perhaps
-            }
+            Self::BadUrl { .. } | Self::Proxy { .. } | Self::CaFile { .. } | Self::Unreachable(..) => Reached::No,
+            Self::TimedOut(_, _, reached) | Self::Tls(_, _, reached) => *reached,
+            Self::Closed(..) | Self::Truncated(..) | Self::BodyTooLarge(..) | Self::NotHttp(..) => Reached::Perhaps,
         }
     }
 
@@ -117,11 +85,7 @@ impl HttpError {
     pub fn is_transient(&self) -> bool {
         matches!(
             self,
-            Self::Unreachable { .. }
-                | Self::TimedOut { .. }
-                | Self::Closed { .. }
-                | Self::Truncated { .. }
-                | Self::NotHttp { .. }
+            Self::Unreachable(..) | Self::TimedOut(..) | Self::Closed(..) | Self::Truncated(..) | Self::NotHttp(..)
         )
     }
 }
@@ -132,13 +96,13 @@ impl Explain for HttpError {
             Self::BadUrl { .. } => Kind::BadUrl,
             Self::Proxy { .. } => Kind::BadProxy,
             Self::CaFile { .. } => Kind::BadCaFile,
-            Self::Unreachable { .. } => Kind::Unreachable,
-            Self::TimedOut { .. } => Kind::TimedOut,
-            Self::Closed { .. } => Kind::ConnectionClosed,
-            Self::Truncated { .. } => Kind::AnswerTruncated,
-            Self::BodyTooLarge { .. } => Kind::AnswerTooLarge,
-            Self::NotHttp { .. } => Kind::NotHttp,
-            Self::Tls { .. } => Kind::Tls,
+            Self::Unreachable(..) => Kind::Unreachable,
+            Self::TimedOut(..) => Kind::TimedOut,
+            Self::Closed(..) => Kind::ConnectionClosed,
+            Self::Truncated(..) => Kind::AnswerTruncated,
+            Self::BodyTooLarge(..) => Kind::AnswerTooLarge,
+            Self::NotHttp(..) => Kind::NotHttp,
+            Self::Tls(..) => Kind::Tls,
         }
     }
 
@@ -149,13 +113,13 @@ impl Explain for HttpError {
             }
             Self::Proxy { .. } => "write it as http://HOST:PORT, or list the host in NO_PROXY to go without a proxy",
             Self::CaFile { .. } => "give a readable PEM file (-----BEGIN CERTIFICATE-----), or leave the setting out",
-            Self::Unreachable { .. } => "check the network, the firewall and the proxy variables",
-            Self::TimedOut { .. } => "try again later, or raise IPV64_HTTP_TIMEOUT on a slow line",
-            Self::Tls { .. } => {
+            Self::Unreachable(..) => "check the network, the firewall and the proxy variables",
+            Self::TimedOut(..) => "try again later, or raise IPV64_HTTP_TIMEOUT on a slow line",
+            Self::Tls(..) => {
                 "check this machine's clock and its root certificates (the package `ca-certificates`); behind a proxy that opens \
                  TLS, name its CA file in IPV64_CA_FILE"
             }
-            Self::Closed { .. } | Self::Truncated { .. } | Self::NotHttp { .. } | Self::BodyTooLarge { .. } => {
+            Self::Closed(..) | Self::Truncated(..) | Self::NotHttp(..) | Self::BodyTooLarge(..) => {
                 "try again later; if it stays, a proxy or filter on the way may be the cause"
             }
         };
@@ -174,27 +138,24 @@ impl Attempt<'_> {
     pub(super) fn explain(&self, error: ureq::Error) -> HttpError {
         let peer = self.peer();
         match error {
-            ureq::Error::Timeout(phase) => {
-                let connecting = matches!(phase, ureq::Timeout::Connect | ureq::Timeout::Resolve);
-                let after = if connecting { self.timeout.min(super::CONNECT_TIMEOUT) } else { self.timeout };
-                HttpError::TimedOut { peer, after, reached: if connecting { Reached::No } else { Reached::Perhaps } }
+            ureq::Error::Timeout(ureq::Timeout::Connect | ureq::Timeout::Resolve) => {
+                HttpError::TimedOut(peer, self.timeout.min(super::CONNECT_TIMEOUT), Reached::No)
             }
+            ureq::Error::Timeout(_) => HttpError::TimedOut(peer, self.timeout, Reached::Perhaps),
             ureq::Error::Io(error) => self.explain_io(&error),
-            ureq::Error::HostNotFound => HttpError::Unreachable { peer, cause: "the name has no address".to_owned() },
-            ureq::Error::ConnectionFailed => HttpError::Unreachable { peer, cause: "no connection".to_owned() },
+            ureq::Error::HostNotFound => HttpError::Unreachable(peer, "the name has no address".to_owned()),
+            ureq::Error::ConnectionFailed => HttpError::Unreachable(peer, "no connection".to_owned()),
             ureq::Error::ConnectProxyFailed(said) => {
-                HttpError::Unreachable { peer, cause: format!("the proxy refuses: \"{}\"", excerpt(&said, 80)) }
+                HttpError::Unreachable(peer, format!("the proxy refuses: \"{}\"", excerpt(&said, 80)))
             }
             ureq::Error::Rustls(error) => tls(peer, &error),
             ureq::Error::Tls(_) | ureq::Error::Pem(_) | ureq::Error::TlsRequired => {
-                HttpError::Tls { peer, cause: "the encryption could not be set up".to_owned(), reached: Reached::No }
+                HttpError::Tls(peer, "the encryption could not be set up".to_owned(), Reached::No)
             }
-            ureq::Error::BodyExceedsLimit(limit) => HttpError::BodyTooLarge { peer, limit },
-            ureq::Error::LargeResponseHeader(_, limit) => HttpError::BodyTooLarge { peer, limit: limit as u64 },
-            ureq::Error::Http(_) | ureq::Error::BadUri(_) => {
-                HttpError::BadUrl { url: self.endpoint.to_string(), rule: "no request can be made of it" }
-            }
-            _ => HttpError::NotHttp { peer },
+            ureq::Error::BodyExceedsLimit(limit) => HttpError::BodyTooLarge(peer, limit),
+            ureq::Error::LargeResponseHeader(_, limit) => HttpError::BodyTooLarge(peer, limit as u64),
+            ureq::Error::Http(_) | ureq::Error::BadUri(_) => self.bad_url("no request can be made of it"),
+            _ => HttpError::NotHttp(peer),
         }
     }
 
@@ -203,20 +164,25 @@ impl Attempt<'_> {
         if let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
             return tls(peer, error);
         }
+        if error.get_ref().is_some_and(|inner| inner.is::<NotThisMachine>()) {
+            return self.bad_url("plain http is allowed to this machine only, and the name leads to another");
+        }
         match error.kind() {
             ErrorKind::UnexpectedEof
             | ErrorKind::ConnectionReset
             | ErrorKind::ConnectionAborted
-            | ErrorKind::BrokenPipe => HttpError::Closed { peer },
-            ErrorKind::TimedOut | ErrorKind::WouldBlock => {
-                HttpError::TimedOut { peer, after: self.timeout, reached: Reached::Perhaps }
-            }
+            | ErrorKind::BrokenPipe => HttpError::Closed(peer),
+            ErrorKind::TimedOut | ErrorKind::WouldBlock => HttpError::TimedOut(peer, self.timeout, Reached::Perhaps),
             ErrorKind::ConnectionRefused => {
-                HttpError::Unreachable { peer, cause: "nobody listens there (connection refused)".to_owned() }
+                HttpError::Unreachable(peer, "nobody listens there (connection refused)".to_owned())
             }
             // Everything else comes from the look-up of the name or from connect(2).
-            _ => HttpError::Unreachable { peer, cause: excerpt(&error.to_string(), 120) },
+            _ => HttpError::Unreachable(peer, excerpt(&error.to_string(), 120)),
         }
+    }
+
+    fn bad_url(&self, rule: &'static str) -> HttpError {
+        HttpError::BadUrl { url: self.endpoint.to_string(), rule }
     }
 
     /// The host, with its port where that is not the usual one, and the proxy in between.
@@ -244,7 +210,7 @@ fn timed(cause: &str) -> String {
 fn tls(peer: String, error: &rustls::Error) -> HttpError {
     use rustls::Error::{InvalidCertificate, NoCertificatesPresented, PeerIncompatible};
     let before = matches!(error, InvalidCertificate(_) | NoCertificatesPresented | PeerIncompatible(_));
-    HttpError::Tls { peer, cause: tls_cause(error), reached: if before { Reached::No } else { Reached::Perhaps } }
+    HttpError::Tls(peer, tls_cause(error), if before { Reached::No } else { Reached::Perhaps })
 }
 
 fn tls_cause(error: &rustls::Error) -> String {

@@ -4,7 +4,6 @@
 //! TLS is never optional off loopback ([`Endpoint`]), redirects are not followed (the key would travel with them or
 //! a POST become a GET), and one [`HttpClient`] keeps its connections open between two requests.
 
-mod date;
 mod error;
 mod names;
 mod proxy;
@@ -14,7 +13,7 @@ mod trust;
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ureq::http as types;
@@ -24,7 +23,10 @@ pub use error::{HttpError, Reached};
 pub use proxy::ProxyEnv;
 pub use target::{Endpoint, without_secrets};
 
+use names::Names;
+
 use crate::secret::{MASK, Secret};
+use crate::time::{SystemClock, Timestamp};
 
 /// The longest time for reaching a host: name, TCP, proxy, TLS. ureq shares it among the host's addresses, the first
 /// one getting most: without it a dead IPv6 address costs the kernel's two minutes.
@@ -139,7 +141,7 @@ pub struct HttpResponse {
     /// `Retry-After` (RFC 9110 section 10.2.3), counted from the arrival of the answer.
     pub retry_after: Option<Duration>,
     /// `Date` (RFC 9110 section 6.6.1): the server's clock.
-    pub date: Option<SystemTime>,
+    pub date: Option<Timestamp>,
     /// Where a redirect points.
     pub location: Option<String>,
     /// The media type with its parameters, as sent.
@@ -183,8 +185,8 @@ impl HttpClient {
         let answer = self.exchange(request, &attempt).map_err(|error| attempt.explain(error))?;
         read(answer, request.limit).map_err(|error| match attempt.explain(error) {
             // The answer had begun, so that the request has arrived whatever ends it.
-            HttpError::Closed { peer } | HttpError::Unreachable { peer, .. } | HttpError::Tls { peer, .. } => {
-                HttpError::Truncated { peer }
+            HttpError::Closed(peer) | HttpError::Unreachable(peer, _) | HttpError::Tls(peer, ..) => {
+                HttpError::Truncated(peer)
             }
             other => other,
         })
@@ -218,11 +220,12 @@ impl HttpClient {
             .max_redirects(0)
             .proxy(None)
             .user_agent(&self.config.user_agent);
-        let agent = |config| ureq::Agent::with_parts(config, DefaultConnector::default(), names::Names);
+        let agent = |config, names| ureq::Agent::with_parts(config, DefaultConnector::default(), names);
         if endpoint.is_https() {
-            self.tls.get_or_init(|| agent(settings.tls_config(trust::tls_config(&self.extra_roots)).build()))
+            let trust = || trust::tls_config(&self.extra_roots);
+            self.tls.get_or_init(|| agent(settings.tls_config(trust()).build(), Names::Any))
         } else {
-            self.plain.get_or_init(|| agent(settings.build()))
+            self.plain.get_or_init(|| agent(settings.build(), Names::ThisMachine))
         }
     }
 }
@@ -252,9 +255,9 @@ impl Attempt<'_> {
 
 fn read(mut answer: types::Response<ureq::Body>, limit: u64) -> Result<HttpResponse, ureq::Error> {
     let header = |name: &str| answer.headers().get(name)?.to_str().ok().map(str::to_owned);
-    let date = header("Date").and_then(|text| date::imf_fixdate(text.trim()));
+    let date = header("Date").and_then(|text| Timestamp::parse_http(text.trim()));
     // A date is the server's: counted from its own clock, a wrong one here makes no pause longer or shorter.
-    let now = date.unwrap_or_else(SystemTime::now);
+    let now = date.unwrap_or_else(SystemClock::now);
     let retry_after = header("Retry-After").and_then(|text| retry_after::parse(&text, now));
     let (location, content_type) = (header("Location"), header("Content-Type"));
     let status = answer.status().as_u16();
@@ -263,8 +266,4 @@ fn read(mut answer: types::Response<ureq::Body>, limit: u64) -> Result<HttpRespo
 }
 
 #[cfg(test)]
-pub(crate) mod scripted;
-#[cfg(test)]
-mod tests;
-#[cfg(test)]
-mod tls_tests;
+pub(crate) mod tests;

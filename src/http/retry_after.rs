@@ -1,32 +1,30 @@
 //! The header `Retry-After` (RFC 9110 section 10.2.3): seconds, or a date.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use super::date::imf_fixdate;
+use crate::time::Timestamp;
 
 /// No server means more than a day: the daily quota is the longest limit that IPv64 has.
 const LONGEST: Duration = Duration::from_secs(86_400);
 
 /// Reads the header; `now` is the time of the clock that wrote a date into it. Anything unreadable is as if it were not
 /// there, and so is a pause that is over already: with it a refused call would come back at once.
-pub(super) fn parse(text: &str, now: SystemTime) -> Option<Duration> {
+pub(super) fn parse(text: &str, now: Timestamp) -> Option<Duration> {
     let text = text.trim();
     let wait = match text.parse() {
         Ok(seconds) => Duration::from_secs(seconds),
         Err(_) if text.bytes().all(|byte| byte.is_ascii_digit()) && !text.is_empty() => LONGEST,
-        Err(_) => imf_fixdate(text)?.duration_since(now).unwrap_or_default(),
+        Err(_) => Timestamp::parse_http(text)?.since(now),
     };
     Some(wait.min(LONGEST)).filter(|wait| !wait.is_zero())
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::UNIX_EPOCH;
-
     use super::*;
 
-    fn at(seconds: u64) -> SystemTime {
-        UNIX_EPOCH + Duration::from_secs(seconds)
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_millis(seconds * 1000)
     }
 
     #[test]

@@ -1,6 +1,11 @@
+//! Requests over plain connections to a server that plays a script.
+
+pub(crate) mod scripted;
+mod tls;
+
 use std::time::Duration;
 
-use super::scripted::{Scripted, Step, client};
+use self::scripted::{Scripted, Step, client};
 use super::*;
 use crate::error::Explain;
 use crate::exit::Exit;
@@ -191,9 +196,9 @@ fn every_error_has_a_hint() {
     for error in [
         HttpError::BadUrl { url: peer(), rule: "r" },
         HttpError::Proxy { variable: "HTTPS_PROXY" },
-        HttpError::Unreachable { peer: peer(), cause: peer() },
-        HttpError::Closed { peer: peer() },
-        HttpError::Tls { peer: peer(), cause: peer(), reached: Reached::No },
+        HttpError::Unreachable(peer(), peer()),
+        HttpError::Closed(peer()),
+        HttpError::Tls(peer(), peer(), Reached::No),
     ] {
         let hint = error.hint().unwrap();
         assert!(!hint.ends_with('.') && !hint.starts_with(char::is_uppercase), "{hint}");

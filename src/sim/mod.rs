@@ -40,7 +40,6 @@
 mod api;
 mod bend;
 mod cache;
-mod clock;
 mod config;
 mod content;
 mod control;

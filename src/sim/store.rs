@@ -9,11 +9,12 @@ use std::{
 use hickory_resolver::proto::rr::{Name, RData, Record};
 
 use super::{
-    clock, content,
+    content,
     names::{host, is_provider_name},
     threads::hold,
 };
 use crate::name::DnsName;
+use crate::time::SystemClock;
 
 /// The TTL of every record ("observed": all records have 60).
 pub(super) const RECORD_TTL: u32 = 60;
@@ -225,7 +226,7 @@ impl Holdings {
             kind: new.kind.clone(),
             content: new.content.clone(),
             life,
-            changed: clock::now(),
+            changed: SystemClock::now().provider(),
             owner,
             data,
         });
@@ -258,7 +259,13 @@ impl Holdings {
     }
 
     fn log(&mut self, account: usize, domain: &DnsName, header: &'static str, content: String) {
-        self.lines.push(LogLine { account, subdomain: domain.to_string(), time: clock::now(), header, content });
+        self.lines.push(LogLine {
+            account,
+            subdomain: domain.to_string(),
+            time: SystemClock::now().provider(),
+            header,
+            content,
+        });
     }
 }
 

@@ -11,12 +11,13 @@ use std::{
 };
 
 use super::{
-    clock, control,
+    control,
     delivery::{After, deliver, visible_status},
     doh,
     http::{Connection, Request, Response},
     shared::Shared,
 };
+use crate::time::{SystemClock, Timestamp};
 
 /// How long a wake-up call may take.
 const WAKE: Duration = Duration::from_millis(100);
@@ -60,7 +61,9 @@ fn serve_connection(stream: TcpStream, client: (u64, SocketAddr), shared: &Share
 fn serve_api(connection: &mut Connection<'_>, request: &Request, number: u64, shared: &Shared) -> io::Result<After> {
     let mut outcome = shared.api.handle(request, number, &shared.world);
     if let Some(response) = &mut outcome.response {
-        response.headers.push(("Date".into(), clock::http_date(shared.config.clock_behind)));
+        let behind = u64::try_from(shared.config.clock_behind.as_millis()).unwrap_or(u64::MAX);
+        let date = Timestamp::from_millis(SystemClock::now().as_millis().saturating_sub(behind));
+        response.headers.push(("Date".into(), date.http()));
     }
     let mut call = outcome.call;
     call.status = visible_status(outcome.response.as_ref(), outcome.action.as_ref());

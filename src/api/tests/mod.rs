@@ -15,7 +15,7 @@ use super::*;
 use crate::challenge::TxtValue;
 use crate::error::{Explain, Kind};
 use crate::exit::Exit;
-use crate::http::scripted::{Scripted, Step, client as http_client};
+use crate::http::tests::scripted::{Scripted, Step, client as http_client};
 use crate::name::DnsName;
 use crate::secret::Secret;
 
@@ -54,7 +54,7 @@ impl Setup {
                 paused.lock().unwrap().push(pause);
                 ControlFlow::Continue(())
             })
-            .observed_by(move |exchange| traced.lock().unwrap().push(exchange.to_string()));
+            .observed_by(move |line| traced.lock().unwrap().push(line.to_owned()));
         Self { server, client, pauses, trace }
     }
 

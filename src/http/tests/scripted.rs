@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::{Endpoint, HttpClient, HttpConfig, ProxyEnv};
+use crate::http::{Endpoint, HttpClient, HttpConfig, ProxyEnv};
 
 /// What the server does with one request.
 pub(crate) enum Step {

@@ -10,9 +10,9 @@ use std::time::Duration;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
-use super::*;
 use crate::error::Explain;
 use crate::exit::Exit;
+use crate::http::*;
 
 const SECRET: &str = "canary-secret";
 
