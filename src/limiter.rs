@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::api::{CallKind, Limit, Permit, PermitError, RateLimiter};
-use crate::state::{Rate, State};
+use crate::api::{Limit, Permit, RateLimiter};
+use crate::state::{CallKind, LimitError, Rate, State};
 
 /// Lets requests pass as the limits of the account allow, over all processes that share the state directory.
 pub struct SharedLimiter {
@@ -16,9 +16,9 @@ pub struct SharedLimiter {
 }
 
 impl RateLimiter for SharedLimiter {
-    fn before(&self, kind: CallKind, deadline: Instant) -> Result<Permit, PermitError> {
-        let permit = self.state.take_turn(kind, self.rate, deadline, &*self.waiting).map_err(PermitError::new)?;
-        Ok(Permit::ending_with(|| permit.finish()))
+    fn acquire(&self, kind: CallKind, deadline: Instant) -> Result<Permit, LimitError> {
+        let permit = self.state.take_turn(kind, self.rate, deadline, &*self.waiting)?;
+        Ok(Box::new(|| permit.finish()))
     }
 
     fn refused(&self, retry_after: Option<Duration>, limit: Limit) {
@@ -51,8 +51,8 @@ mod tests {
     fn a_full_window_is_told_in_its_own_words() {
         let limiter = limits("1/1000");
         let soon = Instant::now() + Duration::from_millis(10);
-        drop(limiter.before(CallKind::Read, soon).unwrap());
-        let error = limiter.before(CallKind::Removal, soon).err().unwrap();
+        drop(limiter.acquire(CallKind::Read, soon).unwrap());
+        let error = limiter.acquire(CallKind::Removal, soon).err().unwrap();
         assert_eq!((error.exit(), error.kind().as_str()), (Exit::RateLimit, "rate_limited"));
         assert!(error.to_string().contains("1/1000"), "{error}");
     }
@@ -61,7 +61,7 @@ mod tests {
     fn a_used_up_day_stops_the_next_request() {
         let limiter = limits("3/10");
         limiter.refused(None, Limit::Daily);
-        let error = limiter.before(CallKind::Removal, Instant::now() + Duration::from_secs(60)).err().unwrap();
+        let error = limiter.acquire(CallKind::Removal, Instant::now() + Duration::from_secs(60)).err().unwrap();
         assert_eq!(error.kind(), "quota_used_up");
     }
 }

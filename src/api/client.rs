@@ -1,4 +1,4 @@
-//! The client: authentication, the way past the limiter, tries, and one method per call.
+//! The client: authentication, the way past the rate limiter, tries, and one method per call.
 
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -250,9 +250,9 @@ impl Client {
         let mut tries = Tries::new(*policy);
         let kind = if call.reads() { policy.reads_for } else { call.kind() };
         loop {
-            let permit = self.limiter.before(kind, policy.deadline).map_err(|error| tries.conclude(error.into()))?;
+            let done = self.limiter.acquire(kind, policy.deadline).map_err(|error| tries.conclude(error.into()))?;
             let answer = self.exchange(call, policy.deadline);
-            drop(permit);
+            done();
             let error = match answer.and_then(|answer| read(call, &answer, &self.access, &take)) {
                 Ok(value) => return Ok(value),
                 Err(error) => error,

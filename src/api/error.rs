@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use crate::error::{Explain, Kind};
 use crate::http::{HttpError, Reached};
+use crate::state::LimitError;
 use crate::time::SystemClock;
 
-use super::{Limit, PermitError};
+use super::Limit;
 
 /// Why a call has no result. Words of the API stand in quotes, with control characters made visible and the key masked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -62,7 +63,7 @@ pub enum ApiError {
     Transport(#[from] HttpError),
     /// The request did not leave.
     #[error(transparent)]
-    NoPermit(#[from] PermitError),
+    NoPermit(#[from] LimitError),
     /// The last of several tries failed like this, but an earlier one may have been acted on.
     #[error(transparent)]
     AfterLostReply(Box<Self>),

@@ -1,5 +1,5 @@
 //! The IPv64 HTTP API as a typed client: one method per call, models, errors, authentication, repetition.
-//! It knows no files and prints nothing: before each request it passes a [`RateLimiter`] that its owner gives it, and it
+//! It knows no files and prints nothing: before each request it asks a [`RateLimiter`] that its owner gives it, and it
 //! reports each request to an observer. Which domain holds a name is the business of its callers.
 //!
 //! # Where the facts come from
@@ -54,7 +54,7 @@ pub use answer::{Understood, understand};
 pub use client::{Access, Added, AuthMethod, Client, Deleted};
 pub use content::{ContentError, check_content};
 pub use error::ApiError;
-pub use limiter::{Limit, Permit, PermitError, RateLimiter, Unlimited};
+pub use limiter::{Limit, Permit, RateLimiter, Unlimited};
 pub use models::{Account, AccountClass, Domain, Hidden, LogEntry, Record, RecordSpec};
 pub use record_type::RecordType;
 pub use retry::RetryPolicy;

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::challenge::TxtValue;
-use crate::error::{Explain, Kind};
+use crate::error::Explain;
 use crate::exit::Exit;
 use crate::http::tests::scripted::{Scripted, Step, client as http_client};
 use crate::name::DnsName;

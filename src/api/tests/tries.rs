@@ -1,6 +1,7 @@
 //! What is repeated, when, and what the limiter hears.
 
 use super::*;
+use crate::state::LimitError;
 
 #[test]
 fn what_only_asks_is_asked_again_after_errors_that_pass() {
@@ -156,27 +157,13 @@ impl Log {
     }
 }
 
-#[derive(Debug, thiserror::Error)]
-#[error("no turn")]
-struct NoTurn;
-
-impl Explain for NoTurn {
-    fn kind(&self) -> Kind {
-        Kind::RateLimited
-    }
-
-    fn hint(&self) -> Option<String> {
-        Some("come again".to_owned())
-    }
-}
-
 impl RateLimiter for Log {
-    fn before(&self, kind: CallKind, _: Instant) -> Result<Permit, PermitError> {
+    fn acquire(&self, kind: CallKind, _: Instant) -> Result<Permit, LimitError> {
         if self.note(format!("before {kind:?}")) > 3 {
-            return Err(PermitError::new(NoTurn));
+            return Err(LimitError::Reserved { remaining: 1, open: 2 });
         }
         let log = self.clone();
-        Ok(Permit::ending_with(move || {
+        Ok(Box::new(move || {
             log.note("after".to_owned());
         }))
     }
@@ -187,7 +174,7 @@ impl RateLimiter for Log {
 }
 
 #[test]
-fn every_request_passes_the_gate_which_hears_of_refusals() {
+fn every_request_passes_the_limiter_which_hears_of_refusals() {
     let log = Log::default();
     let steps = vec![
         Step::json(200, fixture!("domains.json")),
@@ -209,9 +196,6 @@ fn every_request_passes_the_gate_which_hears_of_refusals() {
         "before Removal",
     ];
     assert_eq!(*log.0.lock().unwrap(), heard);
-    assert_eq!(
-        (error.kind().as_str(), error.exit(), error.to_string().as_str()),
-        ("rate_limited", Exit::RateLimit, "no turn")
-    );
+    assert_eq!((error.kind().as_str(), error.exit()), ("quota_reserved", Exit::RateLimit));
     assert_eq!(setup.server.seen().len(), 3, "what the limiter stops is not sent");
 }
