@@ -55,8 +55,10 @@ fn challenges(domains: &[DnsName]) -> Result<Vec<Challenge>> {
 }
 
 fn is_open(context: &Context, call: &Call) -> bool {
+    let account = context.account();
     context.state().journal(|journal, _| {
-        call.challenges.iter().any(|challenge| !journal.find(&challenge.name, Some(&challenge.value)).is_empty())
+        let is_open = |one: &Challenge| !journal.find(account, &one.name, Some(&one.value)).is_empty();
+        call.challenges.iter().any(is_open)
     })
 }
 

@@ -58,12 +58,9 @@ impl Solver<'_> {
     /// Tells what a call leaves open that ends now, apart from what is known to be done.
     #[must_use]
     pub fn interruption(&self, call: &Call, done: &[Solved]) -> Interrupted {
-        let entries = self.state.journal(|journal, _| journal.entries().to_vec());
-        let has_entry = |challenge: &&Challenge| {
-            let matches = |entry: &crate::state::Entry| {
-                (&entry.account, &entry.name, &entry.value) == (self.state.account(), &challenge.name, &challenge.value)
-            };
-            entries.iter().any(matches)
+        let account = self.state.account();
+        let has_entry = |one: &&Challenge| {
+            self.state.journal(|journal, _| !journal.find(account, &one.name, Some(&one.value)).is_empty())
         };
         let is_kept = self.state.directory().is_some();
         // What another process has added, and no journal tells of, is still there.

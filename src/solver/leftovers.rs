@@ -23,31 +23,30 @@ impl Solver<'_> {
         if self.is_used_up() {
             return;
         }
-        let state = self.state;
         let until = Instant::now() + PATIENCE;
-        let mut most = MOST;
-        while most > 0 && Instant::now() < until && !self.is_interrupted() {
-            let running_for = state.running_for();
-            let entry = state.journal(|journal, now| journal.take_finishable(state.account(), running_for, now));
-            let Some(entry) = entry else { break };
+        for _ in 0..MOST {
+            if Instant::now() >= until || self.is_interrupted() {
+                return;
+            }
+            let Some(entry) = self.take_failed().or_else(|| self.take_forgotten(call)) else { return };
             if !self.clear(&entry, until) {
                 return;
             }
-            most -= 1;
         }
-        // More additions of the same order follow, and they are in a hurry.
-        if matches!(call.wait, Wait::Later(_)) {
-            return;
+    }
+
+    fn take_failed(&self) -> Option<Entry> {
+        let (account, running_for) = (self.state.account(), self.state.running_for());
+        self.state.journal(|journal, now| journal.take_finishable(account, running_for, now))
+    }
+
+    fn take_forgotten(&self, call: &Call) -> Option<Entry> {
+        // More additions of the same order may follow, and they are in a hurry.
+        if matches!(call.wait, Wait::Later(_)) || !self.has_to_spare() {
+            return None;
         }
         let spared = in_use(call);
-        while most > 0 && Instant::now() < until && !self.is_interrupted() && self.has_to_spare() {
-            let entry = state.journal(|journal, now| journal.take_left_over(state.account(), &spared, now));
-            let Some(entry) = entry else { return };
-            if !self.clear(&entry, until) {
-                return;
-            }
-            most -= 1;
-        }
+        self.state.journal(|journal, now| journal.take_left_over(self.state.account(), &spared, now))
     }
 
     /// Removes the record of an entry; returns whether the next one may have better luck.

@@ -1,11 +1,12 @@
 //! The records of an order that a client spreads over several calls (certbot's countdown): the last call waits for all of
 //! them. They stand in the journal; where it was lost, the account is asked what it holds.
 
+use std::collections::BTreeSet;
+
 use super::Solver;
 use super::locate::Placement;
 use crate::api::{Domain, RecordType, RetryPolicy};
 use crate::challenge::TxtValue;
-use crate::distinct::distinct;
 use crate::dns::cname::Follow;
 use crate::dns::zone::Zone;
 use crate::error::{Context as _, Explain, Kind, Result};
@@ -100,7 +101,7 @@ impl Solver<'_> {
     fn find_records(&self, order: &Order, policy: &RetryPolicy) -> Result<Vec<OrderRecord>> {
         let mut listed: Option<Vec<Domain>> = None;
         let mut all = Vec::new();
-        for name in distinct(&order.names) {
+        for name in order.names.iter().collect::<BTreeSet<_>>() {
             let wanted = order.names.iter().filter(|other| *other == name).count();
             let mut journal = self.of_journal(name);
             // What stands before the newest ones is left over from an earlier order, whose fate is not ours.
@@ -133,8 +134,8 @@ impl Solver<'_> {
     fn of_journal(&self, name: &DnsName) -> Vec<Entry> {
         let recent = |entry: &Entry| self.state.age(entry.added_at) < LEFT_OVER_AFTER;
         let open = |entry: &Entry| !matches!(entry.progress, Progress::RemoveAsked { .. });
-        let entries = self.state.journal(|journal, _| journal.find(name, None)).into_iter();
-        entries.filter(|entry| entry.account == *self.state.account() && open(entry) && recent(entry)).collect()
+        let entries = self.state.journal(|journal, _| journal.find(self.state.account(), name, None)).into_iter();
+        entries.filter(|entry| open(entry) && recent(entry)).collect()
     }
 
     /// The TXT records that the account holds where the challenge's record belongs.

@@ -1,12 +1,12 @@
 //! Removes exactly what was added. The journal says where that was; without it the way of the addition is gone again.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use super::locate::Domains;
 use super::{Failure, Outcome, RecordFailure, Solved, Solver, Status};
 use crate::api::{ApiError, CallKind, Deleted, RecordSpec, RecordType, RetryPolicy};
 use crate::challenge::Challenge;
-use crate::distinct::distinct;
 use crate::dns::cname::PlaceError;
 use crate::dns::exchange::ask_paced;
 use crate::dns::message::{self, Question};
@@ -93,10 +93,9 @@ impl Solver<'_> {
     /// say which value. None is as good as one: apex and wildcard bring two such calls for two records.
     #[must_use]
     pub fn all_at(&self, name: &DnsName) -> Call {
-        let entries = self.state.journal(|journal, _| journal.find(name, None)).into_iter();
-        let mine = entries.filter(|entry| entry.account == *self.state.account());
-        // One challenge may stand at several places, all of which its removal looks at.
-        let values = distinct(mine.map(|entry| entry.value));
+        let entries = self.state.journal(|journal, _| journal.find(self.state.account(), name, None));
+        // One challenge may be at several places, all of which its removal looks at.
+        let values: BTreeSet<_> = entries.into_iter().map(|entry| entry.value).collect();
         Call {
             client: "mod_md",
             action: Action::Remove,
@@ -196,14 +195,14 @@ impl Solver<'_> {
 
     /// The record as the journal has it, once for each place; the latest is the last one.
     fn recorded(&self, challenge: &Challenge) -> Vec<PendingRemoval> {
-        let entries =
-            self.state.journal(|journal, _| journal.find(&challenge.name, Some(&challenge.value))).into_iter();
+        let (account, Challenge { name, value }) = (self.state.account(), challenge);
+        let entries = self.state.journal(|journal, _| journal.find(account, name, Some(value)));
         let removal = |entry: Entry| {
             let spec = spec_of(&entry)?;
             let (challenge, ids) = (challenge.clone(), vec![entry.id]);
             Some(PendingRemoval { challenge, record: entry.record, spec, ids, unknown: None })
         };
-        entries.filter(|entry| entry.account == *self.state.account()).filter_map(removal).collect()
+        entries.into_iter().filter_map(removal).collect()
     }
 
     /// The record where it would be added today.

@@ -11,6 +11,7 @@ use rustix::io::Errno;
 use rustix::process::geteuid;
 
 use super::error::StateError;
+use crate::excerpt::visible_path;
 use crate::time::SystemClock;
 
 /// acmetool runs hooks with umask 0 and dehydrated with 077 (observed), so modes are never left to the umask.
@@ -28,18 +29,9 @@ const OVERFLOW_USER: u32 = 65534;
 const LOCK: &str = "lock";
 /// How long to wait for the lock. It is held for milliseconds, so a longer wait means a stopped process.
 const LOCK_PATIENCE: Duration = Duration::from_secs(5);
-const LOCK_FIRST_PAUSE: Duration = Duration::from_millis(1);
-const LOCK_LONGEST_PAUSE: Duration = Duration::from_millis(20);
+const LOCK_PAUSE: Duration = Duration::from_millis(2);
 /// Files of earlier versions, whose content is no longer worth reading: the calls of a day, and what can be asked for again.
-const DROPPED: [&str; 7] = [
-    "window.json",
-    "window.json.new",
-    "domains.json",
-    "domains.json.new",
-    "learned.json",
-    "learned.json.new",
-    "queue.json",
-];
+const DROPPED: [&str; 3] = ["window", "domains", "learned"];
 /// No file of ours comes near this size; what does is not ours.
 const MAX_FILE: u64 = 16 << 20;
 
@@ -56,6 +48,14 @@ pub(super) enum Durability {
     Synced,
     /// Whatever the file system makes of it: losing it costs a few API calls.
     Unsynced,
+}
+
+/// Why a file makes no sense.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Unreadable {
+    Damaged,
+    /// It is of another format.
+    Version(u64),
 }
 
 /// The lock; free again when it is dropped or the process dies.
@@ -84,20 +84,42 @@ impl StateDir {
             return Err(failed(io::ErrorKind::NotADirectory.into()));
         }
         let mode = metadata.mode() & 0o777;
+        let shown = visible_path(path);
         if mode & WRITABLE_BY_OTHERS != 0 {
-            return Err(StateError::WritableByOthers { path: path.to_owned(), mode });
+            return Err(StateError::Unsafe {
+                what: format!("the state directory `{shown}` has mode {mode:03o}: others may write to it"),
+                remedy: format!("this run goes on without it; `chmod 700 {shown}`"),
+            });
         }
         // A file without a name: whether one can be made has to be known, and a killed process must not leave it behind.
         tempfile::tempfile_in(path).map_err(failed)?;
-        let user = geteuid().as_raw();
-        if metadata.uid() != user {
-            return Err(StateError::ForeignOwner { path: path.to_owned(), owner: metadata.uid(), user });
+        let (user, owner) = (geteuid().as_raw(), metadata.uid());
+        if owner != user {
+            return Err(StateError::Unsafe {
+                what: format!(
+                    "the state directory `{shown}` belongs to user {owner}, but this process runs as user {user}"
+                ),
+                remedy: format!(
+                    "this run goes on without it; `chown -R {user} {shown}`, or set IPV64_STATE_DIR to a folder of this \
+                     user's own"
+                ),
+            });
         }
         if let Some(parent) = parent_of_others(path, user) {
-            return Err(StateError::Replaceable { path: path.to_owned(), parent });
+            let parent = visible_path(&parent);
+            return Err(StateError::Unsafe {
+                what: format!(
+                    "the state directory `{shown}` lies in `{parent}`, where others can put another in its place"
+                ),
+                remedy:
+                    "this run goes on without it; set IPV64_STATE_DIR to a folder below folders that only root and \
+                         this user can change"
+                        .to_owned(),
+            });
         }
         for name in DROPPED {
-            fs::remove_file(path.join(name)).ok();
+            fs::remove_file(path.join(format!("{name}.json"))).ok();
+            fs::remove_file(path.join(format!("{name}.json.new"))).ok();
         }
         let directory = Self { path: path.to_owned() };
         directory.open_lock()?;
@@ -117,11 +139,10 @@ impl StateDir {
     pub(super) fn lock(&self) -> Result<Locked, StateError> {
         let file = self.open_lock()?;
         let started = Instant::now();
-        let mut pause = LOCK_FIRST_PAUSE;
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(Locked { _file: file }),
-                Err(TryLockError::WouldBlock) if started.elapsed() < LOCK_PATIENCE => {}
+                Err(TryLockError::WouldBlock) if started.elapsed() < LOCK_PATIENCE => std::thread::sleep(LOCK_PAUSE),
                 Err(TryLockError::WouldBlock) => {
                     return Err(StateError::LockBusy { path: self.file(LOCK), waited: LOCK_PATIENCE.as_secs() });
                 }
@@ -130,8 +151,6 @@ impl StateDir {
                 }
                 Err(TryLockError::Error(source)) => return Err(self.failed("lock", LOCK, source)),
             }
-            std::thread::sleep(pause);
-            pause = (pause * 2).min(LOCK_LONGEST_PAUSE);
         }
     }
 
@@ -159,24 +178,27 @@ impl StateDir {
 
     fn try_replace(&self, name: &str, content: &str, durability: Durability) -> io::Result<()> {
         let draft = format!("{name}.new");
-        // The draft of a process that was killed; ours alone to remove, as we hold the lock.
-        ignore_missing(fs::remove_file(self.file(&draft)))?;
+        // The draft of a process that was killed, if there is one; ours alone to remove, as we hold the lock.
+        fs::remove_file(self.file(&draft)).ok();
         let mut file = tempfile::Builder::new().prefix(&draft).rand_bytes(0).tempfile_in(&self.path)?;
         file.as_file().set_permissions(Permissions::from_mode(FILE_MODE))?;
         file.write_all(content.as_bytes())?;
-        if durability == Durability::Unsynced {
-            return file.persist(self.file(name)).map(drop).map_err(|error| error.error);
+        if durability == Durability::Synced {
+            file.as_file().sync_all()?;
         }
-        file.as_file().sync_all()?;
         file.persist(self.file(name)).map_err(|error| error.error)?;
-        File::open(&self.path)?.sync_all()
+        if durability == Durability::Synced { File::open(&self.path)?.sync_all() } else { Ok(()) }
     }
 
-    /// Renames a file out of the way, to `NAME.WORD-SECONDS`, and returns its new path. Needs the lock.
-    pub(super) fn set_aside(&self, name: &str, word: &str) -> Result<PathBuf, StateError> {
-        let aside = self.file(&format!("{name}.{word}-{}", SystemClock::now().as_secs()));
-        fs::rename(self.file(name), &aside).map_err(|source| self.failed("set aside", name, source))?;
-        Ok(aside)
+    /// Renames a file out of the way, to `NAME.WORD-SECONDS`, and returns the warning that says so. Needs the lock.
+    pub(super) fn set_aside(&self, name: &str, reason: Unreadable) -> Result<StateError, StateError> {
+        let (word, why) = match reason {
+            Unreadable::Damaged => ("damaged", "is damaged".to_owned()),
+            Unreadable::Version(version) => ("unknown", format!("has format version {version}, unknown here")),
+        };
+        let (path, aside) = (self.file(name), self.file(&format!("{name}.{word}-{}", SystemClock::now().as_secs())));
+        fs::rename(&path, &aside).map_err(|source| self.failed("set aside", name, source))?;
+        Ok(StateError::SetAside { path, aside, why })
     }
 
     /// Returns the path of one of the files.
@@ -187,15 +209,14 @@ impl StateDir {
     fn open_lock(&self) -> Result<File, StateError> {
         let path = self.file(LOCK);
         let there = exists_as_file(&path)?;
-        let opened = OpenOptions::new().write(true).create(true).truncate(false).mode(FILE_MODE).open(&path);
-        opened
-            .and_then(|file| {
-                if !there {
-                    file.set_permissions(Permissions::from_mode(FILE_MODE))?;
-                }
-                Ok(file)
-            })
-            .map_err(|source| self.failed("lock", LOCK, source))
+        let mut options = OpenOptions::new();
+        let opened = options.write(true).create(true).truncate(false).mode(FILE_MODE).open(&path);
+        let file = opened.map_err(|source| self.failed("lock", LOCK, source))?;
+        if !there {
+            let set = file.set_permissions(Permissions::from_mode(FILE_MODE));
+            set.map_err(|source| self.failed("lock", LOCK, source))?;
+        }
+        Ok(file)
     }
 
     fn failed(&self, action: &'static str, name: &str, source: io::Error) -> StateError {
@@ -234,21 +255,24 @@ fn exists_as_file(path: &Path) -> Result<bool, StateError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(source) => return Err(StateError::File { action: "read", path: path.to_owned(), source }),
     };
+    let (user, shown) = (geteuid().as_raw(), visible_path(path));
     if !metadata.is_file() {
-        return Err(StateError::NotAFile(path.to_owned()));
+        return Err(StateError::Unsafe {
+            what: format!("`{shown}` is not a regular file"),
+            remedy: format!("find out who put `{shown}` there, then remove it"),
+        });
     }
     let (owner, mode) = (metadata.uid(), metadata.mode() & 0o777);
-    if owner != geteuid().as_raw() || mode & WRITABLE_BY_OTHERS != 0 {
-        return Err(StateError::ForeignFile { path: path.to_owned(), owner, mode });
+    if owner != user || mode & WRITABLE_BY_OTHERS != 0 {
+        return Err(StateError::Unsafe {
+            what: format!("`{shown}` belongs to user {owner} and has mode {mode:03o}: others may write to it"),
+            remedy: format!(
+                "this run goes on without it; if you trust what it says, `chown {user} {shown} && chmod 600 {shown}`, \
+                 else remove it"
+            ),
+        });
     }
     Ok(true)
-}
-
-fn ignore_missing(result: io::Result<()>) -> io::Result<()> {
-    match result {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
-    }
 }
 
 #[cfg(test)]

@@ -16,10 +16,10 @@ use crate::time::{Clock, Timestamp};
 /// Everything that outlives the process, for one account. Clones share it.
 #[derive(Clone)]
 pub struct State {
-    store: Arc<Store>,
-    account: Account,
-    clock: Arc<dyn Clock>,
-    opened: Instant,
+    pub(super) store: Arc<Store>,
+    pub(super) account: Account,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) opened: Instant,
 }
 
 impl State {
@@ -30,26 +30,8 @@ impl State {
         Self::new(Store::open(directory), account, clock)
     }
 
-    /// Keeps everything in memory, for one process.
-    #[cfg(test)]
-    pub(crate) fn in_memory(account: Account, clock: Arc<dyn Clock>) -> Self {
-        Self::new(Store::in_memory(), account, clock)
-    }
-
-    fn new(store: Store, account: Account, clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(store: Store, account: Account, clock: Arc<dyn Clock>) -> Self {
         Self { store: Arc::new(store), account, opened: clock.instant(), clock }
-    }
-
-    /// The same files for another account.
-    #[cfg(test)]
-    pub(crate) fn of(&self, account: Account) -> Self {
-        Self { account, ..self.clone() }
-    }
-
-    /// The same files with another clock.
-    #[cfg(test)]
-    pub(crate) fn with_clock(&self, clock: Arc<dyn Clock>) -> Self {
-        Self { opened: clock.instant(), clock, ..self.clone() }
     }
 
     /// Returns the account that this is for.
@@ -83,7 +65,8 @@ impl State {
     }
 
     /// Reads the journal of records, of all accounts, lets `change` change it, and has it on the disk before it returns.
-    /// Keep requests and waits out of `change`: every other hook waits for its end.
+    /// Keep requests and waits out of `change`, for every other hook waits for its end; and calls of this handle, for they
+    /// would wait for it too.
     pub fn journal<R>(&self, change: impl FnOnce(&mut Journal, Timestamp) -> R) -> R {
         self.store.update(&*self.clock, change)
     }
@@ -91,22 +74,5 @@ impl State {
     /// Reads what the account has used of its limits, and lets `change` change it; likewise, but a power cut may lose it.
     pub fn usage<R>(&self, change: impl FnOnce(&mut AccountUsage, Timestamp) -> R) -> R {
         self.store.update(&*self.clock, |usage: &mut Usage, now| change(usage.of(&self.account, now), now))
-    }
-
-    /// Pauses the calling thread.
-    ///
-    /// # Errors
-    /// [`crate::time::Interrupted`] if the process is asked to stop.
-    pub(super) fn sleep(&self, pause: Duration) -> Result<(), crate::time::Interrupted> {
-        self.clock.sleep(pause)
-    }
-
-    pub(super) fn time_until(&self, deadline: Instant) -> Duration {
-        deadline.saturating_duration_since(self.clock.instant())
-    }
-
-    #[cfg(test)]
-    pub(super) fn state_dir(&self) -> &StateDir {
-        self.store.directory().unwrap()
     }
 }

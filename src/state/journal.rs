@@ -41,10 +41,11 @@ impl Journal {
         &self.entries
     }
 
-    /// Returns the open entries for a challenge name, and with a value only those with that value.
+    /// Returns the open entries of an account for a challenge name, and with a value only those with that value.
     #[must_use]
-    pub fn find(&self, name: &DnsName, value: Option<&TxtValue>) -> Vec<Entry> {
-        self.select(|entry| entry.name == *name && value.is_none_or(|value| entry.value == *value))
+    pub fn find(&self, account: &Account, name: &DnsName, value: Option<&TxtValue>) -> Vec<Entry> {
+        let is_it = |entry: &Entry| (&entry.account, &entry.name) == (account, name);
+        self.select(|entry| is_it(entry) && value.is_none_or(|value| entry.value == *value))
     }
 
     /// Returns the open entries that are at least so old, whatever became of them; without an age those that nobody can

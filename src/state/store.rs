@@ -6,8 +6,9 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
-use super::directory::{Durability, Locked, StateDir};
+use super::directory::{Durability, Locked, StateDir, Unreadable};
 use super::error::StateError;
 use crate::time::{Clock, ClockReading, Timestamp};
 
@@ -28,12 +29,12 @@ pub(super) trait Document: Default + serde::Serialize + DeserializeOwned {
 /// The documents of one state directory, or of no directory at all.
 #[derive(Debug)]
 pub(super) struct Store {
-    directory: Option<StateDir>,
-    inner: Mutex<Inner>,
+    pub(super) directory: Option<StateDir>,
+    pub(super) inner: Mutex<Inner>,
 }
 
 #[derive(Debug, Default)]
-struct Inner {
+pub(super) struct Inner {
     /// Documents whose file could not be used, as text. Once here, a document stays here: the file may since have
     /// been changed by others, and two truths cannot be merged.
     memory: BTreeMap<&'static str, String>,
@@ -52,11 +53,6 @@ enum Access {
     ReadOnly,
     /// There are no files.
     Memory,
-}
-
-#[derive(serde::Deserialize)]
-struct Head {
-    version: u64,
 }
 
 #[derive(Default, serde::Serialize, serde::Deserialize)]
@@ -91,12 +87,6 @@ impl Store {
             Err(error) => (None, vec![error]),
         };
         Self { directory, inner: Mutex::new(Inner { warnings, ..Inner::default() }) }
-    }
-
-    /// Keeps everything in memory.
-    #[cfg(test)]
-    pub(super) fn in_memory() -> Self {
-        Self { directory: None, inner: Mutex::default() }
     }
 
     pub(super) fn directory(&self) -> Option<&StateDir> {
@@ -150,19 +140,12 @@ impl Store {
             return parse(text).ok();
         }
         let directory = self.directory.as_ref()?;
-        let path = directory.file(T::FILE);
-        let text = directory.read(T::FILE).transpose()?;
-        let warning = match text.map(|text| parse(&text)) {
+        let set_aside = match directory.read(T::FILE).transpose()?.map(|text| parse(&text)) {
             Ok(Ok(envelope)) => return Some(envelope),
-            Ok(Err(Problem::Damaged)) => {
-                directory.set_aside(T::FILE, "damaged").map(|aside| StateError::Damaged { path, aside })
-            }
-            Ok(Err(Problem::Version(version))) => {
-                directory.set_aside(T::FILE, "unknown").map(|aside| StateError::UnknownVersion { path, aside, version })
-            }
+            Ok(Err(reason)) => directory.set_aside(T::FILE, reason),
             Err(error) => Err(error),
         };
-        let warning = warning.unwrap_or_else(|error| {
+        let warning = set_aside.unwrap_or_else(|error| {
             // What could neither be read nor moved must not be overwritten either.
             inner.memory.insert(T::FILE, String::new());
             error
@@ -193,18 +176,14 @@ impl Inner {
     }
 }
 
-/// Why a text is not the document that was expected.
-enum Problem {
-    Damaged,
-    Version(u64),
-}
-
-fn parse<T: Document>(text: &str) -> Result<Envelope<T>, Problem> {
-    let head: Head = serde_json::from_str(text).map_err(|_| Problem::Damaged)?;
-    if head.version != VERSION {
-        return Err(Problem::Version(head.version));
+/// Reads a document; else says what is wrong with it.
+fn parse<T: Document>(text: &str) -> Result<Envelope<T>, Unreadable> {
+    let value: Value = serde_json::from_str(text).map_err(|_| Unreadable::Damaged)?;
+    match value.get("version").and_then(Value::as_u64) {
+        Some(VERSION) => serde_json::from_value(value).map_err(|_| Unreadable::Damaged),
+        Some(other) => Err(Unreadable::Version(other)),
+        None => Err(Unreadable::Damaged),
     }
-    serde_json::from_str(text).map_err(|_| Problem::Damaged)
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ impl State {
     ) -> Result<Permit, LimitError> {
         let mut is_told = false;
         loop {
-            let left = self.time_until(deadline);
+            let left = deadline.saturating_duration_since(self.clock.instant());
             let wait = match self.usage(|usage, now| usage.ask(kind, rate, left, now))? {
                 Turn::Now(sent_at) => return Ok(Permit { state: self.clone(), sent_at }),
                 Turn::Wait(wait) => wait,
@@ -51,7 +51,7 @@ impl State {
             }
             // Additions come a little late, and not all at the same moment: removals find the first free turn.
             let late = if kind == CallKind::Removal { Duration::ZERO } else { random_part(rate.margin()) };
-            self.sleep((wait + late).max(SHORTEST_SLEEP).min(left))?;
+            self.clock.sleep((wait + late).max(SHORTEST_SLEEP).min(left))?;
         }
     }
 

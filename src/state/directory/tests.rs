@@ -116,13 +116,13 @@ fn a_symbolic_link_in_place_of_a_file_is_neither_read_nor_written() {
     let directory = StateDir::open(&path).unwrap();
     std::os::unix::fs::symlink(&target, path.join("f.json")).unwrap();
     std::os::unix::fs::symlink(&target, path.join("g.json.new")).unwrap();
-    assert!(matches!(directory.read("f.json"), Err(StateError::NotAFile(_))));
-    assert!(matches!(directory.replace("f.json", "x", Durability::Unsynced), Err(StateError::NotAFile(_))));
+    assert!(matches!(directory.read("f.json"), Err(StateError::Unsafe { .. })));
+    assert!(matches!(directory.replace("f.json", "x", Durability::Unsynced), Err(StateError::Unsafe { .. })));
     directory.replace("g.json", "x", Durability::Synced).unwrap();
     assert_eq!(fs::read_to_string(&target).unwrap(), "precious");
     fs::remove_file(path.join(LOCK)).unwrap();
     std::os::unix::fs::symlink(&target, path.join(LOCK)).unwrap();
-    assert!(matches!(StateDir::open(&path), Err(StateError::NotAFile(_))));
+    assert!(matches!(StateDir::open(&path), Err(StateError::Unsafe { .. })));
 }
 
 #[test]

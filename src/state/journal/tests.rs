@@ -72,7 +72,7 @@ fn entries_are_found_by_name_with_and_without_the_value() {
     let values = |value: Option<&str>| -> Vec<String> {
         let value = value.map(|value| TxtValue::parse(value).unwrap());
         state
-            .journal(|journal, _| journal.find(&name, value.as_ref()))
+            .journal(|journal, _| journal.find(&account(), &name, value.as_ref()))
             .iter()
             .map(|entry| entry.value.to_string())
             .collect()

@@ -75,7 +75,7 @@ fn a_damaged_file_is_set_aside_and_the_work_goes_on() {
         let store = Store::open(Some(temp.path()));
         assert_eq!(add_one(&store), 1, "{content:?}");
         let warnings = store.take_warnings();
-        let [StateError::Damaged { aside, .. }] = warnings.as_slice() else { panic!("{content:?}: {warnings:?}") };
+        let [StateError::SetAside { aside, .. }] = warnings.as_slice() else { panic!("{content:?}: {warnings:?}") };
         assert_eq!(fs::read_to_string(aside).unwrap(), content);
         assert_eq!(add_one(&Store::open(Some(temp.path()))), 2);
     }
@@ -100,7 +100,7 @@ fn a_file_that_is_no_text_or_far_too_long_counts_as_damaged() {
         fs::write(temp.path().join("counter.json"), content).unwrap();
         let store = Store::open(Some(temp.path()));
         assert_eq!(add_one(&store), 1);
-        assert!(matches!(store.take_warnings().as_slice(), [StateError::Damaged { .. }]));
+        assert!(matches!(store.take_warnings().as_slice(), [StateError::SetAside { .. }]));
     }
 }
 
@@ -131,7 +131,7 @@ fn a_symbolic_link_is_left_alone_and_memory_does_the_work() {
     std::os::unix::fs::symlink("/dev/null", temp.path().join("counter.json")).unwrap();
     let store = Store::open(Some(temp.path()));
     assert_eq!((add_one(&store), add_one(&store)), (1, 2));
-    assert!(matches!(store.take_warnings().as_slice(), [StateError::NotAFile(_)]));
+    assert!(matches!(store.take_warnings().as_slice(), [StateError::Unsafe { .. }]));
 }
 
 #[test]

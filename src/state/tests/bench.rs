@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crate::challenge::{Challenge, TxtValue};
 use crate::name::DnsName;
 use crate::secret::Secret;
+use crate::state::store::Store;
 use crate::state::*;
 use crate::time::{BootTime, Clock, Interrupted, ManualClock, SystemClock, Timestamp};
 
@@ -70,7 +71,28 @@ impl Clock for WallClock {
     }
 }
 
+impl Store {
+    pub(in crate::state) fn in_memory() -> Self {
+        Self { directory: None, inner: std::sync::Mutex::default() }
+    }
+}
+
 impl State {
+    /// Keeps everything in memory, for one process.
+    pub(crate) fn in_memory(account: Account, clock: Arc<dyn Clock>) -> Self {
+        Self::new(Store::in_memory(), account, clock)
+    }
+
+    /// The same files for another account.
+    pub(in crate::state) fn of(&self, account: Account) -> Self {
+        Self { account, ..self.clone() }
+    }
+
+    /// The same files with another clock.
+    pub(in crate::state) fn with_clock(&self, clock: Arc<dyn Clock>) -> Self {
+        Self { opened: clock.instant(), clock, ..self.clone() }
+    }
+
     pub(in crate::state) fn intend(&self, records: &[NewEntry]) -> Vec<EntryId> {
         self.journal(|journal, now| journal.intend(records, now))
     }

@@ -114,7 +114,7 @@ fn a_journal_that_was_cut_off_anywhere_is_set_aside_and_the_next_entry_is_kept()
         let state = open(temp.path());
         let ids = state.intend(&[numbered(2)]);
         let warnings = state.take_warnings();
-        let [StateError::Damaged { aside, .. }] = warnings.as_slice() else { panic!("cut at {cut}: {warnings:?}") };
+        let [StateError::SetAside { aside, .. }] = warnings.as_slice() else { panic!("cut at {cut}: {warnings:?}") };
         assert_eq!(std::fs::read(aside).unwrap(), whole[..cut], "cut at {cut}");
         let open: Vec<_> = open(temp.path()).entries();
         assert_eq!(open.into_iter().map(|entry| entry.id).collect::<Vec<_>>(), ids, "cut at {cut}");

@@ -38,7 +38,7 @@ fn child() {
             assert!(state.take_warnings().is_empty());
         }
         "hold the lock" => {
-            let _lock = state.state_dir().lock().unwrap();
+            let _lock = state.store.directory().unwrap().lock().unwrap();
             println!("{READY}");
             std::thread::sleep(Duration::from_secs(60));
         }
@@ -184,7 +184,7 @@ fn a_lock_that_is_never_freed_costs_a_warning() {
     let temp = tempfile::tempdir().unwrap();
     let state = open(temp.path());
     let earlier = state.intend(&[random_record()]);
-    let lock = state.state_dir().lock().unwrap();
+    let lock = state.store.directory().unwrap().lock().unwrap();
     let other = open(temp.path());
     assert_eq!(other.entries()[0].id, earlier[0], "what is there can be read");
     assert!(matches!(other.take_warnings().as_slice(), [StateError::LockBusy { .. }]));
