@@ -1,21 +1,24 @@
-//! `doctor`: looks at machine, account and domains at once, and prints a line for each finding.
+//! `doctor`: checks machine, account and domains at once, and prints a line for each finding.
 
-use std::thread;
+use std::collections::BTreeSet;
+use std::io;
 
 use serde_json::json;
 
 use super::context::{self, Context};
 use crate::cli::{Cli, DoctorArgs};
-use crate::distinct::distinct;
 use crate::dns::zone::Lookup;
 use crate::doctor::domain::{Examined, examine};
-use crate::doctor::{Finding, account, beside, finding, machine, servers};
-use crate::error::Result;
+use crate::doctor::{Finding, account, finding, machine, parallel, servers};
+use crate::error::{Context as _, Result};
 use crate::exit::Exit;
 use crate::report::Report;
 use crate::settings::{ConfigFile, Environment, Settings, Sources};
 
-/// Looks, prints, and ends with the code of the worst finding.
+/// What failed where the system gives no thread.
+const NO_THREAD: &str = "cannot check several things at once";
+
+/// Checks, prints, and ends with the code of the worst finding.
 pub(super) fn run(cli: &Cli, args: &DoctorArgs, environment: &Environment, report: Report) -> Result<Exit> {
     let file = ConfigFile::find(cli.config.as_deref(), environment)?;
     let sources = Sources { flags: &cli.settings.0, environment, file: file.as_ref() };
@@ -25,20 +28,21 @@ pub(super) fn run(cli: &Cli, args: &DoctorArgs, environment: &Environment, repor
     let has_key = finding::exit(&findings) != Exit::Key;
     let http = context::http_client(&settings)?;
     let (settings, lookup) = (&settings, &context::lookup(&settings, &http));
-    let (examined, way, told) = thread::scope(|scope| {
-        let way = beside::begin(scope, move || machine::way_to_api(settings));
-        let look = |domain| beside::begin(scope, move || examine(domain, lookup, settings.follow_cname));
-        let domains: Vec<_> = args.domains.iter().map(look).collect();
-        let told = has_key.then(|| ask_account(cli, environment, report));
-        let examined: Vec<Examined> = domains.into_iter().filter_map(beside::Begun::end).collect();
-        (examined, way.end().unwrap_or_default(), told)
-    });
-    let told = told.transpose()?.unwrap_or_default();
+    let examine = |domain| examine(domain, lookup, settings.follow_cname);
+    let account = || has_key.then(|| check_account(cli, environment, report));
+    let (way, (examined, account)) = parallel::both(
+        || machine::way_to_api(settings),
+        || parallel::both(|| parallel::each(&args.domains, examine), account),
+    )
+    .and_then(|(way, both)| Ok((way?, both?)))
+    .context(NO_THREAD)?;
+    let examined = examined.and_then(|all| all.into_iter().collect::<io::Result<Vec<_>>>()).context(NO_THREAD)?;
+    let account = account.transpose()?.unwrap_or_default();
     findings.extend(way);
-    findings.extend(told.findings);
-    let servers = look_at_servers(&examined, lookup);
+    findings.extend(account.findings);
+    let servers = check_servers(&examined, lookup).context(NO_THREAD)?;
     for examined in examined {
-        findings.extend(examined.findings(told.domains.as_deref()));
+        findings.extend(examined.findings(account.domains.as_deref()));
     }
     findings.extend(servers);
     show(&findings, report);
@@ -46,31 +50,27 @@ pub(super) fn run(cli: &Cli, args: &DoctorArgs, environment: &Environment, repor
 }
 
 /// Asks the servers of each zone once, however many domains it holds.
-fn look_at_servers(examined: &[Examined], lookup: &Lookup) -> Vec<Finding> {
-    let zones = distinct(examined.iter().filter_map(Examined::zone))
-        .into_iter()
-        .filter_map(|zone| Some((zone.apex.as_ref()?, zone)));
-    thread::scope(|scope| {
-        let look = |(apex, zone)| beside::begin(scope, move || servers::look(apex, zone, &lookup.pace));
-        let begun: Vec<_> = zones.map(look).collect();
-        let mut findings: Vec<Finding> = Vec::new();
-        for finding in begun.into_iter().filter_map(beside::Begun::end).flatten() {
-            // Several zones have the same servers: one line for each address is enough, but for the times in a good one.
-            let same = |other: &Finding| finding.kind == "server" || other.text == finding.text;
-            let said = |other: &Finding| other.kind == finding.kind && other.subject == finding.subject && same(other);
-            if !findings.iter().any(said) {
-                findings.push(finding);
-            }
+fn check_servers(examined: &[Examined], lookup: &Lookup) -> io::Result<Vec<Finding>> {
+    let zones: BTreeSet<_> = examined.iter().filter_map(Examined::zone).collect();
+    let zones = zones.into_iter().filter_map(|zone| Some((zone.apex.as_ref()?, zone)));
+    let checked = parallel::each(zones, |(apex, zone)| servers::check(apex, zone, &lookup.pace))?;
+    let mut findings: Vec<Finding> = Vec::new();
+    for finding in checked.into_iter().collect::<io::Result<Vec<_>>>()?.into_iter().flatten() {
+        // Several zones have the same servers: one line for each address is enough, but for the times in a good one.
+        let same = |other: &Finding| finding.kind == "server" || other.text == finding.text;
+        let said = |other: &Finding| other.kind == finding.kind && other.subject == finding.subject && same(other);
+        if !findings.iter().any(said) {
+            findings.push(finding);
         }
-        findings
-    })
+    }
+    Ok(findings)
 }
 
-fn ask_account(cli: &Cli, environment: &Environment, report: Report) -> Result<account::Told> {
+fn check_account(cli: &Cli, environment: &Environment, report: Report) -> Result<account::AccountCheck> {
     let context = Context::open(cli, environment, report)?;
-    let told = account::ask(context.client());
-    told.account.iter().for_each(|account| context.learn_quota(account));
-    Ok(told)
+    let check = account::check(context.client());
+    check.account.iter().for_each(|account| context.learn_quota(account));
+    Ok(check)
 }
 
 fn show(findings: &[Finding], report: Report) {

@@ -12,7 +12,6 @@ use super::pace::Pace;
 use super::recursive::lines;
 use super::server::Found;
 use super::zone::{FoundBy, Lookup, Server, Zone};
-use crate::challenge::TxtValue;
 use crate::error::{self, Explain};
 use crate::name::DnsName;
 
@@ -151,8 +150,7 @@ impl Alias {
     /// a wildcard answers for all names (RFC 4592).
     fn read<E>(name: &DnsName, reply: &Reply, ask: impl FnOnce(&DnsName) -> Result<Reply, E>) -> Result<Self, E> {
         let Some(target) = reply.alias(name) else { return Ok(Self::default()) };
-        let random = TxtValue::random().map(|value| value.as_str().replace(['-', '_'], "").to_ascii_lowercase());
-        let label = random.unwrap_or_default().chars().take(16).collect::<String>();
+        let label = format!("{:016x}", rand::random::<u64>());
         if let Some(sibling) = name.parent().and_then(|parent| parent.prepend(&label).ok())
             && ask(&sibling)?.alias(&sibling).as_ref() == Some(&target)
         {
@@ -180,9 +178,6 @@ impl Lookup {
                 notes.extend(self.text_beside(&current, &step.zone, deadline));
             }
             let Some(target) = step.alias.target.filter(|_| follow == Follow::Chain) else {
-                let half_found: Vec<_> = step.zone.half_found().collect();
-                let note = |name| format!("`{name}` is not asked: its address could not be found");
-                notes.extend(step.zone.unfound.iter().filter(|name| !half_found.contains(name)).map(note));
                 return Ok(Place { chain, zone: step.zone, notes });
             };
             let passed = chain.contains(&target);

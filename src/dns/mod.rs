@@ -14,8 +14,6 @@
 
 pub mod cname;
 pub mod exchange;
-#[cfg(test)]
-mod fake;
 pub mod message;
 pub mod pace;
 pub mod recursive;
@@ -23,3 +21,6 @@ mod server;
 pub mod signing;
 mod walk;
 pub mod zone;
+
+#[cfg(test)]
+mod tests;

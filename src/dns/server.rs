@@ -85,6 +85,22 @@ impl Zone {
         self.unfound.iter().filter(is_known)
     }
 
+    /// Returns a line for people on the servers that are not asked.
+    #[must_use]
+    pub fn not_asked(&self) -> Vec<String> {
+        let is_half_found = |name: &DnsName| self.half_found().any(|other| other == name);
+        let unfound = self.unfound.iter().filter(|name| !is_half_found(name));
+        let mut lines: Vec<_> =
+            unfound.map(|name| format!("`{name}` is not asked: its address could not be found")).collect();
+        if let (Some(apex), 1..) = (&self.apex, self.left_out) {
+            let (asked, left_out) = (self.servers.len(), self.left_out);
+            lines.push(format!(
+                "`{apex}` has too many name servers: {asked} addresses are asked, {left_out} more are not"
+            ));
+        }
+        lines
+    }
+
     /// Whether the zone is known to be a part of another one's space of names, which the other has delegated.
     pub(super) fn is_below(&self, other: &Self) -> bool {
         let below = |apex: &DnsName| other.apex.as_ref().is_some_and(|above| apex != above && apex.is_within(above));
@@ -130,6 +146,11 @@ impl Found {
     /// Returns the names of all servers, with and without addresses.
     pub(super) fn names(&self) -> BTreeSet<DnsName> {
         self.servers.iter().filter_map(|server| server.name.clone()).chain(self.unfound.iter().cloned()).collect()
+    }
+
+    /// Returns the addresses of all servers.
+    pub(super) fn addresses(&self) -> BTreeSet<SocketAddr> {
+        self.servers.iter().map(|server| server.address).collect()
     }
 
     /// Adds what another look-up has found, and what it has not.

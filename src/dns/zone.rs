@@ -137,8 +137,10 @@ impl Lookup {
         let known = found.names();
         let own = reply.map(|reply| reply.name_servers(&apex)).filter(|names| !names.is_empty());
         let own = own.unwrap_or_else(|| known.clone());
-        // A delegation that leads to none of these servers is another zone of the same name: a network with split DNS.
-        let delegation = delegation.filter(|other| !known.is_disjoint(&other.names()));
+        // A delegation that leads to none of these addresses is another zone of the same name: a network with split DNS.
+        // The root servers have no names here.
+        let is_same = |other: &Found| !other.names().is_empty() && !found.addresses().is_disjoint(&other.addresses());
+        let delegation = delegation.filter(is_same);
         let parent = delegation.as_ref().map_or_else(|| own.clone(), Found::names);
         let mut named: BTreeSet<_> = own.union(&parent).filter(|name| !known.contains(name)).cloned().collect();
         if way == FoundBy::Roots {

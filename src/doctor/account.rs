@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::Finding;
 use jiff::SignedDuration;
 
+use super::finding::Finding;
 use crate::api::{Account, ApiError, Client, Domain, RetryPolicy};
 use crate::exit::Exit;
 use crate::time::SystemClock;
@@ -18,9 +18,9 @@ const IN_USE: u64 = 1;
 /// From here on a clock is told to be wrong: a lease of minutes does no harm yet, and a leap second is none.
 const WRONG_CLOCK: Duration = Duration::from_secs(5 * 60);
 
-/// What the account said.
+/// What the account tells.
 #[derive(Debug, Default)]
-pub struct Told {
+pub struct AccountCheck {
     /// The account, if it could be asked.
     pub account: Option<Account>,
     /// Its domains, if they could be listed.
@@ -31,17 +31,17 @@ pub struct Told {
 
 /// Asks for the account, and for its domains if the key is good: two calls, each tried once.
 #[must_use]
-pub fn ask(client: &Client) -> Told {
-    let mut told = ask_twice(client);
-    told.findings.extend(client.skew().map(clock));
-    told
+pub fn check(client: &Client) -> AccountCheck {
+    let mut check = ask_twice(client);
+    check.findings.extend(client.skew().map(clock));
+    check
 }
 
-fn ask_twice(client: &Client) -> Told {
+fn ask_twice(client: &Client) -> AccountCheck {
     let once = RetryPolicy { tries: 1, ..RetryPolicy::until(Instant::now() + PATIENCE) };
     let account = match client.account(&once) {
         Ok(account) => account,
-        Err(error) => return Told { findings: vec![failed(&error)], ..Told::default() },
+        Err(error) => return AccountCheck { findings: vec![failed(&error)], ..AccountCheck::default() },
     };
     let mut findings = vec![accepted(&account)];
     findings.extend(status(&account));
@@ -56,7 +56,7 @@ fn ask_twice(client: &Client) -> Told {
     if let Some(domains) = &domains {
         findings.push(listed(domains));
     }
-    Told { account: Some(account), domains, findings }
+    AccountCheck { account: Some(account), domains, findings }
 }
 
 fn failed(error: &ApiError) -> Finding {

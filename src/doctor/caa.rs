@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use super::Finding;
+use super::finding::Finding;
 use crate::dns::message::{CAA, Question, RecordType, Reply};
 use crate::dns::recursive::Recursive;
 use crate::excerpt::visible;
@@ -33,9 +33,9 @@ impl Rule {
     }
 }
 
-/// Looks whether Let's Encrypt may issue for a domain, `*.` included.
+/// Checks whether Let's Encrypt may issue for a domain, `*.` included.
 #[must_use]
-pub fn look(domain: &DnsName, resolvers: &[&Recursive], deadline: Instant) -> Finding {
+pub fn check(domain: &DnsName, resolvers: &[&Recursive], deadline: Instant) -> Finding {
     for name in domain.without_wildcard().ancestors() {
         match rules(&name, resolvers, deadline) {
             Ok(rules) if rules.is_empty() => {}
@@ -136,7 +136,7 @@ fn permit(value: &str) -> Permit {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Level;
+    use super::super::finding::Level;
     use super::*;
 
     #[test]

@@ -1,22 +1,23 @@
 //! One domain: who holds it, where its challenge record belongs, who serves that, and what else a CA would trip over.
 
+use std::io;
 use std::time::{Duration, Instant};
 
-use super::{Finding, Level, beside, caa, dnssec, suffix};
+use super::finding::{Finding, Level};
+use super::{caa, parallel, zone};
 use crate::account::{AccountError, holder};
 use crate::api::Domain;
 use crate::challenge::CHALLENGE_LABEL;
 use crate::dns::cname::{Follow, Place, PlaceError};
-use crate::dns::zone::{FoundBy, Lookup, Zone};
+use crate::dns::zone::{Lookup, Zone};
 use crate::exit::Exit;
 use crate::name::DnsName;
+use crate::provider;
 
 /// How long DNS may take to tell where a record belongs; with the servers asked after it, all stays below 15 s.
 const PLACE: Duration = Duration::from_secs(7);
-/// How long the look-ups beside it may take.
-const BESIDE: Duration = Duration::from_secs(6);
-/// The name that all name servers of the provider are below (observed).
-const PROVIDER: &str = "ipv64.net";
+/// How long a look-up at the same time, or after it, may take.
+const LOOKUP: Duration = Duration::from_secs(3);
 
 /// What DNS tells of one domain.
 #[derive(Debug)]
@@ -29,46 +30,27 @@ pub struct Examined {
 }
 
 /// Asks DNS about a domain; changes nothing, and asks no resolver for the challenge name.
-#[must_use]
-pub fn examine(domain: &DnsName, lookup: &Lookup, follow: Follow) -> Examined {
+///
+/// # Errors
+/// The system's, if it gives no thread.
+pub fn examine(domain: &DnsName, lookup: &Lookup, follow: Follow) -> io::Result<Examined> {
     let base = domain.without_wildcard();
-    let challenge = match base.prepend(CHALLENGE_LABEL) {
-        Ok(challenge) => challenge,
-        Err(error) => {
-            let finding = Finding::error("name", domain.as_str(), error.to_string()).ending(Exit::Usage);
-            return Examined {
-                domain: domain.clone(),
-                challenge: base,
-                place: None,
-                zone: None,
-                findings: vec![finding],
-            };
-        }
+    let challenge = base.prepend(CHALLENGE_LABEL);
+    let mut examined = Examined {
+        domain: domain.clone(),
+        challenge: challenge.clone().unwrap_or_else(|_| base.clone()),
+        place: None,
+        zone: None,
+        findings: Vec::new(),
     };
-    let (placed, caa) = std::thread::scope(|scope| {
-        let resolvers = [&lookup.resolvers, &lookup.fallback];
-        let caa = beside::begin(scope, move || caa::look(domain, &resolvers, Instant::now() + BESIDE / 2));
-        (lookup.place(&challenge, follow, Instant::now() + PLACE), caa.end())
-    });
-    let mut findings = Vec::new();
-    let (place, zone) = match placed {
-        Ok(place) => {
-            findings.extend(chain(domain, &place));
-            findings.extend(about_zone(domain, &place.zone, lookup));
-            let zone = place.zone.clone();
-            (Some(place), Some(zone))
-        }
+    match challenge {
+        Ok(_) => examined.ask(lookup, follow)?,
         Err(error) => {
-            findings.push(Finding::of(domain.as_str(), &error));
-            let unheard = if let PlaceError::NoAnswer { zone, .. } = error { zone } else { None };
-            (None, unheard.map(|zone| *zone))
+            let finding = Finding::error("name", domain.as_str(), error.to_string());
+            examined.findings.push(finding.ending(Exit::Usage));
         }
-    };
-    // Where validating resolvers refuse the zone, they refuse its CAA records for the same reason.
-    let is_refused = findings.iter().any(|finding| finding.kind == "dnssec" && finding.level == Level::Error);
-    findings.extend(caa.filter(|caa| !(is_refused && caa.kind == "caa_unknown")));
-    findings.extend(suffix::look(&base));
-    Examined { domain: domain.clone(), challenge, place, zone, findings }
+    }
+    Ok(examined)
 }
 
 fn chain(domain: &DnsName, place: &Place) -> Vec<Finding> {
@@ -89,61 +71,48 @@ fn chain(domain: &DnsName, place: &Place) -> Vec<Finding> {
     findings
 }
 
-fn about_zone(domain: &DnsName, zone: &Zone, lookup: &Lookup) -> Vec<Finding> {
-    let Some(apex) = &zone.apex else {
-        return vec![Finding::note("zone", domain.as_str(), "the name servers are those of IPV64_NAMESERVERS")];
-    };
-    let mut findings = vec![delegation(domain, apex, zone)];
-    let dnssec = dnssec::look(domain, (apex, zone), lookup, Instant::now() + BESIDE / 2);
-    // A broken zone explains why the resolvers do not find it.
-    if dnssec.as_ref().is_none_or(|finding| finding.level != Level::Error) {
-        findings.extend(way(domain, zone.found_by));
-    }
-    findings.extend(dnssec);
-    findings
-}
-
-fn delegation(domain: &DnsName, apex: &DnsName, zone: &Zone) -> Finding {
-    if apex.parent().is_none() {
-        let text = format!("there is no zone for it below `{apex}`: it is not registered, or has no name servers");
-        let finding = Finding::error("no_zone", domain.as_str(), text).ending(Exit::NotPropagated);
-        return finding.advise("check the spelling, and at its registrar that it has name servers");
-    }
-    let mut names: Vec<_> = zone.servers.iter().filter_map(|server| server.name.as_ref()).collect();
-    names.dedup();
-    let provider = |name: &&DnsName| name.as_str().ends_with(PROVIDER);
-    let shown: Vec<_> = names.iter().map(|name| name.as_str()).collect();
-    let shown = shown.join(", ");
-    let foreign = names.iter().filter(|name| !provider(name)).count();
-    if foreign == 0 {
-        return Finding::ok("delegation", domain.as_str(), format!("zone `{apex}`, served by {shown}"));
-    }
-    let advice = format!(
-        "records at IPv64 are not seen there: delegate `{apex}` to ns1.ipv64.net and ns2.ipv64.net at its registrar, or \
-         make the challenge name a CNAME to a name below a domain that is at IPv64"
-    );
-    let finding = if foreign == names.len() {
-        let text = format!("its zone `{apex}` is not served by IPv64, but by {shown}");
-        Finding::error("delegation", domain.as_str(), text).ending(Exit::NotPropagated)
-    } else {
-        let text = format!("its zone `{apex}` is served by {shown}, which are not all of IPv64");
-        Finding::warning("delegation", domain.as_str(), text)
-    };
-    finding.advise(advice)
-}
-
-fn way(domain: &DnsName, found_by: FoundBy) -> Option<Finding> {
-    let instead = match found_by {
-        FoundBy::Settings | FoundBy::Resolvers => return None,
-        FoundBy::Roots => "the root servers did",
-        FoundBy::Https => "resolvers over HTTPS did",
-    };
-    let text = format!("the configured resolvers did not find its name servers; {instead}");
-    let advice = "it works, but slower: check /etc/resolv.conf, or set IPV64_RESOLVERS";
-    Some(Finding::warning("resolvers", domain.as_str(), text).advise(advice))
+/// Tells if all users of the domain's suffix share one limit.
+fn suffix(domain: &DnsName) -> Option<Finding> {
+    let suffix = provider::shared_suffix(domain)?;
+    let text = format!("`{suffix}` is not on the Public Suffix List: all its users share the CA's weekly limit");
+    Some(Finding::note("shared_limit", domain.as_str(), text).advise(
+        "if the CA says \"too many certificates already issued\", take a name below ipv64.net, ipv64.de or home64.de",
+    ))
 }
 
 impl Examined {
+    fn ask(&mut self, lookup: &Lookup, follow: Follow) -> io::Result<()> {
+        let (domain, resolvers) = (&self.domain, [&lookup.resolvers, &lookup.fallback]);
+        let (caa, place) = parallel::both(
+            || caa::check(domain, &resolvers, Instant::now() + LOOKUP),
+            || lookup.place(&self.challenge, follow, Instant::now() + PLACE),
+        )?;
+        match place {
+            Ok(place) => {
+                if let Some(missing) = zone::missing(domain, &place.zone) {
+                    self.findings.push(missing);
+                    self.place = Some(place);
+                    return Ok(());
+                }
+                self.findings.extend(chain(domain, &place));
+                self.findings.extend(zone::check(domain, &place.zone, lookup, Instant::now() + LOOKUP));
+                self.zone = Some(place.zone.clone());
+                self.place = Some(place);
+            }
+            Err(error) => {
+                self.findings.push(Finding::of(domain.as_str(), &error));
+                self.zone = if let PlaceError::NoAnswer { zone, .. } = error { zone.map(|zone| *zone) } else { None };
+            }
+        }
+        // Where validating resolvers refuse the zone, they refuse its CAA records for the same reason.
+        let is_refused = self.findings.iter().any(|finding| finding.kind == "dnssec" && finding.level == Level::Error);
+        if !(is_refused && caa.kind == "caa_unknown") {
+            self.findings.push(caa);
+        }
+        self.findings.extend(suffix(&domain.without_wildcard()));
+        Ok(())
+    }
+
     /// Returns the zone that holds the challenge record, or would hold it but for an alias; nothing if nobody knows it.
     #[must_use]
     pub fn zone(&self) -> Option<&Zone> {

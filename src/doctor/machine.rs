@@ -1,11 +1,13 @@
 //! This machine: settings, key file, state directory, clock, and the way to the API without a request.
 
+use std::io;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::{Finding, beside};
+use super::finding::Finding;
+use super::parallel;
 use crate::error::Explain as _;
 use crate::excerpt::visible_path;
 use crate::exit::Exit;
@@ -77,34 +79,32 @@ fn state(settings: &Settings) -> Finding {
 }
 
 /// Connects to the API, over each address family that its name has, without sending a request.
-#[must_use]
-pub fn way_to_api(settings: &Settings) -> Vec<Finding> {
+///
+/// # Errors
+/// The system's, if it gives no thread.
+pub fn way_to_api(settings: &Settings) -> io::Result<Vec<Finding>> {
     let subject = "way to the API";
     let (host, port) = (settings.api_url.host().to_owned(), settings.api_url.port());
     let proxied = settings.proxy.https.is_some() || settings.proxy.all.is_some();
     if settings.api_url.is_https() && !settings.api_url.is_loopback() && proxied {
-        return vec![Finding::note("api_way", subject, "a proxy is set (HTTPS_PROXY or ALL_PROXY); requests go there")];
+        return Ok(vec![Finding::note(
+            "api_way",
+            subject,
+            "a proxy is set (HTTPS_PROXY or ALL_PROXY); requests go there",
+        )]);
     }
-    let addresses = look_up(&host, port);
+    let addresses = look_up(&host, port)?;
     if addresses.is_empty() {
-        return vec![
-            Finding::error("api_name", subject, format!("`{host}` has no address"))
-                .ending(Exit::NoAnswer)
-                .advise("check the resolver of this machine (/etc/resolv.conf)"),
-        ];
+        let finding = Finding::error("api_name", subject, format!("`{host}` has no address")).ending(Exit::NoAnswer);
+        return Ok(vec![finding.advise("check the resolver of this machine (/etc/resolv.conf)")]);
     }
-    let first = |v4: bool| addresses.iter().copied().find(|address| address.is_ipv4() == v4);
+    let first = |v4: bool| addresses.iter().find(|address| address.is_ipv4() == v4);
     let families = [("IPv4", first(true)), ("IPv6", first(false))];
-    let outcomes: Vec<_> = thread::scope(|scope| {
-        let begin = |(family, address): (_, Option<SocketAddr>)| {
-            let address = address?;
-            Some((family, beside::begin(scope, move || connect(address))))
-        };
-        let begun: Vec<_> = families.into_iter().filter_map(begin).collect();
-        begun.into_iter().filter_map(|(family, begun)| Some((family, begun.end()?))).collect()
-    });
+    let families = families.into_iter().filter_map(|(family, address)| Some((family, address?)));
+    let outcomes = parallel::each(families, |(family, address)| (family, connect(*address)))?;
     let works = outcomes.iter().any(|(_, outcome)| outcome.is_ok());
-    outcomes.into_iter().map(|(family, outcome)| describe_way(subject, (&host, family), outcome, works)).collect()
+    let describe = |(family, outcome)| describe_way(subject, (&host, family), outcome, works);
+    Ok(outcomes.into_iter().map(describe).collect())
 }
 
 fn describe_way(
@@ -122,16 +122,13 @@ fn describe_way(
     }
 }
 
-/// The system's look-up cannot be told a deadline, so another thread waits for it; where there is none, its own has to do.
-fn look_up(host: &str, port: u16) -> Vec<SocketAddr> {
-    let at_leisure = move |host: &str| (host, port).to_socket_addrs().map(Iterator::collect).unwrap_or_default();
-    let host = host.trim_matches(['[', ']']);
+/// The system's look-up cannot be told a deadline, so another thread waits for it.
+fn look_up(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    let name = host.trim_matches(['[', ']']).to_owned();
     let (sender, found) = mpsc::channel();
-    let name = host.to_owned();
-    match thread::Builder::new().spawn(move || sender.send(at_leisure(&name)).ok()) {
-        Ok(_) => found.recv_timeout(CONNECT).unwrap_or_default(),
-        Err(_) => at_leisure(host),
-    }
+    let look_up = move || sender.send((name, port).to_socket_addrs().map(Iterator::collect)).ok();
+    thread::Builder::new().spawn(look_up)?;
+    Ok(found.recv_timeout(CONNECT).ok().and_then(Result::ok).unwrap_or_default())
 }
 
 fn connect(address: SocketAddr) -> Result<Duration, String> {
@@ -141,7 +138,7 @@ fn connect(address: SocketAddr) -> Result<Duration, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Level;
+    use super::super::finding::Level;
     use super::*;
 
     #[test]

@@ -1,12 +1,13 @@
 //! Every address of a zone's authoritative servers: does it answer over UDP and over TCP, with authority, with the same
 //! version of the zone as the others?
 
+use std::collections::BTreeSet;
+use std::io;
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Finding, beside};
-use crate::distinct::distinct;
+use super::finding::Finding;
+use super::parallel;
 use crate::dns::exchange::{AskError, Transport, ask_with};
 use crate::dns::message::{Question, RecordType, Reply, ResponseCode};
 use crate::dns::pace::Pace;
@@ -14,108 +15,120 @@ use crate::dns::zone::{Server, Zone};
 use crate::exit::Exit;
 use crate::name::DnsName;
 
-/// How long one question may take; a datagram that is lost is sent once more.
+/// How long one query may take.
 const ATTEMPT: Duration = Duration::from_millis(1500);
 
+/// What came back over one transport.
+enum Outcome {
+    /// An authoritative answer, after some time.
+    Serves(Option<u32>, Duration),
+    /// An answer of a recursive resolver, which is what somebody in between gives.
+    Intercepted(String),
+    /// Another answer.
+    Lame(String),
+    Unheard(AskError),
+}
+
+impl Outcome {
+    fn of(reply: Result<Reply, AskError>, took: Duration) -> Self {
+        let reply = match reply {
+            Ok(reply) => reply,
+            Err(error) => return Self::Unheard(error),
+        };
+        let words = match reply.code() {
+            ResponseCode::NoError if reply.authoritative() => return Self::Serves(reply.serial(), took),
+            ResponseCode::NoError => "an answer without authority".to_owned(),
+            _ => reply.code_name(),
+        };
+        let recursive = !reply.authoritative() && reply.recursion_available();
+        if recursive { Self::Intercepted(words) } else { Self::Lame(words) }
+    }
+
+    fn words(&self) -> String {
+        match self {
+            Self::Serves(_, took) => format!("{} ms", took.as_millis()),
+            Self::Intercepted(words) | Self::Lame(words) => words.clone(),
+            Self::Unheard(error) => error.to_string(),
+        }
+    }
+
+    /// Whether this machine has no way to an address: no route at all, one that a router knows to be dead, or an address that
+    /// holds on one link only.
+    fn is_cut_off(&self) -> bool {
+        use std::io::ErrorKind::{HostUnreachable, InvalidInput};
+        matches!(self, Self::Unheard(AskError::NoRoute | AskError::Failed(HostUnreachable | InvalidInput)))
+    }
+}
+
 /// What one address did.
-struct Seen {
+struct Probed {
     server: Server,
-    udp: Result<(Reply, Duration), AskError>,
-    tcp: Result<(Reply, Duration), AskError>,
+    udp: Outcome,
+    tcp: Outcome,
+}
+
+impl Probed {
+    fn any(&self, is_so: impl Fn(&Outcome) -> bool) -> bool {
+        is_so(&self.udp) || is_so(&self.tcp)
+    }
 }
 
 /// Asks all addresses of a zone for its SOA, at once.
-#[must_use]
-pub fn look(apex: &DnsName, zone: &Zone, pace: &Arc<Pace>) -> Vec<Finding> {
+///
+/// # Errors
+/// The system's, if it gives no thread.
+pub fn check(apex: &DnsName, zone: &Zone, pace: &Arc<Pace>) -> io::Result<Vec<Finding>> {
     let question = &Question::authoritative(apex, RecordType::SOA);
-    let seen: Vec<Seen> = thread::scope(|scope| {
-        let probes = zone.servers.iter().map(|server| beside::begin(scope, move || probe(server, question, pace)));
-        let begun: Vec<_> = probes.collect();
-        begun.into_iter().filter_map(beside::Begun::end).collect()
-    });
-    let serving = seen.iter().any(|seen| good(&seen.udp) || good(&seen.tcp));
-    let intercepted = !serving && !seen.is_empty() && seen.iter().all(|seen| is_resolvers(&seen.udp));
-    let mut findings: Vec<_> = seen.iter().map(|seen| describe(seen, serving)).collect();
-    if intercepted {
-        findings.push(
-            Finding::error(
-                "intercepted",
-                apex.as_str(),
-                "something in this network answers in place of the name servers",
-            )
-            .ending(Exit::NoAnswer)
-            .advise(
-                "exempt this host from the redirection of port 53 (router, firewall); until then resolvers over \
-                         HTTPS are asked (IPV64_DOH)",
-            ),
-        );
-    } else if !serving {
-        findings.push(nobody(apex, &seen));
-    }
-    findings.extend(serials(apex, &seen));
-    findings
-}
-
-fn probe(server: &Server, question: &Question, pace: &Arc<Pace>) -> Seen {
-    let timed = |transport| {
-        let deadline = Instant::now() + 2 * ATTEMPT;
-        let permit = pace.wait(server.address, deadline).ok_or(AskError::TimedOut)?;
-        let start = Instant::now();
-        ask_with(permit, question, transport, start + ATTEMPT).map(|reply| (reply, start.elapsed()))
+    let probe_server = |server: &Server| {
+        let over = |transport| probe(server, question, transport, pace);
+        let (tcp, udp) = parallel::both(|| over(Transport::Tcp), || over(Transport::Udp))?;
+        Ok(Probed { server: server.clone(), udp, tcp })
     };
-    let (udp, tcp) = thread::scope(|scope| {
-        let tcp = beside::begin(scope, move || timed(Transport::Tcp));
-        let udp = timed(Transport::Udp).or_else(|_| timed(Transport::Udp));
-        (udp, tcp.end().unwrap_or(Err(AskError::TimedOut)))
-    });
-    Seen { server: server.clone(), udp, tcp }
-}
-
-fn good(outcome: &Result<(Reply, Duration), AskError>) -> bool {
-    outcome.as_ref().is_ok_and(|(reply, _)| reply.authoritative() && reply.code() == ResponseCode::NoError)
-}
-
-fn is_resolvers(outcome: &Result<(Reply, Duration), AskError>) -> bool {
-    outcome.as_ref().is_ok_and(|(reply, _)| !reply.authoritative() && reply.recursion_available())
-}
-
-/// Whether this machine has no way to an address: no route at all, one that a router knows to be dead, or an address that
-/// holds on one link only.
-fn is_cut_off(outcome: &Result<(Reply, Duration), AskError>) -> bool {
-    use std::io::ErrorKind::{HostUnreachable, InvalidInput};
-    matches!(outcome, Err(AskError::NoRoute | AskError::Failed(HostUnreachable | InvalidInput)))
-}
-
-/// Whether a server answers, and not for this zone.
-fn is_lame(outcome: &Result<(Reply, Duration), AskError>) -> bool {
-    outcome.is_ok() && !good(outcome) && !is_resolvers(outcome)
-}
-
-fn words(outcome: &Result<(Reply, Duration), AskError>) -> String {
-    match outcome {
-        Ok((_, took)) if good(outcome) => format!("{} ms", took.as_millis()),
-        Ok((reply, _)) if reply.code() != ResponseCode::NoError => reply.code_name(),
-        Ok(_) => "an answer without authority".to_owned(),
-        Err(error) => error.to_string(),
+    let probed = parallel::each(&zone.servers, probe_server)?.into_iter().collect::<io::Result<Vec<_>>>()?;
+    let serving = probed.iter().any(|one| one.any(|outcome| matches!(outcome, Outcome::Serves(..))));
+    let mut findings: Vec<_> = probed.iter().map(|one| describe(one, serving)).collect();
+    if !serving {
+        findings.push(nobody(apex, &probed));
     }
+    findings.extend(serials(apex, &probed));
+    Ok(findings)
 }
 
-fn describe(seen: &Seen, zone_is_served: bool) -> Finding {
-    let subject = seen.server.to_string();
-    let text = format!("UDP {}, TCP {}", words(&seen.udp), words(&seen.tcp));
-    match (good(&seen.udp), good(&seen.tcp)) {
-        (true, true) => Finding::ok("server", subject, text),
-        (true, false) => Finding::warning("server_tcp", subject, text)
-            .advise("open port 53 over TCP: a CA needs it for long answers, and one look of ours goes over it"),
-        (false, true) => Finding::warning("server_udp", subject, text).advise("open port 53 over UDP"),
-        (false, false) if zone_is_served && (is_cut_off(&seen.udp) || is_cut_off(&seen.tcp)) => Finding::note(
+/// Asks once, and again what was lost (a datagram may be) or refused for its EDNS.
+fn probe(server: &Server, question: &Question, transport: Transport, pace: &Arc<Pace>) -> Outcome {
+    let ask = |question: &Question| {
+        let permit = pace.wait(server.address, Instant::now() + 2 * ATTEMPT).ok_or(AskError::TimedOut);
+        let start = Instant::now();
+        let reply = permit.and_then(|permit| ask_with(permit, question, transport, start + ATTEMPT));
+        (reply, start.elapsed())
+    };
+    let (reply, took) = match ask(question) {
+        (Ok(reply), _) if reply.refuses_edns() => ask(&question.without_edns()),
+        (Err(_), _) if transport == Transport::Udp => ask(question),
+        other => other,
+    };
+    Outcome::of(reply, took)
+}
+
+fn describe(probed: &Probed, zone_is_served: bool) -> Finding {
+    let Probed { server, udp, tcp } = probed;
+    let subject = server.to_string();
+    let text = format!("UDP {}, TCP {}", udp.words(), tcp.words());
+    match (udp, tcp) {
+        (Outcome::Serves(..), Outcome::Serves(..)) => Finding::ok("server", subject, text),
+        (Outcome::Serves(..), _) => Finding::warning("server_tcp", subject, text)
+            .advise("open port 53 over TCP: a CA needs it for long answers, and one query of ours goes over it"),
+        (_, Outcome::Serves(..)) => Finding::warning("server_udp", subject, text).advise("open port 53 over UDP"),
+        _ if zone_is_served && probed.any(Outcome::is_cut_off) => Finding::note(
             "server_no_route",
             subject,
             "this machine has no way there (no IPv6?); the other addresses do",
         ),
-        (false, false) if is_lame(&seen.udp) || is_lame(&seen.tcp) => Finding::warning("server_lame", subject, text)
-            .advise("it does not serve the zone: remove it from the delegation, or tell its operator"),
-        (false, false) => Finding::warning("server_down", subject, text).advise(if zone_is_served {
+        _ if probed.any(|outcome| matches!(outcome, Outcome::Lame(_))) => {
+            Finding::warning("server_lame", subject, text)
+                .advise("it does not serve the zone: remove it from the delegation, or tell its operator")
+        }
+        _ => Finding::warning("server_down", subject, text).advise(if zone_is_served {
             "it is not waited for as long as another one serves"
         } else {
             "no other one serves the zone either: see the error about the zone"
@@ -123,27 +136,32 @@ fn describe(seen: &Seen, zone_is_served: bool) -> Finding {
     }
 }
 
-fn nobody(apex: &DnsName, seen: &[Seen]) -> Finding {
-    let answered = seen.iter().any(|seen| seen.udp.is_ok() || seen.tcp.is_ok());
-    let finding =
-        Finding::error("no_server", apex.as_str(), "no name server of the zone gives an authoritative answer");
-    if answered {
-        finding.ending(Exit::NoAnswer).advise(
-            "the servers do not serve this zone: check in the domain's settings at IPv64.net and at its registrar that it \
-             is delegated to ns1.ipv64.net and ns2.ipv64.net",
-        )
-    } else {
-        finding.ending(Exit::NoAnswer).advise(
-            "check that this machine may reach port 53 (UDP and TCP) outside; without it, resolvers over HTTPS are asked \
-             (IPV64_DOH)",
-        )
+/// No server serves the zone: who is in the way?
+fn nobody(apex: &DnsName, probed: &[Probed]) -> Finding {
+    let is_intercepted = |one: &Probed| matches!(one.udp, Outcome::Intercepted(_));
+    if !probed.is_empty() && probed.iter().all(is_intercepted) {
+        let text = "something in this network answers in place of the name servers";
+        return Finding::error("intercepted", apex.as_str(), text).ending(Exit::NoAnswer).advise(
+            "exempt this host from the redirection of port 53 (router, firewall); until then resolvers over HTTPS are \
+             asked (IPV64_DOH)",
+        );
     }
+    let is_heard = |one: &Probed| one.any(|outcome| !matches!(outcome, Outcome::Unheard(_)));
+    let text = "no name server of the zone gives an authoritative answer";
+    let finding = Finding::error("no_server", apex.as_str(), text).ending(Exit::NoAnswer);
+    finding.advise(if probed.iter().any(is_heard) {
+        "the servers do not serve this zone: check in the domain's settings at IPv64.net and at its registrar that it \
+         is delegated to ns1.ipv64.net and ns2.ipv64.net"
+    } else {
+        "check that this machine may reach port 53 (UDP and TCP) outside; without it, resolvers over HTTPS are asked \
+         (IPV64_DOH)"
+    })
 }
 
 /// Servers that publish different versions of the zone.
-fn serials(apex: &DnsName, seen: &[Seen]) -> Option<Finding> {
-    let replies = seen.iter().filter(|seen| good(&seen.udp)).filter_map(|seen| seen.udp.as_ref().ok());
-    let serials = distinct(replies.filter_map(|(reply, _)| reply.serial()));
+fn serials(apex: &DnsName, probed: &[Probed]) -> Option<Finding> {
+    let serial = |one: &Probed| if let Outcome::Serves(serial, _) = one.udp { serial } else { None };
+    let serials: BTreeSet<_> = probed.iter().filter_map(serial).collect();
     if serials.len() < 2 {
         return None;
     }

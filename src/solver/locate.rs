@@ -43,10 +43,11 @@ impl Solver<'_> {
     pub(super) fn locate(&self, challenge: &Challenge, domains: Domains, policy: &RetryPolicy) -> Result<Placement> {
         self.go_on()?;
         let place = self.place(&challenge.name, policy)?;
-        let (record, zone, notes) = match place {
+        let (record, zone, mut notes) = match place {
             Some(place) => (place.target(&challenge.name).clone(), Some(place.zone), place.notes),
             None => (challenge.name.clone(), None, Vec::new()),
         };
+        notes.extend(zone.iter().flat_map(Zone::not_asked));
         if record != challenge.name {
             self.events.step(&format!("`{}` is an alias: the record belongs at `{record}`", challenge.name));
         }

@@ -1,7 +1,7 @@
 use hickory_resolver::proto::op::ResponseCode;
 
 use super::*;
-use crate::dns::fake;
+use crate::dns::tests as fake;
 
 /// The servers of `example.test` are known from a referral, and of no use: the resolver cannot reach them either.
 #[test]

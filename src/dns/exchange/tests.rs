@@ -113,6 +113,32 @@ fn the_repeat_over_tcp_takes_a_turn_too() {
 }
 
 #[test]
+fn who_refuses_edns_is_asked_again_without_it() {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let server = socket.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let mut buffer = [0; 2048];
+        while let Ok((length, from)) = socket.recv_from(&mut buffer) {
+            let mut reply = response(&buffer[..length]);
+            if reply[11] > 0 {
+                // FORMERR, and nothing but the header.
+                reply.truncate(12);
+                reply[3] |= 1;
+                reply[4..].fill(0);
+            }
+            socket.send_to(&reply, from).unwrap();
+        }
+    });
+    let pace = Arc::new(Pace::default());
+    let deadline = Instant::now() + Duration::from_secs(5);
+    let all = pace.free(server.ip(), Instant::now());
+    assert!(ask_paced(server, &question(), &pace, deadline).unwrap().is_answer());
+    assert_eq!(pace.free(server.ip(), Instant::now()), all - 2);
+    let once = ask_with(pace.wait(server, deadline).unwrap(), &question(), Transport::Udp, deadline);
+    assert!(once.unwrap().refuses_edns());
+}
+
+#[test]
 fn a_slow_tcp_peer_does_not_stretch_the_deadline() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();

@@ -1,8 +1,8 @@
 use std::net::UdpSocket;
 
 use super::*;
-use crate::dns::fake;
 use crate::dns::message::RecordType;
+use crate::dns::tests as fake;
 use crate::name::DnsName;
 
 #[test]

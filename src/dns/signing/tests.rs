@@ -3,7 +3,7 @@ use hickory_resolver::proto::rr::rdata::NULL;
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 
 use super::*;
-use crate::dns::fake;
+use crate::dns::tests as fake;
 use crate::dns::zone::{FoundBy, Server};
 
 /// A record of which only the type matters.

@@ -1,7 +1,7 @@
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::RecordType;
 
-use crate::dns::fake;
+use crate::dns::tests as fake;
 use crate::dns::zone::FoundBy;
 use crate::name::DnsName;
 

@@ -3,7 +3,7 @@ use hickory_resolver::proto::op::ResponseCode;
 use std::net::SocketAddr;
 
 use super::*;
-use crate::dns::fake;
+use crate::dns::tests as fake;
 
 fn name(text: &str) -> DnsName {
     DnsName::parse(text).unwrap()
@@ -123,4 +123,94 @@ fn a_huge_list_of_servers_is_cut_and_the_order_of_a_list_does_not_matter() {
     let names = (0..100).map(|number| name(&format!("ns{number}.example"))).collect();
     let found = Found::unfound(names);
     assert_eq!((found.unfound.len(), found.left_out), (64, 36));
+}
+
+/// `example` with the servers that its parent names and those that it names itself; every server has the number of its name as
+/// the last part of its address. Returns the look-ups: the resolver tells what the zone says.
+fn two_sided(parent: &'static [u8], own: &'static [u8]) -> Lookup {
+    let names = |numbers: &'static [u8]| numbers.iter().map(|number| format!("ns{number}.example"));
+    let address = |name: &str| [127, 0, 0, name.trim_start_matches("ns").split('.').next().unwrap().parse().unwrap()];
+    let zone = move |name: &str, kind, mut reply: hickory_resolver::proto::op::Message| {
+        match (name, kind) {
+            ("example", RecordType::SOA) => drop(reply.add_answer(fake::soa("example"))),
+            ("example", RecordType::NS) => {
+                reply.add_answers(names(own).map(|server| fake::ns("example", &server)));
+            }
+            (host, RecordType::A) => drop(reply.add_answer(fake::a(host, address(host)))),
+            _ => {}
+        }
+        reply
+    };
+    let root = fake::serve("127.0.0.1:0", move |_, _, mut reply| {
+        for server in names(parent) {
+            reply.add_authority(fake::ns("example", &server));
+            reply.add_additional(fake::a(&server, address(&server)));
+        }
+        reply
+    });
+    for number in [2, 3, 4] {
+        fake::serve(&format!("127.0.0.{number}:{}", root.port()), move |name, kind, mut reply| {
+            reply.metadata.authoritative = true;
+            zone(name, kind, reply)
+        });
+    }
+    fake::lookup(Some(fake::serve("127.0.0.1:0", zone)), root)
+}
+
+#[test]
+fn the_servers_of_both_sides_of_a_zone_cut_are_asked_and_the_difference_is_told() {
+    let lookup = two_sided(&[2, 3], &[2, 4]);
+    for way in [FoundBy::Resolvers, FoundBy::Roots] {
+        let zone = lookup.zone_by(way, &name("www.example"), fake::late()).unwrap();
+        let addresses: Vec<_> = zone.servers.iter().map(|server| server.address.ip().to_string()).collect();
+        assert_eq!(addresses, ["127.0.0.2", "127.0.0.3", "127.0.0.4"], "{way:?}");
+        assert_eq!((&zone.only_parent, &zone.only_zone), (&vec![name("ns3.example")], &vec![name("ns4.example")]));
+        assert_eq!(zone.unfound, []);
+    }
+}
+
+#[test]
+fn a_zone_that_agrees_with_its_parent_has_no_difference() {
+    let lookup = two_sided(&[2, 3], &[2, 3]);
+    for way in [FoundBy::Resolvers, FoundBy::Roots] {
+        let zone = lookup.zone_by(way, &name("example"), fake::late()).unwrap();
+        assert_eq!((zone.servers.len(), zone.only_parent.len(), zone.only_zone.len()), (2, 0, 0), "{way:?}");
+    }
+}
+
+#[test]
+fn a_delegation_that_shares_no_address_is_another_zone_of_that_name() {
+    let zone = two_sided(&[3], &[2]).zone_by(FoundBy::Resolvers, &name("example"), fake::late()).unwrap();
+    assert_eq!(zone.servers.len(), 1);
+    assert_eq!(zone.only_parent, []);
+}
+
+#[test]
+fn what_is_found_out_anew_shows_what_has_changed() {
+    let healed = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let is_healed = Arc::clone(&healed);
+    let resolver = fake::serve("127.0.0.1:0", move |asked, kind, mut reply| {
+        match (asked, kind) {
+            ("example", RecordType::SOA) => drop(reply.add_answer(fake::soa("example"))),
+            ("example", RecordType::NS) => {
+                reply.add_answer(fake::ns("example", "ns2.example"));
+                reply.add_answer(fake::ns("example", "ns3.example"));
+            }
+            ("ns3.example", _) if !is_healed.load(std::sync::atomic::Ordering::Relaxed) => {
+                reply.metadata.response_code = ResponseCode::ServFail;
+            }
+            ("ns2.example", RecordType::A) => drop(reply.add_answer(fake::a(asked, [127, 0, 0, 2]))),
+            (_, RecordType::A) => drop(reply.add_answer(fake::a(asked, [127, 0, 0, 3]))),
+            _ => {}
+        }
+        reply
+    });
+    let lookup = fake::lookup(Some(resolver), refusing());
+    let challenge = name("_acme-challenge.example");
+    let first = lookup.discover(&challenge, fake::late()).unwrap();
+    assert_eq!((first.servers.len(), &first.unfound), (1, &vec![name("ns3.example")]));
+    assert_eq!(lookup.discover(&challenge, fake::late()).unwrap(), first);
+    healed.store(true, std::sync::atomic::Ordering::Relaxed);
+    let second = lookup.discover(&challenge, fake::late()).unwrap();
+    assert_eq!((second.servers.len(), second.unfound.len()), (2, 0));
 }

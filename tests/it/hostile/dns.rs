@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use ipv64_acme::sim::{Config, ResolverMode, ResolverSettings, StaticRecord};
+use ipv64_acme::sim::{Config, NamedBy, ResolverMode, ResolverSettings, StaticRecord};
 
 use super::*;
 
@@ -106,6 +106,18 @@ fn a_flood_of_forged_answers_deceives_nobody() {
     let visible = desk.sim.visible_everywhere_since(NAME, VALUE);
     assert!(visible.is_some_and(|since| since <= exit), "it said ready before the server had it");
     assert!(impostor.forged.load(Ordering::Relaxed) > 3 * usize::from(FLOOD));
+}
+
+/// A CA's resolver may ask it, whatever the zone itself says.
+#[test]
+fn a_server_that_only_the_delegation_names_is_waited_for() {
+    let mut world = Config::with_delays(&[Duration::from_secs(1), Duration::from_secs(5)]);
+    world.name_servers[1].named_by = NamedBy::Parent;
+    let desk = Desk::with(world);
+    let said = desk.succeed(&["present", NAME, VALUE]);
+    let exit = Instant::now();
+    assert!(said.contains("ready on 2 of 2"), "{said}");
+    assert!(desk.sim.visible_everywhere_since(NAME, VALUE).is_some_and(|since| since <= exit));
 }
 
 /// What a resolver may say that is not so. Nothing of it may lead a record astray or make it ready too early.

@@ -52,12 +52,17 @@ fn little_memory_leaves_nothing_unknown() {
 }
 
 #[test]
-fn a_doctor_without_threads_looks_at_one_thing_after_the_other() {
+fn a_doctor_without_threads_says_so() {
     let mut desk = Desk::new();
     desk.set("IPV64_RESOLVERS", "127.255.255.1:9");
     for limit in ["ulimit -v 20000", "ulimit -v 24000", "ulimit -v 28000"] {
         let finished = shell(&desk, &format!("{limit}; exec ipv64-acme doctor name.ipv64.net example.com"));
-        assert!(finished.stdout.contains("state directory"), "too little to start: {limit}: {}", finished.said());
+        let has_threads = finished.stdout.contains("state directory");
+        assert!(
+            has_threads || finished.stderr.contains("cannot check several things at once"),
+            "{limit}: {}",
+            finished.said()
+        );
         assert!(!finished.said().contains("panicked"), "{limit}: {}", finished.said());
     }
 }

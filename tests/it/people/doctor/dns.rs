@@ -1,6 +1,8 @@
 //! One domain in DNS: delegation, aliases, DNSSEC, CAA.
 
-use ipv64_acme::sim::{Account, Config, ForeignZone, ResolverMode, ResolverSettings, Secured, StaticRecord, ZoneCut};
+use ipv64_acme::sim::{
+    Account, Config, ForeignZone, NamedBy, ResolverMode, ResolverSettings, Secured, StaticRecord, ZoneCut,
+};
 
 use super::{examine, has, has_not, says, with_account, with_domains};
 use crate::support::desk::Desk;
@@ -36,9 +38,28 @@ fn a_domain_that_is_delegated_half_is_a_warning() {
 }
 
 #[test]
-fn a_domain_that_is_not_registered_is_told() {
-    let findings = examine(&with_domains(&["name.ipv64.net"]), &["nobody.example"], 7);
-    says(&has(&findings, "no_zone", "error"), &["no zone for it below `example`", "spelling"]);
+fn a_server_that_only_one_side_of_the_delegation_names_is_told() {
+    for (named_by, words) in [
+        (NamedBy::Parent, "only its delegation names ns2.ipv64.net"),
+        (NamedBy::Child, "only the zone itself names ns2.ipv64.net"),
+    ] {
+        let mut config = Config::default();
+        config.name_servers[1].named_by = named_by;
+        let findings = examine(&Desk::with(config), &["name.ipv64.net"], 0);
+        says(&has(&findings, "delegation_differs", "warning"), &[words, "all are waited for"]);
+        assert_eq!(findings.iter().filter(|it| it["kind"] == "server").count(), 2, "{findings:#?}");
+    }
+}
+
+#[test]
+fn a_domain_that_is_not_registered_is_told_and_nothing_after_it() {
+    for (domain, words) in [("nobody.example", "no zone for it below `example`"), ("nobody.nowhere", "no zone for it")]
+    {
+        let findings = examine(&with_domains(&["name.ipv64.net"]), &[domain], 7);
+        says(&has(&findings, "no_zone", "error"), &[words, "spelling"]);
+        assert_eq!(findings.last().unwrap()["kind"], "no_zone", "{findings:#?}");
+        ["zone", "caa", "dnssec", "server"].iter().for_each(|kind| has_not(&findings, kind));
+    }
 }
 
 #[test]
