@@ -14,7 +14,7 @@ const LAGS: usize = 200;
 /// Runs of each kind whose premature exits are counted.
 const RUNS: usize = 500;
 /// So many more of the kind that may end early once in a thousand.
-const RARE: usize = 4;
+const RARE: usize = 2;
 /// Runs side by side; they mostly wait.
 const AT_ONCE: usize = 30;
 
