@@ -115,18 +115,20 @@ fn is_serious(outcome: &Outcome) -> bool {
 }
 
 fn play_both(programs: &[PathBuf; 2], seed: u64) -> Result<[Outcome; 2]> {
-    let run = |program: &Path| -> Result<Outcome> {
+    let [old, new] = programs.each_ref().map(PathBuf::as_path);
+    let run = |programs: [&Path; 2]| -> Result<Outcome> {
         let storm = Storm::new(seed);
-        let mut outcome = play(program, &storm)?;
+        let mut outcome = play(programs, &storm)?;
         if !storm.kind.has_exact_requests() {
             outcome.requests = 0;
         }
         Ok(outcome)
     };
+    let adds = if Storm::new(seed).kind == Kind::Takeover { old } else { new };
     std::thread::scope(|scope| {
-        let old = scope.spawn(|| run(&programs[0]));
-        let new = run(&programs[1])?;
-        Ok([old.join().map_err(|_| anyhow!("a storm panicked"))??, new])
+        let before = scope.spawn(|| run([old, old]));
+        let now = run([adds, new])?;
+        Ok([before.join().map_err(|_| anyhow!("a storm panicked"))??, now])
     })
 }
 

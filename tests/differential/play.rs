@@ -44,23 +44,23 @@ pub(crate) struct Outcome {
 
 struct World<'a> {
     sim: &'a Sim,
-    program: &'a Path,
+    programs: [&'a Path; 2],
     folder: &'a Path,
     storm: &'a Storm,
     premature: AtomicUsize,
 }
 
-/// Plays a storm, and returns what came of it.
+/// Plays a storm in which the first program adds, and the second one removes and sweeps; returns what came of it.
 ///
 /// # Errors
 /// If the simulation does not start, or a program cannot be run.
-pub(crate) fn play(program: &Path, storm: &Storm) -> Result<Outcome> {
+pub(crate) fn play(programs: [&Path; 2], storm: &Storm) -> Result<Outcome> {
     let sim = Sim::start(storm.config.clone())?;
     sim.set_calls_today(storm.requests_today);
     storm.faults.iter().for_each(|fault| sim.fault(fault.clone()));
     let folder = tempfile::tempdir()?;
     fs::write(folder.path().join("empty.toml"), "")?;
-    let world = World { sim: &sim, program, folder: folder.path(), storm, premature: AtomicUsize::new(0) };
+    let world = World { sim: &sim, programs, folder: folder.path(), storm, premature: AtomicUsize::new(0) };
     let orders = thread::scope(|scope| {
         let orders: Vec<_> = storm.orders.iter().map(|planned| scope.spawn(|| world.order(planned))).collect();
         scope.spawn(|| world.change_servers());
@@ -109,7 +109,7 @@ impl World<'_> {
         let Planned { order, add, remove } = planned;
         let (mut lines, mut failed, mut last) = (Vec::new(), false, None);
         for call in &order.adds {
-            let ended = match self.call(call, *add) {
+            let ended = match self.call(self.programs[0], call, *add) {
                 Ok(ended) => ended,
                 Err(error) => {
                     lines.push(Err(error));
@@ -133,18 +133,18 @@ impl World<'_> {
             return lines;
         }
         let removes = order.removes.iter().filter(|_| *remove != Fate::NotMade);
-        lines.extend(removes.map(|call| Ok(line(call, &self.call(call, *remove)?))));
+        lines.extend(removes.map(|call| Ok(line(call, &self.call(self.programs[1], call, *remove)?))));
         lines
     }
 
-    fn call(&self, call: &Call, fate: Fate) -> Result<Ended, String> {
-        let mut command = self.command();
+    fn call(&self, program: &Path, call: &Call, fate: Fate) -> Result<Ended, String> {
+        let mut command = self.command(program);
         command.arg("--json").args(&call.args).envs(call.variables.iter().cloned());
         runner::run(&mut command, &call.stdin, fate)
     }
 
-    fn command(&self) -> Command {
-        let mut command = Command::new(self.program);
+    fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
         command.current_dir(self.folder).env_clear().env("PATH", "/usr/bin:/bin").env("HOME", self.folder);
         command.env("IPV64_CONFIG", self.folder.join("empty.toml")).env("IPV64_STATE_DIR", self.folder.join("state"));
         command.env("IPV64_DOH", "off").envs(self.sim.env()).envs(self.storm.variables.iter().cloned());
@@ -162,7 +162,7 @@ impl World<'_> {
         self.sim.set_calls_today(0);
         self.set_servers(&[ServerSettings::default(), ServerSettings::default()]);
         thread::sleep(SETTLE);
-        let mut command = self.command();
+        let mut command = self.command(self.programs[1]);
         command.args(["--json", "sweep", "--older-than", "0", "--yes"]);
         // The storm may have made the settings useless.
         command.env_remove("IPV64_PROPAGATION_TIMEOUT").envs(self.sim.env());
@@ -182,7 +182,8 @@ fn said_it_was_not_checked(ended: &Ended) -> bool {
 }
 
 fn line(call: &Call, ended: &Ended) -> String {
-    let verb = call.args.iter().take(2).filter(|arg| arg.chars().all(char::is_alphabetic)).cloned().collect::<Vec<_>>();
+    let words = if call.args.first().is_some_and(|verb| verb == "batch") { 2 } else { 1 };
+    let verb: Vec<_> = call.args.iter().take(words).map(String::as_str).collect();
     format!("{}: {}", verb.join(" "), result(ended))
 }
 

@@ -39,10 +39,12 @@ pub(crate) enum Kind {
     KilledCalling,
     /// Several processes share a narrow request window.
     Window,
+    /// The present program finds the state directory of the older one, and removes what that has added.
+    Takeover,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Calm,
         Self::OneBroken,
         Self::Balanced,
@@ -55,6 +57,7 @@ impl Kind {
         Self::KilledWaiting,
         Self::KilledCalling,
         Self::Window,
+        Self::Takeover,
     ];
 
     /// Whether the number of requests is decided by the storm, and not by the random pauses between tries.
@@ -136,6 +139,7 @@ impl Storm {
                 self.orders = vec![planned(0, &ONE_NAME, dice)];
             }
             Kind::Refused => self.refused(dice),
+            Kind::Takeover => self.takeover(dice),
             Kind::KilledWaiting => {
                 self.set_servers([healthy(dice), ServerSettings::stale()]);
                 self.set("IPV64_PROPAGATION_TIMEOUT", "12");
@@ -230,6 +234,15 @@ impl Storm {
             }
             _ => self.set("IPV64_PROPAGATION_TIMEOUT", "soon"),
         }
+    }
+
+    fn takeover(&mut self, dice: &mut Dice) {
+        if dice.once_in(2) {
+            let late = ServerSettings::delayed(Duration::from_secs(8));
+            self.set_servers([late.clone(), late]);
+            self.orders[0].add = Fate::Killed("KILL", Duration::from_secs(3));
+        }
+        self.orders[0].remove = dice.pick(&[Fate::Left, Fate::NotMade]);
     }
 
     fn killed_calling(&mut self, dice: &mut Dice) {
