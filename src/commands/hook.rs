@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::exit::Exit;
 use crate::hook::{self, HookError, Request, lego::Form};
 use crate::order::{Action, Call};
-use crate::propagation::{Basis, Ready, Row, Standing};
+use crate::propagation::{Basis, Ready, Row, ServerStatus};
 use crate::report::{Live, Report};
 use crate::settings::Environment;
 use crate::solver::{Events, Outcome, Solved, Status, is_about_api};
@@ -174,12 +174,12 @@ impl Events for Told {
     }
 
     fn servers(&self, rows: &[Row]) {
-        self.live.draw(&rows.iter().map(|row| format!("{}: {}", row.server, row.describe())).collect::<Vec<_>>());
+        self.live.draw(&rows.iter().map(|row| format!("{}: {}", row.host, row.describe())).collect::<Vec<_>>());
         let shown = self.shown.replace(rows.to_vec());
-        for row in rows.iter().filter(|row| row.standing != Standing::Unknown) {
-            let before = shown.iter().find(|before| before.server == row.server);
-            if before.is_none_or(|before| before.standing != row.standing) {
-                self.report.step(&format!("  {}: {}", row.server, row.describe()));
+        for row in rows.iter().filter(|row| row.status != ServerStatus::Unknown) {
+            let before = shown.iter().find(|before| before.host == row.host);
+            if before.is_none_or(|before| before.status != row.status) {
+                self.report.step(&format!("  {}: {}", row.host, row.describe()));
             }
         }
     }

@@ -71,7 +71,7 @@ fn remove(context: &Arc<Context>, add: &Call) -> Result<Outcome> {
 fn show(added: &Outcome, removed: Option<Result<Outcome>>, report: Report) -> Result<Exit> {
     let rows = added.ready.as_ref().map(|ready| ready.rows.as_slice()).unwrap_or_default();
     show_lines(added, report);
-    let bar = |row: &Row| Bar { label: row.server.to_string(), length: row.after, text: row.describe() };
+    let bar = |row: &Row| Bar { label: row.host.to_string(), length: row.after, text: row.describe() };
     report.bars(&rows.iter().map(bar).collect::<Vec<_>>());
     let removed = removed.transpose();
     if let Ok(Some(removed)) = &removed {
@@ -91,8 +91,8 @@ fn show(added: &Outcome, removed: Option<Result<Outcome>>, report: Report) -> Re
 
 fn server_entry(row: &Row) -> Value {
     json!({
-        "name": row.server.name,
-        "address": row.server.address.ip().to_string(),
+        "name": row.host.name(),
+        "address": row.host.address().map(|address| address.ip().to_string()),
         "seconds": row.after.map(seconds),
         "state": row.describe(),
     })

@@ -1,10 +1,9 @@
 //! What one reply says about the records that are waited for. Pure; what many answers of one address mean together is decided
-//! in [`super::evidence`].
+//! in [`super::rule`].
 
-use super::seen::Wanted;
 use crate::challenge::TxtValue;
-use crate::dns::exchange::{AskError, Transport};
-use crate::dns::message::{Reply, ResponseCode};
+use crate::dns::exchange::AskError;
+use crate::dns::message::{Question, RecordType, Reply, ResponseCode};
 use crate::name::DnsName;
 
 /// One answer, judged.
@@ -25,36 +24,27 @@ pub enum Answer {
     Silent(AskError),
 }
 
-/// One observation: what was asked, how, and what came.
+/// The values that have to be at a name: one TXT RRset, which one question shows whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Observation {
-    /// Which of the address's records was asked for.
-    pub record: usize,
-    /// How it was asked.
-    pub transport: Transport,
-    /// What came.
-    pub answer: Answer,
-    /// Who answered behind the address (NSID, RFC 5001), if told.
-    pub backend: Option<Vec<u8>>,
-}
-
-/// What has to be at a name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Texts {
+pub(super) struct TxtQuery {
     pub(super) name: DnsName,
     pub(super) values: Vec<TxtValue>,
-    /// What each address has to show of them.
-    pub(super) wanted: Wanted,
 }
 
-impl Texts {
-    /// Judges a reply to the question for the texts.
+impl TxtQuery {
+    /// Returns the question to an authoritative server.
+    pub(super) fn question(&self, edns: bool) -> Question {
+        let question = Question::authoritative(&self.name, RecordType::TXT);
+        if edns { question } else { question.without_edns() }
+    }
+
+    /// Judges a reply to the question.
     pub(super) fn judge(&self, reply: &Reply) -> Answer {
         judge_reply(reply, &self.name, &self.values)
     }
 }
 
-/// Judges a reply to the question for the texts at a name: are all these values there, with authority?
+/// Judges a reply to the question for the TXT records at a name: are all these values there, with authority?
 #[must_use]
 pub fn judge_reply(reply: &Reply, name: &DnsName, values: &[TxtValue]) -> Answer {
     if !reply.authoritative() || !reply.is_answer() {
@@ -66,7 +56,7 @@ pub fn judge_reply(reply: &Reply, name: &DnsName, values: &[TxtValue]) -> Answer
         return Answer::Lame { reason, recursive: reply.is_answer() && reply.recursion_available() };
     }
     let found: Vec<_> = reply.texts(name).collect();
-    if values.iter().all(|value| found.iter().any(|text| text == value.as_str().as_bytes())) {
+    if has_all(&found, values) {
         return Answer::Has;
     }
     Answer::Lacks(match (reply.code(), found.len(), reply.alias(name)) {
@@ -76,4 +66,9 @@ pub fn judge_reply(reply: &Reply, name: &DnsName, values: &[TxtValue]) -> Answer
         (_, 1, None) => "1 other TXT value".to_owned(),
         (_, count, None) => format!("{count} TXT values, not all that are needed"),
     })
+}
+
+/// Returns whether all values are among the texts that were found.
+pub(super) fn has_all(found: &[Vec<u8>], values: &[TxtValue]) -> bool {
+    values.iter().all(|value| found.iter().any(|text| text == value.as_str().as_bytes()))
 }

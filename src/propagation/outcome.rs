@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use super::evidence::Standing;
-use crate::dns::zone::Server;
+use super::rule::ServerStatus;
+use super::target::Host;
 use crate::error::{Explain, Kind};
 use crate::name::DnsName;
 
@@ -26,41 +26,44 @@ pub enum Basis {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
     /// The server and its address.
-    pub server: Server,
+    pub host: Host,
     /// Where it stands.
-    pub standing: Standing,
+    pub status: ServerStatus,
     /// Its last answer, in words.
     pub last: String,
     /// From the start of the wait to the first of its unbroken positive answers.
     pub after: Option<Duration>,
     /// Whether TCP was tried and did not work.
     pub no_tcp: bool,
-    /// Whether several servers have been seen behind it.
+    /// Whether several machines have been seen behind it.
     pub several: bool,
-    /// Whether it agreed with itself, as far as this wait tells: see [`super::evidence::Evidence::is_steady`].
-    pub is_steady: Option<bool>,
 }
 
 impl Row {
     /// Returns the row as text: verdict, last answer, remarks.
     #[must_use]
     pub fn describe(&self) -> String {
-        let mut text = match self.standing {
-            Standing::Serving => {
+        match self.host {
+            Host::Server(_) => {}
+            Host::Unfound(_) => return "not every address of it could be found".to_owned(),
+            Host::LeftOut(_) => return "too many to be asked".to_owned(),
+        }
+        let mut text = match self.status {
+            ServerStatus::Serving => {
                 format!("has it, after {:.1} s", self.after.unwrap_or_default().as_secs_f64())
             }
-            Standing::Confirming => "has it, not confirmed often enough yet".to_owned(),
-            Standing::Lagging => format!("lags: {}", self.last),
-            Standing::Lame => format!("not authoritative: {}", self.last),
-            Standing::Silent => format!("does not answer: {}", self.last),
-            Standing::NoRoute => "cannot be reached from here: no route".to_owned(),
-            Standing::Unknown if !self.last.is_empty() => self.last.clone(),
-            Standing::Unknown => "not asked yet".to_owned(),
+            ServerStatus::Confirming => "has it, not confirmed often enough yet".to_owned(),
+            ServerStatus::Lagging => format!("lags: {}", self.last),
+            ServerStatus::Lame => format!("not authoritative: {}", self.last),
+            ServerStatus::Silent => format!("does not answer: {}", self.last),
+            ServerStatus::NoRoute => "cannot be reached from here: no route".to_owned(),
+            ServerStatus::Unknown if !self.last.is_empty() => self.last.clone(),
+            ServerStatus::Unknown => "not asked yet".to_owned(),
         };
-        if self.several && self.standing != Standing::Serving {
+        if self.several && self.status != ServerStatus::Serving {
             text.push_str("; there are several servers behind this address, which do not agree");
         }
-        if self.no_tcp && matches!(self.standing, Standing::Serving | Standing::Confirming) {
+        if self.no_tcp && matches!(self.status, ServerStatus::Serving | ServerStatus::Confirming) {
             text.push_str("; does not answer over TCP");
         }
         text
@@ -84,7 +87,7 @@ impl Ready {
     /// Returns how many addresses serve the records.
     #[must_use]
     pub fn serving(&self) -> usize {
-        self.rows.iter().filter(|row| row.standing == Standing::Serving).count()
+        self.rows.iter().filter(|row| row.status == ServerStatus::Serving).count()
     }
 
     /// Returns what belongs to the success and a person may want to know, a line each.
@@ -93,8 +96,8 @@ impl Ready {
         let mut notes: Vec<String> = self
             .rows
             .iter()
-            .filter(|row| row.standing != Standing::Serving || row.no_tcp)
-            .map(|row| format!("{} {}", row.server, row.describe()))
+            .filter(|row| row.status != ServerStatus::Serving || row.no_tcp)
+            .map(|row| format!("{} {}", row.host, row.describe()))
             .collect();
         if self.split {
             notes.push(
@@ -158,25 +161,26 @@ fn headline(names: &[DnsName], cause: Cause, waited: Duration) -> String {
 }
 
 impl NotReady {
-    fn count(&self, standing: Standing) -> usize {
-        self.rows.iter().filter(|row| row.standing == standing).count()
+    fn count(&self, status: ServerStatus) -> usize {
+        self.rows.iter().filter(|row| row.status == status).count()
     }
 
     fn is_at_ipv64(&self) -> bool {
-        let known = |row: &Row| row.server.name.as_ref().is_none_or(|name| name.as_str().ends_with("ipv64.net"));
+        let known = |row: &Row| row.host.name().is_none_or(|name| name.as_str().ends_with("ipv64.net"));
         self.rows.iter().any(known)
     }
 
     fn advice(&self) -> String {
-        let lagging = self.count(Standing::Lagging) + self.count(Standing::Confirming);
-        let lame = self.count(Standing::Lame);
-        let all = self.rows.iter().filter(|row| !matches!(row.standing, Standing::NoRoute | Standing::Silent)).count();
+        let lagging = self.count(ServerStatus::Lagging) + self.count(ServerStatus::Confirming);
+        let lame = self.count(ServerStatus::Lame);
+        let all =
+            self.rows.iter().filter(|row| !matches!(row.status, ServerStatus::NoRoute | ServerStatus::Silent)).count();
         let waited = self.waited.as_secs();
         if self.intercepted {
             "something in this network answers in place of the name servers (a router or firewall that redirects port 53): \
              exempt this host from that, or name resolvers over HTTPS with IPV64_DOH"
                 .to_owned()
-        } else if self.rows.iter().any(|row| row.standing == Standing::Unknown && !row.last.is_empty()) {
+        } else if self.rows.iter().any(|row| row.status == ServerStatus::Unknown && !row.last.is_empty()) {
             "nothing is wrong with these servers, but this machine could not ask them: raise its limits (`ulimit -n`), or \
              end what uses them up"
                 .to_owned()
@@ -222,7 +226,7 @@ impl Explain for NotReady {
     }
 
     fn details(&self) -> Vec<String> {
-        let rows = self.rows.iter().map(|row| format!("{}  {}", row.server, row.describe()));
+        let rows = self.rows.iter().map(|row| format!("{}  {}", row.host, row.describe()));
         let bogus = self.bogus.iter().map(|apex| {
             format!(
                 "besides, `{apex}` has a DS record at its parent, but no signatures that hold (DNSSEC): a CA gets SERVFAIL \

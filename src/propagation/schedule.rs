@@ -1,36 +1,20 @@
-//! When an address is looked at next, and with how many questions. Looks are sparse enough to leave room within the pace
-//! for a burst: the moment a record appears, several answers can be asked for at once. What servers took in earlier waits
-//! says for how long looks are dense.
+//! When an address is polled: twice a second while most records arrive, then with growing pauses. The pauses leave room within
+//! the limits of [`crate::dns::pace`] for the burst that confirms a record the moment it is seen.
 
 use std::time::{Duration, Instant};
 
-/// What a look may take of the pace.
-pub(super) const MOST: usize = 5;
-/// The span of [`MOST`].
-pub(super) const PER: Duration = Duration::from_millis(1100);
-
-/// From the start of the wait to the first look.
-const FIRST: Duration = Duration::from_millis(150);
-/// Between two looks while most records arrive: just over the span of the pace, so that the look that finds the record and
-/// what confirms it make five answers within two round trips.
-const DENSE: Duration = PER.saturating_add(Duration::from_millis(10));
-/// Questions of the first look: nothing is to be expected so early, but the back ends behind an address get known.
-const FIRST_BREADTH: usize = MOST;
-/// Questions of a look while most records arrive: two at once often show two back ends of a balancer that differ.
-const DENSE_BREADTH: usize = 2;
-/// How long most records take at the longest, as long as nothing else is known.
+/// Between two polls while most records arrive. Six of them and a burst of twelve stay within the limits.
+pub(super) const DENSE: Duration = Duration::from_millis(520);
+/// For how long polls are dense: most records are everywhere by then.
 const DENSE_FOR: Duration = Duration::from_secs(10);
-/// For how long looks stay dense after the time that a server usually takes.
-const DENSE_AFTER_USUAL: Duration = Duration::from_secs(5);
 /// By which factor the pause grows afterwards.
 const GROWTH: f64 = 1.3;
 /// By how much of its length a pause varies, so that many waiting hosts do not ask in step.
 const JITTER: f64 = 0.1;
 
-/// The looks at one address. All addresses start on the same grid, so that the slowest phase does not add up.
+/// The polls of one address. All addresses start together, so that the slowest phase does not add up.
 #[derive(Debug, Clone)]
 pub(super) struct Schedule {
-    start: Instant,
     longest: Duration,
     pause: Duration,
     next: Instant,
@@ -38,39 +22,36 @@ pub(super) struct Schedule {
 }
 
 impl Schedule {
-    /// Starts at `start`; `longest` is the polling interval of the settings, `usual` what the server took at most in nearly
-    /// all earlier waits, if there were any.
-    pub(super) fn new(start: Instant, longest: Duration, usual: Option<Duration>) -> Self {
-        let dense = usual.map_or(DENSE_FOR, |usual| DENSE_FOR.max(usual + DENSE_AFTER_USUAL));
-        Self { start, longest, pause: DENSE.min(longest), next: start + FIRST, dense_until: start + dense }
+    /// Starts now; `longest` is the polling interval of the settings.
+    pub(super) fn new(now: Instant, longest: Duration) -> Self {
+        Self { longest, pause: DENSE.min(longest), next: now, dense_until: now + DENSE_FOR }
     }
 
-    /// Returns how many questions a look at a moment takes.
-    pub(super) fn breadth(&self, look: Instant) -> usize {
-        if look <= self.start + FIRST {
-            FIRST_BREADTH
-        } else if look < self.dense_until {
-            DENSE_BREADTH
-        } else {
-            1
-        }
+    /// Returns the moment of the next poll.
+    pub(super) fn next(&self) -> Instant {
+        self.next
     }
 
-    /// Returns the moment of the next look, and moves on. `jitter` is between 0 and 1.
-    pub(super) fn advance(&mut self, now: Instant, jitter: f64) -> Instant {
-        let look = self.next;
-        if look >= self.dense_until {
-            let grown = self.pause.mul_f64(GROWTH).min(self.longest.max(self.pause));
-            self.pause = grown;
-            self.next = look + grown.mul_f64(1.0 - JITTER * jitter);
+    /// Returns the pause between two polls.
+    pub(super) fn pause(&self) -> Duration {
+        self.pause
+    }
+
+    /// Notes a poll; `jitter` is between 0 and 1.
+    pub(super) fn polled(&mut self, now: Instant, jitter: f64) {
+        let pause = if now < self.dense_until {
+            self.pause
         } else {
-            self.next = look + self.pause;
-        }
-        if self.next <= now {
-            // A slow answer has used up the pause: go on from now instead of catching up.
-            self.next = now + self.pause;
-        }
-        look
+            self.pause = self.pause.mul_f64(GROWTH).min(self.longest.max(self.pause));
+            self.pause.mul_f64(1.0 - JITTER * jitter)
+        };
+        // On the grid as long as that is possible; a poll that had to wait is not caught up with.
+        self.next = if self.next + pause > now { self.next + pause } else { now + pause };
+    }
+
+    /// Asks for a poll at once.
+    pub(super) fn hurry(&mut self, now: Instant) {
+        self.next = self.next.min(now);
     }
 }
 
@@ -81,43 +62,32 @@ mod tests {
     #[test]
     fn dense_at_first_then_up_to_the_polling_interval() {
         let start = Instant::now();
-        let mut schedule = Schedule::new(start, Duration::from_secs(5), None);
-        let mut looks = vec![schedule.advance(start, 0.0)];
-        for _ in 0..30 {
-            let now = looks[looks.len() - 1];
-            looks.push(schedule.advance(now, 0.0));
+        let mut schedule = Schedule::new(start, Duration::from_secs(5));
+        let mut polls = Vec::new();
+        for _ in 0..40 {
+            polls.push(schedule.next());
+            schedule.polled(schedule.next(), 0.0);
         }
-        assert_eq!(looks[0], start + FIRST);
-        assert_eq!(looks[1] - looks[0], DENSE);
-        assert_eq!(looks[30] - looks[29], Duration::from_secs(5));
-        assert!(looks.windows(2).all(|pair| pair[1] > pair[0]));
-    }
-
-    #[test]
-    fn stays_dense_for_as_long_as_the_server_usually_takes() {
-        let start = Instant::now();
-        let mut schedule = Schedule::new(start, Duration::from_secs(5), Some(Duration::from_secs(20)));
-        let mut look = schedule.advance(start, 0.0);
-        while look < start + Duration::from_secs(24) {
-            let next = schedule.advance(look, 0.0);
-            assert_eq!(next - look, DENSE);
-            look = next;
-        }
+        assert_eq!(polls[0], start);
+        assert_eq!(polls[1] - polls[0], DENSE);
+        assert_eq!(polls[39] - polls[38], Duration::from_secs(5));
+        assert!(polls.windows(2).all(|pair| pair[1] > pair[0]));
     }
 
     #[test]
     fn a_short_polling_interval_is_kept() {
         let start = Instant::now();
-        let mut schedule = Schedule::new(start, Duration::from_millis(200), None);
-        let first = schedule.advance(start, 0.5);
-        assert_eq!(schedule.advance(first, 0.5) - first, Duration::from_millis(200));
+        let mut schedule = Schedule::new(start, Duration::from_millis(200));
+        schedule.polled(start, 0.5);
+        assert_eq!(schedule.next() - start, Duration::from_millis(200));
     }
 
     #[test]
-    fn a_slow_answer_is_not_caught_up_with() {
+    fn a_poll_that_had_to_wait_is_not_caught_up_with() {
         let start = Instant::now();
-        let mut schedule = Schedule::new(start, Duration::from_secs(2), None);
-        schedule.advance(start + Duration::from_secs(8), 0.0);
-        assert!(schedule.advance(start + Duration::from_secs(8), 0.0) > start + Duration::from_secs(8));
+        let mut schedule = Schedule::new(start, Duration::from_secs(2));
+        let late = start + Duration::from_secs(8);
+        schedule.polled(late, 0.0);
+        assert_eq!(schedule.next(), late + DENSE);
     }
 }

@@ -1,211 +1,159 @@
-//! Runs one poller per server address until every zone is ready, the deadline has come, or a signal ends it.
-//! What the answers mean is decided in [`super::evidence`] and [`super::verdict`].
+//! One wait as a state machine, without sockets, threads and clock: told the time, it names the next job ([`Wait::poll`]); told
+//! what became of a job, it learns from it. What answers mean is in [`super::rule`], when an address is asked in
+//! [`super::target`]; [`super::run`] does the jobs, and the tests drive the same machine in virtual time.
 
-use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::answer::{Answer, Texts};
-use super::evidence::{Evidence, Past, Standing};
+use super::answer::Answer;
+use super::evidence::{Evidence, Observation};
+use super::fallback::{Fallback, Round, Trust};
 use super::outcome::{Basis, Cause, NotReady, Ready, Row};
-use super::poller::{Board, Poller, Slot, State};
+use super::plan::{Plan, ZoneTexts, by_zone};
+use super::rule::{CHANCES_SPAN, Rule, ServerStatus, Verdict, verdict};
 use super::schedule::Schedule;
-use super::second_hand::{self, Round, Trust};
-use super::second_opinion::{self, Opinion};
-use super::seen::Wanted;
-use super::verdict::{Verdict, judge};
-use crate::challenge::TxtValue;
-use crate::distinct::distinct;
-use crate::dns::signing::Signing;
-use crate::dns::zone::{Lookup, Server, Zone};
+use super::search::Search;
+use super::target::{Host, NextQuery, Target, View};
+use crate::dns::exchange::{AskError, Transport};
+use crate::dns::message::{Question, Reply};
+use crate::dns::pace::{Pace, QueryPermit};
+use crate::dns::zone::{FoundBy, Server, Zone};
 use crate::name::DnsName;
 
-/// How often the stop flag of the process is looked at.
-pub(super) const TICK: Duration = Duration::from_millis(100);
-/// After how long an open extra question no longer delays a verdict that is reached without it.
-const LATE: Duration = Duration::from_millis(500);
-/// How far past the deadline the answers to the last look are taken.
-const LAST_LOOK: Duration = Duration::from_millis(750);
-/// How long a look for a cause may take at least, after that.
-const LEAST_LOOK: Duration = Duration::from_millis(200);
+/// How long one answer is waited for.
+const ATTEMPT: Duration = Duration::from_secs(2);
+/// How far past the deadline the answers to the last poll are taken, and what it has found is confirmed.
+pub(super) const GRACE: Duration = Duration::from_millis(900);
 
-/// One record to wait for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Record {
-    /// The name that holds it, at the end of any CNAME chain.
-    pub name: DnsName,
-    /// Its value.
-    pub value: TxtValue,
-    /// The zone of the name.
-    pub zone: Zone,
-    /// Whether it was added for this wait, so that no server can have had it before.
-    pub is_new: bool,
+/// Something to be done outside.
+#[derive(Debug)]
+pub(super) enum Job {
+    /// Ask a server.
+    Query {
+        ticket: Ticket,
+        question: Question,
+        transport: Transport,
+        permit: QueryPermit,
+        /// When the answer comes too late.
+        until: Instant,
+    },
+    /// Look for the servers of the zone of a name again; in one way only, if one is named.
+    Discover { zone: usize, name: DnsName, way: Option<FoundBy>, until: Instant },
+    /// Ask resolvers for everything.
+    Resolvers { trust: Trust, until: Instant },
 }
 
-/// What to wait for, and how.
+/// What is next.
+#[derive(Debug)]
+pub(super) enum Action {
+    /// Start a job, and ask again.
+    Start(Job),
+    /// Wait for what comes, until this moment at the longest.
+    Until(Instant),
+    /// The wait is over.
+    Done(Result<Ready, NotReady>),
+}
+
+/// Which question an answer belongs to.
 #[derive(Debug, Clone)]
-pub struct Plan {
-    /// The records, in the order in which they were added.
-    pub records: Vec<Record>,
-    /// From now to giving up.
-    pub timeout: Duration,
-    /// Positive answers in a row that each address must give.
-    pub confirmations: u32,
-    /// The longest pause between two looks at one address.
-    pub polling_interval: Duration,
-    /// What addresses took at most in nearly all earlier waits.
-    pub usual: Vec<(IpAddr, Duration)>,
-    /// Addresses where records appeared without disagreement in earlier waits.
-    pub steady: Vec<IpAddr>,
-    /// Resolvers and pace.
-    pub lookup: Lookup,
-    /// How long to pause instead, where nobody can be asked; nothing if that is an error.
-    pub blind_wait: Option<Duration>,
-    /// Set by a signal: stop at once.
-    pub interrupted: Arc<AtomicBool>,
+pub(super) struct Ticket {
+    server: Server,
+    zone: usize,
+    record: usize,
+    transport: Transport,
+    edns: bool,
+    asked: Instant,
 }
 
-/// Waits until every authoritative address of every zone serves the records. `changed` is called with the table at the
-/// start and whenever an address has come to stand elsewhere.
-///
-/// # Errors
-/// [`NotReady`] with the table of servers.
-pub fn wait(plan: &Plan, changed: &mut dyn FnMut(&[Row])) -> Result<Ready, NotReady> {
-    let began = Instant::now();
-    let mut plan = plan.clone();
-    let mut opinion = Opinion::Open;
-    loop {
-        let waiting = Waiting::start(&plan, began);
-        let ended = waiting.run(opinion, changed);
-        waiting.board.stop();
-        match ended {
-            Ok(ready) => return Ok(Ready { split: opinion == Opinion::Settled, ..ready }),
-            Err(Stopped::NotReady(not_ready)) => return Err(not_ready),
-            Err(Stopped::Elsewhere(records)) => plan.records = records,
-        }
-        opinion = Opinion::Settled;
-    }
-}
-
-/// Why one set of servers is asked no longer.
-enum Stopped {
-    NotReady(NotReady),
-    /// The root servers lead to other servers: those are to be asked.
-    Elsewhere(Vec<Record>),
-}
-
-impl From<NotReady> for Stopped {
-    fn from(not_ready: NotReady) -> Self {
-        Self::NotReady(not_ready)
-    }
-}
-
-struct Waiting<'a> {
-    plan: &'a Plan,
+/// One wait.
+#[derive(Debug)]
+pub(super) struct Wait {
+    rule: Rule,
     start: Instant,
-    deadline: Instant,
-    board: Arc<Board>,
-    texts: Vec<Texts>,
-    /// For each zone the slots of its addresses.
-    zones: Vec<Vec<usize>>,
+    timeout: Duration,
+    polling_interval: Duration,
+    blind_wait: Option<Duration>,
+    pace: Arc<Pace>,
+    zones: Vec<ZoneTexts>,
+    targets: Vec<Target>,
+    search: Search,
+    fallback: Option<Fallback>,
+    /// What the resolvers have proven, where nobody else could be asked.
+    proven_by: Option<Basis>,
+    /// Whether something in the network answers in place of the name servers.
+    intercepted: bool,
+    is_last_round: bool,
 }
 
-impl<'a> Waiting<'a> {
-    fn start(plan: &'a Plan, start: Instant) -> Self {
-        let deadline = start + plan.timeout;
-        let mut servers: BTreeMap<Server, Vec<&Record>> = BTreeMap::new();
-        for record in &plan.records {
-            for server in &record.zone.servers {
-                // Two names of one address are one server: the address is what is asked.
-                let known = servers.keys().find(|known| known.address == server.address).cloned();
-                servers.entry(known.unwrap_or_else(|| server.clone())).or_default().push(record);
-            }
-        }
-        let asked: Vec<(Server, Vec<Texts>)> =
-            servers.into_iter().map(|(server, records)| (server, group(&records, plan.confirmations))).collect();
-        let slot = |(server, texts): &(Server, Vec<Texts>)| {
-            let wanted: Vec<_> = texts.iter().map(|text| text.wanted).collect();
-            let past = if plan.steady.contains(&server.address.ip()) { Past::Steady } else { Past::Unproven };
-            let evidence = Evidence::new(&wanted, plan.confirmations, past);
-            Slot { server: server.clone(), evidence, open: Vec::new() }
+impl Wait {
+    /// Begins a wait.
+    pub(super) fn new(plan: &Plan, now: Instant) -> Self {
+        let mut wait = Self {
+            rule: Rule { confirmations: plan.confirmations },
+            start: now,
+            timeout: plan.timeout,
+            polling_interval: plan.polling_interval,
+            blind_wait: plan.blind_wait,
+            pace: Arc::clone(&plan.lookup.pace),
+            zones: by_zone(&plan.records),
+            targets: Vec::new(),
+            search: Search::new(now),
+            fallback: None,
+            proven_by: None,
+            intercepted: false,
+            is_last_round: false,
         };
-        let board = Arc::new(Board::new(asked.iter().map(slot).collect()));
-        let place = |server: &Server| asked.iter().position(|(other, _)| other.address == server.address);
-        let slots = |record: &Record| -> Vec<usize> { record.zone.servers.iter().filter_map(place).collect() };
-        let zones = distinct(plan.records.iter().map(slots));
-        for (slot, (server, texts)) in asked.into_iter().enumerate() {
-            let usual = plan.usual.iter().find(|(address, _)| *address == server.address.ip()).map(|(_, usual)| *usual);
-            let poller = Poller {
-                board: Arc::clone(&board),
-                slot,
-                server,
-                texts: Arc::new(texts),
-                pace: Arc::clone(&plan.lookup.pace),
-                deadline,
-            };
-            // Without a thread the address stays unknown, blocks, and is named in the table.
-            poller.start(Schedule::new(Instant::now(), plan.polling_interval, usual)).ok();
+        for zone in 0..wait.zones.len() {
+            wait.add_hosts(zone, now);
         }
-        let all: Vec<_> = plan.records.iter().collect();
-        Self { plan, start, deadline, board, texts: group(&all, plan.confirmations), zones }
+        wait
     }
 
-    fn run(&self, opinion: Opinion, changed: &mut dyn FnMut(&[Row])) -> Result<Ready, Stopped> {
-        let mut shown = Vec::new();
-        let mut elsewhere = None;
-        let mut state = self.board.lock();
-        loop {
-            let now = Instant::now();
-            let rows = self.rows(&state);
-            if differs(&shown, &rows) {
-                // A terminal that takes nothing holds up no poller.
-                drop(state);
-                changed(&rows);
-                shown = rows;
-                state = self.board.lock();
-                continue;
-            }
-            if self.plan.interrupted.load(Ordering::Relaxed) {
-                return Err(self.not_ready(rows, Cause::Interrupted, false).into());
-            }
-            if opinion == Opinion::Open && now >= self.start + second_opinion::AFTER && self.is_some_zone_lagging(&rows)
-            {
-                let answer = elsewhere.get_or_insert_with(|| second_opinion::ask(self.plan));
-                if let Ok(records) = answer.try_recv() {
-                    return Err(Stopped::Elsewhere(records));
+    fn deadline(&self) -> Instant {
+        self.start + self.timeout
+    }
+
+    /// Returns what is next.
+    pub(super) fn poll(&mut self, now: Instant, jitter: f64) -> Action {
+        let mut wake = self.deadline();
+        match self.verdict(now) {
+            Verdict::Ready => match self.awaited_until(now) {
+                None => return Action::Done(Ok(self.ready(now, Basis::Authoritative))),
+                Some(until) => wake = wake.min(until),
+            },
+            Verdict::NotYet => (self.fallback, self.proven_by) = (None, None),
+            Verdict::NobodyToAsk { intercepted } => {
+                self.intercepted = intercepted;
+                match self.fall_back(now) {
+                    Ok(action) => return action,
+                    Err(next) => wake = next.into_iter().fold(wake, Instant::min),
                 }
             }
-            match self.verdict(&state, now) {
-                Verdict::Ready => return Ok(self.ready(rows, Basis::Authoritative)),
-                Verdict::NobodyToAsk { intercepted } => {
-                    drop(state);
-                    if let Some(ended) = self.second_hand(rows, intercepted) {
-                        return Ok(ended?);
-                    }
-                    state = self.board.lock();
-                }
-                Verdict::NotYet if now >= self.deadline + LAST_LOOK || (now >= self.deadline && state.pollers == 0) => {
-                    drop(state);
-                    return Err(self.not_ready(rows, Cause::TimedOut, false).into());
-                }
-                Verdict::NotYet => {}
+        }
+        if now >= self.deadline() {
+            match self.end(now) {
+                Some(not_ready) => return Action::Done(Err(not_ready)),
+                None => wake = self.deadline() + GRACE,
             }
-            state = self.board.wait(state, now + TICK);
+        }
+        match self.next_query(now, jitter).map_err(|next| next.into_iter().fold(wake, Instant::min)) {
+            Ok(job) => Action::Start(job),
+            Err(wake) => match self.discover(now) {
+                Ok(job) => Action::Start(job),
+                Err(next) => Action::Until(next.into_iter().fold(wake, Instant::min)),
+            },
         }
     }
 
     /// Ready if all zones are; nobody to ask if that holds for one of them and no other blocks.
-    fn verdict(&self, state: &State, now: Instant) -> Verdict {
+    fn verdict(&self, now: Instant) -> Verdict {
         let mut overall = Verdict::Ready;
-        for zone in &self.zones {
-            match judge(zone.iter().map(|slot| &state.slots[*slot].evidence), now) {
-                Verdict::Ready if zone.iter().any(|slot| is_awaited(&state.slots[*slot], now)) => {
-                    return Verdict::NotYet;
-                }
+        for zone in 0..self.zones.len() {
+            match verdict(self.evidence(zone).map(|evidence| evidence.vote(now))) {
                 Verdict::Ready => {}
                 Verdict::NotYet => return Verdict::NotYet,
+                // A zone of which no server is known yet gets the same time as one whose servers are silent.
+                Verdict::NobodyToAsk { .. } if now < self.start + CHANCES_SPAN => return Verdict::NotYet,
                 Verdict::NobodyToAsk { intercepted } => {
                     let before = matches!(overall, Verdict::NobodyToAsk { intercepted: true });
                     overall = Verdict::NobodyToAsk { intercepted: intercepted || before };
@@ -215,177 +163,295 @@ impl<'a> Waiting<'a> {
         overall
     }
 
-    /// Asks resolvers instead; nothing once a name server gives an answer again.
-    fn second_hand(&self, rows: Vec<Row>, intercepted: bool) -> Option<Result<Ready, NotReady>> {
-        let trust = if intercepted { Trust::HttpsOnly } else { Trust::All };
-        let until = self.deadline + LAST_LOOK;
-        let asking = second_hand::Asking { lookup: &self.plan.lookup, texts: &self.texts, trust, until };
-        let is_interrupted = || self.plan.interrupted.load(Ordering::Relaxed);
-        let is_back = || !matches!(self.verdict(&self.board.lock(), Instant::now()), Verdict::NobodyToAsk { .. });
-        let mut go_on = |most: Round| {
-            // Where nobody ever answered nothing will come, and a pause that the user has allowed is as good as a failure.
-            if most == Round::Nobody || (most == Round::Fails && self.plan.blind_wait.is_some()) {
-                return false;
+    fn evidence(&self, zone: usize) -> impl Iterator<Item = &Evidence> + Clone {
+        self.views(zone).map(|(_, view)| &view.evidence)
+    }
+
+    fn views(&self, zone: usize) -> impl Iterator<Item = (&Host, &View)> + Clone {
+        let views = self.targets.iter().flat_map(|target| target.views.iter().map(|view| (&target.host, view)));
+        views.filter(move |(_, view)| view.zone == zone)
+    }
+
+    /// Until when an answer that could still take back a "ready" is waited for.
+    fn awaited_until(&self, now: Instant) -> Option<Instant> {
+        let serving = self.targets.iter().flat_map(|target| &target.views).map(|view| &view.evidence);
+        let serving = serving.filter(|evidence| evidence.status() == ServerStatus::Serving);
+        serving.filter_map(Evidence::awaited_until).filter(|until| *until > now).max()
+    }
+
+    /// What to do where no name server can be asked, or when.
+    fn fall_back(&mut self, now: Instant) -> Result<Action, Option<Instant>> {
+        if let Some(basis) = self.proven_by {
+            return Ok(Action::Done(Ok(self.ready(now, basis))));
+        }
+        let trust = if self.intercepted { Trust::HttpsOnly } else { Trust::All };
+        let known = self.fallback.take().filter(|fallback| fallback.trust == trust);
+        let fallback = self.fallback.insert(known.unwrap_or_else(|| Fallback::new(trust, now)));
+        if let Some(pause) = self.blind_wait.filter(|_| fallback.tells_nothing()) {
+            // A pause in place of a check, as the user has allowed it.
+            let end = self.start + pause;
+            return if now >= end { Ok(Action::Done(Ok(self.ready(now, Basis::Blind)))) } else { Err(Some(end)) };
+        }
+        let until = self.start + self.timeout + GRACE;
+        match fallback.next() {
+            Some(next) if next <= now && now < until => {
+                fallback.asked(now);
+                Ok(Action::Start(Job::Resolvers { trust, until }))
             }
-            let end = self.deadline.min(Instant::now() + second_hand::PAUSE);
-            while Instant::now() < end && !is_interrupted() && !is_back() {
-                std::thread::sleep(TICK);
-            }
-            Instant::now() < self.deadline && !is_interrupted() && !is_back()
+            next => Err(next.filter(|next| *next > now)),
+        }
+    }
+
+    /// The end at the deadline: one more poll of whoever does not serve, since a record that arrived during the last pause is
+    /// not late; then, when nothing more can come, why the wait has failed.
+    fn end(&mut self, now: Instant) -> Option<NotReady> {
+        if !self.is_last_round {
+            self.is_last_round = true;
+            self.targets.iter_mut().for_each(|target| target.schedule.hurry(now));
+            return None;
+        }
+        let is_busy = |view: &View| {
+            view.evidence.status() == ServerStatus::Confirming
+                || view.evidence.awaited_until().is_some_and(|until| until > now)
         };
-        let outcome = second_hand::wait(&asking, &mut go_on);
-        Some(match outcome {
-            Ok(basis) => Ok(self.ready(rows, basis)),
-            Err(_) if is_interrupted() => Err(self.not_ready(rows, Cause::Interrupted, intercepted)),
-            Err(_) if is_back() => return None,
-            Err(Round::Nobody | Round::Fails) => match self.plan.blind_wait {
-                Some(pause) => self.blind(rows, pause),
-                None => Err(self.not_ready(rows, Cause::NobodyAnswers, intercepted)),
-            },
-            Err(Round::Has | Round::Lacks) => Err(self.not_ready(rows, Cause::TimedOut, intercepted)),
+        let may_come = self.targets.iter().flat_map(|target| &target.views).any(is_busy);
+        (!may_come || now >= self.deadline() + GRACE).then(|| {
+            let nobody = matches!(self.verdict(now), Verdict::NobodyToAsk { .. });
+            let nobody = nobody && self.fallback.as_ref().is_none_or(Fallback::tells_nothing);
+            self.not_ready(now, if nobody { Cause::NobodyAnswers } else { Cause::TimedOut })
         })
     }
 
-    /// A pause in place of a check, as the user has allowed it.
-    fn blind(&self, rows: Vec<Row>, pause: Duration) -> Result<Ready, NotReady> {
-        while Instant::now() < self.start + pause {
-            if self.plan.interrupted.load(Ordering::Relaxed) {
-                return Err(self.not_ready(rows, Cause::Interrupted, false));
+    /// Returns why a wait that a signal ends has failed.
+    pub(super) fn interrupted(&self, now: Instant) -> NotReady {
+        self.not_ready(now, Cause::Interrupted)
+    }
+
+    fn next_query(&mut self, now: Instant, jitter: f64) -> Result<Job, Option<Instant>> {
+        let until = (now + ATTEMPT).min(self.deadline() + GRACE);
+        let mut later: Option<Instant> = None;
+        for target in &mut self.targets {
+            let Host::Server(server) = target.host.clone() else { continue };
+            match target.next(&self.pace, now, jitter) {
+                Ok(query) => {
+                    let Some(permit) = self.pace.try_take(server.address, now) else { continue };
+                    let ticket = target.ticket(server, query, now);
+                    let text = &self.zones[ticket.zone].texts[ticket.record];
+                    let question = text.query.question(ticket.edns);
+                    return Ok(Job::Query { ticket, question, transport: query.transport, permit, until });
+                }
+                Err(next) => later = [later, next].into_iter().flatten().min(),
             }
-            std::thread::sleep(TICK.min((self.start + pause).saturating_duration_since(Instant::now())));
         }
-        Ok(self.ready(rows, Basis::Blind))
+        Err(later)
     }
 
-    /// Whether all servers of some zone that can be asked lag.
-    fn is_some_zone_lagging(&self, rows: &[Row]) -> bool {
-        let answers = |slot: &usize| !matches!(rows[*slot].standing, Standing::NoRoute | Standing::Silent);
-        self.zones.iter().any(|zone| {
-            let mut answering = zone.iter().filter(|slot| answers(slot)).peekable();
-            answering.peek().is_some() && answering.all(|slot| rows[*slot].standing == Standing::Lagging)
-        })
-    }
-
-    fn ready(&self, rows: Vec<Row>, basis: Basis) -> Ready {
-        Ready { waited: self.start.elapsed(), rows, basis, split: false }
-    }
-
-    fn not_ready(&self, rows: Vec<Row>, cause: Cause, intercepted: bool) -> NotReady {
-        let names = self.texts.iter().map(|text| text.name.clone()).collect();
-        // The last look comes after the time limit, which is what the user knows.
-        let waited = self.start.elapsed().min(self.plan.timeout);
-        let bogus = if cause == Cause::TimedOut { self.bogus() } else { Vec::new() };
-        NotReady { names, cause, waited, rows, intercepted, bogus }
-    }
-
-    /// Looks, in the moment that is left, for what would come next after a server that lags: zones that a CA cannot
-    /// validate.
-    fn bogus(&self) -> Vec<DnsName> {
-        let until = (self.deadline + LAST_LOOK).max(Instant::now() + LEAST_LOOK);
-        let mut zones: Vec<&Zone> = self.plan.records.iter().map(|record| &record.zone).collect();
-        zones.dedup();
-        let refused =
-            |zone: &&Zone| matches!(self.plan.lookup.signing(zone, until), Some(Signing::NoKeys | Signing::Refused));
-        zones.into_iter().filter(refused).filter_map(|zone| zone.apex.clone()).collect()
-    }
-
-    fn rows(&self, state: &State) -> Vec<Row> {
-        state.slots.iter().map(|slot| self.row(slot)).collect()
-    }
-
-    fn row(&self, slot: &Slot) -> Row {
-        let evidence = &slot.evidence;
-        let last = match evidence.last() {
-            None | Some((_, Answer::Has)) => String::new(),
-            Some((_, Answer::Lacks(text) | Answer::Lame { reason: text, .. })) => text.clone(),
-            Some((_, Answer::Silent(error))) => error.to_string(),
+    /// Takes what became of a question.
+    pub(super) fn answered(&mut self, now: Instant, ticket: Ticket, reply: Result<Reply, AskError>) {
+        let Ticket { server, zone, record, transport, edns, asked } = ticket;
+        let host = Host::Server(server);
+        let Some(target) = self.targets.iter_mut().find(|target| target.host == host) else { return };
+        let Some(place) = target.views.iter().position(|view| view.zone == zone) else { return };
+        let evidence = &mut target.views[place].evidence;
+        let again = NextQuery { view: place, record, transport, confirms: false };
+        match &reply {
+            Ok(reply) if edns && reply.refuses_edns() => {
+                evidence.returned(record, asked);
+                target.edns = false;
+                target.extra.push(again);
+                return;
+            }
+            Ok(reply) if transport == Transport::Udp && reply.truncated() => {
+                evidence.returned(record, asked);
+                target.extra.push(NextQuery { transport: Transport::Tcp, ..again });
+                return;
+            }
+            _ => {}
+        }
+        let text = &self.zones[zone].texts[record];
+        let (answer, replica) = match reply {
+            Ok(reply) => (text.query.judge(&reply), reply.nsid().map(<[u8]>::to_vec)),
+            Err(error) => (Answer::Silent(error), None),
         };
-        Row {
-            server: slot.server.clone(),
-            standing: evidence.standing(),
-            last,
-            after: evidence.serving_since().map(|since| since.saturating_duration_since(self.start)),
-            no_tcp: evidence.tcp_is_broken(),
-            several: evidence.shows_several_back_ends(),
-            is_steady: evidence.is_steady(),
+        evidence.observe(now, Observation { record, transport, asked, replica, answer });
+        if evidence.is_contradicted() {
+            target.views.iter_mut().for_each(|view| view.evidence.distrust());
         }
     }
-}
 
-/// Whether an answer is still coming that could take back what the address has said.
-pub(super) fn is_awaited(slot: &Slot, now: Instant) -> bool {
-    slot.evidence.standing() == Standing::Serving && slot.open.iter().any(|sent| now < *sent + LATE)
-}
-
-fn differs(old: &[Row], new: &[Row]) -> bool {
-    old.len() != new.len() || old.iter().zip(new).any(|(old, new)| old.standing != new.standing)
-}
-
-/// Joins the values of one name: they are one TXT RRset, and one question shows them all.
-///
-/// Each zone has to be seen with its changes as many times as there are confirmations. Changes of a zone arrive in order, and
-/// an address has room for five questions a second only: so its earlier names are looked at once, and count, and the last
-/// name is looked at as often as is still missing.
-fn group(records: &[&Record], confirmations: u32) -> Vec<Texts> {
-    let mut texts: Vec<Texts> = Vec::new();
-    let mut zones: Vec<&Zone> = Vec::new();
-    let (new, found): (Vec<&Record>, Vec<&Record>) = records.iter().partition(|record| record.is_new);
-    // What was there before this wait was added before what is new, wherever it stands in the order of the caller.
-    for record in found.into_iter().chain(new) {
-        // The name of the latest record stays last: it is asked for first.
-        let earlier = texts.iter().position(|text| text.name == record.name).map(|place| texts.remove(place).values);
-        let mut values = earlier.unwrap_or_default();
-        if !values.contains(&record.value) {
-            values.push(record.value.clone());
+    /// Takes what a round of questions to resolvers showed.
+    pub(super) fn resolved(&mut self, now: Instant, round: Round, basis: Basis) {
+        if self.fallback.as_mut().is_some_and(|fallback| fallback.heard(now, round)) {
+            self.proven_by = Some(basis);
         }
-        // By name, where it is known: two look-ups may have found different addresses of it.
-        let is_same = |zone: &&&Zone| zone.apex == record.zone.apex && (zone.apex.is_some() || **zone == &record.zone);
-        let zone = zones.iter().position(|zone| is_same(&zone)).unwrap_or_else(|| {
-            zones.push(&record.zone);
-            zones.len() - 1
+    }
+
+    fn discover(&mut self, now: Instant) -> Result<Job, Option<Instant>> {
+        let is_open = |zone: &usize| {
+            let is_missing = self.views(*zone).any(|(host, _)| matches!(host, Host::Unfound(_)));
+            is_missing
+                || matches!(
+                    verdict(self.evidence(*zone).map(|evidence| evidence.vote(now))),
+                    Verdict::NobodyToAsk { .. }
+                )
+        };
+        let lags = |zone: &usize| self.zones[*zone].zone.found_by == FoundBy::Resolvers && self.lags(*zone);
+        let open: Vec<usize> = (0..self.zones.len()).filter(is_open).collect();
+        let lagging: Vec<usize> = (0..self.zones.len()).filter(lags).collect();
+        let (zone, way) = self.search.next(now, self.start, &open, &lagging)?;
+        let ZoneTexts { zone: known, texts } = &self.zones[zone];
+        // A resolver that is asked about the name of a record keeps that it is not there; the root servers' way does not.
+        let above = known.apex.as_ref().filter(|_| way.is_none());
+        let name = above.or_else(|| texts.first().map(|text| &text.query.name)).cloned().ok_or(None)?;
+        Ok(Job::Discover { zone, name, way, until: self.deadline() + GRACE })
+    }
+
+    /// Whether all servers of a zone that can be asked lag.
+    fn lags(&self, zone: usize) -> bool {
+        let answers = |status: &ServerStatus| !matches!(status, ServerStatus::NoRoute | ServerStatus::Silent);
+        let mut answering = self.evidence(zone).map(Evidence::status).filter(answers).peekable();
+        answering.peek().is_some() && answering.all(|status| status == ServerStatus::Lagging)
+    }
+
+    /// Takes what a search for the servers of a zone has found.
+    pub(super) fn discovered(&mut self, now: Instant, (zone, way): (usize, Option<FoundBy>), found: Option<Zone>) {
+        self.search.ended(now);
+        match (way, found) {
+            (None, Some(found)) => self.add_found(zone, found, now),
+            (Some(_), Some(found)) if !share_a_server(&found, &self.zones[zone].zone) => {
+                // The network leads elsewhere (split DNS): a CA goes down from the root.
+                self.search.split = true;
+                self.drop_views(|_, view| view.zone == zone);
+                self.zones[zone].zone = found;
+                self.add_hosts(zone, now);
+            }
+            _ => {}
+        }
+        for target in self.targets.iter_mut().filter(|target| way.is_none() && matches!(target.host, Host::Unfound(_)))
+        {
+            for view in target.views.iter_mut().filter(|view| view.zone == zone) {
+                let (answer, transport) = (Answer::Silent(AskError::TimedOut), Transport::Udp);
+                view.evidence.observe(now, Observation { record: 0, transport, asked: now, replica: None, answer });
+            }
+        }
+    }
+
+    /// Adds servers that were not known; a name whose addresses are found is not looked for any more.
+    fn add_found(&mut self, zone: usize, found: Zone, now: Instant) {
+        self.drop_views(|host, view| {
+            view.zone == zone && matches!(host, Host::Unfound(name) if !found.unfound.contains(name))
         });
-        let mut others = 0;
-        for other in texts.iter_mut().filter(|other| other.wanted.zone == zone) {
-            other.wanted.looks = 1;
-            others += 1;
-        }
-        let wanted = Wanted { looks: confirmations.saturating_sub(others).max(1), zone, is_new: record.is_new };
-        texts.push(Texts { name: record.name.clone(), values, wanted });
+        let known = &mut self.zones[zone].zone;
+        known.servers.extend(found.servers);
+        known.unfound = found.unfound;
+        self.add_hosts(zone, now);
     }
-    texts
+
+    fn drop_views(&mut self, drop: impl Fn(&Host, &View) -> bool) {
+        for target in &mut self.targets {
+            let Target { host, views, extra, .. } = target;
+            let before = views.len();
+            views.retain(|view| !drop(host, view));
+            if views.len() < before {
+                // Places have moved: what was planned is polled again soon.
+                extra.clear();
+            }
+        }
+        self.targets.retain(|target| !target.views.is_empty());
+    }
+
+    /// Gives each host of a zone a view of it, unless it has one.
+    fn add_hosts(&mut self, zone: usize, now: Instant) {
+        let ZoneTexts { zone: known, texts } = &self.zones[zone];
+        let mut evidence = Evidence::new(self.rule, texts.len());
+        for (record, text) in texts.iter().enumerate() {
+            text.doubtful_until.into_iter().for_each(|until| evidence.doubt(record, until));
+        }
+        let view = View::new(zone, evidence, texts.iter().map(|text| text.added).collect());
+        let servers = known.servers.iter().cloned().map(Host::Server);
+        let unfound = known.unfound.iter().cloned().map(Host::Unfound);
+        let left_out = (known.left_out > 0).then_some(Host::LeftOut(known.left_out));
+        for host in servers.chain(unfound).chain(left_out) {
+            // Two names of one address are one server: the address is what is asked.
+            let target = match self.targets.iter_mut().find(|target| target.is(&host)) {
+                Some(target) => target,
+                None => {
+                    self.targets.push(Target::new(host, Schedule::new(now, self.polling_interval)));
+                    let last = self.targets.len() - 1;
+                    &mut self.targets[last]
+                }
+            };
+            if !target.views.iter().any(|view| view.zone == zone) {
+                target.views.push(view.clone());
+            }
+        }
+    }
+
+    /// Returns the TXT queries of all zones.
+    pub(super) fn queries(&self) -> impl Iterator<Item = &super::answer::TxtQuery> {
+        self.zones.iter().flat_map(|zone| &zone.texts).map(|text| &text.query)
+    }
+
+    /// Returns the zones.
+    pub(super) fn zones(&self) -> impl Iterator<Item = &Zone> {
+        self.zones.iter().map(|zone| &zone.zone)
+    }
+
+    fn ready(&self, now: Instant, basis: Basis) -> Ready {
+        Ready { waited: now - self.start, rows: self.rows(), basis, split: self.search.split }
+    }
+
+    fn not_ready(&self, now: Instant, cause: Cause) -> NotReady {
+        let names = self.queries().map(|query| query.name.clone()).collect();
+        // The last poll comes after the time limit, which is what the user knows.
+        let waited = (now - self.start).min(self.timeout);
+        NotReady { names, cause, waited, rows: self.rows(), intercepted: self.intercepted, bogus: Vec::new() }
+    }
+
+    /// Returns the table of servers, one row an address: where it stands with the zone that it is the furthest behind with.
+    pub(super) fn rows(&self) -> Vec<Row> {
+        let mut rows: Vec<_> = self.targets.iter().filter_map(|target| target.row(self.start)).collect();
+        rows.sort_by(|one, other| one.host.cmp(&other.host));
+        rows
+    }
+}
+
+impl Target {
+    fn is(&self, host: &Host) -> bool {
+        match (&self.host, host) {
+            (Host::Server(known), Host::Server(server)) => known.address == server.address,
+            (known, host) => known == host,
+        }
+    }
+
+    fn ticket(&mut self, server: Server, query: NextQuery, now: Instant) -> Ticket {
+        let NextQuery { view, record, transport, confirms } = query;
+        let view = &mut self.views[view];
+        view.evidence.asked((record, transport), now, confirms);
+        Ticket { server, zone: view.zone, record, transport, edns: self.edns, asked: now }
+    }
+
+    fn row(&self, start: Instant) -> Option<Row> {
+        let evidence = self.views.iter().map(|view| &view.evidence).max_by_key(|evidence| evidence.status())?;
+        let last = match evidence.last() {
+            None | Some(Answer::Has) => String::new(),
+            Some(Answer::Lacks(text) | Answer::Lame { reason: text, .. }) => text.clone(),
+            Some(Answer::Silent(error)) => error.to_string(),
+        };
+        Some(Row {
+            host: self.host.clone(),
+            status: evidence.status(),
+            last,
+            after: evidence.serving_since().map(|since| since.saturating_duration_since(start)),
+            no_tcp: evidence.is_tcp_broken(),
+            several: evidence.shows_several_replicas(),
+        })
+    }
+}
+
+fn share_a_server(one: &Zone, other: &Zone) -> bool {
+    one.servers.iter().any(|server| other.servers.iter().any(|known| known.address == server.address))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::dns::zone::FoundBy;
-
-    fn record(name: &str, value: &str, apex: &str) -> Record {
-        let zone = Zone::without_servers(DnsName::parse(apex).ok(), FoundBy::Settings);
-        Record { name: DnsName::parse(name).unwrap(), value: TxtValue::parse(value).unwrap(), zone, is_new: true }
-    }
-
-    #[test]
-    fn each_zone_is_confirmed_and_values_of_one_name_are_one_question() {
-        let records = [
-            record("a.one.example", "v1", "one.example"),
-            record("b.two.example", "v2", "two.example"),
-            record("c.one.example", "v3", "one.example"),
-            record("a.one.example", "v4", "one.example"),
-        ];
-        let texts = group(&records.iter().collect::<Vec<_>>(), 3);
-        let shown: Vec<_> =
-            texts.iter().map(|text| (text.name.as_str(), text.values.len(), text.wanted.looks)).collect();
-        assert_eq!(shown, [("b.two.example", 1, 3), ("c.one.example", 1, 1), ("a.one.example", 2, 2)]);
-    }
-
-    #[test]
-    fn what_was_there_before_the_wait_comes_before_what_is_new() {
-        let old = |name, value| Record { is_new: false, ..record(name, value, "one.example") };
-        let records =
-            [record("a.one.example", "v1", "one.example"), old("b.one.example", "v2"), old("a.one.example", "v3")];
-        let texts = group(&records.iter().collect::<Vec<_>>(), 3);
-        let shown: Vec<_> = texts.iter().map(|text| (text.name.as_str(), text.wanted.is_new)).collect();
-        assert_eq!(shown, [("b.one.example", false), ("a.one.example", true)]);
-    }
-}
+mod tests;

@@ -14,11 +14,11 @@ use crate::http::{Endpoint, HttpError};
 use crate::name::DnsName;
 use crate::state::Rate;
 
-/// The shortest polling interval that makes sense: the pace allows five questions a second.
+/// The shortest polling interval that makes sense: the pace allows six queries a second.
 pub(super) const SHORTEST_POLLING: Duration = Duration::from_millis(200);
 /// The longest time that can be set: a year. Longer ones are typing errors, and would overflow clocks.
 const LONGEST: f64 = 366.0 * 86_400.0;
-/// The most confirmations: each takes a fifth of a second.
+/// The most confirmations: an address gets six queries a second.
 const MOST_CONFIRMATIONS: u32 = 50;
 /// The port of DNS (RFC 1035 section 4.2).
 const DNS_PORT: u16 = 53;

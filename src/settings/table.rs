@@ -82,12 +82,12 @@ impl Setting {
                 ("propagation-timeout", Some("180"), "give up waiting after this long; 0 = do not wait")
             }
             Self::PollingInterval => {
-                ("polling-interval", Some("2"), "longest pause between two looks at one name server")
+                ("polling-interval", Some("2"), "longest pause between two polls of one name server")
             }
             Self::Confirmations => (
                 "confirmations",
-                Some("3"),
-                "positive answers in a row that each name server must give; more at first, unless it is 1",
+                Some("12"),
+                "positive answers in a row that each name server must give; half as many more after a contradiction",
             ),
             Self::Resolvers => (
                 "resolvers",

@@ -78,7 +78,7 @@ impl Solver<'_> {
             match added {
                 Ok(added) => {
                     self.state.journal(|journal, _| journal.confirm(&ids[at..=at]));
-                    placements[at].is_new = added == Added::New;
+                    placements[at].added = (added == Added::New).then(Instant::now);
                     let what = if added == Added::New { "added" } else { "was there already" };
                     self.events.step(&format!("`{record}` {what}"));
                 }
@@ -189,8 +189,6 @@ impl Solver<'_> {
             timeout: self.settings.propagation_timeout,
             confirmations: self.settings.confirmations,
             polling_interval: self.settings.polling_interval,
-            usual: Vec::new(),
-            steady: Vec::new(),
             lookup: self.lookup.clone(),
             blind_wait: self.settings.blind_wait,
             interrupted: std::sync::Arc::clone(&self.interrupted),

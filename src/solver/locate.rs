@@ -26,8 +26,8 @@ pub(super) struct Placement {
     /// The zone of that name; none where nobody needs to know it.
     pub(super) zone: Option<Zone>,
     pub(super) spec: RecordSpec,
-    /// Whether this call has added it, and not found it there.
-    pub(super) is_new: bool,
+    /// When this call has added it; none if it was there already.
+    pub(super) added: Option<std::time::Instant>,
     pub(super) notes: Vec<String>,
 }
 
@@ -60,7 +60,7 @@ impl Solver<'_> {
         let tell = |_: &Error| notes.iter().for_each(|note| self.events.warning(note));
         let domain = self.domain_of((&record, apex), domains, policy).inspect_err(tell)?;
         let spec = spec(&domain, &record, challenge)?;
-        Ok(Placement { challenge: challenge.clone(), record, zone, spec, is_new: false, notes })
+        Ok(Placement { challenge: challenge.clone(), record, zone, spec, added: None, notes })
     }
 
     /// Asks DNS, unless neither aliases nor propagation matter.

@@ -2,6 +2,7 @@
 //! them. They stand in the journal; where it was lost, the account is asked what it holds.
 
 use std::collections::BTreeSet;
+use std::time::Instant;
 
 use super::Solver;
 use super::locate::Placement;
@@ -20,8 +21,8 @@ use crate::state::{Entry, LEFT_OVER_AFTER, Progress};
 pub(super) struct PendingRecord {
     held: OrderRecord,
     zone: Zone,
-    /// Whether this call has added it.
-    is_new: bool,
+    /// When this call has added it, if it did.
+    added: Option<Instant>,
 }
 
 /// A record of the order.
@@ -41,12 +42,18 @@ impl PendingRecord {
         Some(Self {
             held: OrderRecord { name, value, domain: placement.spec.domain().clone() },
             zone,
-            is_new: placement.is_new,
+            added: placement.added,
         })
     }
 
     pub(super) fn into_record(self) -> Record {
-        Record { name: self.held.name, value: self.held.value, zone: self.zone, is_new: self.is_new }
+        Record {
+            name: self.held.name,
+            value: self.held.value,
+            zone: self.zone,
+            added: self.added,
+            doubtful_until: None,
+        }
     }
 }
 
@@ -91,7 +98,7 @@ impl Solver<'_> {
                 Some(neighbour) => neighbour.zone.clone(),
                 None => self.place_by(Follow::Never, &held.name, policy)?.zone,
             };
-            all.push(PendingRecord { held, zone, is_new: false });
+            all.push(PendingRecord { held, zone, added: None });
         }
         all.extend(mine);
         Ok(all)

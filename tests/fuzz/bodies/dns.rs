@@ -5,13 +5,13 @@
 use std::time::Instant;
 
 use ipv64_acme::challenge::TxtValue;
-use ipv64_acme::dns::exchange::{AskError, Transport};
+use ipv64_acme::dns::exchange::Transport;
 use ipv64_acme::dns::message::{Query, Question, RecordType, Reply};
 use ipv64_acme::name::DnsName;
-use ipv64_acme::propagation::Standing;
-use ipv64_acme::propagation::answer::{Answer, Observation, judge_reply};
-use ipv64_acme::propagation::evidence::{Evidence, Past};
-use ipv64_acme::propagation::seen::Wanted;
+use ipv64_acme::propagation::ServerStatus;
+use ipv64_acme::propagation::answer::{Answer, judge_reply};
+use ipv64_acme::propagation::evidence::{Evidence, Observation};
+use ipv64_acme::propagation::rule::Rule;
 
 const KINDS: [RecordType; 9] = [
     RecordType::TXT,
@@ -118,22 +118,23 @@ fn assert_judged(reply: &Reply, name: &DnsName, bytes: &[u8]) {
     assert_counted(&answer, reply.nsid().map(<[u8]>::to_vec));
 }
 
-/// One answer leads to the standing that it deserves, and never to more.
-fn assert_counted(answer: &Answer, backend: Option<Vec<u8>>) {
-    let now = Instant::now();
-    let named = backend.is_some();
-    let mut evidence = Evidence::new(&[Wanted { looks: 1, zone: 0, is_new: true }], 1, Past::Unproven);
-    evidence.observe(now, Observation { record: 0, transport: Transport::Tcp, answer: answer.clone(), backend });
+/// One answer leads to the status that it deserves, and never to more.
+fn assert_counted(answer: &Answer, replica: Option<Vec<u8>>) {
     let expected = match answer {
-        Answer::Has => Standing::Serving,
-        Answer::Lacks(_) => Standing::Lagging,
-        Answer::Lame { .. } | Answer::Silent(_) => Standing::Lame,
+        Answer::Has => ServerStatus::Serving,
+        Answer::Lacks(_) => ServerStatus::Lagging,
+        Answer::Lame { .. } | Answer::Silent(_) => ServerStatus::Lame,
     };
-    assert_eq!(evidence.standing(), expected, "named: {named}");
-    let silent = Answer::Silent(AskError::TimedOut);
-    evidence.observe(now, Observation { record: 0, transport: Transport::Udp, answer: silent, backend: None });
-    assert!(!evidence.is_excused(now), "one failure excuses nobody");
-    let mut strict = Evidence::new(&[Wanted { looks: 2, zone: 0, is_new: true }], 3, Past::Steady);
-    strict.observe(now, Observation { record: 0, transport: Transport::Tcp, answer: answer.clone(), backend: None });
-    assert_ne!(strict.standing(), Standing::Serving, "one answer is not three");
+    assert_eq!(status_after(1, answer, replica.clone()), expected, "named: {}", replica.is_some());
+    assert_ne!(status_after(3, answer, replica), ServerStatus::Serving, "one answer is not three");
+}
+
+fn status_after(confirmations: u32, answer: &Answer, replica: Option<Vec<u8>>) -> ServerStatus {
+    let now = Instant::now();
+    let mut evidence = Evidence::new(Rule { confirmations }, 1);
+    evidence.observe(
+        now,
+        Observation { record: 0, transport: Transport::Tcp, asked: now, replica, answer: answer.clone() },
+    );
+    evidence.status()
 }

@@ -1,0 +1,143 @@
+//! Runs a wait: starts each job of the machine in a thread of its own, brings what becomes of it back over one channel, and
+//! tells whoever watches. What is done when is up to [`super::wait`].
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::answer::TxtQuery;
+use super::fallback::{self, Round};
+use super::outcome::{Basis, Cause, NotReady, Ready, Row};
+use super::plan::Plan;
+use super::wait::{Action, GRACE, Job, Ticket, Wait};
+use crate::dns::exchange::{AskError, STACK, ask_with};
+use crate::dns::message::Reply;
+use crate::dns::signing::Signing;
+use crate::dns::zone::{FoundBy, Lookup, Zone};
+use crate::name::DnsName;
+
+/// How often the stop flag of the process is looked at.
+const TICK: Duration = Duration::from_millis(100);
+/// How long a look for a cause may take at least, after the deadline.
+const LEAST_LOOK: Duration = Duration::from_millis(200);
+
+/// What became of a job.
+enum Event {
+    Answered(Ticket, Result<Reply, AskError>),
+    Discovered(usize, Option<FoundBy>, Option<Zone>),
+    Resolved(Round, Basis),
+}
+
+/// Waits until every authoritative address of every zone serves the records. `changed` is called with the table at the
+/// start and whenever the status of an address has changed.
+///
+/// # Errors
+/// [`NotReady`] with the table of servers.
+pub fn wait(plan: &Plan, changed: &mut dyn FnMut(&[Row])) -> Result<Ready, NotReady> {
+    let mut wait = Wait::new(plan, Instant::now());
+    let world = World { lookup: plan.lookup.clone(), queries: wait.queries().cloned().collect() };
+    let world = Arc::new(world);
+    let (sender, events) = channel();
+    let mut shown = Vec::new();
+    loop {
+        let now = Instant::now();
+        if plan.interrupted.load(Ordering::Relaxed) {
+            return Err(wait.interrupted(now));
+        }
+        let until = match wait.poll(now, rand::random()) {
+            Action::Start(job) => {
+                start(&world, job, &sender);
+                continue;
+            }
+            Action::Done(Ok(ready)) => return Ok(ready),
+            Action::Done(Err(not_ready)) => return Err(explained(not_ready, plan, &wait)),
+            Action::Until(until) => until.min(now + TICK),
+        };
+        let rows = wait.rows();
+        if differs(&shown, &rows) {
+            changed(&rows);
+            shown = rows;
+        }
+        match events.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            Ok(event) => take(&mut wait, event),
+            // The sender of this function is still there.
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+        }
+        events.try_iter().for_each(|event| take(&mut wait, event));
+    }
+}
+
+fn take(wait: &mut Wait, event: Event) {
+    let now = Instant::now();
+    match event {
+        Event::Answered(ticket, reply) => wait.answered(now, ticket, reply),
+        Event::Discovered(zone, way, found) => wait.discovered(now, (zone, way), found),
+        Event::Resolved(round, basis) => wait.resolved(now, round, basis),
+    }
+}
+
+/// What jobs work on.
+struct World {
+    lookup: Lookup,
+    queries: Vec<TxtQuery>,
+}
+
+impl World {
+    fn run(&self, job: Job) -> Event {
+        match job {
+            Job::Query { ticket, question, transport, permit, until } => {
+                Event::Answered(ticket, ask_with(permit, &question, transport, until))
+            }
+            Job::Discover { zone, name, way, until } => {
+                let lookup = self.lookup.afresh();
+                let ways = lookup.ways().iter().filter(|known| way.is_none_or(|way| way == **known));
+                let found = ways.into_iter().find_map(|way| lookup.zone_by(*way, &name, until).ok());
+                Event::Discovered(zone, way, found)
+            }
+            Job::Resolvers { trust, until } => {
+                let (round, basis) = fallback::ask(&self.lookup, &self.queries, trust, until);
+                Event::Resolved(round, basis)
+            }
+        }
+    }
+}
+
+/// Starts a thread that does a job; its end is not waited for, since its result may come too late for anybody.
+fn start(world: &Arc<World>, job: Job, sender: &Sender<Event>) {
+    let (stack, name) = match &job {
+        Job::Query { .. } => (STACK, "query"),
+        Job::Discover { .. } => (4 * STACK, "discovery"),
+        Job::Resolvers { .. } => (4 * STACK, "resolvers"),
+    };
+    // The job goes over a channel, so that it is not lost where there is no thread for it.
+    let (hand_over, taken) = channel();
+    let (one, answer) = (Arc::clone(world), sender.clone());
+    let work = move || {
+        if let Ok(job) = taken.recv() {
+            answer.send(one.run(job)).ok();
+        }
+    };
+    let spawned = thread::Builder::new().name(name.to_owned()).stack_size(stack).spawn(work);
+    if let Err(unsent) = hand_over.send(job) {
+        debug_assert!(spawned.is_err(), "only a thread that was not started takes nothing");
+        // No thread to be had (a limit on processes): done from here, one after the other.
+        sender.send(world.run(unsent.0)).ok();
+    }
+}
+
+/// Adds what would come next after a server that lags: zones that a CA cannot validate.
+fn explained(not_ready: NotReady, plan: &Plan, wait: &Wait) -> NotReady {
+    if not_ready.cause != Cause::TimedOut {
+        return not_ready;
+    }
+    let until = Instant::now() + LEAST_LOOK.max(GRACE / 2);
+    let refused = |zone: &&Zone| matches!(plan.lookup.signing(zone, until), Some(Signing::NoKeys | Signing::Refused));
+    let bogus: Vec<DnsName> = wait.zones().filter(refused).filter_map(|zone| zone.apex.clone()).collect();
+    NotReady { bogus, ..not_ready }
+}
+
+fn differs(old: &[Row], new: &[Row]) -> bool {
+    old.len() != new.len() || old.iter().zip(new).any(|(old, new)| (&old.host, old.status) != (&new.host, new.status))
+}

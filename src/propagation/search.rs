@@ -1,0 +1,76 @@
+//! When the servers of a zone are looked for again during a wait: where an address is missing or nobody can be asked, again and
+//! again with growing pauses; and once, down from the root servers, where all servers lag for long (split DNS). Pure.
+
+use std::time::{Duration, Instant};
+
+use crate::dns::zone::FoundBy;
+
+/// From the start of a wait, or of a search, to the next one. Five of them fit into the chances of an address.
+const PAUSE: Duration = Duration::from_secs(2);
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+/// As long the pause does not grow.
+const DENSE_FOR: Duration = Duration::from_secs(12);
+/// From the start of a wait to the question whether the root servers lead elsewhere: most records are everywhere by then.
+const SPLIT_DNS_CHECK: Duration = Duration::from_secs(8);
+
+/// What was looked for, and when.
+#[derive(Debug)]
+pub(super) struct Search {
+    next: Instant,
+    pause: Duration,
+    is_running: bool,
+    /// Zones that were looked for from the root servers.
+    checked: Vec<usize>,
+    /// The zone of the last search.
+    last: usize,
+    /// Whether the root servers led to other servers, which are asked now.
+    pub(super) split: bool,
+}
+
+impl Search {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { next: now + PAUSE / 2, pause: PAUSE, is_running: false, checked: Vec::new(), last: 0, split: false }
+    }
+
+    /// Returns the zone that is to be looked for now, and in which way (`None`: in all ways), or when there may be one. `open`
+    /// are the zones with something missing, `lagging` those whose servers all lag.
+    pub(super) fn next(
+        &mut self,
+        now: Instant,
+        start: Instant,
+        open: &[usize],
+        lagging: &[usize],
+    ) -> Result<(usize, Option<FoundBy>), Option<Instant>> {
+        if self.is_running {
+            return Err(None);
+        }
+        let unchecked = lagging.iter().find(|zone| !self.checked.contains(zone));
+        let after = start + SPLIT_DNS_CHECK;
+        if let Some(zone) = unchecked.filter(|_| now >= after) {
+            self.is_running = true;
+            self.checked.push(*zone);
+            return Ok((*zone, Some(FoundBy::Roots)));
+        }
+        // In turn, each zone gets its search.
+        let zone = open.iter().find(|zone| **zone > self.last).or_else(|| open.first());
+        match zone {
+            Some(zone) if now >= self.next => {
+                (self.is_running, self.last) = (true, *zone);
+                if now >= start + DENSE_FOR {
+                    self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+                }
+                self.next = now + self.pause;
+                Ok((*zone, None))
+            }
+            Some(_) => Err(Some(unchecked.map_or(self.next, |_| self.next.min(after)))),
+            None => Err(unchecked.map(|_| after)),
+        }
+    }
+
+    /// Notes that a search has ended.
+    pub(super) fn ended(&mut self, now: Instant) {
+        self.is_running = false;
+        // A search that took long leaves the name servers a moment of peace.
+        self.next = self.next.max(now + PAUSE / 2);
+    }
+}

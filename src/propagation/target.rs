@@ -1,0 +1,226 @@
+//! One address that is asked: what it has said about each zone of the wait, and which question is due next. Pure: told the
+//! time, it names the question; [`super::wait`] hands it out and brings the answer back.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use super::evidence::Evidence;
+use super::rule::ServerStatus;
+use super::schedule::Schedule;
+use crate::dns::exchange::Transport;
+use crate::dns::pace::Pace;
+use crate::dns::zone::Server;
+use crate::name::DnsName;
+
+/// Permits that questions about earlier records leave to the polls while the newest is not there yet.
+const POLL_RESERVE: usize = 6;
+/// Between two questions about an earlier record as long as the newest is missing: changes of a zone mostly arrive in order.
+const EARLIER_PAUSE: Duration = Duration::from_secs(8);
+
+/// Who is asked.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Host {
+    /// One address of a name server.
+    Server(Server),
+    /// A name server of which no address, or not every one, could be found yet.
+    Unfound(DnsName),
+    /// Servers or addresses that are too many to be asked.
+    LeftOut(usize),
+}
+
+impl Host {
+    /// Returns the name of the server, if it is known.
+    #[must_use]
+    pub fn name(&self) -> Option<&DnsName> {
+        match self {
+            Self::Server(server) => server.name.as_ref(),
+            Self::Unfound(name) => Some(name),
+            Self::LeftOut(_) => None,
+        }
+    }
+
+    /// Returns the address, if one is known.
+    #[must_use]
+    pub fn address(&self) -> Option<std::net::SocketAddr> {
+        if let Self::Server(server) = self { Some(server.address) } else { None }
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Server(server) => server.fmt(f),
+            Self::Unfound(name) => name.fmt(f),
+            Self::LeftOut(count) => write!(f, "{count} more"),
+        }
+    }
+}
+
+/// A zone of the wait, as one address sees it.
+#[derive(Debug, Clone)]
+pub(super) struct View {
+    /// The place of the zone in the wait.
+    pub(super) zone: usize,
+    pub(super) evidence: Evidence,
+    /// When each record was added, if that was for this wait.
+    added: Vec<Option<Instant>>,
+    last_polled: Option<Instant>,
+}
+
+impl View {
+    pub(super) fn new(zone: usize, evidence: Evidence, added: Vec<Option<Instant>>) -> Self {
+        Self { zone, evidence, added, last_polled: None }
+    }
+
+    fn is_serving(&self) -> bool {
+        self.evidence.status() == ServerStatus::Serving
+    }
+
+    fn newest(&self) -> usize {
+        self.added.len().saturating_sub(1)
+    }
+
+    /// Returns the record that a poll asks for: the newest that was not there yet, else the newest.
+    fn polled_record(&self) -> usize {
+        self.evidence.unseen().next().unwrap_or_else(|| self.newest())
+    }
+
+    fn is_seen(&self) -> bool {
+        self.evidence.unseen().next().is_none()
+    }
+
+    /// Returns the record to confirm next, the newest first, or when there is one.
+    fn confirmation(&self, now: Instant) -> Due<usize> {
+        let records = (0..self.added.len()).rev();
+        earliest(records.filter_map(|record| Some((self.evidence.wants(record, now)?, record))), now)
+    }
+
+    /// Returns the earlier record to look for next, or when there is one.
+    fn earlier(&self, now: Instant, pause: Duration) -> Due<usize> {
+        let due = |record: usize| match self.evidence.last_asked(record) {
+            None if self.evidence.has_newest() => now,
+            // Added a moment ago, it comes with the newest.
+            None => self.added[record].map_or(now, |added| added + EARLIER_PAUSE),
+            Some(asked) => asked + if self.evidence.has_newest() { pause } else { EARLIER_PAUSE },
+        };
+        // The first one is polled.
+        earliest(self.evidence.unseen().skip(1).map(|record| (due(record), record)), now)
+    }
+}
+
+/// What is due now, or else from when on there may be something.
+type Due<T> = Result<T, Option<Instant>>;
+
+/// Returns the first that is due.
+fn earliest<T>(candidates: impl Iterator<Item = (Instant, T)>, now: Instant) -> Due<T> {
+    let mut later: Option<Instant> = None;
+    for (moment, candidate) in candidates {
+        if moment <= now {
+            return Ok(candidate);
+        }
+        later = Some(later.map_or(moment, |later| later.min(moment)));
+    }
+    Err(later)
+}
+
+/// A question that is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct NextQuery {
+    /// The place of the zone among the views.
+    pub(super) view: usize,
+    pub(super) record: usize,
+    pub(super) transport: Transport,
+    /// Whether it is to confirm what was seen.
+    pub(super) confirms: bool,
+}
+
+/// One address.
+#[derive(Debug, Clone)]
+pub(super) struct Target {
+    pub(super) host: Host,
+    pub(super) views: Vec<View>,
+    pub(super) schedule: Schedule,
+    /// Whether it takes queries with EDNS, as far as is known.
+    pub(super) edns: bool,
+    /// Questions that go out at once: over TCP where UDP was silent, was cut short, or did not take EDNS.
+    pub(super) extra: Vec<NextQuery>,
+}
+
+impl Target {
+    pub(super) fn new(host: Host, schedule: Schedule) -> Self {
+        Self { host, views: Vec::new(), schedule, edns: true, extra: Vec::new() }
+    }
+
+    /// Returns the next question, if one is due and the pace allows it; else when to look again. `jitter` is between 0 and 1.
+    pub(super) fn next(&mut self, pace: &Pace, now: Instant, jitter: f64) -> Due<NextQuery> {
+        let Host::Server(server) = &self.host else { return Err(None) };
+        let address = server.address.ip();
+        let free = pace.free(address, now);
+        if free == 0 {
+            // At least a moment later, so that nobody waits in a circle.
+            return Err(Some(pace.next_free(address, now).max(now + Duration::from_millis(1))));
+        }
+        if let Some(query) = self.extra.pop() {
+            return Ok(query);
+        }
+        let confirmation = self.confirmation(free, now);
+        if confirmation.is_ok() {
+            return confirmation;
+        }
+        if self.schedule.next() <= now {
+            self.schedule.polled(now, jitter);
+            if let Some(query) = self.poll(now) {
+                return Ok(query);
+            }
+        }
+        let earlier = self.earlier(free, now);
+        let later = [confirmation.err().flatten(), Some(self.schedule.next())].into_iter().flatten().min();
+        earlier.map_err(|moment| [moment, later].into_iter().flatten().min())
+    }
+
+    /// The next poll: of the zone that was polled the longest ago, those that are not served yet before the others. A zone that
+    /// is just being confirmed needs none.
+    fn poll(&mut self, now: Instant) -> Option<NextQuery> {
+        let is_busy = |view: &View| view.is_seen() && !view.is_serving() && view.evidence.awaited_until().is_some();
+        let waiting = self.views.iter_mut().enumerate().filter(|(_, view)| !is_busy(view));
+        let (place, view) = waiting.min_by_key(|(_, view)| (view.is_serving(), view.last_polled))?;
+        view.last_polled = Some(now);
+        let record = view.polled_record();
+        let query = NextQuery { view: place, record, transport: Transport::Udp, confirms: false };
+        if view.evidence.is_udp_silent() {
+            self.extra.push(NextQuery { transport: Transport::Tcp, ..query });
+        }
+        Some(query)
+    }
+
+    fn confirmation(&self, free: usize, now: Instant) -> Due<NextQuery> {
+        let has_room = |view: &View| !view.is_serving() && (view.evidence.has_newest() || free > POLL_RESERVE);
+        self.first(has_room, |view| view.confirmation(now), now, true)
+    }
+
+    fn earlier(&self, free: usize, now: Instant) -> Due<NextQuery> {
+        let has_room = |view: &View| free > if view.evidence.has_newest() { 1 } else { POLL_RESERVE };
+        self.first(has_room, |view| view.earlier(now, self.schedule.pause()), now, false)
+    }
+
+    /// The first question of those views that is due.
+    fn first(
+        &self,
+        views: impl Fn(&View) -> bool,
+        due: impl Fn(&View) -> Due<usize>,
+        now: Instant,
+        confirms: bool,
+    ) -> Due<NextQuery> {
+        let mut later = None;
+        for (place, view) in self.views.iter().enumerate().filter(|(_, view)| views(view)) {
+            match due(view) {
+                Ok(record) => {
+                    let transport = view.evidence.transport(record, now);
+                    return Ok(NextQuery { view: place, record, transport, confirms });
+                }
+                Err(moment) => later = [later, moment].into_iter().flatten().min(),
+            }
+        }
+        Err(later)
+    }
+}
