@@ -1,4 +1,4 @@
-//! The API key, as a type that cannot be printed by accident.
+//! The API key and whatever else is secret, as a type that cannot be printed by accident.
 //! Where the key comes from is the business of the settings; how it is sent, of the API client.
 
 use std::fmt;
@@ -42,7 +42,13 @@ impl Secret {
         Ok(Self(text.to_owned()))
     }
 
-    /// Returns the text itself: for the request to the API, and for nothing else.
+    /// Takes a field of an answer as it came: an update hash, a record key, an e-mail address.
+    #[must_use]
+    pub fn from_answer(text: String) -> Self {
+        Self(text)
+    }
+
+    /// Returns the text itself: for the request to the API, for users who asked to see secrets, and for nothing else.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0

@@ -1,9 +1,10 @@
 //! Checks of record contents before a call is spent on them. What cannot be known here, IPv64 decides.
 
+use std::borrow::Cow;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::excerpt::excerpt;
-use crate::name::{DnsName, NameError};
+use crate::name::DnsName;
 
 use super::RecordType;
 
@@ -12,14 +13,29 @@ const MAX_TXT: usize = 65_000;
 /// How much of a type or content an error shows, in characters.
 const SHOWN: usize = 80;
 
+/// What a check says: nothing, or the broken rule.
+type Checked = Result<(), Cow<'static, str>>;
+
 /// Checks the content of a record for its type. Types without rules here, `Other` among them, take any text.
 ///
 /// # Errors
 /// [`ContentError`] names the content and the broken rule.
 pub fn check_content(record_type: &RecordType, content: &str) -> Result<(), ContentError> {
-    let check = match record_type {
-        RecordType::A => content.parse::<Ipv4Addr>().map(drop).map_err(|_| Rule::Ipv4),
-        RecordType::Aaaa => content.parse::<Ipv6Addr>().map(drop).map_err(|_| Rule::Ipv6),
+    check(record_type, content).map_err(|rule| ContentError {
+        record_type: excerpt(record_type.as_str(), SHOWN),
+        content: excerpt(content, SHOWN),
+        rule,
+    })
+}
+
+fn check(record_type: &RecordType, content: &str) -> Checked {
+    ensure(!content.trim().is_empty(), "it is empty")?;
+    ensure(!content.chars().any(char::is_control), "it contains a control character")?;
+    match record_type {
+        RecordType::A => ensure(content.parse::<Ipv4Addr>().is_ok(), "it is not an IPv4 address such as 192.0.2.1"),
+        RecordType::Aaaa => {
+            ensure(content.parse::<Ipv6Addr>().is_ok(), "it is not an IPv6 address such as 2001:db8::1")
+        }
         RecordType::Cname | RecordType::Ns => host(content),
         RecordType::Mx => mail_server(content),
         RecordType::Srv => service(content),
@@ -27,29 +43,19 @@ pub fn check_content(record_type: &RecordType, content: &str) -> Result<(), Cont
         RecordType::Tlsa => tls_association(content),
         RecordType::Caa => certification_authority(content),
         RecordType::Other(_) => Ok(()),
-    };
-    let rule = if content.trim().is_empty() {
-        Some(Rule::Empty)
-    } else if content.chars().any(char::is_control) {
-        Some(Rule::Control)
-    } else {
-        check.err()
-    };
-    match rule {
-        Some(rule) => {
-            let shown = |text| excerpt(text, SHOWN);
-            Err(ContentError { record_type: shown(record_type.as_str()), content: shown(content), rule })
-        }
-        None => Ok(()),
     }
 }
 
-fn host(content: &str) -> Result<(), Rule> {
-    DnsName::parse(content).map(drop).map_err(Rule::Host)
+fn ensure(holds: bool, rule: &'static str) -> Checked {
+    if holds { Ok(()) } else { Err(rule.into()) }
+}
+
+fn host(content: &str) -> Checked {
+    DnsName::parse(content).map(drop).map_err(|error| error.to_string().into())
 }
 
 /// The target, and in some zone files a priority before it. IPv64 documents the target alone.
-fn mail_server(content: &str) -> Result<(), Rule> {
+fn mail_server(content: &str) -> Checked {
     match content.split_once(' ') {
         Some((priority, target)) if priority.parse::<u16>().is_ok() => host(target.trim()),
         _ => host(content),
@@ -57,23 +63,21 @@ fn mail_server(content: &str) -> Result<(), Rule> {
 }
 
 /// `PRIORITY WEIGHT PORT TARGET` (documented; RFC 2782). A target of `.` says that there is no such service.
-fn service(content: &str) -> Result<(), Rule> {
+fn service(content: &str) -> Checked {
     let fields: Vec<&str> = content.split_whitespace().collect();
-    let [numbers @ .., target] = fields.as_slice() else { return Err(Rule::Service) };
-    if numbers.len() != 3 || numbers.iter().any(|number| number.parse::<u16>().is_err()) {
-        return Err(Rule::Service);
-    }
-    if *target == "." { Ok(()) } else { host(target) }
+    let numbers = fields.iter().take(3).all(|number| number.parse::<u16>().is_ok());
+    let rule = "it needs four fields, PRIORITY WEIGHT PORT TARGET, the first three from 0 to 65535";
+    ensure(fields.len() == 4 && numbers, rule)?;
+    fields.last().filter(|target| **target != ".").map_or(Ok(()), |target| host(target))
 }
 
 /// Plain text, or one or more texts in quotes of at most 255 octets each (RFC 1035 section 3.3.14).
-fn text(content: &str) -> Result<(), Rule> {
-    if content.len() > MAX_TXT {
-        return Err(Rule::TooLong);
-    }
+fn text(content: &str) -> Checked {
+    ensure(content.len() <= MAX_TXT, "it is longer than 65000 octets")?;
     if !content.starts_with('"') {
         return Ok(());
     }
+    let pairs = "its quotes do not pair up, or there is text outside them";
     let mut inside = 0;
     let mut quoted = false;
     let mut characters = content.chars();
@@ -81,36 +85,31 @@ fn text(content: &str) -> Result<(), Rule> {
         match (quoted, c) {
             (_, '"') => (quoted, inside) = (!quoted, 0),
             (false, ' ') => {}
-            (false, _) => return Err(Rule::Quotes),
-            (true, c) => {
-                let c = if c == '\\' { characters.next().ok_or(Rule::Quotes)? } else { c };
-                inside += c.len_utf8();
-            }
+            (false, _) => return Err(pairs.into()),
+            (true, '\\') => inside += characters.next().ok_or(pairs)?.len_utf8(),
+            (true, c) => inside += c.len_utf8(),
         }
-        if inside > 255 {
-            return Err(Rule::StringTooLong);
-        }
+        ensure(inside <= 255, "one of its texts in quotes is longer than 255 octets (RFC 1035 section 3.3.14)")?;
     }
-    if quoted { Err(Rule::Quotes) } else { Ok(()) }
+    ensure(!quoted, pairs)
 }
 
 /// `USAGE SELECTOR MATCHING HEX` (RFC 6698 section 2.2).
-fn tls_association(content: &str) -> Result<(), Rule> {
+fn tls_association(content: &str) -> Checked {
     let fields: Vec<&str> = content.split_whitespace().collect();
-    let [usage, selector, matching, data @ ..] = fields.as_slice() else { return Err(Rule::Tlsa) };
-    let numbers = [usage, selector, matching].iter().all(|number| number.parse::<u8>().is_ok());
-    let digits = data.concat();
+    let numbers = fields.iter().take(3).all(|number| number.parse::<u8>().is_ok());
+    let digits = fields.get(3..).unwrap_or_default().concat();
     let hex = !digits.is_empty() && digits.len().is_multiple_of(2) && digits.bytes().all(|b| b.is_ascii_hexdigit());
-    if numbers && hex { Ok(()) } else { Err(Rule::Tlsa) }
+    ensure(numbers && hex, "it needs four fields, USAGE SELECTOR MATCHING HEX (RFC 6698 section 2.2)")
 }
 
 /// `FLAGS TAG VALUE` (RFC 8659 section 4.1.1).
-fn certification_authority(content: &str) -> Result<(), Rule> {
+fn certification_authority(content: &str) -> Checked {
     let mut fields = content.splitn(3, ' ');
     let flags = fields.next().is_some_and(|flags| flags.parse::<u8>().is_ok());
     let tag = fields.next().is_some_and(|tag| !tag.is_empty() && tag.bytes().all(|b| b.is_ascii_alphanumeric()));
     let value = fields.next().is_some_and(|value| !value.trim().is_empty());
-    if flags && tag && value { Ok(()) } else { Err(Rule::Caa) }
+    ensure(flags && tag && value, "it needs three fields, FLAGS TAG VALUE (RFC 8659 section 4.1.1)")
 }
 
 /// A content that does not fit its record type.
@@ -119,33 +118,7 @@ fn certification_authority(content: &str) -> Result<(), Rule> {
 pub struct ContentError {
     record_type: String,
     content: String,
-    rule: Rule,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-enum Rule {
-    #[error("it is empty")]
-    Empty,
-    #[error("it holds a control character")]
-    Control,
-    #[error("it is not an IPv4 address such as 192.0.2.1")]
-    Ipv4,
-    #[error("it is not an IPv6 address such as 2001:db8::1")]
-    Ipv6,
-    #[error("{0}")]
-    Host(NameError),
-    #[error("it needs four fields, PRIORITY WEIGHT PORT TARGET, the first three from 0 to 65535")]
-    Service,
-    #[error("it is longer than {MAX_TXT} octets")]
-    TooLong,
-    #[error("its quotes do not pair up, or something stands outside them")]
-    Quotes,
-    #[error("one of its texts in quotes is longer than 255 octets (RFC 1035 section 3.3.14)")]
-    StringTooLong,
-    #[error("it needs four fields, USAGE SELECTOR MATCHING HEX (RFC 6698 section 2.2)")]
-    Tlsa,
-    #[error("it needs three fields, FLAGS TAG VALUE (RFC 8659 section 4.1.1)")]
-    Caa,
+    rule: Cow<'static, str>,
 }
 
 #[cfg(test)]

@@ -55,7 +55,7 @@ pub use client::{Access, Added, AuthMethod, Client, Deleted};
 pub use content::{ContentError, check_content};
 pub use error::ApiError;
 pub use limiter::{Limit, Permit, RateLimiter, Unlimited};
-pub use models::{Account, AccountClass, Domain, Hidden, LogEntry, Record, RecordSpec};
+pub use models::{Account, AccountClass, Domain, LogEntry, Record, RecordSpec};
 pub use record_type::RecordType;
 pub use retry::RetryPolicy;
 pub use wire::Call;

@@ -1,56 +1,24 @@
 //! What the API tells and takes, in this program's words. How IPv64 spells it stands in [`super::wire`].
 //!
 //! Every field may be missing: the provider adds and drops fields without notice. A field is *documented* unless its
-//! comment says *observed*.
-
-use std::fmt;
+//! comment says *observed*. What must not reach a log is a [`Secret`].
 
 use crate::name::DnsName;
-use crate::secret::MASK;
+use crate::secret::Secret;
 
 use super::RecordType;
-
-/// A field of an answer that must not reach a log: an update hash, a record key, the key itself, an e-mail address.
-///
-/// `Debug` and `Display` print [`MASK`]; the only way to the text is [`Hidden::expose`].
-#[derive(Clone, PartialEq, Eq)]
-pub struct Hidden(String);
-
-impl Hidden {
-    pub(super) fn new(text: String) -> Self {
-        Self(text)
-    }
-
-    /// Returns the text itself: for users who asked to see secrets, and for nothing else.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Hidden {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(MASK)
-    }
-}
-
-impl fmt::Display for Hidden {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(MASK)
-    }
-}
 
 /// The account that a key belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Account {
     /// The owner's e-mail address.
-    pub email: Option<Hidden>,
+    pub email: Option<Secret>,
     /// When it was made, `YYYY-MM-DD hh:mm:ss`, in the provider's local time.
     pub registered: Option<String>,
     /// The secret of DynDNS updates for the whole account.
-    pub update_hash: Option<Hidden>,
+    pub update_hash: Option<Secret>,
     /// The API key.
-    pub api_key: Option<Hidden>,
+    pub api_key: Option<Secret>,
     /// DynDNS updates used today.
     pub dyndns_updates: Option<u64>,
     /// API calls used today.
@@ -127,7 +95,7 @@ pub struct Domain {
     /// Whether every name below it has the domain's addresses.
     pub wildcard: Option<bool>,
     /// Observed: the secret of DynDNS updates for this domain.
-    pub update_hash: Option<Hidden>,
+    pub update_hash: Option<Secret>,
     /// Observed: the prefix for IPv6 updates.
     pub ipv6_prefix: Option<String>,
     /// Observed: whether updates may set both address families.
@@ -154,7 +122,7 @@ pub struct Record {
     /// When it was last written, `YYYY-MM-DD hh:mm:ss`, in the provider's local time.
     pub last_update: Option<String>,
     /// Observed: the secret of updates for this record.
-    pub key: Option<Hidden>,
+    pub key: Option<Secret>,
     /// Observed: what happens when a health check fails.
     pub failover_policy: Option<String>,
     /// Observed: whether the record is switched off.

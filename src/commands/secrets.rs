@@ -1,7 +1,7 @@
 //! Whether a command shows the secrets in an answer: only where the user asked for them.
 
-use crate::api::Hidden;
 use crate::cli::SecretArgs;
+use crate::secret::Secret;
 
 /// What becomes of secrets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +18,7 @@ impl From<SecretArgs> for Secrets {
 
 impl Secrets {
     /// Returns the text to print for a field that may be missing.
-    pub(super) fn text(self, hidden: Option<&Hidden>) -> Option<String> {
+    pub(super) fn text(self, hidden: Option<&Secret>) -> Option<String> {
         hidden.map(|hidden| if self == Self::Shown { hidden.expose().to_owned() } else { hidden.to_string() })
     }
 }

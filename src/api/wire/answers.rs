@@ -5,8 +5,9 @@ use serde_json::Value;
 
 use super::Call;
 use crate::api::RecordType;
-use crate::api::models::{Account, AccountClass, Domain, Hidden, LogEntry, Record};
+use crate::api::models::{Account, AccountClass, Domain, LogEntry, Record};
 use crate::name::DnsName;
+use crate::secret::Secret;
 
 /// Where the JSON of an answer may begin behind a notice of PHP: at so many of its braces at most.
 const BRACES: usize = 16;
@@ -136,8 +137,8 @@ fn text(of: &Value, key: &str) -> Option<String> {
     }
 }
 
-fn hidden(of: &Value, key: &str) -> Option<Hidden> {
-    text(of, key).map(Hidden::new)
+fn hidden(of: &Value, key: &str) -> Option<Secret> {
+    text(of, key).map(Secret::from_answer)
 }
 
 /// A whole number, in quotes or not.
