@@ -1,5 +1,5 @@
 //! What a `dns-01` challenge asks for: one TXT value at one name (RFC 8555 section 8.4).
-//! How the clients hand it over stands in [`crate::hook`].
+//! How the clients hand it over is in [`crate::hook`].
 
 use std::fmt;
 

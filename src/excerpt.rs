@@ -1,4 +1,4 @@
-//! Text from outside, cleaned until it can stand in a message: cut, on one line, with nothing in it that acts on a terminal.
+//! Text from outside, cleaned until it can be part of a message: cut, on one line, with nothing in it that acts on a terminal.
 //! Masking secrets is left to [`crate::secret`].
 
 /// Cuts a text to `longest` characters, folds blanks and line ends into single blanks, and makes control and
@@ -41,7 +41,7 @@ pub fn visible_path(path: &std::path::Path) -> String {
     visible(&path.to_string_lossy())
 }
 
-/// Returns whether a character acts on what stands around it, or hides: controls, line and paragraph separators, and the
+/// Returns whether a character acts on what is around it, or hides: controls, line and paragraph separators, and the
 /// format characters that change the direction, join, annotate or tag (Unicode categories `Cc`, `Zl`, `Zp` and `Cf`; UAX 9
 /// section 2 lists those of direction).
 #[must_use]

@@ -69,7 +69,7 @@ impl DnsName {
         std::iter::successors(Some(self.clone()), Self::parent)
     }
 
-    /// Returns what stands before `zone`: `a.b` of `a.b.example.org` below `example.org`, and an empty text for
+    /// Returns what comes before `zone`: `a.b` of `a.b.example.org` below `example.org`, and an empty text for
     /// the zone itself. Nothing if the name is not at or below the zone; label borders count.
     #[must_use]
     pub fn prefix_below(&self, zone: &Self) -> Option<&str> {
@@ -77,7 +77,7 @@ impl DnsName {
         if before.is_empty() { Some(before) } else { before.strip_suffix('.') }
     }
 
-    /// Returns whether the name is `zone` or stands below it.
+    /// Returns whether the name is `zone` or below it.
     #[must_use]
     pub fn is_within(&self, zone: &Self) -> bool {
         self.prefix_below(zone).is_some()

@@ -9,7 +9,7 @@ pub const LONGEST_KEY: u64 = 4096;
 /// The shortest text that is masked inside other text: a shorter "key" would blank out ordinary words.
 const SHORTEST_MASKED: usize = 4;
 
-/// What stands in place of a secret.
+/// What is shown in place of a secret.
 pub const MASK: &str = "********";
 
 /// A text that must not reach a log, an error, a process list or another host.

@@ -113,7 +113,7 @@ fn unreadable(answer: &HttpResponse, access: &Access) -> ApiError {
     ApiError::Unavailable { status: answer.status, text }
 }
 
-/// The status that counts: observed are errors that stand in the body of a 2xx only.
+/// The status that counts: errors have been observed that are in the body of a 2xx only.
 fn real_status(http: u16, body: Option<&Answer>) -> u16 {
     match body.and_then(Answer::code) {
         Some(code) if (200..300).contains(&http) && code >= 400 => code,

@@ -9,7 +9,7 @@ use crate::time::SystemClock;
 
 use super::Limit;
 
-/// Why a call has no result. Words of the API stand in quotes, with control characters made visible and the key masked.
+/// Why a call has no result. Words of the API are in quotes, with control characters made visible and the key masked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ApiError {
     /// 401: the key is wrong (documented).

@@ -9,7 +9,7 @@
 //! - **Documented**: one address (`https://ipv64.net/api`), calls chosen by the name of a parameter; four ways to
 //!   authenticate ([`AuthMethod`]); the answers' `info`, `status` and one key named after the call; the codes 200, 201,
 //!   202, 400, 401, 403, 429; a quota of calls per day.
-//! - **Observed**: an error can stand in the body of a 2xx, so success is a 2xx *and* `info` = `success`; empty maps
+//! - **Observed**: an error can be in the body of a 2xx, so success is a 2xx *and* `info` = `success`; empty maps
 //!   arrive as `[]`, numbers as texts; pages of HTML with any status; adding what is there answers 400
 //!   `dns record already there`; deleting what is not there answers 403; a burst limit of some calls per 10 seconds.
 //! - **Unknown**: whether refused calls count; what a 429 of the daily quota says; how deep a prefix may be.

@@ -1,4 +1,4 @@
-//! What the API tells and takes, in this program's words. How IPv64 spells it stands in [`super::wire`].
+//! What the API tells and takes, in this program's words. How IPv64 spells it is in [`super::wire`].
 //!
 //! Every field may be missing: the provider adds and drops fields without notice. A field is *documented* unless its
 //! comment says *observed*. What must not reach a log is a [`Secret`].
@@ -111,7 +111,7 @@ pub struct Domain {
 pub struct Record {
     /// Its number, by which it can be deleted.
     pub id: Option<u64>,
-    /// What stands before the domain's name; empty for the domain itself.
+    /// What comes before the domain's name; empty for the domain itself.
     pub prefix: String,
     /// Its type.
     pub record_type: RecordType,
@@ -162,7 +162,7 @@ impl RecordSpec {
         &self.domain
     }
 
-    /// Returns what stands before the domain's name; empty for the domain itself.
+    /// Returns what comes before the domain's name; empty for the domain itself.
     #[must_use]
     pub fn prefix(&self) -> &str {
         &self.prefix

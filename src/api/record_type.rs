@@ -1,4 +1,4 @@
-//! The types of DNS records that IPv64 takes. What may stand in a record of a type is checked in [`super::content`].
+//! The types of DNS records that IPv64 takes. What a record of a type may contain is checked in [`super::content`].
 
 use std::fmt;
 
@@ -39,7 +39,7 @@ impl RecordType {
         Self::KNOWN.into_iter().find(|known| known.as_str() == name).unwrap_or(Self::Other(name))
     }
 
-    /// Returns the type as it stands in zone files and in the API.
+    /// Returns the type as it is written in zone files and in the API.
     #[must_use]
     pub fn as_str(&self) -> &str {
         match self {

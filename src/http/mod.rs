@@ -57,7 +57,7 @@ pub enum Method {
 }
 
 impl Method {
-    /// Returns the method as it stands in a request.
+    /// Returns the method as it is written in a request.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -51,7 +51,7 @@ impl Endpoint {
         let port = authority.port_u16();
         let after_host = authority.as_str().rsplit(']').next().unwrap_or_default();
         if authority.host().starts_with('[') && !(after_host.is_empty() || after_host.starts_with(':')) {
-            return Err(refuse("after `]` only a port may stand"));
+            return Err(refuse("after `]` only a port may follow"));
         }
         if port.is_none() && after_host.contains(':') {
             return Err(refuse("its port is not a number from 1 to 65535"));
@@ -122,7 +122,7 @@ fn is_loopback(host: &str) -> bool {
 }
 
 /// Returns the text of an address, also of one that is refused, as it may be shown: without its query, which may hold a
-/// key, and without what stands before the last `@`, since a password may hold one too.
+/// key, and without what comes before the last `@`, since a password may hold one too.
 #[must_use]
 pub fn without_secrets(text: &str) -> String {
     let (address, query) = text.split_once('?').map_or((text, ""), |(address, _)| (address, "?…"));

@@ -1,5 +1,5 @@
 //! The HTTP API: which call a request is, who makes it, whether it may, and what happens.
-//! The texts of the answers stand in [`super::wire`]; refusing like the real service is the point of this file.
+//! The texts of the answers are in [`super::wire`]; refusing like the real service is the point of this file.
 
 use std::time::Instant;
 

@@ -1,5 +1,5 @@
 //! Answers bent as a server's settings say: other values, other codes, other header bits.
-//! Faults below the level of a message stand in [`super::packets`].
+//! Faults below the level of a message are in [`super::packets`].
 
 use hickory_resolver::proto::{
     op::{Query, ResponseCode},

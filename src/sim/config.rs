@@ -1,4 +1,4 @@
-//! What a simulation is made of before it starts. What can change while it runs stands in [`super::settings`].
+//! What a simulation is made of before it starts. What can change while it runs is in [`super::settings`].
 
 use std::{net::IpAddr, time::Duration};
 
@@ -11,7 +11,7 @@ use super::{
 /// servers without delay, and no limits.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The accounts; the first one's key stands in [`super::Sim::env`].
+    /// The accounts; the first one's key is in [`super::Sim::env`].
     pub accounts: Vec<Account>,
     /// The name servers of the provider.
     pub name_servers: Vec<NameServer>,
@@ -173,7 +173,7 @@ pub enum ZoneCut {
     PerDomain,
 }
 
-/// What stands behind the fingerprint that a zone has at its parent (RFC 4035 section 5).
+/// What is behind the fingerprint that a zone has at its parent (RFC 4035 section 5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Secured {
     /// The zone has its keys. Signatures are left out: nobody here checks them.
@@ -184,7 +184,7 @@ pub enum Secured {
     Broken,
 }
 
-/// A zone that stands at another provider.
+/// A zone of another provider.
 #[derive(Debug, Clone)]
 pub struct ForeignZone {
     /// The name of the zone.

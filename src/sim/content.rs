@@ -1,5 +1,5 @@
 //! Record contents: from the text that the API takes to the data that the name servers give.
-//! Owner names and times stand in [`super::store`].
+//! Owner names and times are in [`super::store`].
 
 use hickory_resolver::proto::{
     op::Message,

@@ -1,5 +1,5 @@
 //! Faults of the API that can be ordered while it runs: for the next call, for the nth, for one kind of call.
-//! How they look on the wire stands in [`super::delivery`].
+//! How they look on the wire is in [`super::delivery`].
 
 use std::{collections::VecDeque, sync::Mutex, time::Duration};
 

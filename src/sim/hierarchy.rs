@@ -1,5 +1,5 @@
 //! Which zones there are, who serves them, and what they hold at a given moment: root, top level, provider, foreign.
-//! The answers out of a zone stand in [`super::zone`], the sockets in [`super::server`].
+//! The answers out of a zone are in [`super::zone`], the sockets in [`super::server`].
 
 use std::{net::IpAddr, time::Instant};
 

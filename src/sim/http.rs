@@ -1,5 +1,5 @@
 //! HTTP/1.1 on a plain socket, as far as the API needs it. The socket stays at hand, because faults need it.
-//! What is answered stands in [`super::api`] and [`super::control`].
+//! What is answered is in [`super::api`] and [`super::control`].
 
 use std::{
     io::{self, ErrorKind, Write},

@@ -1,4 +1,4 @@
-//! What stands in the store before the first call.
+//! What is in the store before the first call.
 
 use super::{
     Config, SimError, StaticRecord,

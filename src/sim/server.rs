@@ -1,5 +1,5 @@
 //! One authoritative server address: it chooses a backend, asks the zones, bends the answer as its settings say.
-//! The sockets stand in [`super::listener`], the faults of single packets in [`super::packets`].
+//! The sockets are in [`super::listener`], the faults of single packets in [`super::packets`].
 
 use std::{
     net::SocketAddr,

@@ -30,13 +30,13 @@ pub struct ServerSettings {
     pub rcode: Option<Rcode>,
     /// Knows none of its zones: refers upward to the root (AA = 0).
     pub lame: bool,
-    /// What stands in the header bits AA and RA.
+    /// What is in the header bits AA and RA.
     pub authority: Authority,
     /// Answers every question over UDP with TC and no records.
     pub truncate: bool,
     /// What is said of names that do not exist.
     pub missing: Missing,
-    /// The text that stands in place of every TXT value.
+    /// The text in place of every TXT value.
     pub wrong_value: Option<String>,
     /// Further TXT values beside the right ones.
     pub extra_values: Vec<String>,
@@ -306,11 +306,11 @@ pub enum ResolverMode {
     NxDomain,
     /// It never answers.
     Silent,
-    /// It answers from a list of its own where the name stands on it, else honestly: split horizon.
+    /// It answers from a list of its own where the name is on it, else honestly: split horizon.
     Lies(Vec<StaticRecord>),
 }
 
-/// A record that stands in no account: of a foreign zone, or a lie.
+/// A record that is in no account: of a foreign zone, or a lie.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StaticRecord {

@@ -24,7 +24,7 @@ pub(super) const RECORD_TTL: u32 = 60;
 pub struct Life {
     /// When the API took it; nothing if it was configured.
     pub added: Option<Instant>,
-    /// When the API gave it up; nothing while it stands.
+    /// When the API gave it up; nothing while it is there.
     pub deleted: Option<Instant>,
 }
 
@@ -47,7 +47,7 @@ impl Life {
         u32::try_from(changes).unwrap_or_default()
     }
 
-    /// Whether it stands in the store.
+    /// Whether it is in the store.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.deleted.is_none()
@@ -61,7 +61,7 @@ pub struct StoredRecord {
     pub id: u64,
     /// The account domain that holds it.
     pub domain: DnsName,
-    /// What stands before the domain; empty for the domain itself.
+    /// What comes before the domain; empty for the domain itself.
     pub prefix: String,
     /// The record type in upper case.
     pub kind: String,
@@ -129,7 +129,7 @@ pub(super) struct NewRecord {
 pub(super) enum Refusal {
     /// Name, type or content are not acceptable, or the domain is not the account's.
     Invalid,
-    /// The same record stands already.
+    /// The same record is there already.
     Duplicate,
     /// No such record or domain, or not the account's.
     Missing,

@@ -1,5 +1,5 @@
 //! Threads that end together: a stop signal that interrupts every pause, and the crew that is joined at the end.
-//! What the threads do stands elsewhere.
+//! What the threads do is elsewhere.
 
 use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},

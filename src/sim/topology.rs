@@ -1,7 +1,6 @@
 //! Which servers a simulation has and on which addresses: a block of 127/8 of its own, and one port for all.
 
 use std::{
-    hash::{BuildHasher, RandomState},
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
 };
@@ -44,15 +43,13 @@ impl Topology {
     /// Binds every address of a configuration.
     pub(super) fn bind(config: &Config) -> Result<Self, SimError> {
         let mut last = io::ErrorKind::AddrInUse.into();
-        for attempt in 0..ATTEMPTS {
-            let number = RandomState::new().hash_one(attempt);
+        for _ in 0..ATTEMPTS {
             let port = match config.dns_port {
-                0 => PORTS.start + u16::try_from(number % u64::from(PORTS.end - PORTS.start)).unwrap_or_default(),
+                0 => rand::random_range(PORTS),
                 fixed => fixed,
             };
-            let [a, b, ..] = (number >> 32).to_le_bytes();
             // 127.0.0.0/16 stays free for what else runs on the machine.
-            let block = Block { prefix: [127, a.max(1), b], port };
+            let block = Block { prefix: [127, rand::random_range(1..=255), rand::random()], port };
             match block.bind(config)? {
                 Ok(topology) => return Ok(topology),
                 Err(error) => last = error,

@@ -20,14 +20,14 @@ impl Sim {
     /// Since when every backend of every honest server address of the provider has shown a TXT value without a break.
     ///
     /// Honest is an address that answers, with authority, and follows the store: not stale, silent, lame or lying.
-    /// Nothing if no such record stands, or if it is not seen everywhere yet. An address with a packet cache counts
+    /// Nothing if there is no such record, or if it is not seen everywhere yet. An address with a packet cache counts
     /// from the moment when the last answer that it keeps without the value has run out.
     #[must_use]
     pub fn visible_everywhere_since(&self, name: &str, value: &str) -> Option<Instant> {
         visible_everywhere_since(&self.shared, name, value)
     }
 
-    /// The records that stand although nobody configured them.
+    /// The records that are there although nobody configured them.
     #[must_use]
     pub fn records_left(&self) -> Vec<StoredRecord> {
         let is_left = |record: &&StoredRecord| record.life.is_open() && record.life.added.is_some();

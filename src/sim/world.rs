@@ -5,6 +5,8 @@ use std::{
     time::Instant,
 };
 
+use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+
 use super::{
     hierarchy::Hierarchy,
     log::Log,
@@ -38,28 +40,21 @@ impl World {
     }
 }
 
-/// Numbers by chance that a seed repeats: xorshift64* (Vigna, "An experimental exploration of Marsaglia's xorshift
-/// generators, scrambled").
-pub(super) struct Chance(Mutex<u64>);
+/// Numbers by chance that a seed repeats.
+pub(super) struct Chance(Mutex<StdRng>);
 
 impl Chance {
     fn new(seed: u64) -> Self {
-        // Zero is the one state that it never leaves.
-        Self(Mutex::new(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1))
+        Self(Mutex::new(StdRng::seed_from_u64(seed)))
     }
 
     /// A number below `end`; zero if there is none.
     pub(super) fn below(&self, end: usize) -> usize {
-        let mut state = hold(&self.0);
-        *state ^= *state >> 12;
-        *state ^= *state << 25;
-        *state ^= *state >> 27;
-        let number = (*state).wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33;
-        usize::try_from(number).unwrap_or_default().checked_rem(end).unwrap_or_default()
+        if end == 0 { 0 } else { hold(&self.0).random_range(0..end) }
     }
 
     /// Whether something happens that happens so many times out of a hundred.
     pub(super) fn percent(&self, times: f64) -> bool {
-        times > 0.0 && self.below(10_000) < (times * 100.0) as usize
+        hold(&self.0).random_bool((times / 100.0).clamp(0.0, 1.0))
     }
 }

@@ -1,5 +1,5 @@
 //! One zone and the answers it gives: referrals, aliases, wildcards, missing names (RFC 1034 section 4.3.2).
-//! Where the records come from stands in [`super::hierarchy`].
+//! Where the records come from is in [`super::hierarchy`].
 
 use hickory_resolver::proto::{
     op::ResponseCode,
@@ -66,7 +66,7 @@ impl Zone {
         if let Some(alias) = found.iter().find(is_alias).filter(|_| !is_beside) {
             reply.answers.push(alias.clone());
             let RData::CNAME(target) = &alias.data else { return None };
-            // What stands outside is for the asker to look up (RFC 1034 section 4.3.2, step 3a).
+            // What is outside is for the asker to look up (RFC 1034 section 4.3.2, step 3a).
             return Some(target.0.clone()).filter(|target| self.apex.zone_of(target));
         }
         let before = reply.answers.len();
@@ -108,7 +108,7 @@ impl Zone {
         Some(found).filter(|found| !found.is_empty())
     }
 
-    /// Whether a record stands at the name or below it (an empty non-terminal, RFC 8020 section 2).
+    /// Whether there is a record at the name or below it (an empty non-terminal, RFC 8020 section 2).
     fn exists(&self, name: &Name) -> bool {
         *name == self.apex || self.records.iter().any(|record| name.zone_of(&record.name))
     }

@@ -55,7 +55,7 @@ fn little_memory_leaves_nothing_unknown() {
 fn a_doctor_without_threads_says_so() {
     let mut desk = Desk::new();
     desk.set("IPV64_RESOLVERS", "127.255.255.1:9");
-    for limit in ["ulimit -v 20000", "ulimit -v 24000", "ulimit -v 28000"] {
+    for limit in ["ulimit -v 26000", "ulimit -v 30000", "ulimit -v 34000"] {
         let finished = shell(&desk, &format!("{limit}; exec ipv64-acme doctor name.ipv64.net example.com"));
         let has_threads = finished.stdout.contains("state directory");
         assert!(
