@@ -71,7 +71,7 @@ impl Solver<'_> {
         for at in 0..placements.len() {
             let record = placements[at].record.clone();
             let added = self
-                .go_on()
+                .check_interrupted()
                 .map_err(Into::into)
                 .and_then(|()| self.store(call, (&mut placements[at], &mut ids[at]), policy));
             let added = added.with_context(|| format!("cannot add the TXT record `{record}`"));

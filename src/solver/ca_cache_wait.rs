@@ -1,4 +1,4 @@
-//! The wait for the CA's cache where two values stand at one name, one after the other.
+//! The wait for the CA's cache where one name gets two values, one after the other.
 //! The wait for the name servers is [`crate::propagation`]'s.
 
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use crate::time::Interrupted;
 
 /// How long the CA's resolvers keep an answer: they honour a TTL up to about 60 s (stated by Let's Encrypt's community).
 const CA_CACHE: Duration = Duration::from_secs(65);
-/// How often the wait looks whether a signal has come.
+/// How often the wait checks whether a signal has come.
 const TICK: Duration = Duration::from_millis(100);
 
 impl Solver<'_> {
@@ -35,7 +35,7 @@ impl Solver<'_> {
         ));
         let until = Instant::now() + rest;
         while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
-            self.go_on()?;
+            self.check_interrupted()?;
             std::thread::sleep(left.min(TICK));
         }
         Ok(())

@@ -80,7 +80,7 @@ impl Solver<'_> {
     ///
     /// # Errors
     /// [`crate::time::Interrupted`], for [`Solver::run`] to say what is open.
-    pub(super) fn go_on(&self) -> Result<(), crate::time::Interrupted> {
+    pub(super) fn check_interrupted(&self) -> Result<(), crate::time::Interrupted> {
         if self.is_interrupted() { Err(crate::time::Interrupted) } else { Ok(()) }
     }
 

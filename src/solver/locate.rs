@@ -14,8 +14,8 @@ use crate::state::DomainList;
 
 /// How long a process waits for the list that another one asks for, which takes a turn in the request window.
 const ANOTHER_ASKS: Duration = Duration::from_secs(30);
-/// The pause between two looks into the cache.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// The pause between two reads of the cache.
+const CACHE_POLL: Duration = Duration::from_millis(50);
 
 /// The place of one record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub(super) enum Domains {
 impl Solver<'_> {
     /// Finds the place of a record; asks, changes nothing.
     pub(super) fn locate(&self, challenge: &Challenge, domains: Domains, policy: &RetryPolicy) -> Result<Placement> {
-        self.go_on()?;
+        self.check_interrupted()?;
         let place = self.place(&challenge.name, policy)?;
         let (record, zone, mut notes) = match place {
             Some(place) => (place.target(&challenge.name).clone(), Some(place.zone), place.notes),
@@ -86,10 +86,10 @@ impl Solver<'_> {
     fn known_domains(&self) -> Option<Vec<DnsName>> {
         let until = Instant::now() + ANOTHER_ASKS;
         loop {
-            match self.state.usage(|usage, now| usage.domains.names_or_turn(now)) {
+            match self.state.usage(|usage, now| usage.domains.names_or_ask(now)) {
                 DomainList::Known(names) => return Some(names),
                 DomainList::BeingAsked if Instant::now() < until && !self.is_interrupted() => {
-                    std::thread::sleep(LOOK_AGAIN);
+                    std::thread::sleep(CACHE_POLL);
                 }
                 DomainList::BeingAsked | DomainList::Ask => return None,
             }

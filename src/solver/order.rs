@@ -1,5 +1,5 @@
 //! The records of an order that a client spreads over several calls (certbot's countdown): the last call waits for all of
-//! them. They stand in the journal; where it was lost, the account is asked what it holds.
+//! them. They are in the journal; where it was lost, the account is asked for its records.
 
 use std::collections::BTreeSet;
 use std::time::Instant;
@@ -19,7 +19,7 @@ use crate::state::{Entry, LEFT_OVER_AFTER, Progress};
 /// A record that is waited for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PendingRecord {
-    held: OrderRecord,
+    record: OrderRecord,
     zone: Zone,
     /// When this call has added it, if it did.
     added: Option<Instant>,
@@ -40,7 +40,7 @@ impl PendingRecord {
         let zone = placement.zone.clone()?;
         let (name, value) = (placement.record.clone(), placement.challenge.value.clone());
         Some(Self {
-            held: OrderRecord { name, value, domain: placement.spec.domain().clone() },
+            record: OrderRecord { name, value, domain: placement.spec.domain().clone() },
             zone,
             added: placement.added,
         })
@@ -48,8 +48,8 @@ impl PendingRecord {
 
     pub(super) fn into_record(self) -> Record {
         Record {
-            name: self.held.name,
-            value: self.held.value,
+            name: self.record.name,
+            value: self.record.value,
             zone: self.zone,
             added: self.added,
             doubtful_until: None,
@@ -87,18 +87,19 @@ impl Solver<'_> {
         policy: &RetryPolicy,
     ) -> Result<Vec<PendingRecord>> {
         let mut all: Vec<PendingRecord> = Vec::new();
-        for held in self.find_records(order, policy)? {
-            let is_mine = |mine: &PendingRecord| (&mine.held.name, &mine.held.value) == (&held.name, &held.value);
+        for record in self.find_records(order, policy)? {
+            let is_mine =
+                |mine: &PendingRecord| (&mine.record.name, &mine.record.value) == (&record.name, &record.value);
             if mine.iter().any(is_mine) {
                 continue;
             }
             // IPv64 serves an account domain as one zone: no look-up for each of a hundred names.
-            let neighbour = mine.iter().chain(&all).find(|known| known.held.domain == held.domain);
+            let neighbour = mine.iter().chain(&all).find(|known| known.record.domain == record.domain);
             let zone = match neighbour {
                 Some(neighbour) => neighbour.zone.clone(),
-                None => self.place_by(Follow::Never, &held.name, policy)?.zone,
+                None => self.place_by(Follow::Never, &record.name, policy)?.zone,
             };
-            all.push(PendingRecord { held, zone, added: None });
+            all.push(PendingRecord { record, zone, added: None });
         }
         all.extend(mine);
         Ok(all)
@@ -111,7 +112,7 @@ impl Solver<'_> {
         for name in order.names.iter().collect::<BTreeSet<_>>() {
             let wanted = order.names.iter().filter(|other| *other == name).count();
             let mut journal = self.of_journal(name);
-            // What stands before the newest ones is left over from an earlier order, whose fate is not ours.
+            // Only as many as the order has, the newest: older ones are left over from an earlier order.
             journal.drain(..journal.len().saturating_sub(wanted));
             if let Some(failed) = journal.iter().find(|entry| entry.progress == Progress::Intended) {
                 return Err(OrderError { name: failed.name.clone() }.into());
@@ -119,8 +120,9 @@ impl Solver<'_> {
             // A CA may give apex and wildcard one token: two calls, one record.
             let asked: usize = journal.iter().map(|entry| 1 + usize::from(entry.was_open())).sum();
             if asked >= wanted {
-                let held = |entry: Entry| OrderRecord { name: entry.record, value: entry.value, domain: entry.domain };
-                all.extend(journal.into_iter().map(held));
+                let record =
+                    |entry: Entry| OrderRecord { name: entry.record, value: entry.value, domain: entry.domain };
+                all.extend(journal.into_iter().map(record));
                 continue;
             }
             // The journal of the earlier calls is lost: no state directory, or another one.
@@ -154,10 +156,10 @@ impl Solver<'_> {
             record.record_type == RecordType::Txt && full.as_ref() == Some(target)
         };
         let records = domains.iter().flat_map(|domain| domain.records.iter().map(move |record| (domain, record)));
-        let held = records.filter(|(domain, record)| holds(domain, record)).filter_map(|(domain, record)| {
+        let record = records.filter(|(domain, record)| holds(domain, record)).filter_map(|(domain, record)| {
             let value = TxtValue::parse(record.content.trim_matches('"')).ok()?;
             Some(OrderRecord { name: target.clone(), value, domain: domain.name.clone() })
         });
-        Ok(held.collect())
+        Ok(record.collect())
     }
 }

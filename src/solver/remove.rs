@@ -19,7 +19,7 @@ use crate::state::{Entry, EntryId, NewEntry};
 const STILL_SHOWN: Duration = Duration::from_secs(20);
 /// How long one server is waited for.
 const ATTEMPT: Duration = Duration::from_millis(1500);
-/// Between two looks.
+/// Between two queries to one server.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// IPv64 says that there is no such record, and its name servers still show it.
@@ -89,15 +89,17 @@ impl Solver<'_> {
         }
     }
 
-    /// Returns the call that removes every record that the journal has for a challenge name, for a client that does not
-    /// say which value. None is as good as one: apex and wildcard bring two such calls for two records.
+    /// Returns the call that removes every record that mod_md has added for a challenge name: it does not say which value. There may be none: for apex and wildcard it calls twice, and the
+    /// first call removes both. What other clients have added at the same name may be part of an order that is under way.
     #[must_use]
     pub fn all_at(&self, name: &DnsName) -> Call {
+        const CLIENT: &str = "mod_md";
         let entries = self.state.journal(|journal, _| journal.find(self.state.account(), name, None));
-        // One challenge may be at several places, all of which its removal looks at.
-        let values: BTreeSet<_> = entries.into_iter().map(|entry| entry.value).collect();
+        // One challenge may be at several places, all of which are removed.
+        let values: BTreeSet<_> =
+            entries.into_iter().filter(|entry| entry.client == CLIENT).map(|entry| entry.value).collect();
         Call {
-            client: "mod_md",
+            client: CLIENT,
             action: Action::Remove,
             challenges: values.into_iter().map(|value| Challenge { name: name.clone(), value }).collect(),
             wait: Wait::Now,
@@ -123,7 +125,7 @@ impl Solver<'_> {
     }
 
     fn remove_at(&self, removal: PendingRemoval, policy: &RetryPolicy) -> Result<Solved> {
-        self.go_on()?;
+        self.check_interrupted()?;
         self.state.journal(|journal, now| journal.remove_asked(&removal.ids, now));
         let deleted = self
             .client
@@ -214,7 +216,7 @@ impl Solver<'_> {
     }
 
     /// Tells "gone already" from "not yours", which the API answers alike (observed): by what the authoritative servers
-    /// show, with some patience for those that follow late, but one look when the call has no time left. Where nobody can
+    /// show, with some patience for those that follow late, but one query when the call has no time left. Where nobody can
     /// be asked, the record counts as gone.
     fn is_still_served(&self, removal: &PendingRemoval, policy: &RetryPolicy) -> bool {
         let now = Instant::now();

@@ -1,4 +1,4 @@
-//! The name under which an account stands in files, made from its key without giving it away.
+//! The name of an account in files, made from its key without giving it away.
 //! Which domains an account has is [`super::DomainCache`]'s.
 
 use std::fmt;

@@ -23,7 +23,7 @@ const WRITABLE_BY_OTHERS: u32 = 0o022;
 const STICKY_AND_WORLD: u32 = 0o1002;
 const WORLD_WITHOUT_STICKY: u32 = 0o002;
 const ROOT: u32 = 0;
-/// The kernel's stand-in for owners who have no number in this user namespace: in a container, those of the system's folders.
+/// What the kernel shows for owners that have no number in this user namespace: in a container, those of system folders.
 const OVERFLOW_USER: u32 = 65534;
 /// The file that is locked. It is never replaced: a rename would leave the lock on a file nobody opens again.
 const LOCK: &str = "lock";

@@ -8,7 +8,7 @@ use crate::time::Timestamp;
 
 /// After this long the API is asked again.
 const VALID: Duration = Duration::from_secs(86_400);
-/// For so long a domain that was looked for in vain is not looked for again: else each call of an order would ask.
+/// A domain that was not in the list is not asked for again for so long: else each call of an order would ask.
 const MISSING: Duration = Duration::from_secs(600);
 /// One process asks for all that need the list at the same time. After this long it is thought to have been killed:
 /// it may have to wait for its turn, which takes a whole request window (10.3 s), and then for the answer.
@@ -29,7 +29,7 @@ pub struct DomainCache {
 struct List {
     names: Vec<DnsName>,
     fetched_at: Timestamp,
-    /// What was looked for in this list in vain.
+    /// Domains that somebody needed and that were not in this list.
     missing: Vec<DnsName>,
 }
 
@@ -52,7 +52,7 @@ impl DomainCache {
         valid.map(|list| list.names.clone())
     }
 
-    /// Returns whether a domain was looked for in the list a short time ago, and was not there.
+    /// Returns whether a domain was needed a short time ago and was not in the list.
     #[must_use]
     pub fn is_missing(&self, name: &DnsName, now: Timestamp) -> bool {
         let recent = self.list.as_ref().filter(|list| now.since(list.fetched_at) < MISSING);
@@ -61,7 +61,7 @@ impl DomainCache {
 
     /// Returns the domains, or who asks the API for them: of twenty hooks that start together, one.
     #[must_use]
-    pub fn names_or_turn(&mut self, now: Timestamp) -> DomainList {
+    pub fn names_or_ask(&mut self, now: Timestamp) -> DomainList {
         if let Some(names) = self.names(now) {
             return DomainList::Known(names);
         }
@@ -77,7 +77,7 @@ impl DomainCache {
         self.asked_at = None;
     }
 
-    /// Keeps a list that the API has just given, and what was looked for in it in vain.
+    /// Keeps a list that the API has just given, and which domain was needed and is not in it.
     pub fn remember(&mut self, names: &[DnsName], missing: &[&DnsName], now: Timestamp) {
         let missing = missing.iter().map(|name| (*name).clone()).collect();
         *self = Self { list: Some(List { names: names.to_vec(), fetched_at: now, missing }), asked_at: None };

@@ -39,7 +39,7 @@ pub struct NewEntry {
     pub challenge: Challenge,
     /// The account domain that holds the record.
     pub domain: DnsName,
-    /// What stands before the domain in the record's name; empty for the domain itself.
+    /// The record's name below the domain; empty for the domain itself.
     pub prefix: String,
     /// The name of the record, at the end of all CNAMEs.
     pub record: DnsName,
@@ -61,7 +61,7 @@ pub struct Entry {
     pub value: TxtValue,
     /// The account domain that holds the record.
     pub domain: DnsName,
-    /// What stands before the domain in the record's name; empty for the domain itself.
+    /// The record's name below the domain; empty for the domain itself.
     pub prefix: String,
     /// The name of the record, at the end of all CNAMEs.
     pub record: DnsName,

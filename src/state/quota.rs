@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::limit::LimitError;
 use crate::time::Timestamp;
 
-/// After this long a used-up quota is tried again, and a reading that forbids is looked at again, should it not have been
-/// the day's limit, or should the provider's midnight not be Germany's. Four calls an hour hammer nobody.
+/// After this long a used-up quota is tried again, and the account is read again where the last reading forbids additions:
+/// it may not have been the day's limit, and the provider's midnight may not be Germany's. Four calls an hour hammer nobody.
 const PROBE_AFTER: Duration = Duration::from_secs(900);
 /// Own calls after which the account is read although nothing is known of it: well below the documented default
 /// of 64 a day (IPv64 API document).

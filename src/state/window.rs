@@ -93,8 +93,8 @@ impl Window {
 
     /// Notes that a request has its answer, so it has reached the server before now.
     ///
-    /// Until then the time of asking stands for it. A first request that spends a second on name look-up and TLS
-    /// would otherwise let a later one, which is faster, arrive within the period of the server.
+    /// Until then it counts from when it was allowed. A first request that spends a second on name look-up and TLS would
+    /// otherwise let a later, faster one arrive within the period of the server.
     pub(super) fn finish(&mut self, sent_at: Timestamp, now: Timestamp) {
         if let Some(position) = self.sent.iter().position(|sent| *sent == sent_at) {
             self.sent.remove(position);

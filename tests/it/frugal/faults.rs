@@ -196,6 +196,20 @@ fn a_removal_without_a_value_asks_once_for_each_place_of_a_record() {
 }
 
 #[test]
+fn a_removal_without_a_value_leaves_the_records_of_other_clients() {
+    let mut desk = with_foreign_record();
+    desk.set("IPV64_PROPAGATION_TIMEOUT", "0");
+    let (of_apache, of_dehydrated) = (value(), value());
+    desk.succeed(&["setup", "name.ipv64.net", &of_apache]);
+    desk.succeed(&["deploy_challenge", "name.ipv64.net", "token", &of_dehydrated]);
+    desk.succeed(&["teardown", "name.ipv64.net"]);
+    let left: Vec<_> = desk.sim.records_left().into_iter().map(|record| record.content).collect();
+    assert_eq!(left.iter().map(|content| content.trim_matches('"')).collect::<Vec<_>>(), [&of_dehydrated]);
+    desk.succeed(&["clean_challenge", "name.ipv64.net", "token", &of_dehydrated]);
+    assert_only_the_foreign_record_stands(&desk, "after both");
+}
+
+#[test]
 fn a_used_up_day_is_not_hammered_and_names_its_end() {
     let (desk, finished) = add_for_ever_hit(CallKind::AddRecord, Action::daily().with_header("Retry-After", "7200"));
     assert_eq!(finished.status.code(), Some(4), "{}", finished.said());
