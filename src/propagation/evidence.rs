@@ -147,7 +147,11 @@ impl Evidence {
         if matches!(answer, Answer::Has | Answer::Lacks(_)) {
             self.heard(replica, record, &answer);
         }
-        self.last = Some(answer);
+        // As long as one record is missing, that is what there is to say of the address.
+        let is_part = answer == Answer::Has && self.unseen().next().is_some();
+        if !is_part || !matches!(self.last, Some(Answer::Lacks(_))) {
+            self.last = Some(answer);
+        }
     }
 
     fn is_doubtful(&self, record: usize, now: Instant) -> bool {

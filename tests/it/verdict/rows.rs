@@ -134,7 +134,7 @@ fn lagging() -> Vec<Row> {
                 8.0,
                 &[
                     "ns1.ipv64.net",
-                    "has it, after 1",
+                    "has it, after ",
                     "ns2.ipv64.net",
                     "lags: no TXT record",
                     "hint: the servers that lag",
@@ -160,7 +160,7 @@ fn lagging() -> Vec<Row> {
         )
         .with("IPV64_PROPAGATION_TIMEOUT", "20")
         .within(30.0)
-        .ends(5, 20.0, &["has it, after 1", "ns2.ipv64.net"]),
+        .ends(5, 20.0, &["has it, after ", "ns2.ipv64.net"]),
         Row::new("a silent server comes back without the record", second(|s| s.drop = 1))
             .at(4.0, heal("ns2.ipv64.net", 9.0))
             .ready(9.0, &["does not answer", "lags: ", "ready on 2 of 2"]),
