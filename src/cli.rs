@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use clap::error::ContextKind;
 use clap::{Arg, ArgAction, ArgMatches, Args, CommandFactory as _, FromArgMatches, Parser, Subcommand, ValueHint};
 
-use crate::settings::table::Setting;
+use crate::settings::Setting;
 
 pub use api::{DomainCommand, RecordAddArgs, RecordCommand, RecordDeleteArgs, RecordListArgs, SecretArgs};
 pub use client::{BatchAction, BatchArgs, ClientCall};

@@ -10,7 +10,7 @@ use clap_mangen::roff::{Roff, bold, roman};
 
 use crate::exit::Exit;
 use crate::hook::Convention;
-use crate::settings::table::Setting;
+use crate::settings::Setting;
 
 /// The name of the program.
 const NAME: &str = "ipv64-acme";

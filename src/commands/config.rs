@@ -9,7 +9,7 @@ use crate::exit::Exit;
 use crate::http::without_secrets;
 use crate::report::{Report, Table};
 use crate::secret::MASK;
-use crate::settings::{ConfigFile, Environment, Origin, Settings, Sources, key, table::Setting};
+use crate::settings::{ConfigFile, Environment, Origin, Setting, Settings, Shown, Sources, key};
 
 /// Shows all settings, and then fails if one of them cannot be used.
 pub(super) fn run(cli: &Cli, environment: &Environment, report: Report) -> Result<Exit> {
@@ -42,10 +42,10 @@ fn row(setting: Setting, sources: &Sources<'_>) -> Row {
     let state_dir =
         || Some(sources.default_state_dir()?.display().to_string()).filter(|_| setting == Setting::StateDir);
     let (value, origin) = match sources.find(setting) {
-        Some((value, origin)) if setting == Setting::ApiKeyFile => {
+        Some((value, origin)) if setting.shown() == Shown::KeyPath => {
             (Some(key::shown(value.as_ref())), describe(&origin))
         }
-        Some((value, origin)) if matches!(setting, Setting::ApiUrl | Setting::Doh | Setting::Resolvers) => {
+        Some((value, origin)) if setting.shown() == Shown::Url => {
             let shown: Vec<_> = value.split(',').map(without_secrets).collect();
             (Some(shown.join(",")), describe(&origin))
         }

@@ -17,7 +17,7 @@ use crate::exit::Exit;
 use crate::report::Report;
 use crate::secret::{LONGEST_KEY, Secret};
 use crate::settings::file::FILE_NAME;
-use crate::settings::{ConfigFile, Environment, Origin, Settings, Sources, key, table::Setting};
+use crate::settings::{ConfigFile, Environment, Origin, Setting, Settings, Sources, key};
 use crate::setup::clients::{self, Installed};
 use crate::setup::{SetupError, prompt, store};
 

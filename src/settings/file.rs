@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
-use super::source::{Environment, nearest};
-use super::table::Setting;
+use super::Setting;
+use super::environment::{Environment, nearest};
 use crate::error::{Explain, Kind};
 use crate::excerpt::{visible, visible_path};
 

@@ -4,9 +4,9 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use super::Setting;
 use super::file::open_regular;
 use super::source::{Origin, Sources};
-use super::table::Setting;
 use crate::error::{Explain, Kind};
 use crate::excerpt::visible_path;
 use crate::secret::{LONGEST_KEY, MASK, Secret, SecretError};
@@ -208,7 +208,7 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
-    use super::super::source::Environment;
+    use super::super::environment::Environment;
     use super::*;
     use crate::exit::Exit;
 

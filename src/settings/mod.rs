@@ -1,17 +1,18 @@
 //! One [`Settings`] from flags, environment, configuration file and defaults, in this order.
 //! The only room that reads the environment, and it does so once: everything else gets values.
 //!
-//! - [`table`]: every setting with its name, default and meaning; the command line and the documentation follow it
+//! - [`Setting`]: the one table of all settings; command line, file, man page and documentation follow it
 //! - [`source`]: where a value comes from
+//! - [`environment`]: the variables, and the directories that they name
 //! - [`mod@file`]: the configuration file
 //! - [`parse`]: texts to durations, rates, addresses
 //! - [`key`]: the API key and the places it is looked for
 
+pub mod environment;
 pub mod file;
 pub mod key;
 pub mod parse;
 pub mod source;
-pub mod table;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -20,55 +21,173 @@ use std::time::Duration;
 use crate::api::AuthMethod;
 use crate::dns::cname::Follow;
 use crate::dns::recursive::Resolver;
-use crate::error::{Explain, Kind};
 use crate::http::{Endpoint, ProxyEnv};
 use crate::name::DnsName;
 use crate::state::Rate;
 
+pub use environment::Environment;
 pub use file::{ConfigFile, FileError};
 pub use key::KeyError;
-pub use source::{Environment, Origin, Sources};
-use table::Setting;
+use parse::*;
+pub use source::{Origin, SettingsError, Sources};
 
-/// Everything that shapes a run, checked.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// How the key is sent (`IPV64_API_AUTH`).
-    pub api_auth: AuthMethod,
-    /// The address of the API (`IPV64_API_URL`).
-    pub api_url: Endpoint,
-    /// Further trusted CA certificates (`IPV64_CA_FILE`).
-    pub ca_file: Option<PathBuf>,
-    /// One API request, all of it (`IPV64_HTTP_TIMEOUT`).
-    pub http_timeout: Duration,
-    /// The request window (`IPV64_API_RATE`).
-    pub api_rate: Rate,
-    /// How long to wait for propagation; zero means not to wait (`IPV64_PROPAGATION_TIMEOUT`).
-    pub propagation_timeout: Duration,
-    /// The longest pause between two looks at one address (`IPV64_POLLING_INTERVAL`).
-    pub polling_interval: Duration,
-    /// Positive answers in a row that each address must give (`IPV64_CONFIRMATIONS`).
-    pub confirmations: u32,
-    /// Recursive resolvers; empty means the system's (`IPV64_RESOLVERS`).
-    pub resolvers: Vec<Resolver>,
-    /// Authoritative servers to ask instead of discovery (`IPV64_NAMESERVERS`).
-    pub nameservers: Vec<NamedServer>,
-    /// The port on which discovered servers are asked (`IPV64_NAMESERVER_PORT`).
-    pub nameserver_port: u16,
-    /// Root servers for the walk from the root; empty means the world's (`IPV64_ROOT_SERVERS`).
-    pub root_servers: Vec<IpAddr>,
-    /// Resolvers over HTTPS to fall back to; empty means none (`IPV64_DOH`).
-    pub doh: Vec<Resolver>,
-    /// The pause that replaces the check where nobody can be asked (`IPV64_BLIND_WAIT`).
-    pub blind_wait: Option<Duration>,
-    /// The account domain that holds the record (`IPV64_DOMAIN`).
-    pub domain: Option<DnsName>,
-    /// Whether CNAMEs are followed (`IPV64_FOLLOW_CNAME`).
-    pub follow_cname: Follow,
-    /// Journal, request window, domain cache (`IPV64_STATE_DIR`); nothing if no place for them is known.
-    pub state_dir: Option<PathBuf>,
-    /// The proxy variables that other programs read too.
-    pub proxy: ProxyEnv,
+/// Makes [`Setting`] and [`Settings`] from the table: name, field, type, parser; flag, how a value is shown, default (empty if
+/// there is none) and meaning. The variable and the key in the file follow from the flag.
+macro_rules! settings {
+    ($($name:ident $field:ident: $type:ty = $parser:expr, $flag:literal, $shown:ident, $default:literal, $meaning:literal;)*) => {
+        /// One setting.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Setting {
+            $(#[doc = $meaning] $name,)*
+        }
+
+        impl Setting {
+            /// All settings, in the order of the documentation.
+            pub const ALL: [Self; [$($flag),*].len()] = [$(Self::$name),*];
+
+            /// Returns flag, how a value is shown, default and meaning.
+            const fn row(self) -> (&'static str, Shown, &'static str, &'static str) {
+                match self { $(Self::$name => ($flag, Shown::$shown, $default, $meaning),)* }
+            }
+        }
+
+        /// Everything that shapes a run, checked.
+        #[derive(Debug, Clone)]
+        pub struct Settings {
+            $(#[doc = $meaning] pub $field: $type,)*
+            /// The proxy variables that other programs read too.
+            pub proxy: ProxyEnv,
+        }
+
+        impl Settings {
+            /// Reads all settings.
+            ///
+            /// # Errors
+            /// [`SettingsError`] for the first value that does not parse, naming where it stands.
+            pub fn load(sources: &Sources<'_>) -> Result<Self, SettingsError> {
+                let mut settings = Self {
+                    $($field: sources.read(Setting::$name, $parser)?,)*
+                    proxy: ProxyEnv::from_lookup(|name| sources.variable(name)),
+                };
+                settings.state_dir = settings.state_dir.or_else(|| sources.default_state_dir());
+                Ok(settings)
+            }
+        }
+    };
+}
+
+settings! {
+    ApiKeyFile api_key_file: Option<PathBuf> = optional(path),
+        "api-key-file", KeyPath, "",
+        "file that holds the API key; nobody else may read it";
+    ApiAuth api_auth: AuthMethod = auth,
+        "api-auth", Text, "bearer",
+        "how the key is sent: bearer, basic, apikey or token";
+    ApiUrl api_url: Endpoint = endpoint,
+        "api-url", Url, "https://ipv64.net/api",
+        "address of the API; plain http to loopback only";
+    CaFile ca_file: Option<PathBuf> = optional(path),
+        "ca-file", Path, "",
+        "further trusted CA certificates (PEM), added to the system's";
+    HttpTimeout http_timeout: Duration = positive_duration,
+        "http-timeout", Text, "30",
+        "time for one API request, all of it";
+    ApiRate api_rate: Rate = rate,
+        "api-rate", Text, "3/10",
+        "at most N API requests in any S seconds, written N/S";
+    PropagationTimeout propagation_timeout: Duration = duration,
+        "propagation-timeout", Text, "180",
+        "give up waiting after this long; 0 = do not wait";
+    PollingInterval polling_interval: Duration = polling_interval,
+        "polling-interval", Text, "2",
+        "longest pause between two polls of one name server";
+    Confirmations confirmations: u32 = confirmations,
+        "confirmations", Text, "12",
+        "positive answers in a row that each name server must give; half as many more after a contradiction";
+    Resolvers resolvers: Vec<Resolver> = list(resolver),
+        "resolvers", Url, "",
+        "recursive resolvers instead of the system's: ip, ip:port or https URL, comma-separated";
+    Nameservers nameservers: Vec<NamedServer> = list(nameserver),
+        "nameservers", Text, "",
+        "authoritative servers to ask instead of looking them up: ip, ip:port or name";
+    NameserverPort nameserver_port: u16 = port,
+        "nameserver-port", Text, "53",
+        "port on which looked-up name servers are asked";
+    RootServers root_servers: Vec<IpAddr> = list(ip),
+        "root-servers", Text, "",
+        "root servers (ip) to look name servers up from, instead of the world's";
+    Doh doh: Vec<Resolver> = doh,
+        "doh", Url, "https://1.1.1.1/dns-query,https://8.8.8.8/dns-query",
+        "resolvers over HTTPS for networks without port 53, comma-separated; off = none";
+    BlindWait blind_wait: Option<Duration> = blind_wait,
+        "blind-wait", Text, "0",
+        "where nobody can be asked, pause this long instead of failing; 0 = fail";
+    Domain domain: Option<DnsName> = optional(domain),
+        "domain", Text, "",
+        "domain of the account that holds the record, instead of looking it up";
+    FollowCname follow_cname: Follow = follow,
+        "follow-cname", Text, "true",
+        "place the record at the end of a CNAME chain: true or false";
+    StateDir state_dir: Option<PathBuf> = optional(absolute_path),
+        "state-dir", Path, "",
+        "directory of journal, request window and domain cache";
+}
+
+/// How the value of a setting is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// As it is.
+    Text,
+    /// As the path of a file or directory; in the configuration file it may be relative to that file.
+    Path,
+    /// As a path, unless it is the key itself, by mistake.
+    KeyPath,
+    /// As one or more addresses, without what may be secret in them.
+    Url,
+}
+
+impl Setting {
+    /// Returns the flag without dashes: `api-url`.
+    #[must_use]
+    pub const fn flag(self) -> &'static str {
+        self.row().0
+    }
+
+    /// Returns the environment variable: `IPV64_API_URL`.
+    #[must_use]
+    pub fn environment(self) -> String {
+        format!("IPV64_{}", self.key().to_ascii_uppercase())
+    }
+
+    /// Returns the key in the configuration file: `api_url`.
+    #[must_use]
+    pub fn key(self) -> String {
+        self.flag().replace('-', "_")
+    }
+
+    /// Returns how a value is shown.
+    #[must_use]
+    pub const fn shown(self) -> Shown {
+        self.row().1
+    }
+
+    /// Returns whether the value is the path of a file or directory.
+    #[must_use]
+    pub const fn is_path(self) -> bool {
+        matches!(self.shown(), Shown::Path | Shown::KeyPath)
+    }
+
+    /// Returns the default as it would be written, if there is one.
+    #[must_use]
+    pub fn default_text(self) -> Option<&'static str> {
+        Some(self.row().2).filter(|text| !text.is_empty())
+    }
+
+    /// Returns what it means, in one line.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        self.row().3
+    }
 }
 
 /// A server that the user named, as an address or by name.
@@ -80,54 +199,20 @@ pub enum NamedServer {
     Name(DnsName),
 }
 
-impl Settings {
-    /// Reads all settings.
-    ///
-    /// # Errors
-    /// [`SettingsError`] for the first value that does not parse, naming where it stands.
-    pub fn load(sources: &Sources<'_>) -> Result<Self, SettingsError> {
-        let polling_interval = sources.read(Setting::PollingInterval, parse::duration)?;
-        Ok(Self {
-            api_auth: sources.read(Setting::ApiAuth, parse::auth)?,
-            api_url: sources.read(Setting::ApiUrl, parse::endpoint)?,
-            ca_file: sources.read_optional(Setting::CaFile, parse::path)?,
-            http_timeout: sources.read(Setting::HttpTimeout, parse::positive_duration)?,
-            api_rate: sources.read(Setting::ApiRate, parse::rate)?,
-            propagation_timeout: sources.read(Setting::PropagationTimeout, parse::duration)?,
-            polling_interval: polling_interval.max(parse::SHORTEST_POLLING),
-            confirmations: sources.read(Setting::Confirmations, parse::confirmations)?,
-            resolvers: sources.read_list(Setting::Resolvers, parse::resolver)?,
-            nameservers: sources.read_list(Setting::Nameservers, parse::nameserver)?,
-            nameserver_port: sources.read(Setting::NameserverPort, parse::port)?,
-            root_servers: sources.read_list(Setting::RootServers, parse::ip)?,
-            doh: sources.read_list(Setting::Doh, parse::doh)?.into_iter().flatten().collect(),
-            blind_wait: sources.read_optional(Setting::BlindWait, parse::duration)?.filter(|wait| !wait.is_zero()),
-            domain: sources.read_optional(Setting::Domain, parse::domain)?,
-            follow_cname: sources.read(Setting::FollowCname, parse::follow)?,
-            state_dir: sources
-                .read_optional(Setting::StateDir, parse::absolute_path)?
-                .or_else(|| sources.default_state_dir()),
-            proxy: ProxyEnv::from_lookup(|name| sources.variable(name)),
-        })
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// A value that cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{origin} cannot be used: {problem}")]
-pub struct SettingsError {
-    /// Where the value stands.
-    pub origin: Origin,
-    /// What is wrong with it.
-    pub problem: String,
-}
-
-impl Explain for SettingsError {
-    fn kind(&self) -> Kind {
-        Kind::InvalidSetting
+    #[test]
+    fn environment_names_are_those_of_the_contract() {
+        assert_eq!(Setting::ApiUrl.environment(), "IPV64_API_URL");
+        assert_eq!(Setting::PropagationTimeout.environment(), "IPV64_PROPAGATION_TIMEOUT");
+        assert_eq!(Setting::Doh.environment(), "IPV64_DOH");
     }
 
-    fn hint(&self) -> Option<String> {
-        Some(format!("{}: {}", self.origin.setting().environment(), self.origin.setting().meaning()))
+    #[test]
+    fn every_setting_is_listed_once() {
+        let flags: std::collections::BTreeSet<_> = Setting::ALL.iter().map(|setting| setting.flag()).collect();
+        assert_eq!(flags.len(), Setting::ALL.len());
     }
 }

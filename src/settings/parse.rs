@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::NamedServer;
-use super::source::is_whole;
+use super::environment::is_whole;
 use crate::api::AuthMethod;
 use crate::dns::cname::Follow;
 use crate::dns::recursive::Resolver;
@@ -15,7 +15,7 @@ use crate::name::DnsName;
 use crate::state::Rate;
 
 /// The shortest polling interval that makes sense: the pace allows six queries a second.
-pub(super) const SHORTEST_POLLING: Duration = Duration::from_millis(200);
+const SHORTEST_POLLING: Duration = Duration::from_millis(200);
 /// The longest time that can be set: a year. Longer ones are typing errors, and would overflow clocks.
 const LONGEST: f64 = 366.0 * 86_400.0;
 /// The most confirmations: an address gets six queries a second.
@@ -45,6 +45,26 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         return Err(format!("{} is more than a year", quoted(text)));
     }
     Duration::try_from_secs_f64(seconds).map_err(|_| format!("{} is not a time", quoted(text)))
+}
+
+/// Reads a value that may be missing.
+pub(super) fn optional<T>(parse: impl Fn(&str) -> Result<T, String>) -> impl Fn(&str) -> Result<Option<T>, String> {
+    move |text| Some(text).filter(|text| !text.is_empty()).map(&parse).transpose()
+}
+
+/// Reads values separated by commas or blanks; none if there is no text.
+pub(super) fn list<T>(parse: impl Fn(&str) -> Result<T, String>) -> impl Fn(&str) -> Result<Vec<T>, String> {
+    move |text| text.split([',', ' ', '\t', '\n']).filter(|item| !item.is_empty()).map(&parse).collect()
+}
+
+/// Reads the longest pause between two poll rounds.
+pub(super) fn polling_interval(text: &str) -> Result<Duration, String> {
+    duration(text).map(|interval| interval.max(SHORTEST_POLLING))
+}
+
+/// Reads the pause that replaces the check where nobody can be asked; zero means none.
+pub(super) fn blind_wait(text: &str) -> Result<Option<Duration>, String> {
+    duration(text).map(|wait| Some(wait).filter(|wait| !wait.is_zero()))
 }
 
 /// Reads a time above zero.
@@ -127,13 +147,14 @@ pub(super) fn resolver(text: &str) -> Result<Resolver, String> {
     Ok(Resolver::Plain(SocketAddr::new(ip, port.unwrap_or(DNS_PORT))))
 }
 
-/// Reads a resolver over HTTPS, or `off` for none.
-pub(super) fn doh(text: &str) -> Result<Option<Resolver>, String> {
-    match text {
+/// Reads resolvers over HTTPS; `off` stands for none.
+pub(super) fn doh(text: &str) -> Result<Vec<Resolver>, String> {
+    let resolvers = list(|text| match text {
         "off" | "false" | "none" => Ok(None),
         url if url.contains("://") => resolver(url).map(Some),
         other => Err(format!("{} is not an https URL (or off)", quoted(other))),
-    }
+    });
+    Ok(resolvers(text)?.into_iter().flatten().collect())
 }
 
 pub(super) fn nameserver(text: &str) -> Result<NamedServer, String> {
@@ -201,7 +222,7 @@ mod tests {
         for text in ["192.0.2.1:0", "[2001:db8::1]:0"] {
             assert!(resolver(text).is_err() && nameserver(text).is_err(), "{text}");
         }
-        assert_eq!(doh("off"), Ok(None));
+        assert_eq!(doh("off"), Ok(Vec::new()));
     }
 
     #[test]

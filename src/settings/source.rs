@@ -1,102 +1,17 @@
 //! Where a value comes from: a flag, the environment, the configuration file, or the default.
 //! What the values mean is left to [`super::parse`].
 
-use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::SettingsError;
+use super::Setting;
+use super::environment::{DIRECTORY, Environment, is_root, is_whole};
 use super::file::ConfigFile;
-use super::table::Setting;
+use crate::error::{Explain, Kind};
 use crate::excerpt::visible_path;
 
-/// Variables with our prefix that are no settings: the key, its file form and second spelling; the configuration file;
-/// and the one that `hooks/add` and `hooks/remove` read to find the binary.
-const OTHER_VARIABLES: [&str; 4] = ["IPV64_API_KEY", "IPV64_API_TOKEN", "IPV64_CONFIG", "IPV64_ACME"];
-/// What these variables begin with.
-const PREFIX: &str = "IPV64_";
-/// The part of a name that may be misspelt for another one to be suggested.
-const NEAR_DIVISOR: usize = 3;
 /// The longest value that is looked at, in bytes: what a path can have (PATH_MAX), and more than a list of resolvers needs.
 const LONGEST_VALUE: usize = 4096;
-/// How names end that are meant for the key itself.
-const KEY_ENDINGS: [&str; 2] = ["TOKEN", "KEY"];
-/// The name of our directories.
-const DIRECTORY: &str = "ipv64-acme";
-/// Where the system keeps its configuration (Filesystem Hierarchy Standard 3.0 section 3.7).
-const SYSTEM_CONFIG: &str = "/etc";
-
-/// The environment, read once at the start of the process.
-#[derive(Debug, Clone, Default)]
-pub struct Environment(BTreeMap<String, OsString>);
-
-impl Environment {
-    /// Takes the variables; those whose names are not UTF-8 are none of ours.
-    pub fn new(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
-        let named = variables.into_iter().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
-        // Not collected: that would sort them first, with code of its own.
-        let mut known = BTreeMap::new();
-        known.extend(named);
-        Self(known)
-    }
-
-    /// Returns a variable as text; bytes that are not UTF-8 become replacement characters, which no value accepts.
-    /// An empty variable counts as unset.
-    #[must_use]
-    pub fn get(&self, name: &str) -> Option<String> {
-        self.0.get(name).filter(|value| !value.is_empty()).map(|value| value.to_string_lossy().into_owned())
-    }
-
-    /// Returns our variables that do not exist, each with the nearest one that does.
-    #[must_use]
-    pub fn unknown(&self) -> Vec<(String, Option<String>)> {
-        let known: Vec<String> = Setting::ALL.iter().map(|setting| setting.environment()).collect();
-        let known = || known.iter().map(String::as_str).chain(OTHER_VARIABLES).filter_map(|it| it.strip_prefix(PREFIX));
-        let ours = self.0.keys().filter_map(|name| name.strip_prefix(PREFIX));
-        let suggest = |name: &str| {
-            let for_key = KEY_ENDINGS.iter().any(|ending| name.ends_with(ending)).then_some("API_KEY");
-            nearest(name, known()).or(for_key).map(|nearest| format!("{PREFIX}{nearest}"))
-        };
-        let unknown = ours.filter(|name| !known().any(|known| known == *name));
-        unknown.map(|name| (format!("{PREFIX}{name}"), suggest(name))).collect()
-    }
-
-    /// Returns the directories of configuration in the order in which they are looked at: the system's, then the user's.
-    #[must_use]
-    pub fn config_dirs(&self) -> Vec<PathBuf> {
-        let user = self.user_dir("XDG_CONFIG_HOME", ".config");
-        Some(PathBuf::from(SYSTEM_CONFIG)).into_iter().chain(user).map(|path| path.join(DIRECTORY)).collect()
-    }
-
-    /// Returns the directory where configuration is written: the system's for root, else the user's; nothing if the user
-    /// has none.
-    #[must_use]
-    pub fn own_config_dir(&self) -> Option<PathBuf> {
-        let mut places = self.config_dirs().into_iter();
-        let system = places.next();
-        if is_root() { system } else { places.next() }
-    }
-
-    /// A directory of the XDG Base Directory Specification: relative paths do not count.
-    fn user_dir(&self, variable: &str, below_home: &str) -> Option<PathBuf> {
-        let path = |variable| self.get(variable).filter(|text| is_whole(text)).map(PathBuf::from);
-        let user = path(variable).filter(|path| path.is_absolute());
-        let home = || Some(path("HOME")?.join(below_home));
-        user.or_else(home).filter(|path| path.is_absolute())
-    }
-}
-
-/// Returns whether a text is all that stood in the environment: with bytes replaced, a path would name another file.
-pub(super) fn is_whole(text: &str) -> bool {
-    !text.contains(char::REPLACEMENT_CHARACTER)
-}
-
-/// Returns the known name that is most like a misspelt one, if any is like it.
-pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let distance = |known: &&str| strsim::levenshtein(known, name);
-    known.min_by_key(distance).filter(|known| distance(known) <= (name.len() / NEAR_DIVISOR).max(1))
-}
 
 /// Where a value stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -165,43 +80,18 @@ impl Sources<'_> {
         self.environment.get(name)
     }
 
-    /// Reads a setting that has a default.
+    /// Reads the value of a setting; where there is none, an empty text.
     pub(super) fn read<T>(
         &self,
         setting: Setting,
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> Result<T, SettingsError> {
-        let missing = || SettingsError { origin: Origin::Default(setting), problem: "there is none".to_owned() };
-        self.read_optional(setting, parse)?.ok_or_else(missing)
-    }
-
-    /// Reads a setting that may be missing.
-    pub(super) fn read_optional<T>(
-        &self,
-        setting: Setting,
-        parse: impl Fn(&str) -> Result<T, String>,
-    ) -> Result<Option<T>, SettingsError> {
-        let Some((text, origin)) = self.find(setting) else { return Ok(None) };
+        let (text, origin) = self.find(setting).unwrap_or_else(|| (String::new(), Origin::Default(setting)));
         let parsed = match text.len() {
             ..=LONGEST_VALUE => parse(text.trim()),
             length => Err(format!("{length} bytes are more than any value needs")),
         };
-        parsed.map(Some).map_err(|problem| SettingsError { origin, problem })
-    }
-
-    /// Reads a setting with values separated by commas or blanks.
-    pub(super) fn read_list<T>(
-        &self,
-        setting: Setting,
-        parse: impl Fn(&str) -> Result<T, String>,
-    ) -> Result<Vec<T>, SettingsError> {
-        let items = |text: &str| {
-            text.split([',', ' ', '\t', '\n'])
-                .filter(|item| !item.is_empty())
-                .map(&parse)
-                .collect::<Result<Vec<T>, _>>()
-        };
-        Ok(self.read_optional(setting, items)?.unwrap_or_default())
+        parsed.map_err(|problem| SettingsError { origin, problem })
     }
 
     /// Returns where state is kept if no setting says so: systemd's directory, else the system's for root, else the user's.
@@ -221,9 +111,24 @@ impl Sources<'_> {
     }
 }
 
-/// Whether this process may do everything.
-fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
+/// A value that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{origin} cannot be used: {problem}")]
+pub struct SettingsError {
+    /// Where the value stands.
+    pub origin: Origin,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+impl Explain for SettingsError {
+    fn kind(&self) -> Kind {
+        Kind::InvalidSetting
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(format!("{}: {}", self.origin.setting().environment(), self.origin.setting().meaning()))
+    }
 }
 
 #[cfg(test)]
@@ -246,41 +151,18 @@ mod tests {
     }
 
     #[test]
-    fn a_misspelt_variable_is_named_with_the_nearest() {
-        let environment = environment(&[
-            ("IPV64_PROPAGATION_TIMEOT", "1"),
-            ("IPV64_XYZ_XYZ_XYZ", "1"),
-            ("IPV64_ACME", "1"),
-            ("IPV64_API_KEY", "1"),
-            ("IPV64_TOKEN", "1"),
-            ("IPV64_MY_KEY", "1"),
-            ("IPV64_FOO", "1"),
-            ("PATH", "/"),
-        ]);
-        assert_eq!(
-            environment.unknown(),
-            [
-                ("IPV64_FOO".to_owned(), None),
-                ("IPV64_MY_KEY".to_owned(), Some("IPV64_API_KEY".to_owned())),
-                ("IPV64_PROPAGATION_TIMEOT".to_owned(), Some("IPV64_PROPAGATION_TIMEOUT".to_owned())),
-                ("IPV64_TOKEN".to_owned(), Some("IPV64_API_KEY".to_owned())),
-                ("IPV64_XYZ_XYZ_XYZ".to_owned(), None),
-            ]
-        );
-    }
-
-    #[test]
     fn a_value_that_is_not_what_was_set_names_no_place() {
+        use std::ffi::OsString;
         use std::os::unix::ffi::OsStringExt as _;
         let bytes = || OsString::from_vec(b"/\xff".to_vec());
         let environment = Environment::new([("HOME".into(), bytes()), ("IPV64_STATE_DIR".into(), bytes())]);
         let sources = Sources { flags: &[], environment: &environment, file: None };
         assert_eq!(environment.user_dir("XDG_STATE_HOME", "below"), None);
-        let error = sources.read_optional(Setting::StateDir, super::super::parse::absolute_path).unwrap_err();
+        let error = sources.read(Setting::StateDir, super::super::parse::absolute_path).unwrap_err();
         assert!(error.to_string().ends_with("is not UTF-8"), "{error}");
         let long = environment_of_length(LONGEST_VALUE + 1);
         let sources = Sources { flags: &[], environment: &long, file: None };
-        let error = sources.read_optional(Setting::StateDir, super::super::parse::absolute_path).unwrap_err();
+        let error = sources.read(Setting::StateDir, super::super::parse::absolute_path).unwrap_err();
         assert!(error.to_string().ends_with("4097 bytes are more than any value needs"), "{error}");
     }
 

@@ -11,7 +11,7 @@ use toml_edit::DocumentMut;
 
 use super::SetupError;
 use crate::secret::Secret;
-use crate::settings::table::Setting;
+use crate::settings::Setting;
 
 /// The name of the key file beside the configuration file.
 pub const KEY_FILE: &str = "api-key";

@@ -122,13 +122,12 @@ fn circles(room: &str, needs: &BTreeMap<String, BTreeSet<String>>) -> BTreeSet<S
 }
 
 /// Circles that are being mended.
-const KNOWN_CIRCLES: [&str; 10] = [
+const KNOWN_CIRCLES: [&str; 9] = [
     "api: answer, client",
     "commands: hook, stop",
     "dns: walk, zone",
     "propagation: evidence, look",
     "propagation: second_opinion, wait",
-    "settings: file, source",
     "sim: api, wire",
     "sim: hierarchy, store",
     "sim: server, world",

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ipv64_acme::http::Endpoint;
 use ipv64_acme::secret::{MASK, Secret};
-use ipv64_acme::settings::table::Setting;
+use ipv64_acme::settings::Setting;
 use ipv64_acme::settings::{ConfigFile, Environment, Settings, Sources, parse};
 
 /// A year and a day: what no time that is set may exceed.

@@ -8,7 +8,7 @@ use ipv64_acme::cli;
 use ipv64_acme::error::Kind;
 use ipv64_acme::exit::Exit;
 use ipv64_acme::hook::Convention;
-use ipv64_acme::settings::table::Setting;
+use ipv64_acme::settings::Setting;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
