@@ -6,6 +6,7 @@ mod chart;
 mod fit;
 mod harmless;
 mod live;
+mod outcome;
 mod table;
 
 use std::io::{self, IsTerminal as _, Write as _};
@@ -19,6 +20,7 @@ use crate::exit::Exit;
 
 pub use chart::Bar;
 pub use live::Live;
+pub use outcome::{ProgressReporter, record_entry, seconds};
 use table::Layout;
 pub use table::Table;
 

@@ -1,10 +1,10 @@
 //! `account` and `logs`: what the account is and what happened to it.
 
-use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::context::Context;
 use super::secrets::Secrets;
-use crate::api::{Account, AccountClass, LogEntry, RetryPolicy};
+use crate::api::{Account, RetryPolicy};
 use crate::cli::SecretArgs;
 use crate::error::{Context as _, Result};
 use crate::exit::Exit;
@@ -12,137 +12,113 @@ use crate::report::Table;
 
 /// `account`: class, limits, and what is used of them.
 pub(super) fn show(context: &Context, args: SecretArgs) -> Result<Exit> {
-    let account = context.client().account(&RetryPolicy::interactive()).context("cannot read the account")?;
+    let account = context.client.account(&RetryPolicy::interactive()).context("cannot read the account")?;
     context.learn_quota(&account);
-    let view = View::new(&account, Secrets::from(args));
-    context.report().table(&view.table());
-    context.report().document(&view);
+    let secrets = Secrets::from(args);
+    context.report.table(&table(&account, secrets));
+    context.report.document(&document(&account, secrets));
     Ok(Exit::Done)
 }
 
 /// `logs`: the last entries of the account's log, as they come.
 pub(super) fn logs(context: &Context) -> Result<Exit> {
-    let logs = context.client().logs(&RetryPolicy::interactive()).context("cannot read the log of the account")?;
+    let logs = context.client.logs(&RetryPolicy::interactive()).context("cannot read the log of the account")?;
     let mut table = Table::new(&["TIME", "DOMAIN", "EVENT", "TEXT"]);
+    let mut entries = Vec::new();
     for entry in &logs {
         table.row([&entry.time, &entry.subdomain, &entry.header, &entry.content]);
+        entries.push(json!({
+            "time": entry.time,
+            "domain": entry.subdomain,
+            "header": entry.header,
+            "content": entry.content,
+        }));
     }
-    context.report().table(&table);
-    context.report().document(&Logs { logs: logs.iter().map(LogView::from).collect() });
+    context.report.table(&table);
+    context.report.document(&json!({ "logs": entries }));
     Ok(Exit::Done)
 }
 
-/// The account as `--json` gives it.
-#[derive(Serialize)]
-struct View {
-    class: Option<String>,
-    registered: Option<String>,
-    email: Option<String>,
-    api_key: Option<String>,
-    update_hash: Option<String>,
-    status: Option<u64>,
-    api_calls: Usage,
-    /// Nothing if there is no limit, or none is known.
-    api_calls_left: Option<u64>,
-    dyndns_updates: Usage,
-    dyndns_domains: Usage,
-    own_domains: Usage,
-    health_checks: Usage,
-    health_check_updates: Usage,
-    sms: Usage,
-    dyndns_ttl: Option<u64>,
-}
-
-/// What is used of a limit. A limit of 0 for API calls means none (observed).
-#[derive(Serialize)]
+/// Something that has a limit.
 struct Usage {
+    /// Its name in the document of `--json`, and for people.
+    names: (&'static str, &'static str),
     used: Option<u64>,
     limit: Option<u64>,
+    /// Since when it is counted, in words.
+    since: &'static str,
 }
 
-impl View {
-    fn new(account: &Account, secrets: Secrets) -> Self {
-        let usage = |used, limit| Usage { used, limit };
-        let AccountClass { name, dyndns_domain_limit, dyndns_update_limit, api_limit, own_domain_limit, .. } =
-            account.class.clone();
-        Self {
-            class: name,
-            registered: account.registered.clone(),
-            email: secrets.text(account.email.as_ref()),
-            api_key: secrets.text(account.api_key.as_ref()),
-            update_hash: secrets.text(account.update_hash.as_ref()),
-            status: account.status,
-            api_calls: usage(account.api_updates, api_limit),
-            api_calls_left: account.api_calls_left(),
-            dyndns_updates: usage(account.dyndns_updates, dyndns_update_limit),
-            dyndns_domains: usage(account.dyndns_subdomains, dyndns_domain_limit),
-            own_domains: usage(account.own_domains, own_domain_limit),
-            health_checks: usage(account.health_checks, account.class.health_check_limit),
-            health_check_updates: usage(account.health_check_updates, account.class.health_check_update_limit),
-            sms: usage(account.sms_count, account.class.sms_limit),
-            dyndns_ttl: account.class.dyndns_ttl,
-        }
-    }
-
-    /// The rows that the answer has something for.
-    fn table(&self) -> Table {
-        let unlimited = self.api_calls.limit == Some(0);
-        let calls = match self.api_calls.used {
-            Some(used) if unlimited => Some(format!("{used} today, no limit")),
-            _ => self.api_calls.text(" today"),
-        };
-        let rows = [
-            ("class", self.class.clone()),
-            ("registered", self.registered.clone()),
-            ("e-mail", self.email.clone()),
-            ("API calls", calls),
-            ("DynDNS updates", self.dyndns_updates.text(" today")),
-            ("DynDNS domains", self.dyndns_domains.text("")),
-            ("own domains", self.own_domains.text("")),
-            ("health checks", self.health_checks.text("")),
-            ("health check updates", self.health_check_updates.text(" today")),
-            ("text messages", self.sms.text("")),
-            ("DynDNS TTL", self.dyndns_ttl.map(|seconds| format!("{seconds} s"))),
-            ("API key", self.api_key.clone()),
-            ("update hash", self.update_hash.clone()),
-        ];
-        let mut table = Table::default();
-        for (label, text) in rows {
-            if let Some(text) = text {
-                table.row([label, &text]);
-            }
-        }
-        table
-    }
+fn usages(account: &Account) -> [Usage; 7] {
+    let class = &account.class;
+    let usage = |names, used, limit, since| Usage { names, used, limit, since };
+    [
+        usage(("api_calls", "API calls"), account.api_updates, class.api_limit, " today"),
+        usage(("dyndns_updates", "DynDNS updates"), account.dyndns_updates, class.dyndns_update_limit, " today"),
+        usage(("dyndns_domains", "DynDNS domains"), account.dyndns_subdomains, class.dyndns_domain_limit, ""),
+        usage(("own_domains", "own domains"), account.own_domains, class.own_domain_limit, ""),
+        usage(("health_checks", "health checks"), account.health_checks, class.health_check_limit, ""),
+        usage(
+            ("health_check_updates", "health check updates"),
+            account.health_check_updates,
+            class.health_check_update_limit,
+            " today",
+        ),
+        usage(("sms", "text messages"), account.sms_count, class.sms_limit, ""),
+    ]
 }
 
 impl Usage {
-    /// `3 of 64`, `3`, `up to 64`, or nothing.
-    fn text(&self, suffix: &str) -> Option<String> {
+    /// `3 of 64`, `3`, `up to 64`, or nothing. A limit of 0 for API calls means none (observed).
+    fn text(&self) -> Option<String> {
+        let since = self.since;
         match (self.used, self.limit) {
-            (Some(used), Some(limit)) => Some(format!("{used} of {limit}{suffix}")),
-            (Some(used), None) => Some(format!("{used}{suffix}")),
+            (Some(used), Some(0)) if self.names.0 == "api_calls" => Some(format!("{used}{since}, no limit")),
+            (Some(used), Some(limit)) => Some(format!("{used} of {limit}{since}")),
+            (Some(used), None) => Some(format!("{used}{since}")),
             (None, Some(limit)) => Some(format!("up to {limit}")),
             (None, None) => None,
         }
     }
 }
 
-#[derive(Serialize)]
-struct Logs<'a> {
-    logs: Vec<LogView<'a>>,
-}
-
-#[derive(Serialize)]
-struct LogView<'a> {
-    time: &'a str,
-    domain: &'a str,
-    header: &'a str,
-    content: &'a str,
-}
-
-impl<'a> From<&'a LogEntry> for LogView<'a> {
-    fn from(entry: &'a LogEntry) -> Self {
-        Self { time: &entry.time, domain: &entry.subdomain, header: &entry.header, content: &entry.content }
+/// The account as `--json` gives it.
+fn document(account: &Account, secrets: Secrets) -> Value {
+    let mut document = json!({
+        "class": account.class.name,
+        "registered": account.registered,
+        "email": secrets.text(account.email.as_ref()),
+        "api_key": secrets.text(account.api_key.as_ref()),
+        "update_hash": secrets.text(account.update_hash.as_ref()),
+        "status": account.status,
+        // Nothing if there is no limit, or none is known.
+        "api_calls_left": account.api_calls_left(),
+        "dyndns_ttl": account.class.dyndns_ttl,
+    });
+    for usage in usages(account) {
+        document[usage.names.0] = json!({ "used": usage.used, "limit": usage.limit });
     }
+    document
+}
+
+/// The rows that the answer has something for.
+fn table(account: &Account, secrets: Secrets) -> Table {
+    let mut rows = vec![
+        ("class", account.class.name.clone()),
+        ("registered", account.registered.clone()),
+        ("e-mail", secrets.text(account.email.as_ref())),
+    ];
+    rows.extend(usages(account).map(|usage| (usage.names.1, usage.text())));
+    rows.extend([
+        ("DynDNS TTL", account.class.dyndns_ttl.map(|seconds| format!("{seconds} s"))),
+        ("API key", secrets.text(account.api_key.as_ref())),
+        ("update hash", secrets.text(account.update_hash.as_ref())),
+    ]);
+    let mut table = Table::default();
+    for (label, text) in rows {
+        if let Some(text) = text {
+            table.row([label, &text]);
+        }
+    }
+    table
 }

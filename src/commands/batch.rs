@@ -6,7 +6,6 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::context::Context;
-use super::hook::{record_entry, show_lines};
 use super::stop::{clear_leftovers, run_stoppable};
 use crate::challenge::Challenge;
 use crate::cli::Cli;
@@ -14,7 +13,7 @@ use crate::error::{Context as _, Result};
 use crate::exit::Exit;
 use crate::hook::batch;
 use crate::order::Action;
-use crate::report::{Report, error_entry};
+use crate::report::{Report, error_entry, record_entry};
 use crate::settings::Environment;
 use crate::solver::{Failure, Outcome, RecordFailure, is_about_api};
 
@@ -32,7 +31,7 @@ pub(super) fn run(cli: &Cli, action: Action, environment: &Environment, report: 
             (Outcome { records, ready: None, notes: Vec::new() }, Some(failure))
         }
     };
-    show_lines(&done, report);
+    report.outcome(&done);
     if failure.is_some() && call.action == Action::Add && !done.records.is_empty() {
         report.warning("the records above are still there: remove them with `ipv64-acme batch cleanup`");
     }

@@ -31,12 +31,13 @@ const TICK: Duration = Duration::from_millis(100);
 
 /// Everything built from the settings, for one process.
 pub(super) struct Context {
-    report: Report,
-    settings: Settings,
-    client: Client,
+    pub(super) report: Report,
+    pub(super) settings: Settings,
+    pub(super) client: Client,
     lookup: Lookup,
-    state: State,
-    interrupted: Arc<AtomicBool>,
+    pub(super) state: State,
+    /// Set by a signal.
+    pub(super) interrupted: Arc<AtomicBool>,
 }
 
 impl Context {
@@ -68,18 +69,6 @@ impl Context {
         Ok(Self { report, settings, client, lookup, state, interrupted })
     }
 
-    pub(super) fn report(&self) -> Report {
-        self.report
-    }
-
-    pub(super) fn settings(&self) -> &Settings {
-        &self.settings
-    }
-
-    pub(super) fn state(&self) -> &State {
-        &self.state
-    }
-
     /// Whose key it is.
     pub(super) fn account(&self) -> &state::Account {
         self.state.account()
@@ -88,15 +77,6 @@ impl Context {
     /// Reads or changes what the account has used of its limits.
     pub(super) fn usage<R>(&self, change: impl FnOnce(&mut AccountUsage, Timestamp) -> R) -> R {
         self.state.usage(change)
-    }
-
-    pub(super) fn client(&self) -> &Client {
-        &self.client
-    }
-
-    /// Set by a signal.
-    pub(super) fn interrupted(&self) -> &AtomicBool {
-        &self.interrupted
     }
 
     /// Lists the domains of the account, and keeps their names for the next look-up.

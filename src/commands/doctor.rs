@@ -68,7 +68,7 @@ fn check_servers(examined: &[Examined], lookup: &Lookup) -> io::Result<Vec<Findi
 
 fn check_account(cli: &Cli, environment: &Environment, report: Report) -> Result<account::AccountCheck> {
     let context = Context::open(cli, environment, report)?;
-    let check = account::check(context.client());
+    let check = account::check(&context.client);
     check.account.iter().for_each(|account| context.learn_quota(account));
     Ok(check)
 }

@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::json;
 
-use super::confirm::can_ask;
 use super::context::{Context, watch_signals};
 use crate::api::{Account, RetryPolicy};
 use crate::cli::{Cli, InitArgs};
@@ -84,7 +83,7 @@ fn ask(args: &InitArgs, interrupted: &AtomicBool) -> Result<Secret> {
         let mut text = String::new();
         std::io::stdin().lock().take(LONGEST_KEY + 1).read_to_string(&mut text).map_err(SetupError::Unreadable)?;
         text
-    } else if can_ask() {
+    } else if prompt::can_ask() {
         prompt::read_hidden(interrupted, format!("{QUESTION} "))?
     } else {
         return Err(SetupError::NobodyToAsk.into());
@@ -95,7 +94,7 @@ fn ask(args: &InitArgs, interrupted: &AtomicBool) -> Result<Secret> {
 /// One call, which shows whose key it is.
 fn check(settings: Settings, key: Secret, report: Report) -> Result<Account> {
     let context = Arc::new(Context::with_key(settings, key, report)?);
-    let account = context.client().account(&RetryPolicy::interactive());
+    let account = context.client.account(&RetryPolicy::interactive());
     context.tell_warnings();
     let account = account.context("the API key was not stored, because it could not be checked")?;
     context.learn_quota(&account);

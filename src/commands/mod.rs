@@ -20,7 +20,7 @@ mod sim;
 mod status;
 mod stop;
 mod sweep;
-mod trial;
+mod test;
 
 use std::ffi::OsString;
 
@@ -68,7 +68,7 @@ pub fn run(args: &[OsString], environment: &Environment) -> Exit {
             .and_then(|()| with(&cli, environment, report, |context| record::run(context, command))),
         Command::Init(args) => init::run(&cli, args, environment, report),
         Command::Doctor(args) => doctor::run(&cli, args, environment, report),
-        Command::Test(args) => trial::run(&cli, args, environment, report),
+        Command::Test(args) => test::run(&cli, args, environment, report),
         Command::Config => config::run(&cli, environment, report),
         Command::Sweep(args) => with(&cli, environment, report, |context| sweep::run(context, args)),
         Command::Status => with(&cli, environment, report, status::run),
@@ -92,10 +92,10 @@ fn warn_of_unknown(environment: &Environment, report: Report) {
     let unknown = environment.unknown();
     for (name, nearest) in unknown.iter().take(MOST_UNKNOWN) {
         let nearest = nearest.as_ref().map_or_else(String::new, |nearest| format!(", did you mean `{nearest}`?"));
-        report.warning(&format!("the variable `{}` is none of ours{nearest}", excerpt(name, LONGEST_NAME)));
+        report.warning(&format!("unknown variable `{}`{nearest}", excerpt(name, LONGEST_NAME)));
     }
     if let Some(more) = unknown.len().checked_sub(MOST_UNKNOWN).filter(|more| *more > 0) {
-        report.warning(&format!("{more} more variables that begin with IPV64_ are none of ours"));
+        report.warning(&format!("{more} more unknown variables that begin with IPV64_"));
     }
 }
 

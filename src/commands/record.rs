@@ -1,6 +1,5 @@
 //! `record list`, `record add`, `record delete`.
 
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::context::Context;
@@ -71,57 +70,36 @@ fn list(context: &Context, args: &RecordListArgs) -> Result<Exit> {
         let domains = domains.into_iter().map(|domain| domain.name).collect();
         return Err(CliError::NoSuchDomain { name: name.clone(), domains }.into());
     }
-    let filter = Filter::of(args)?;
+    let wanted = args.record_type.as_deref().map(record_type).transpose()?;
+    // A prefix can be written at IPv64 that is no name here; such a text is compared as it is.
+    let spelled = |text: &String| DnsName::parse(text).map_or_else(|_| text.clone(), |name| name.to_string());
+    let name = args.name.as_ref().map(spelled);
+    let of = domains.iter().filter(|domain| args.of.as_ref().is_none_or(|name| domain.name == *name));
+    let mut found: Vec<_> = of.flat_map(|domain| domain.records.iter().map(move |record| (domain, record))).collect();
+    found.retain(|(domain, record)| {
+        wanted.as_ref().is_none_or(|wanted| *wanted == record.record_type)
+            && name.as_ref().is_none_or(|name| record.name_in(&domain.name).eq_ignore_ascii_case(name))
+    });
     let secrets = Secrets::from(args.secrets);
-    let views: Vec<_> = domains
-        .iter()
-        .filter(|domain| args.of.as_ref().is_none_or(|name| domain.name == *name))
-        .flat_map(|domain| domain.records.iter().map(move |record| View::new(domain, record, secrets)))
-        .filter(|view| filter.takes(view))
-        .collect();
-    if context.report().is_json() {
-        context.report().document(&Views { records: views });
-    } else {
-        context.report().table(&table(&views, secrets));
-    }
+    context.report.table(&table(&found, secrets));
+    let entries: Vec<_> = found.iter().map(|(domain, record)| entry(domain, record, secrets)).collect();
+    context.report.document(&json!({ "records": entries }));
     Ok(Exit::Done)
 }
 
-/// Which records are listed.
-struct Filter {
-    record_type: Option<RecordType>,
-    name: Option<String>,
-}
-
-impl Filter {
-    fn of(args: &RecordListArgs) -> Result<Self, CliError> {
-        // A prefix can be written at IPv64 that is no name here; such a text is compared as it is.
-        let spelled = |text: &str| DnsName::parse(text).map_or_else(|_| text.to_owned(), |name| name.to_string());
-        Ok(Self {
-            record_type: args.record_type.as_deref().map(record_type).transpose()?,
-            name: args.name.as_deref().map(spelled),
-        })
-    }
-
-    fn takes(&self, view: &View<'_>) -> bool {
-        self.record_type.as_ref().is_none_or(|wanted| wanted.as_str() == view.record_type)
-            && self.name.as_ref().is_none_or(|wanted| view.name.eq_ignore_ascii_case(wanted))
-    }
-}
-
-fn table(views: &[View<'_>], secrets: Secrets) -> Table {
+fn table(found: &[(&Domain, &Record)], secrets: Secrets) -> Table {
     let mut heads = vec!["ID", "NAME", "TYPE", "TTL", "LAST UPDATE", "CONTENT"];
     heads.extend((secrets == Secrets::Shown).then_some("RECORD KEY"));
     let mut table = Table::new(&heads);
-    for view in views {
+    for (domain, record) in found {
         let number = |number: Option<u64>| number.map(|number| number.to_string()).unwrap_or_default();
-        let (id, ttl) = (number(view.id), number(view.ttl));
-        let updated = view.last_update.unwrap_or_default();
+        let (id, ttl, name) = (number(record.id), number(record.ttl), record.name_in(&domain.name));
+        let (kind, updated) = (record.record_type.as_str(), record.last_update.as_deref().unwrap_or_default());
         match secrets {
-            Secrets::Masked => table.row([&id, &view.name, view.record_type, &ttl, updated, view.content]),
+            Secrets::Masked => table.row([&id, &name, kind, &ttl, updated, &record.content]),
             Secrets::Shown => {
-                let key = view.key.as_deref().unwrap_or_default();
-                table.row([&id, &view.name, view.record_type, &ttl, updated, view.content, key]);
+                let key = secrets.text(record.key.as_ref()).unwrap_or_default();
+                table.row([&id, &name, kind, &ttl, updated, &record.content, &key]);
             }
         }
     }
@@ -133,7 +111,7 @@ fn add(context: &Context, args: &RecordAddArgs) -> Result<Exit> {
     let policy = RetryPolicy::interactive();
     let within = |domain: &DnsName| RecordSpec::within(domain, &args.name, wanted.clone(), &args.content);
     let spec = place(context, &args.name, &policy, within)?;
-    let added = context.client().add_record(&spec, &policy).inspect_err(|error| {
+    let added = context.client.add_record(&spec, &policy).inspect_err(|error| {
         // The domain may have come from the cache and be gone.
         if matches!(error.cause(), ApiError::Rejected { .. }) {
             context.usage(|usage, _| usage.domains.forget());
@@ -144,8 +122,8 @@ fn add(context: &Context, args: &RecordAddArgs) -> Result<Exit> {
         Added::New => ("added", "added"),
         Added::AlreadyThere => ("was there already", "already_there"),
     };
-    context.report().line(&format!("{} {wanted} {}: {said}", args.name, crate::excerpt::visible(&args.content)));
-    context.report().document(&json!({ "record": document(&args.name, &spec), "status": status }));
+    context.report.line(&format!("{} {wanted} {}: {said}", args.name, crate::excerpt::visible(&args.content)));
+    context.report.document(&json!({ "record": document(&args.name, &spec), "status": status }));
     Ok(Exit::Done)
 }
 
@@ -177,7 +155,7 @@ fn delete(context: &Context, args: &RecordDeleteArgs) -> Result<Exit> {
     let policy = RetryPolicy::interactive();
     let (deleted, label, record) = match Target::of(args)? {
         Target::Id(id) => {
-            let deleted = context.client().delete_record_by_id(id, &policy);
+            let deleted = context.client.delete_record_by_id(id, &policy);
             (
                 deleted.with_context(|| format!("cannot delete the record {id}"))?,
                 format!("record {id}"),
@@ -187,7 +165,7 @@ fn delete(context: &Context, args: &RecordDeleteArgs) -> Result<Exit> {
         Target::Record(name, wanted, content) => {
             let within = |domain: &DnsName| RecordSpec::within(domain, &name, wanted.clone(), &content);
             let spec = place(context, &name, &policy, within)?;
-            let deleted = context.client().delete_record(&spec, &policy);
+            let deleted = context.client.delete_record(&spec, &policy);
             let deleted = deleted.with_context(|| format!("cannot delete the {wanted} record `{name}`"))?;
             (deleted, format!("{name} {wanted} {}", crate::excerpt::visible(&content)), document(&name, &spec))
         }
@@ -196,8 +174,8 @@ fn delete(context: &Context, args: &RecordDeleteArgs) -> Result<Exit> {
         Deleted::Gone => ("deleted", "deleted"),
         Deleted::Missing => ("was not there", "missing"),
     };
-    context.report().line(&format!("{label}: {said}"));
-    context.report().document(&json!({ "record": record, "status": status }));
+    context.report.line(&format!("{label}: {said}"));
+    context.report.document(&json!({ "record": record, "status": status }));
     Ok(Exit::Done)
 }
 
@@ -209,7 +187,7 @@ fn place(
     policy: &RetryPolicy,
     within: impl Fn(&DnsName) -> Option<RecordSpec>,
 ) -> Result<RecordSpec> {
-    if let Some(domain) = &context.settings().domain {
+    if let Some(domain) = &context.settings.domain {
         let not_below = || AccountError::NotBelow { name: name.clone(), domain: domain.clone() };
         return Ok(within(domain).ok_or_else(not_below)?);
     }
@@ -233,42 +211,19 @@ fn document(name: &DnsName, spec: &RecordSpec) -> Value {
     })
 }
 
-#[derive(Serialize)]
-struct Views<'a> {
-    records: Vec<View<'a>>,
-}
-
 /// A record as `--json` gives it.
-#[derive(Serialize)]
-struct View<'a> {
-    id: Option<u64>,
-    name: String,
-    domain: &'a DnsName,
-    prefix: &'a str,
-    #[serde(rename = "type")]
-    record_type: &'a str,
-    content: &'a str,
-    ttl: Option<u64>,
-    last_update: Option<&'a str>,
-    key: Option<String>,
-    failover_policy: Option<&'a str>,
-    deactivated: Option<bool>,
-}
-
-impl<'a> View<'a> {
-    fn new(domain: &'a Domain, record: &'a Record, secrets: Secrets) -> Self {
-        Self {
-            id: record.id,
-            name: record.name_in(&domain.name),
-            domain: &domain.name,
-            prefix: &record.prefix,
-            record_type: record.record_type.as_str(),
-            content: &record.content,
-            ttl: record.ttl,
-            last_update: record.last_update.as_deref(),
-            key: secrets.text(record.key.as_ref()),
-            failover_policy: record.failover_policy.as_deref(),
-            deactivated: record.deactivated,
-        }
-    }
+fn entry(domain: &Domain, record: &Record, secrets: Secrets) -> Value {
+    json!({
+        "id": record.id,
+        "name": record.name_in(&domain.name),
+        "domain": domain.name,
+        "prefix": record.prefix,
+        "type": record.record_type.as_str(),
+        "content": record.content,
+        "ttl": record.ttl,
+        "last_update": record.last_update,
+        "key": secrets.text(record.key.as_ref()),
+        "failover_policy": record.failover_policy,
+        "deactivated": record.deactivated,
+    })
 }

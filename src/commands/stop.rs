@@ -7,9 +7,9 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use super::context::Context;
-use super::hook::Told;
 use crate::error::{Context as _, Error, Result};
 use crate::order::Call;
+use crate::report::ProgressReporter;
 use crate::solver::Solver;
 
 /// How long the work may take to end by itself, so that it can put its affairs in order.
@@ -30,7 +30,7 @@ pub(super) fn run_stoppable<T: Send + 'static, E: From<Error> + Send + 'static>(
     let (sender, done) = channel();
     let shared = Arc::clone(context);
     let work = move || {
-        let events = Told::new(shared.report());
+        let events = ProgressReporter::new(shared.report);
         let result = work(&shared.solver(&events));
         // What it has drawn goes before anything else is printed.
         drop(events);
@@ -43,10 +43,10 @@ pub(super) fn run_stoppable<T: Send + 'static, E: From<Error> + Send + 'static>(
     loop {
         match done.recv_timeout(TICK) {
             Ok(result) => return result,
-            Err(RecvTimeoutError::Timeout) if !context.interrupted().load(Ordering::Relaxed) => {}
+            Err(RecvTimeoutError::Timeout) if !context.interrupted.load(Ordering::Relaxed) => {}
             Err(RecvTimeoutError::Timeout) if told.get_or_insert_with(Instant::now).elapsed() < GRACE => {}
             Err(_) => {
-                let events = Told::new(context.report());
+                let events = ProgressReporter::new(context.report);
                 return Err(Error::from(context.solver(&events).interruption(call, &[])).into());
             }
         }

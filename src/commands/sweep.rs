@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::context::Context;
 use super::status::{age, describe};
@@ -27,7 +27,7 @@ pub(super) fn run(context: &Context, args: &SweepArgs) -> Result<Exit> {
         found.extend(of_account(context, args.older_than, &domains));
     }
     let exit = if args.yes { delete(context, &mut found) } else { list(context, args, &found) };
-    context.report().document(&View { records: &found });
+    context.report.document(&json!({ "records": found }));
     Ok(exit)
 }
 
@@ -66,18 +66,13 @@ enum Target {
     Number(u64),
 }
 
-#[derive(Serialize)]
-struct View<'a> {
-    records: &'a [Leftover],
-}
-
 /// The records of the journal. Those of other accounts are left to their own key.
 fn own(context: &Context, older_than: Option<Duration>) -> Vec<Leftover> {
-    let entries = context.state().journal(|journal, now| journal.leftovers(older_than, now));
+    let entries = context.state.journal(|journal, now| journal.leftovers(older_than, now));
     let (mine, others): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| entry.account == *context.account());
     if !others.is_empty() {
         let more = format!("{} more in the journal were added with another API key: see `sweep --all`", others.len());
-        context.report().step(&more);
+        context.report.step(&more);
     }
     mine.into_iter().filter_map(|entry| Leftover::of_entry(context, entry)).collect()
 }
@@ -86,7 +81,7 @@ fn own(context: &Context, older_than: Option<Duration>) -> Vec<Leftover> {
 /// may be of this account all the same, since a key can be renewed.
 fn of_account(context: &Context, older_than: Option<Duration>, domains: &[Domain]) -> Vec<Leftover> {
     let least = older_than.unwrap_or(LEFT_OVER_AFTER);
-    let entries = context.state().journal(|journal, _| journal.entries().to_vec());
+    let entries = context.state.journal(|journal, _| journal.entries().to_vec());
     let mut found = Vec::new();
     for domain in domains {
         for record in &domain.records {
@@ -112,7 +107,7 @@ impl Leftover {
     fn of_entry(context: &Context, entry: Entry) -> Option<Self> {
         let spec = RecordSpec::within(&entry.domain, &entry.record, RecordType::Txt, entry.value.as_str())?;
         Some(Self {
-            age: Some(context.state().age(entry.added_at).as_secs()),
+            age: Some(context.state.age(entry.added_at).as_secs()),
             progress: describe(&entry),
             name: entry.record.to_string(),
             value: entry.value.to_string(),
@@ -137,7 +132,7 @@ impl Leftover {
             name,
             value: record.content.trim_matches('"').to_owned(),
             domain: domain.name.clone(),
-            age: changed.map(|changed| context.state().age(changed).as_secs()),
+            age: changed.map(|changed| context.state.age(changed).as_secs()),
             client: None,
             progress: "not added from here".to_owned(),
             status: Status::Left,
@@ -149,7 +144,7 @@ impl Leftover {
 }
 
 fn list(context: &Context, args: &SweepArgs, found: &[Leftover]) -> Exit {
-    let report = context.report();
+    let report = context.report;
     let mut table = Table::new(&["RECORD", "VALUE", "CLIENT", "AGE", "PROGRESS"]);
     for leftover in found {
         let age = leftover.age.map_or_else(|| "unknown".to_owned(), |seconds| age(Duration::from_secs(seconds)));
@@ -176,37 +171,37 @@ fn with_yes(args: &SweepArgs) -> String {
 fn delete(context: &Context, found: &mut [Leftover]) -> Exit {
     let mut exit = Exit::Done;
     for leftover in found.iter_mut() {
-        if context.interrupted().load(Ordering::Relaxed) {
-            context.report().warning("interrupted: the rest is still there");
+        if context.interrupted.load(Ordering::Relaxed) {
+            context.report.warning("interrupted: the rest is still there");
             return Exit::Failed;
         }
         let Err(error) = delete_one(context, leftover) else {
             let what = if leftover.status == Status::Removed { "removed" } else { "was not there" };
-            context.report().line(&format!("{} {}: {what}", leftover.name, leftover.value));
+            context.report.line(&format!("{} {}: {what}", leftover.name, leftover.value));
             continue;
         };
         leftover.status = Status::Failed;
         let is_about_record = matches!(error.cause(), ApiError::Rejected { .. });
         let error = Error::from(error).context(format!("cannot remove the TXT record `{}`", leftover.name));
         leftover.error = Some(error_entry(&error));
-        exit = context.report().error_text(&error);
+        exit = context.report.error_text(&error);
         if !is_about_record {
             return exit;
         }
     }
     if found.is_empty() {
-        context.report().line("nothing is left over");
+        context.report.line("nothing is left over");
     }
     exit
 }
 
 fn delete_one(context: &Context, leftover: &mut Leftover) -> Result<(), ApiError> {
-    let (state, policy) = (context.state(), RetryPolicy::interactive());
+    let (state, policy) = (&context.state, RetryPolicy::interactive());
     let ids = leftover.id.as_slice();
     state.journal(|journal, now| journal.remove_asked(ids, now));
     let deleted = match &leftover.target {
-        Target::Spec(spec) => context.client().delete_record(spec, &policy),
-        Target::Number(number) => context.client().delete_record_by_id(*number, &policy),
+        Target::Spec(spec) => context.client.delete_record(spec, &policy),
+        Target::Number(number) => context.client.delete_record_by_id(*number, &policy),
     };
     let deleted = deleted.inspect_err(|_| state.journal(|journal, now| journal.remove_failed(ids, now)))?;
     state.journal(|journal, _| journal.close(ids));

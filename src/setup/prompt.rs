@@ -1,6 +1,6 @@
-//! A secret from the terminal: what is typed is not shown, and a signal leaves the terminal as it was.
+//! Questions to the person at the terminal. A signal ends the wait for the answer, and leaves the terminal as it was.
 
-use std::io::{self, ErrorKind};
+use std::io::{self, BufRead as _, ErrorKind, IsTerminal as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use rustix::termios::{self, OptionalActions, Termios};
 
 use super::SetupError;
 
-/// How often the wait for a line checks whether a signal has come.
+/// How often the wait for an answer checks whether a signal has come.
 const TICK: Duration = Duration::from_millis(50);
 
 /// Gives the terminal its settings back when the value is dropped: the thread that reads may never come to it.
@@ -21,6 +21,22 @@ impl Drop for Restore {
     }
 }
 
+/// Returns whether there is a person to ask.
+#[must_use]
+pub fn can_ask() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Reads one line from stdin; nothing after a signal, and where it cannot be read.
+#[must_use]
+pub fn read_line(interrupted: &AtomicBool) -> Option<String> {
+    answer(interrupted, || {
+        let mut line = String::new();
+        io::stdin().lock().read_line(&mut line).map(|_| line)
+    })?
+    .ok()
+}
+
 /// Asks a question on the terminal and reads one line without showing it.
 ///
 /// # Errors
@@ -28,19 +44,28 @@ impl Drop for Restore {
 /// terminal.
 pub fn read_hidden(interrupted: &AtomicBool, question: String) -> Result<String, SetupError> {
     let _restore = Restore(termios::tcgetattr(io::stdin()).map_err(|error| SetupError::Unreadable(error.into()))?);
+    match answer(interrupted, move || rpassword::prompt_password(question)) {
+        Some(Ok(line)) if !line.is_empty() => Ok(line),
+        Some(Err(error)) if !matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::UnexpectedEof) => {
+            Err(SetupError::Unreadable(error))
+        }
+        _ => Err(SetupError::Interrupted),
+    }
+}
+
+/// Waits for what somebody types. A read(2) is not ended by the signals that this program watches, so another thread does the
+/// reading; without a thread nobody reads, which is no answer.
+fn answer<T: Send + 'static>(
+    interrupted: &AtomicBool,
+    read: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Option<io::Result<T>> {
     let (sender, answer) = channel();
-    // A read(2) is not ended by the signals that this program watches, so somebody else does the reading.
-    let read = move || sender.send(rpassword::prompt_password(question)).ok();
-    std::thread::Builder::new().spawn(read).map_err(SetupError::Unreadable)?;
+    std::thread::Builder::new().spawn(move || sender.send(read()).ok()).ok()?;
     loop {
         match answer.recv_timeout(TICK) {
-            Ok(Ok(line)) if line.is_empty() => return Err(SetupError::Interrupted),
-            Ok(Err(error)) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::UnexpectedEof) => {
-                return Err(SetupError::Interrupted);
-            }
-            Ok(read) => return read.map_err(SetupError::Unreadable),
+            Ok(read) => return Some(read),
             Err(RecvTimeoutError::Timeout) if !interrupted.load(Ordering::Relaxed) => {}
-            Err(_) => return Err(SetupError::Interrupted),
+            Err(_) => return None,
         }
     }
 }

@@ -122,9 +122,8 @@ fn circles(room: &str, needs: &BTreeMap<String, BTreeSet<String>>) -> BTreeSet<S
 }
 
 /// Circles that are being mended.
-const KNOWN_CIRCLES: [&str; 9] = [
+const KNOWN_CIRCLES: [&str; 8] = [
     "api: answer, client",
-    "commands: hook, stop",
     "dns: walk, zone",
     "propagation: evidence, look",
     "propagation: second_opinion, wait",

@@ -10,5 +10,5 @@ mod manual;
 mod sessions;
 mod shells;
 mod terminal;
-mod trial;
+mod test_command;
 mod usage;

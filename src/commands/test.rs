@@ -6,7 +6,6 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::context::Context;
-use super::hook::{record_entry, seconds, show_lines};
 use super::stop::run_stoppable;
 use crate::challenge::{Challenge, TxtValue};
 use crate::cli::{Cli, CliError, TestArgs};
@@ -16,14 +15,14 @@ use crate::exit::Exit;
 use crate::name::DnsName;
 use crate::order::{Action, CaAsked, Call, OnFailure, Wait};
 use crate::propagation::Row;
-use crate::report::{Bar, Report, error_entry};
+use crate::report::{Bar, Report, error_entry, record_entry, seconds};
 use crate::settings::Environment;
 use crate::solver::Outcome;
 
 /// Tries a challenge for each domain, all at once.
 pub(super) fn run(cli: &Cli, args: &TestArgs, environment: &Environment, report: Report) -> Result<Exit> {
     let context = Arc::new(Context::open(cli, environment, report)?);
-    if context.settings().propagation_timeout.is_zero() {
+    if context.settings.propagation_timeout.is_zero() {
         let hint = "set it to the seconds that a hook may wait, for example --propagation-timeout 180".to_owned();
         let problem = "0 = do not wait, and waiting is what is tried".to_owned();
         return Err(CliError::Argument { argument: "IPV64_PROPAGATION_TIMEOUT", problem, hint }.into());
@@ -56,7 +55,7 @@ fn challenges(domains: &[DnsName]) -> Result<Vec<Challenge>> {
 
 fn is_open(context: &Context, call: &Call) -> bool {
     let account = context.account();
-    context.state().journal(|journal, _| {
+    context.state.journal(|journal, _| {
         let is_open = |one: &Challenge| !journal.find(account, &one.name, Some(&one.value)).is_empty();
         call.challenges.iter().any(is_open)
     })
@@ -70,12 +69,12 @@ fn remove(context: &Arc<Context>, add: &Call) -> Result<Outcome> {
 
 fn show(added: &Outcome, removed: Option<Result<Outcome>>, report: Report) -> Result<Exit> {
     let rows = added.ready.as_ref().map(|ready| ready.rows.as_slice()).unwrap_or_default();
-    show_lines(added, report);
+    report.outcome(added);
     let bar = |row: &Row| Bar { label: row.host.to_string(), length: row.after, text: row.describe() };
     report.bars(&rows.iter().map(bar).collect::<Vec<_>>());
     let removed = removed.transpose();
     if let Ok(Some(removed)) = &removed {
-        show_lines(removed, report);
+        report.outcome(removed);
     }
     let servers: Vec<Value> = rows.iter().map(server_entry).collect();
     report.document(&json!({
