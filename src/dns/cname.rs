@@ -2,16 +2,13 @@
 //! asked of the authoritative servers so that no resolver learns that the name has no record yet.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, mpsc};
-use std::thread;
 use std::time::{Duration, Instant};
 
-use super::exchange::{STACK, Transport, ask_paced_over};
+use super::authority::Authority;
 use super::message::{Question, RecordType, Reply};
-use super::pace::Pace;
 use super::recursive::lines;
 use super::server::Found;
-use super::zone::{FoundBy, Lookup, Server, Zone};
+use super::zone::{FoundBy, Lookup, Zone};
 use crate::error::{self, Explain};
 use crate::name::DnsName;
 
@@ -19,10 +16,8 @@ use crate::name::DnsName;
 pub const MAX_HOPS: usize = 12;
 /// The most delegations below the zone that are followed for one name.
 const MAX_DELEGATIONS: usize = 4;
-/// How long one server is waited for.
-const ATTEMPT: Duration = Duration::from_millis(1500);
-/// How long the first server is waited for before the others are asked too.
-const HEAD_START: Duration = Duration::from_millis(300);
+/// How long the resolvers of one set are waited for.
+const ATTEMPT: Duration = Duration::from_secs(3);
 
 /// Whether aliases are followed (`IPV64_FOLLOW_CNAME`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -284,45 +279,9 @@ impl Lookup {
         beside.then(|| format!("`{name}` has a TXT record beside its CNAME; remove one of them"))
     }
 
-    /// Asks the servers of a zone, over UDP and then over TCP, until one answers with authority or refers further down.
-    ///
-    /// The one that may be asked soonest comes first, and the others only if it is slow or of no use: many names are looked
-    /// up in a row, and no server gets more than a few questions a second.
     fn ask_servers(&self, zone: &Zone, question: &Question, deadline: Instant) -> Result<Reply, Vec<String>> {
-        let mut failures = BTreeSet::new();
-        for transport in [Transport::Udp, Transport::Tcp] {
-            let until = deadline.min(Instant::now() + HEAD_START + ATTEMPT);
-            let asking = Asking { apex: zone.apex.clone(), question: question.clone(), transport, until };
-            let now = Instant::now();
-            let room = |server: &&Server| self.pace.free(server.address.ip(), now);
-            let first = zone.servers.iter().max_by_key(room);
-            let (sender, replies) = mpsc::channel();
-            first.into_iter().for_each(|server| self.start(&asking, server, &sender));
-            let early = replies.recv_timeout(HEAD_START.min(until.saturating_duration_since(now)));
-            if !matches!(early, Ok(Ok(_))) {
-                let others = zone.servers.iter().filter(|server| first != Some(server));
-                others.for_each(|server| self.start(&asking, server, &sender));
-            }
-            drop(sender);
-            for outcome in early.into_iter().chain(replies) {
-                match outcome {
-                    Ok(reply) => return Ok(reply),
-                    Err(line) => {
-                        failures.insert(line);
-                    }
-                }
-            }
-        }
-        Err(failures.into_iter().collect())
-    }
-
-    /// Asks one server in a thread of its own, which is not joined: the deadline ends it.
-    fn start(&self, asking: &Asking, server: &Server, sender: &mpsc::Sender<Result<Reply, String>>) {
-        let (asking, to, pace, answer) = (asking.clone(), server.clone(), Arc::clone(&self.pace), sender.clone());
-        let ask = move || answer.send(asking.ask(&to, &pace)).ok();
-        if let Err(error) = thread::Builder::new().name("alias".to_owned()).stack_size(STACK).spawn(ask) {
-            sender.send(Err(format!("{server}: not asked, no thread: {error}"))).ok();
-        }
+        let servers = zone.servers.iter().collect();
+        Authority { apex: zone.apex.as_ref(), servers, pace: &self.pace }.ask(question, deadline)
     }
 
     /// Where no authoritative server can be asked: resolvers, those over HTTPS first, since the others may be what is in
@@ -330,7 +289,7 @@ impl Lookup {
     fn ask_resolvers_for_alias(&self, name: &DnsName, deadline: Instant) -> Result<Alias, Vec<String>> {
         let mut tried = Vec::new();
         for set in [&self.fallback, &self.resolvers] {
-            let until = deadline.min(Instant::now() + 2 * ATTEMPT);
+            let until = deadline.min(Instant::now() + ATTEMPT);
             let ask = |name: &DnsName| set.ask(&Question::recursive(name, RecordType::CNAME), until, Reply::is_answer);
             match ask(name).and_then(|reply| Alias::read(name, &reply, ask)) {
                 Ok(alias) => return Ok(alias),
@@ -338,42 +297,6 @@ impl Lookup {
             }
         }
         Err(tried)
-    }
-}
-
-/// What every server of a zone is asked.
-#[derive(Clone)]
-struct Asking {
-    apex: Option<DnsName>,
-    question: Question,
-    transport: Transport,
-    until: Instant,
-}
-
-impl Asking {
-    /// Returns an answer with authority or a referral that leads further down; else a line on what came.
-    fn ask(&self, server: &Server, pace: &Arc<Pace>) -> Result<Reply, String> {
-        let line = match ask_paced_over(self.transport, server.address, &self.question, pace, self.until) {
-            Ok(reply) if reply.truncated() => "the answer was cut".to_owned(),
-            Ok(reply) => match reply.referral() {
-                Some(below) if self.leads_down(&below) => return Ok(reply),
-                Some(below) => format!("refers to `{below}`, which leads nowhere"),
-                None if !reply.is_answer() => reply.code_name(),
-                None if reply.authoritative() => return Ok(reply),
-                None if reply.recursion_available() => {
-                    "answers without authority; something on the way answers in its place".to_owned()
-                }
-                None => "answers without authority".to_owned(),
-            },
-            Err(error) => error.to_string(),
-        };
-        Err(format!("{server}: {line}"))
-    }
-
-    /// Whether a zone lies strictly below the one asked and holds the name: a server without the zone refers to it.
-    fn leads_down(&self, below: &DnsName) -> bool {
-        let deeper = self.apex.as_ref().is_none_or(|apex| below != apex && below.is_within(apex));
-        deeper && self.question.name.is_within(below)
     }
 }
 

@@ -128,7 +128,7 @@ pub fn ask_paced(
 ///
 /// # Errors
 /// As [`ask_paced`].
-pub fn ask_paced_over(
+pub(super) fn ask_paced_over(
     transport: Transport,
     server: SocketAddr,
     question: &Question,

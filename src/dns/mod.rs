@@ -7,11 +7,13 @@
 //! - [`pace`]: no address gets more queries in a second than it should
 //! - [`recursive`]: recursive resolvers, over port 53 or HTTPS
 //! - `server`: servers and zones as values
+//! - `authority`: one question to the servers of a zone, until one is of use
 //! - `walk`: the way down from the root servers
 //! - [`zone`]: which servers are authoritative for a name
 //! - [`signing`]: whether a zone signs where its parent says so
 //! - [`cname`]: where a challenge record has to be placed
 
+mod authority;
 pub mod cname;
 pub mod exchange;
 pub mod message;

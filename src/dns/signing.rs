@@ -2,16 +2,13 @@
 //! hold, or they refuse its answers (RFC 4035 section 5.5), and so does every CA. Nothing is validated here: a resolver that
 //! does is asked what it thinks.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::exchange::ask_paced;
+use super::authority::Authority;
 use super::message::{Question, RecordType, Reply};
 use super::recursive::Recursive;
 use super::zone::{Lookup, Zone};
 use crate::name::DnsName;
-
-/// How long one server is waited for.
-const ATTEMPT: Duration = Duration::from_secs(1);
 
 /// What parent, zone and resolvers say about signatures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,9 +46,8 @@ impl Lookup {
     /// What the servers of a zone tell of its keys.
     fn keys(&self, zone: &Zone, apex: &DnsName, deadline: Instant) -> Option<Reply> {
         let question = Question::authoritative(apex, RecordType::DNSKEY);
-        let ask = |address| ask_paced(address, &question, &self.pace, deadline.min(Instant::now() + ATTEMPT)).ok();
-        let asked = zone.servers.iter().take_while(|_| Instant::now() < deadline);
-        asked.filter_map(|server| ask(server.address)).find(Reply::authoritative)
+        let authority = Authority { apex: Some(apex), servers: zone.servers.iter().collect(), pace: &self.pace };
+        authority.ask(&question, deadline).ok().filter(Reply::authoritative)
     }
 }
 

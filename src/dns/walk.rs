@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::exchange::ask_paced;
+use super::authority::Authority;
 use super::message::{Question, RecordType, Reply};
 use super::pace::Pace;
 use super::server::{Found, Server};
@@ -39,16 +39,12 @@ impl Walk<'_> {
         let mut apex: Option<DnsName> = None;
         for _ in 0..MAX_REFERRALS {
             let question = Question::authoritative(name, RecordType::SOA);
-            let reply = self.ask(&found.servers, &question)?;
+            let reply = self.ask((apex.as_ref(), &found.servers), &question)?;
             let Some(below) = reply.referral() else {
                 // For the zone of the SOA, which may lie below the referred one where one server holds both.
                 let zone = reply.zone().filter(|zone| name.is_within(zone)).or(apex);
                 return zone.map(|zone| (zone, found)).ok_or_else(|| format!("`{name}` is in no zone below the root"));
             };
-            let deeper = apex.as_ref().is_none_or(|apex| below != *apex && below.is_within(apex));
-            if !deeper || !name.is_within(&below) {
-                return Err(format!("a referral to `{below}`, which does not lead to `{name}`"));
-            }
             found = Found::in_referral(&reply, &below, self.port);
             if found.servers.is_empty() && nested < MAX_NESTED {
                 found = self.nested_addresses(&found.unfound, nested);
@@ -61,34 +57,16 @@ impl Walk<'_> {
         Err(format!("more than {MAX_REFERRALS} referrals"))
     }
 
-    /// Asks one server after the other until one gives an answer that can be used.
-    pub(super) fn ask<'s>(
+    /// Asks the servers of a zone; the error is the last line of what they did instead.
+    pub(super) fn ask(
         &self,
-        servers: impl IntoIterator<Item = &'s Server>,
+        (apex, servers): (Option<&DnsName>, &BTreeSet<Server>),
         question: &Question,
     ) -> Result<Reply, String> {
-        let mut last = "no time left".to_owned();
-        for server in servers {
-            // A share of the time for each: a dead server must not use up all of it.
-            let share = self.deadline.saturating_duration_since(Instant::now()) / 3;
-            if share.is_zero() {
-                break;
-            }
-            match ask_paced(server.address, question, self.pace, Instant::now() + share) {
-                Ok(reply) if reply.authoritative() || reply.referral().is_some() => {
-                    if reply.is_answer() {
-                        return Ok(reply);
-                    }
-                    last = format!("{server}: {}", reply.code_name());
-                }
-                Ok(reply) if reply.recursion_available() => {
-                    last = format!("{server}: an answer without authority; something on the way answers in its place");
-                }
-                Ok(reply) => last = format!("{server}: {} without authority", reply.code_name()),
-                Err(error) => last = format!("{server}: {error}"),
-            }
-        }
-        Err(last)
+        let authority = Authority { apex, servers: servers.iter().collect(), pace: self.pace };
+        authority
+            .ask(question, self.deadline)
+            .map_err(|mut lines| lines.pop().unwrap_or_else(|| "no time left".to_owned()))
     }
 
     /// Walks to the addresses of name servers, one after the other; one that fails does not keep the others from being found.
@@ -110,8 +88,8 @@ impl Walk<'_> {
 
     /// Returns the addresses of a name server, and whether these are all: that somebody has answered for each kind.
     fn addresses_of(&self, name: &DnsName, nested: usize) -> (Vec<Server>, bool) {
-        let Ok((_, holders)) = self.nested_zone_of(name, nested) else { return (Vec::new(), false) };
-        let ask = |kind| self.ask(&holders.servers, &Question::authoritative(name, kind));
+        let Ok((apex, holders)) = self.nested_zone_of(name, nested) else { return (Vec::new(), false) };
+        let ask = |kind| self.ask((Some(&apex), &holders.servers), &Question::authoritative(name, kind));
         let replies = [RecordType::A, RecordType::AAAA].map(ask);
         let found = replies.iter().flatten().flat_map(|reply| reply.addresses(name));
         (found.map(|ip| Server::named(name, ip, self.port)).collect(), replies.iter().all(Result::is_ok))

@@ -86,9 +86,7 @@ impl Lookup {
                     return Ok(zone);
                 }
                 let found = self.servers_of(&self.resolvers, &apex, until)?;
-                let walk = self.walk(Instant::now() + OTHER_SIDE);
-                let delegation = walk.zone_of(&apex).ok().filter(|(cut, _)| *cut == apex).map(|(_, found)| found);
-                let zone = self.both_sides((apex.clone(), delegation), found, way, deadline);
+                let zone = self.both_sides((apex.clone(), None), found, way, deadline);
                 self.known.keep(&apex, &zone);
                 Ok(zone)
             }
@@ -122,8 +120,8 @@ impl Lookup {
         Ok(Found { unfound: BTreeSet::new(), ..found }.into_zone(None, FoundBy::Settings))
     }
 
-    /// Makes a zone of the servers that the delegation names, if that is known, and those that the zone itself names
-    /// (RFC 1034 section 4.2.2 wants them to be the same). `found` are those known so far.
+    /// Makes a zone of the servers that the delegation names and those that the zone itself names (RFC 1034 section 4.2.2
+    /// wants them to be the same). `found` are those known so far; a delegation that is not known is walked to.
     pub(super) fn both_sides(
         &self,
         (apex, delegation): (DnsName, Option<Found>),
@@ -131,9 +129,12 @@ impl Lookup {
         way: FoundBy,
         deadline: Instant,
     ) -> Zone {
-        let until = deadline.min(Instant::now() + OTHER_SIDE);
+        let walk = || self.walk(deadline.min(Instant::now() + OTHER_SIDE));
         let question = Question::authoritative(&apex, RecordType::NS);
-        let reply = self.walk(until).ask(&found.servers, &question).ok().filter(Reply::authoritative);
+        let reply = walk().ask((Some(&apex), &found.servers), &question).ok().filter(Reply::authoritative);
+        // Where the servers cannot be asked, port 53 is shut: the root servers would be waited for in vain.
+        let walked = || walk().zone_of(&apex).ok().filter(|(cut, _)| *cut == apex).map(|(_, found)| found);
+        let delegation = delegation.or_else(|| reply.as_ref().and_then(|_| walked()));
         let known = found.names();
         let own = reply.map(|reply| reply.name_servers(&apex)).filter(|names| !names.is_empty());
         let own = own.unwrap_or_else(|| known.clone());

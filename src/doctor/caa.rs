@@ -1,6 +1,7 @@
 //! Whether a CA may issue for a name: the CAA records of the nearest name above that has any (RFC 8659 section 3).
 //! The records are asked of resolvers, as a CA does; nothing here knows the account that will ask for the certificate.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::time::Instant;
 
@@ -17,21 +18,6 @@ const METHOD: &str = "dns-01";
 /// The tags that CAs know (RFC 8659 section 4, RFC 8657, and the registry that RFC 8659 section 7 made): others that are
 /// critical forbid everything.
 const KNOWN_TAGS: [&str; 7] = ["issue", "issuewild", "iodef", "issuemail", "issuevmc", "contactemail", "contactphone"];
-
-/// One rule.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Rule {
-    critical: bool,
-    tag: String,
-    value: String,
-}
-
-impl Rule {
-    fn read(record: &CAA) -> Self {
-        let value = String::from_utf8_lossy(&record.value).into_owned();
-        Self { critical: record.issuer_critical, tag: record.tag.to_ascii_lowercase(), value }
-    }
-}
 
 /// Checks whether Let's Encrypt may issue for a domain, `*.` included.
 #[must_use]
@@ -53,11 +39,11 @@ pub fn check(domain: &DnsName, resolvers: &[&Recursive], deadline: Instant) -> F
     Finding::ok("caa", domain.as_str(), "no CAA records: any CA may issue")
 }
 
-fn rules(name: &DnsName, resolvers: &[&Recursive], deadline: Instant) -> Result<Vec<Rule>, String> {
+fn rules(name: &DnsName, resolvers: &[&Recursive], deadline: Instant) -> Result<Vec<CAA>, String> {
     let mut lines = BTreeSet::new();
     for set in resolvers {
         match set.ask(&Question::recursive(name, RecordType::CAA), deadline, Reply::is_answer) {
-            Ok(reply) => return Ok(reply.caa().map(Rule::read).collect()),
+            Ok(reply) => return Ok(reply.caa().cloned().collect()),
             Err(no_use) => lines.extend(no_use.iter().map(ToString::to_string)),
         }
     }
@@ -67,17 +53,22 @@ fn rules(name: &DnsName, resolvers: &[&Recursive], deadline: Instant) -> Result<
     Err(lines.into_iter().collect::<Vec<_>>().join(", "))
 }
 
-fn judge(domain: &DnsName, at: &DnsName, rules: &[Rule]) -> Finding {
-    if let Some(rule) = rules.iter().find(|rule| rule.critical && !KNOWN_TAGS.contains(&rule.tag.as_str())) {
+fn judge(domain: &DnsName, at: &DnsName, rules: &[CAA]) -> Finding {
+    if let Some(rule) = rules
+        .iter()
+        .find(|rule| rule.issuer_critical && !KNOWN_TAGS.iter().any(|tag| rule.tag.eq_ignore_ascii_case(tag)))
+    {
         let tag = visible(&rule.tag);
         let text = format!("the CAA record `{tag}` of `{at}` is critical, and CAs do not know it: none may issue");
         return Finding::warning("caa_forbids", domain.as_str(), text).advise("remove that record");
     }
     let wildcard = domain.as_str().starts_with("*.");
-    let of = |wanted: &str| rules.iter().filter(|rule| rule.tag == wanted).map(|rule| rule.value.as_str()).collect();
-    let special: Vec<&str> = of("issuewild");
-    let (tag, values): (_, Vec<&str>) =
-        if wildcard && !special.is_empty() { ("issuewild", special) } else { ("issue", of("issue")) };
+    let of = |wanted: &str| -> Vec<_> {
+        let rules = rules.iter().filter(|rule| rule.tag.eq_ignore_ascii_case(wanted));
+        rules.map(|rule| String::from_utf8_lossy(&rule.value)).collect()
+    };
+    let special = of("issuewild");
+    let (tag, values) = if wildcard && !special.is_empty() { ("issuewild", special) } else { ("issue", of("issue")) };
     if values.is_empty() {
         return Finding::ok("caa", domain.as_str(), format!("the CAA records of `{at}` do not limit who may issue"));
     }
@@ -89,7 +80,7 @@ fn judge(domain: &DnsName, at: &DnsName, rules: &[Rule]) -> Finding {
     if accounts.is_empty() { forbidden(domain, at, (tag, &values)) } else { for_accounts(domain, at, &accounts) }
 }
 
-fn forbidden(domain: &DnsName, at: &DnsName, (tag, values): (&str, &[&str])) -> Finding {
+fn forbidden(domain: &DnsName, at: &DnsName, (tag, values): (&str, &[Cow<'_, str>])) -> Finding {
     let shown: Vec<_> = values.iter().map(|value| format!("\"{}\"", visible(value))).collect();
     let text = format!("the CAA records of `{at}` do not allow Let's Encrypt with dns-01, but {}", shown.join(", "));
     Finding::warning("caa_forbids", domain.as_str(), text)
@@ -167,7 +158,8 @@ mod tests {
     #[test]
     fn an_unknown_rule_forbids_only_if_it_is_critical() {
         for (critical, level) in [(true, Level::Warning), (false, Level::Ok)] {
-            let unknown = Rule { critical, ..rule("tbs", "x") };
+            let mut unknown = rule("tbs", "x");
+            unknown.issuer_critical = critical;
             let finding = judge(&name("a.example"), &name("example"), &[rule("issue", "letsencrypt.org"), unknown]);
             assert_eq!(finding.level, level, "{}", finding.text);
         }
@@ -177,7 +169,9 @@ mod tests {
         DnsName::parse(text).unwrap()
     }
 
-    fn rule(tag: &str, value: &str) -> Rule {
-        Rule { critical: false, tag: tag.to_owned(), value: value.to_owned() }
+    fn rule(tag: &str, value: &str) -> CAA {
+        let mut rule = CAA::new_issue(false, None, Vec::new());
+        (rule.tag, rule.value) = (tag.to_owned(), value.as_bytes().to_vec());
+        rule
     }
 }

@@ -1,7 +1,11 @@
+use std::thread;
+use std::time::Duration;
+
 use hickory_resolver::proto::op::ResponseCode;
 
 use super::*;
 use crate::dns::tests as fake;
+use crate::dns::zone::Server;
 
 /// The servers of `example.test` are known from a referral, and of no use: the resolver cannot reach them either.
 #[test]

@@ -1,0 +1,107 @@
+//! Asks the servers of a zone until one gives an answer that can be used: with authority, or a referral further down.
+
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::exchange::{STACK, Transport, ask_paced, ask_paced_over};
+use super::message::{Question, Reply};
+use super::pace::Pace;
+use super::server::Server;
+use crate::name::DnsName;
+
+/// How long one server is waited for before the next one is asked too.
+const HEAD_START: Duration = Duration::from_millis(300);
+/// How long all of them are waited for over UDP, and once more over TCP.
+const ATTEMPT: Duration = Duration::from_millis(1800);
+/// After that, how long outcomes that are just coming in are still taken.
+const GRACE: Duration = Duration::from_millis(50);
+
+/// The servers of a zone.
+pub(super) struct Authority<'a> {
+    /// The zone's name; none for the root, and for servers that the user named.
+    pub(super) apex: Option<&'a DnsName>,
+    pub(super) servers: Vec<&'a Server>,
+    pub(super) pace: &'a Arc<Pace>,
+}
+
+impl Authority<'_> {
+    /// Asks over UDP, and over TCP if nobody is of use. The server that has most of its pace left comes first, the others only
+    /// if it is slow or of no use.
+    ///
+    /// # Errors
+    /// What each server did instead by the deadline, a line each.
+    pub(super) fn ask(&self, question: &Question, deadline: Instant) -> Result<Reply, Vec<String>> {
+        let mut failures = BTreeSet::new();
+        let now = Instant::now();
+        let mut servers = self.servers.clone();
+        servers.sort_by_key(|server| Reverse(self.pace.free(server.address.ip(), now)));
+        for transport in [Transport::Udp, Transport::Tcp] {
+            let until = deadline.min(Instant::now() + ATTEMPT);
+            let (sender, outcomes) = mpsc::channel();
+            let (mut waiting, mut open) = (servers.iter(), 0);
+            while Instant::now() < until + GRACE {
+                if let Some(server) = waiting.next() {
+                    self.start((server, question), transport, until, &sender);
+                    open += 1;
+                } else if open == 0 {
+                    break;
+                }
+                let pause = if waiting.len() == 0 { ATTEMPT } else { HEAD_START };
+                let left = (until + GRACE).saturating_duration_since(Instant::now());
+                match outcomes.recv_timeout(pause.min(left)) {
+                    Ok(Ok(reply)) => return Ok(reply),
+                    Ok(Err(line)) => {
+                        failures.insert(line);
+                        open -= 1;
+                    }
+                    Err(_) => {}
+                }
+            }
+        }
+        Err(failures.into_iter().collect())
+    }
+
+    /// Asks one server in a thread of its own, which is not joined: the deadline ends it.
+    fn start(
+        &self,
+        (server, question): (&Server, &Question),
+        transport: Transport,
+        until: Instant,
+        sender: &mpsc::Sender<Result<Reply, String>>,
+    ) {
+        let (apex, question, pace) = (self.apex.cloned(), question.clone(), Arc::clone(self.pace));
+        let (to, outcome) = (server.clone(), sender.clone());
+        let ask = move || {
+            let reply = match transport {
+                Transport::Udp => ask_paced(to.address, &question, &pace, until),
+                Transport::Tcp => ask_paced_over(transport, to.address, &question, &pace, until),
+            };
+            let reply = reply.map_err(|error| error.to_string());
+            let reply = reply.and_then(|reply| usable(reply, &question.name, apex.as_ref()));
+            outcome.send(reply.map_err(|line| format!("{to}: {line}"))).ok();
+        };
+        if let Err(error) = thread::Builder::new().name("query".to_owned()).stack_size(STACK).spawn(ask) {
+            sender.send(Err(format!("{server}: not asked, the system gives no thread: {error}"))).ok();
+        }
+    }
+}
+
+/// Returns a reply with authority, or a referral that leads further down; else says what it is.
+fn usable(reply: Reply, name: &DnsName, apex: Option<&DnsName>) -> Result<Reply, String> {
+    // A server without the zone refers to the zone itself, or upwards.
+    let leads_down =
+        |below: &DnsName| name.is_within(below) && apex.is_none_or(|apex| below != apex && below.is_within(apex));
+    match reply.referral() {
+        Some(below) if leads_down(&below) => Ok(reply),
+        Some(below) => Err(format!("refers to `{below}`, which does not lead to `{name}`")),
+        None if !reply.is_answer() => Err(reply.code_name()),
+        None if reply.authoritative() => Ok(reply),
+        None if reply.recursion_available() => {
+            Err("answers without authority; something on the way answers in its place".to_owned())
+        }
+        None => Err("answers without authority".to_owned()),
+    }
+}
