@@ -15,12 +15,12 @@ use crate::time::{SystemClock, Timestamp};
 
 use super::answer::{Verdict, read};
 use super::models::{Account, Domain, LogEntry, RecordSpec};
-use super::retry::{Next, RetryPolicy, Tries};
+use super::retry::{RetryPolicy, Tries};
 use super::wire::{self, Answer, Call};
 use super::{ApiError, RateLimiter};
 
 /// The largest answer: 10,000 records take about 3 MB.
-const ANSWER_LIMIT: u64 = 32 * 1024 * 1024;
+const ANSWER_LIMIT: u64 = 8 * 1024 * 1024;
 /// What a request gets that leaves just before the deadline: less would be a request for nothing.
 const SHORTEST_TIMEOUT: Duration = Duration::from_secs(1);
 /// How much of a parameter the observer hears, in characters.
@@ -257,13 +257,12 @@ impl Client {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };
-            let next = tries.after(error, call);
-            if let Some((retry_after, limit)) = next.refusal() {
-                self.limiter.refused(retry_after, limit);
+            let (error, pause) = tries.after(error, call);
+            if let ApiError::RateLimited { limit, retry_after, .. } = error.cause() {
+                self.limiter.refused(*retry_after, *limit);
             }
-            match next {
-                Next::Pause(length, _) if (self.pause)(length).is_continue() => {}
-                Next::Pause(_, error) | Next::GiveUp(error) => return Err(tries.conclude(error)),
+            if !pause.is_some_and(|length| (self.pause)(length).is_continue()) {
+                return Err(tries.conclude(error));
             }
         }
     }

@@ -66,33 +66,13 @@ pub(super) struct Tries {
     lost: bool,
 }
 
-/// What to do after an error.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Next {
-    /// Wait, then try again; with the error for the case that the wait is broken off.
-    Pause(Duration, ApiError),
-    /// Give up with this error.
-    GiveUp(ApiError),
-}
-
-impl Next {
-    /// The refusal for the limiter to hear of, if the call failed by one.
-    pub(super) fn refusal(&self) -> Option<(Option<Duration>, Limit)> {
-        let (Self::Pause(_, error) | Self::GiveUp(error)) = self;
-        match error.cause() {
-            ApiError::RateLimited { limit, retry_after, .. } => Some((*retry_after, *limit)),
-            _ => None,
-        }
-    }
-}
-
 impl Tries {
     pub(super) fn new(policy: RetryPolicy) -> Self {
         Self { policy, made: 0, refused: 0, lost: false }
     }
 
-    /// Decides about a call that just failed.
-    pub(super) fn after(&mut self, error: ApiError, call: &Call<'_>) -> Next {
+    /// Decides about a call that just failed: its error, and the pause before the next try, if there is to be one.
+    pub(super) fn after(&mut self, error: ApiError, call: &Call<'_>) -> (ApiError, Option<Duration>) {
         self.made += 1;
         self.lost |= error.may_have_been_stored();
         let left = self.policy.deadline.saturating_duration_since(Instant::now());
@@ -107,8 +87,8 @@ impl Tries {
             _ => None,
         };
         match pause.filter(|pause| self.made < self.policy.tries && *pause < left) {
-            Some(pause) => Next::Pause(pause, error),
-            None => Next::GiveUp(self.conclude(error)),
+            Some(pause) => (error, Some(pause)),
+            None => (self.conclude(error), None),
         }
     }
 

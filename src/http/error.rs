@@ -129,8 +129,7 @@ impl Explain for HttpError {
 
 fn seconds(duration: Duration) -> String {
     // Tenths are enough for a person, and a whole number needs none.
-    let tenths = (duration.as_millis() + 50) / 100;
-    if tenths.is_multiple_of(10) { format!("{} s", tenths / 10) } else { format!("{}.{} s", tenths / 10, tenths % 10) }
+    format!("{} s", (duration.as_secs_f64() * 10.0).round() / 10.0)
 }
 
 impl Attempt<'_> {

@@ -98,7 +98,7 @@ fn no_field_of_an_answer_that_cannot_be_read_is_shown() {
 
 #[test]
 fn a_notice_before_good_json_is_read_over() {
-    let notice = "\n<b>Warning</b>: a{} in /api.php on line 3<br />\n";
+    let notice = "\n<b>Warning</b>: Undefined index in /api.php on line 3<br />\n";
     for before in ["\u{feff}", notice] {
         let good = |json: &str| format!("{before}{json}");
         let read = Setup::answering(200, &good(fixture!("account-info.json"))).client.account(&once()).unwrap();

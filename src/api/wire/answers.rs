@@ -9,19 +9,16 @@ use crate::api::models::{Account, AccountClass, Domain, LogEntry, Record};
 use crate::name::DnsName;
 use crate::secret::Secret;
 
-/// Where the JSON of an answer may begin behind a notice of PHP: at so many of its braces at most.
-const BRACES: usize = 16;
-
 /// A JSON answer of the API, whatever it says.
 pub(in crate::api) struct Answer(Value);
 
 impl Answer {
     /// Reads a body, over a byte order mark or a notice before the JSON; nothing if it is no answer of this API.
     pub(in crate::api) fn parse(body: &[u8]) -> Option<Self> {
-        let braces = body.iter().enumerate().filter(|(_, byte)| **byte == b'{').map(|(at, _)| at).take(BRACES);
-        let values = braces.filter_map(|at| serde_json::from_slice(body.get(at..)?).ok());
-        let mut answers = values.map(Self);
-        answers.find(|answer| answer.info().is_some() || answer.status().is_some())
+        // Never from a later brace: what is inside a broken answer is none.
+        let start = body.iter().position(|byte| *byte == b'{')?;
+        let answer = Self(serde_json::from_slice(body.get(start..)?).ok()?);
+        (answer.info().is_some() || answer.status().is_some()).then_some(answer)
     }
 
     pub(in crate::api) fn info(&self) -> Option<String> {
