@@ -160,7 +160,7 @@ impl World<'_> {
         let Some((ended, done)) = last else { return };
         let ready = if order.style.waits_last() { done } else { !failed };
         if ready {
-            self.assert_ready(order, ended.at);
+            self.assert_ready(planned, ended.at);
         }
         let killed = planned.adds.iter().any(|fate| matches!(fate, Fate::Killed(..)));
         if !ready && !killed {
@@ -234,11 +234,15 @@ impl World<'_> {
     }
 
     /// The simulation knows since when every honest server has shown a value.
-    fn assert_ready(&self, order: &Order, at: Instant) {
+    fn assert_ready(&self, planned: &Planned, at: Instant) {
+        let Planned { order, adds, .. } = planned;
         for record in &order.records {
             match self.sim().visible_everywhere_since(&record.name(), &record.value) {
                 Some(since) if since <= at => {}
-                since => self.fault(format!("PREMATURE: {order:#?} visible since {since:?}, ready at {at:?}")),
+                since => self.fault(format!(
+                    "PREMATURE: {order:#?} {adds:?}, {} visible since {since:?}, ready at {at:?}",
+                    record.value
+                )),
             }
         }
     }
