@@ -21,7 +21,7 @@ const SETTLE: Duration = Duration::from_secs(1);
 /// What came of a storm.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Outcome {
-    /// One line for each call of each order: what was called, the exit code, the kind of error. Sorted where there are
+    /// One line for each call of each order: addition or removal, the exit code, the kind of error. Sorted where there are
     /// several orders.
     pub(crate) calls: Vec<String>,
     /// What the sweep at the end came to.
@@ -116,7 +116,7 @@ impl World<'_> {
                     return lines;
                 }
             };
-            lines.push(Ok(line(call, &ended)));
+            lines.push(Ok(format!("add {}", result(&ended))));
             failed |= ended.code != Some(0);
             last = Some(ended);
             if failed && !order.style.goes_on() {
@@ -133,7 +133,8 @@ impl World<'_> {
             return lines;
         }
         let removes = order.removes.iter().filter(|_| *remove != Fate::NotMade);
-        lines.extend(removes.map(|call| Ok(line(call, &self.call(self.programs[1], call, *remove)?))));
+        lines
+            .extend(removes.map(|call| Ok(format!("remove {}", result(&self.call(self.programs[1], call, *remove)?)))));
         lines
     }
 
@@ -179,12 +180,6 @@ impl World<'_> {
 /// With `IPV64_BLIND_WAIT` nobody was asked, and the output says so.
 fn said_it_was_not_checked(ended: &Ended) -> bool {
     ended.stderr.contains("fixed pause") || ended.stdout.contains("fixed pause")
-}
-
-fn line(call: &Call, ended: &Ended) -> String {
-    let words = if call.args.first().is_some_and(|verb| verb == "batch") { 2 } else { 1 };
-    let verb: Vec<_> = call.args.iter().take(words).map(String::as_str).collect();
-    format!("{}: {}", verb.join(" "), result(ended))
 }
 
 /// The exit code and the kind of error of a call.

@@ -133,8 +133,10 @@ impl Storm {
                 self.orders.extend((1..1 + dice.below(2) as usize).map(|at| planned(at, &Style::ALL, dice)));
             }
             Kind::ApiLasting => {
+                // A removal can only fail where the addition is done well within the short time.
+                self.set_servers([ServerSettings::default(), ServerSettings::default()]);
                 self.faults = vec![lasting_fault(dice)];
-                self.set("IPV64_PROPAGATION_TIMEOUT", "4");
+                self.set("IPV64_PROPAGATION_TIMEOUT", "5");
                 self.set("IPV64_HTTP_TIMEOUT", "2");
                 self.orders = vec![planned(0, &ONE_NAME, dice)];
             }

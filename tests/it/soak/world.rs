@@ -146,12 +146,16 @@ impl World<'_> {
     fn order(&self, planned: &Planned) {
         let order = &planned.order;
         let mut failed = false;
-        let mut last = None;
+        let (mut last, mut unheard) = (None, Vec::new());
         for (at, (call, fate)) in order.adds.iter().zip(&planned.adds).enumerate() {
             let Some(ended) = self.call(call, *fate) else { return };
             let done = ended.code == Some(0);
             self.judge_addition(order, at, &ended);
             failed |= !done;
+            // Killed before it wrote anything, it is unknown to the last call of its order.
+            if ended.code.is_none() {
+                unheard.push(at);
+            }
             last = Some((ended, done));
             if failed && !order.style.goes_on() {
                 break;
@@ -160,7 +164,7 @@ impl World<'_> {
         let Some((ended, done)) = last else { return };
         let ready = if order.style.waits_last() { done } else { !failed };
         if ready {
-            self.assert_ready(planned, ended.at);
+            self.assert_ready(planned, &unheard, ended.at);
         }
         let killed = planned.adds.iter().any(|fate| matches!(fate, Fate::Killed(..)));
         if !ready && !killed {
@@ -233,10 +237,11 @@ impl World<'_> {
         }
     }
 
-    /// The simulation knows since when every honest server has shown a value.
-    fn assert_ready(&self, planned: &Planned, at: Instant) {
+    /// The simulation knows since when every honest server has shown a value. Additions that were killed are left out.
+    fn assert_ready(&self, planned: &Planned, unheard: &[usize], at: Instant) {
         let Planned { order, adds, .. } = planned;
-        for record in &order.records {
+        let heard = order.records.iter().enumerate().filter(|(number, _)| !unheard.contains(number));
+        for (_, record) in heard {
             match self.sim().visible_everywhere_since(&record.name(), &record.value) {
                 Some(since) if since <= at => {}
                 since => self.fault(format!(
