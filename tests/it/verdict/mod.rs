@@ -20,7 +20,7 @@ const VALUE: &str = "-5qEv-d0Kx3bQm1zVt8Jw2sLr7Yc4Np9Ha6Ug0TfEoI";
 const MOST_QUERIES: [(u64, usize); 2] = [(1, 14), (3, 18)];
 /// A part of that time is left to the scheduling of sixty processes on few cores: the sender keeps to all of it, but the
 /// simulation may be late to read what came. The tests of `src/propagation` hold a wait to the whole.
-const SCHEDULING: Duration = Duration::from_millis(300);
+const SCHEDULING: Duration = Duration::from_millis(500);
 
 /// One condition with what is expected of the hook.
 pub(crate) struct Row {
