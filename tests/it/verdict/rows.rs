@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use ipv64_acme::sim::{
-    Account, Authority, Backend, Balance, CacheSettings, Config, EdnsSupport, ForeignZone, Listen, Meets, Missing,
-    NameServer, NamedBy, Packets, Rcode, ResolverMode, ResolverSettings, ServerSettings, Sim, StaticRecord, ZoneCut,
+    Account, Authority, Backend, Balance, CacheSettings, Config, EdnsSupport, ForeignZone, Listen, LookupAnswer,
+    LookupFault, Meets, Missing, NameServer, NamedBy, Packets, Rcode, ResolverMode, ResolverSettings, ServerSettings,
+    Sim, StaticRecord, ZoneCut,
 };
 
 use super::Row;
@@ -230,6 +231,8 @@ fn transports() -> Vec<Row> {
             .ready(1.0, &["ready on 2 of 2", "does not answer over TCP"]),
         Row::new("TCP is mute", second(|s| s.tcp = Listen::Silent))
             .ready(1.0, &["ready on 2 of 2", "does not answer over TCP"]),
+        Row::new("questions with EDNS are refused", both(|s| s.edns = EdnsSupport::FormErr))
+            .ready(1.0, &["ready on 2 of 2"]),
         Row::new("EDNS is ignored", both(|s| s.edns = EdnsSupport::Ignored)).ready(1.0, &["ready on 2 of 2"]),
         Row::new("UDP is closed", second(|s| s.udp = Listen::Closed)).ready(1.0, &["ready on 2 of 2"]),
         Row::new("UDP is mute", second(|s| s.udp = Listen::Silent)).ready(1.0, &["ready on 2 of 2"]),
@@ -288,6 +291,14 @@ fn balancers() -> Vec<Row> {
             world
         }))
         .ends(5, 4.0, &["several servers behind this address, which do not agree"]),
+        Row::new("two back ends by chance with one name, of which one never gets it", {
+            let mut world = backends(Balance::Random, [Some("both"); 2]);
+            world.name_servers[1].addresses[0].backends[1].stale = true;
+            world
+        })
+        .with("IPV64_PROPAGATION_TIMEOUT", "15")
+        .within(25.0)
+        .ends(5, 15.0, &["ns1.ipv64.net", "has it, after 1", "ns2.ipv64.net"]),
     ]
 }
 
@@ -314,6 +325,15 @@ fn finding() -> Vec<Row> {
         ready("the resolver denies everything", ResolverMode::NxDomain),
         ready("the resolver is silent", ResolverMode::Silent),
         ready("the resolver names other servers", ResolverMode::Lies(lie)),
+        Row::new("a late server that only the delegation names", one_sided(NamedBy::Parent))
+            .ready(6.0, &["ready on 2 of 2"]),
+        Row::new("the address of a late server cannot be found at first", {
+            let mut world = Config::with_delays(&[seconds(1.0), seconds(8.0)]);
+            world.lookup_faults =
+                vec![LookupFault { name: "ns2.ipv64.net".into(), answer: LookupAnswer::ServFail, lasts: seconds(5.0) }];
+            world
+        })
+        .ready(8.0, &["ready on 2 of 2"]),
         Row::new("a late server that only the zone names", one_sided(NamedBy::Child)).ready(6.0, &["ready on 2 of 2"]),
         Row::new("a caching resolver", caching).ready(2.0, &["ready on 2 of 2"]),
         Row::new("one of two resolvers is silent", slow).ready(2.0, &["ready on 2 of 2"]),
