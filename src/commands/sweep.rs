@@ -204,7 +204,7 @@ fn delete_one(context: &Context, leftover: &mut Leftover) -> Result<(), ApiError
         Target::Number(number) => context.client.delete_record_by_id(*number, &policy),
     };
     let deleted = deleted.inspect_err(|_| state.journal(|journal, now| journal.remove_failed(ids, now)))?;
-    state.journal(|journal, _| journal.close(ids));
+    state.journal(|journal, now| journal.removed(ids, now));
     leftover.status = if deleted == Deleted::Gone { Status::Removed } else { Status::Missing };
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::locate::{Domains, Placement};
 use super::order::PendingRecord;
+use super::remove::STILL_SHOWN;
 use super::{Failure, Outcome, RecordFailure, Solved, Solver, Status};
 use crate::api::{Added, ApiError, CallKind, RetryPolicy};
 use crate::error::{Context as _, Error, Result};
@@ -152,7 +153,7 @@ impl Solver<'_> {
                 continue;
             }
             match self.client.delete_record(&placement.spec, &policy) {
-                Ok(_) => self.state.journal(|journal, _| journal.close(id)),
+                Ok(_) => self.state.journal(|journal, now| journal.removed(id, now)),
                 Err(error) => {
                     self.state.journal(|journal, now| journal.remove_failed(id, now));
                     is_down = error.is_transient();
@@ -175,12 +176,26 @@ impl Solver<'_> {
             Wait::Now => mine.collect(),
             Wait::Order(order) => self.order_records(order, mine.collect(), policy)?,
         };
-        let records: Vec<_> = pending.into_iter().map(PendingRecord::into_record).collect();
+        let records: Vec<_> = pending.into_iter().map(|pending| self.doubting(pending.into_record())).collect();
         let ready = self.wait_for(records)?;
         if call.ca_asked == CaAsked::AfterEach {
             self.ca_cache_wait(placements)?;
         }
         Ok(Some(ready))
+    }
+
+    /// Tells the wait of an equal record that was removed a moment ago, and that name servers may still show.
+    fn doubting(&self, record: Record) -> Record {
+        let Record { name, value, .. } = &record;
+        let removed_at = self.state.journal(|journal, now| journal.removed_at(name, value, now));
+        let left = removed_at.and_then(|at| STILL_SHOWN.checked_sub(self.state.age(at)));
+        if let Some(left) = left {
+            let seconds = left.as_secs_f64();
+            self.events.step(&format!(
+                "`{name}`: an equal record was removed a moment ago, and may be seen for {seconds:.0} s"
+            ));
+        }
+        Record { doubtful_until: left.map(|left| Instant::now() + left), ..record }
     }
 
     fn wait_for(&self, records: Vec<Record>) -> Result<Ready> {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::Solver;
 use super::locate::Placement;
-use crate::state::ReadyMark;
+use crate::state::RecordMark;
 use crate::time::Interrupted;
 
 /// How long the CA's resolvers keep an answer: they honour a TTL up to about 60 s (stated by Let's Encrypt's community).
@@ -21,10 +21,10 @@ impl Solver<'_> {
     /// [`Interrupted`]: the CA must not be asked yet.
     pub(super) fn ca_cache_wait(&self, placements: &[Placement]) -> Result<(), Interrupted> {
         let is_of_others =
-            |mark: &ReadyMark| !placements.iter().any(|placement| placement.challenge.value == mark.value);
+            |mark: &RecordMark| !placements.iter().any(|placement| placement.challenge.value == mark.value);
         let marks = |record| self.state.journal(|journal, now| journal.ready_marks(record, now));
         let marks = placements.iter().flat_map(|placement| marks(&placement.record));
-        let rest = |mark: ReadyMark| CA_CACHE.saturating_sub(self.state.age(mark.at));
+        let rest = |mark: RecordMark| CA_CACHE.saturating_sub(self.state.age(mark.at));
         let rest = marks.filter(is_of_others).map(rest).max().unwrap_or_default();
         if rest.is_zero() {
             return Ok(());

@@ -52,15 +52,14 @@ impl Solver<'_> {
     /// Removes the record of an entry; returns whether the next one may have better luck.
     fn clear(&self, entry: &Entry, until: Instant) -> bool {
         let ids = [entry.id.clone()];
-        let close = || self.state.journal(|journal, _| journal.close(&ids));
         let Some(spec) = spec_of(entry) else {
-            close();
+            self.state.journal(|journal, _| journal.close(&ids));
             return true;
         };
         let policy = RetryPolicy::until(until).with_tries(2);
         match self.client.delete_record(&spec, &policy) {
             Ok(_) => {
-                close();
+                self.state.journal(|journal, now| journal.removed(&ids, now));
                 self.events.step(&format!("`{}`, left over from an earlier call, removed", entry.record));
                 true
             }

@@ -16,7 +16,7 @@ use crate::order::{Action, CaAsked, Call, OnFailure, Wait};
 use crate::state::{Entry, EntryId, NewEntry};
 
 /// How long servers may still show a record that is gone at IPv64.
-const STILL_SHOWN: Duration = Duration::from_secs(20);
+pub(super) const STILL_SHOWN: Duration = Duration::from_secs(20);
 /// How long one server is waited for.
 const ATTEMPT: Duration = Duration::from_millis(1500);
 /// Between two queries to one server.
@@ -136,7 +136,7 @@ impl Solver<'_> {
         if deleted == Deleted::Missing && removal.ids.is_empty() && self.is_still_served(&removal, policy) {
             return Err(NotOurs { name: removal.record }.into());
         }
-        self.state.journal(|journal, _| journal.close(&removal.ids));
+        self.state.journal(|journal, now| journal.removed(&removal.ids, now));
         let status = if deleted == Deleted::Gone { Status::Removed } else { Status::Missing };
         let what = if deleted == Deleted::Gone { "removed" } else { "was not there" };
         self.events.step(&format!("`{}` {what}", removal.record));

@@ -98,15 +98,15 @@ pub enum Progress {
     },
 }
 
-/// A value that was reported as ready at a name.
+/// A value that was reported as ready at a name, or removed from it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct ReadyMark {
+pub struct RecordMark {
     /// The name of the record: what a CA's resolver caches is the answer at the end of all CNAMEs.
     pub record: DnsName,
-    /// The value that the CA was to find there.
+    /// The value.
     #[serde(deserialize_with = "read_value")]
     pub value: TxtValue,
-    /// When it was reported.
+    /// When that was.
     pub at: Timestamp,
 }
 
@@ -140,11 +140,14 @@ impl Entry {
         }
     }
 
-    pub(super) fn mark_ready(&mut self, now: Timestamp) -> ReadyMark {
+    pub(super) const fn mark_ready(&mut self, now: Timestamp) {
         if !matches!(self.progress, Progress::RemoveAsked { .. }) {
             self.progress = Progress::Ready { at: now };
         }
-        ReadyMark { record: self.record.clone(), value: self.value.clone(), at: now }
+    }
+
+    pub(super) fn mark(&self, now: Timestamp) -> RecordMark {
+        RecordMark { record: self.record.clone(), value: self.value.clone(), at: now }
     }
 
     pub(super) const fn ask_remove(&mut self, now: Timestamp) {

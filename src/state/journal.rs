@@ -9,11 +9,12 @@ use crate::time::Timestamp;
 
 use super::account::Account;
 use super::directory::Durability;
-use super::entry::{Entry, EntryId, NewEntry, Progress, ReadyMark};
+use super::entry::{Entry, EntryId, NewEntry, Progress, RecordMark};
 use super::store::Document;
 
-/// How long it is remembered that a value was ready: longer than a CA's resolver caches (65 s are waited out).
-const READY_KEPT: Duration = Duration::from_secs(120);
+/// How long it is remembered that a value was ready or removed: longer than a CA's resolver caches (65 s are waited out), and
+/// than name servers show a record that is gone.
+const MARKS_KEPT: Duration = Duration::from_secs(120);
 
 /// Records that are, or may be, at IPv64 because of us: the file `journal.json`.
 #[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
@@ -21,7 +22,8 @@ const READY_KEPT: Duration = Duration::from_secs(120);
 pub struct Journal {
     /// Oldest first.
     entries: Vec<Entry>,
-    ready: Vec<ReadyMark>,
+    ready: Vec<RecordMark>,
+    removed: Vec<RecordMark>,
 }
 
 impl Document for Journal {
@@ -30,7 +32,7 @@ impl Document for Journal {
 
     fn each_time(&mut self, change: &mut dyn FnMut(&mut Timestamp)) {
         self.entries.iter_mut().for_each(|entry| entry.each_time(change));
-        self.ready.iter_mut().for_each(|mark| change(&mut mark.at));
+        self.ready.iter_mut().chain(&mut self.removed).for_each(|mark| change(&mut mark.at));
     }
 }
 
@@ -106,17 +108,15 @@ impl Journal {
 
     /// Notes that these records were reported as ready to the client, which may now ask the CA to look.
     pub fn ready(&mut self, ids: &[EntryId], now: Timestamp) {
-        let marks: Vec<_> = self.with_ids(ids).map(|entry| entry.mark_ready(now)).collect();
-        let is_new = |old: &ReadyMark| marks.iter().any(|new| (&old.record, &old.value) == (&new.record, &new.value));
-        self.ready.retain(|old| now.since(old.at) < READY_KEPT && !is_new(old));
-        self.ready.extend(marks);
+        self.with_ids(ids).for_each(|entry| entry.mark_ready(now));
+        remember(&mut self.ready, &self.entries, ids, now);
     }
 
     /// Returns the values that were reported as ready at the name of a record in the last two minutes, closed entries
     /// included: a CA's resolver may still have them in its cache.
     #[must_use]
-    pub fn ready_marks(&self, record: &DnsName, now: Timestamp) -> Vec<ReadyMark> {
-        let is_fresh = |mark: &&ReadyMark| mark.record == *record && now.since(mark.at) < READY_KEPT;
+    pub fn ready_marks(&self, record: &DnsName, now: Timestamp) -> Vec<RecordMark> {
+        let is_fresh = |mark: &&RecordMark| mark.record == *record && now.since(mark.at) < MARKS_KEPT;
         self.ready.iter().filter(is_fresh).cloned().collect()
     }
 
@@ -135,7 +135,20 @@ impl Journal {
         self.with_ids(ids).for_each(|entry| entry.fail_remove(1, now));
     }
 
-    /// Forgets these records: they are gone, or never were.
+    /// Forgets these records: IPv64 has removed them. Its name servers may still show them for a while.
+    pub fn removed(&mut self, ids: &[EntryId], now: Timestamp) {
+        remember(&mut self.removed, &self.entries, ids, now);
+        self.close(ids);
+    }
+
+    /// Returns when an equal record was removed, if that was within the last two minutes.
+    #[must_use]
+    pub fn removed_at(&self, record: &DnsName, value: &TxtValue, now: Timestamp) -> Option<Timestamp> {
+        let is_it = |mark: &&RecordMark| (&mark.record, &mark.value) == (record, value);
+        self.removed.iter().find(is_it).map(|mark| mark.at).filter(|at| now.since(*at) < MARKS_KEPT)
+    }
+
+    /// Forgets these records: they never were, or nobody knows what they were.
     pub fn close(&mut self, ids: &[EntryId]) {
         self.entries.retain(|entry| !ids.contains(&entry.id));
     }
@@ -175,6 +188,15 @@ impl Journal {
     fn with_ids(&mut self, ids: &[EntryId]) -> impl Iterator<Item = &mut Entry> {
         self.entries.iter_mut().filter(|entry| ids.contains(&entry.id))
     }
+}
+
+/// Marks the entries with these ids, once for each record and value, and drops the marks that are too old.
+fn remember(marks: &mut Vec<RecordMark>, entries: &[Entry], ids: &[EntryId], now: Timestamp) {
+    for entry in entries.iter().filter(|entry| ids.contains(&entry.id)) {
+        marks.retain(|old| (&old.record, &old.value) != (&entry.record, &entry.value));
+        marks.push(entry.mark(now));
+    }
+    marks.retain(|mark| now.since(mark.at) < MARKS_KEPT);
 }
 
 #[cfg(test)]

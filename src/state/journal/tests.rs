@@ -220,6 +220,22 @@ fn a_value_is_known_as_ready_for_two_minutes_even_when_closed() {
 }
 
 #[test]
+fn a_record_is_known_as_removed_for_two_minutes() {
+    let (state, clock) = in_memory();
+    let ids = state.intend(&[record("a.example.org", "v"), record("b.example.org", "v")]);
+    state.journal(|journal, now| journal.removed(&ids[..1], now));
+    state.close(&ids[1..]);
+    let removed_at = |name: &str| {
+        let (name, value) = (DnsName::parse(name).unwrap(), TxtValue::parse("v").unwrap());
+        state.journal(|journal, now| journal.removed_at(&name, &value, now))
+    };
+    assert_eq!((removed_at("a.example.org"), removed_at("b.example.org")), (Some(NOW), None));
+    assert_eq!(state.entries(), []);
+    clock.advance(Duration::from_secs(120));
+    assert_eq!(removed_at("a.example.org"), None);
+}
+
+#[test]
 fn two_names_that_lead_to_one_record_share_what_is_ready() {
     let (state, _) = in_memory();
     let target = DnsName::parse("target.example.org").unwrap();

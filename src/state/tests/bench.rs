@@ -105,7 +105,7 @@ impl State {
         self.journal(|journal, now| journal.ready(ids, now));
     }
 
-    pub(in crate::state) fn ready_marks(&self, record: &DnsName) -> Vec<ReadyMark> {
+    pub(in crate::state) fn ready_marks(&self, record: &DnsName) -> Vec<RecordMark> {
         self.journal(|journal, now| journal.ready_marks(record, now))
     }
 

@@ -125,6 +125,21 @@ fn without_any_state_the_order_is_waited_for_all_the_same() {
 }
 
 #[test]
+fn an_equal_value_that_was_removed_a_moment_ago_is_not_taken_for_the_new_one() {
+    let desk = Desk::with(Config::with_delays(&[Duration::from_millis(300), Duration::from_secs(6)]));
+    let value = value();
+    desk.succeed(&["present", NAME, &value]);
+    desk.succeed(&["cleanup", NAME, &value]);
+    // One server shows the old record for six seconds more, and the new one a moment later.
+    std::thread::sleep(Duration::from_secs(1));
+    let start = Instant::now();
+    assert!(desk.succeed(&["present", NAME, &value]).contains("ready on 2 of 2"));
+    assert!(start.elapsed() >= Duration::from_secs(5), "{:?}", start.elapsed());
+    let since = desk.sim.visible_everywhere_since(NAME, &value);
+    assert!(since.is_some_and(|since| since <= Instant::now()), "not served");
+}
+
+#[test]
 fn a_failed_earlier_call_makes_the_last_one_fail() {
     let desk = slow_servers();
     let rejected = Action::json(400, r#"{"add_record":"no","info":"error","status":"400"}"#);
