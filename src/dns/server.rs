@@ -79,19 +79,11 @@ impl Zone {
         Self { apex, servers, unfound, left_out: 0, only_parent, only_zone, found_by }
     }
 
-    /// Returns the name servers of which some addresses are known, and others may not be.
-    pub fn half_found(&self) -> impl Iterator<Item = &DnsName> {
-        let is_known = |name: &&DnsName| self.servers.iter().any(|server| server.name.as_ref() == Some(*name));
-        self.unfound.iter().filter(is_known)
-    }
-
     /// Returns a line for people on the servers that are not asked.
     #[must_use]
     pub fn not_asked(&self) -> Vec<String> {
-        let is_half_found = |name: &DnsName| self.half_found().any(|other| other == name);
-        let unfound = self.unfound.iter().filter(|name| !is_half_found(name));
-        let mut lines: Vec<_> =
-            unfound.map(|name| format!("`{name}` is not asked: its address could not be found")).collect();
+        let unfound = self.unfound.iter();
+        let mut lines: Vec<_> = unfound.map(|name| format!("not every address of `{name}` could be found")).collect();
         if let (Some(apex), 1..) = (&self.apex, self.left_out) {
             let (asked, left_out) = (self.servers.len(), self.left_out);
             lines.push(format!(

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::answer::{TxtQuery, has_all};
 use super::outcome::Basis;
-use crate::dns::message::{Question, RecordType, Reply, ResponseCode};
+use crate::dns::message::{Question, RecordType, Reply};
 use crate::dns::recursive::Recursive;
 use crate::dns::zone::Lookup;
 
@@ -20,10 +20,8 @@ const POSITIVES_SPAN: Duration = Duration::from_secs(15);
 /// What one round of questions to a set of resolvers showed; the more, the later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Round {
-    /// None answered for some record.
+    /// None gave a usable answer for some record.
     Nobody,
-    /// As before, but one said that it cannot reach the name servers either (SERVFAIL).
-    Fails,
     /// At least one answered without it.
     Lacks,
     /// Every resolver that answered has everything.
@@ -83,7 +81,7 @@ impl Fallback {
 
     /// Returns whether some round is over and none has told anything: waiting for it is as good as not asking.
     pub(super) fn tells_nothing(&self) -> bool {
-        self.most.is_some_and(|most| most <= Round::Fails)
+        self.most == Some(Round::Nobody)
     }
 }
 
@@ -110,8 +108,7 @@ fn ask_set(set: &Recursive, queries: &[TxtQuery], until: Instant) -> Round {
         }
         // Each record needs an answer of its own, and who is silent at the first one would be so for a hundred.
         if answers.is_empty() {
-            let fails = replies.iter().any(|reply| reply.code() == ResponseCode::ServFail);
-            return if fails { Round::Fails } else { Round::Nobody };
+            return Round::Nobody;
         }
     }
     Round::Has

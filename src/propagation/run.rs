@@ -11,6 +11,7 @@ use super::answer::TxtQuery;
 use super::fallback::{self, Round};
 use super::outcome::{Basis, Cause, NotReady, Ready, Row};
 use super::plan::Plan;
+use super::search::Search;
 use super::wait::{Action, GRACE, Job, Ticket, Wait};
 use crate::dns::exchange::{AskError, STACK, ask_with};
 use crate::dns::message::Reply;
@@ -26,7 +27,7 @@ const LEAST_LOOK: Duration = Duration::from_millis(200);
 /// What became of a job.
 enum Event {
     Answered(Ticket, Result<Reply, AskError>),
-    Discovered(usize, Option<FoundBy>, Option<Zone>),
+    Discovered(Search, Option<Zone>),
     Resolved(Round, Basis),
 }
 
@@ -73,7 +74,7 @@ fn take(wait: &mut Wait, event: Event) {
     let now = Instant::now();
     match event {
         Event::Answered(ticket, reply) => wait.answered(now, ticket, reply),
-        Event::Discovered(zone, way, found) => wait.discovered(now, (zone, way), found),
+        Event::Discovered(search, found) => wait.discovered(now, search, found),
         Event::Resolved(round, basis) => wait.resolved(now, round, basis),
     }
 }
@@ -90,11 +91,13 @@ impl World {
             Job::Query { ticket, question, transport, permit, until } => {
                 Event::Answered(ticket, ask_with(permit, &question, transport, until))
             }
-            Job::Discover { zone, name, way, until } => {
-                let lookup = self.lookup.afresh();
-                let ways = lookup.ways().iter().filter(|known| way.is_none_or(|way| way == **known));
-                let found = ways.into_iter().find_map(|way| lookup.zone_by(*way, &name, until).ok());
-                Event::Discovered(zone, way, found)
+            Job::Discover { search: Search { zone, from_roots }, name, until } => {
+                let found = if from_roots {
+                    self.lookup.zone_by(FoundBy::Roots, &name, until).ok()
+                } else {
+                    self.lookup.discover(&name, until)
+                };
+                Event::Discovered(Search { zone, from_roots }, found)
             }
             Job::Resolvers { trust, until } => {
                 let (round, basis) = fallback::ask(&self.lookup, &self.queries, trust, until);

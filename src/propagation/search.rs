@@ -3,8 +3,6 @@
 
 use std::time::{Duration, Instant};
 
-use crate::dns::zone::FoundBy;
-
 /// From the start of a wait, or of a search, to the next one. Five of them fit into the chances of an address.
 const PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
@@ -13,9 +11,18 @@ const DENSE_FOR: Duration = Duration::from_secs(12);
 /// From the start of a wait to the question whether the root servers lead elsewhere: most records are everywhere by then.
 const SPLIT_DNS_CHECK: Duration = Duration::from_secs(8);
 
+/// One search.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Search {
+    /// The place of the zone in the wait.
+    pub(super) zone: usize,
+    /// Whether it goes down from the root servers only.
+    pub(super) from_roots: bool,
+}
+
 /// What was looked for, and when.
 #[derive(Debug)]
-pub(super) struct Search {
+pub(super) struct Searches {
     next: Instant,
     pause: Duration,
     is_running: bool,
@@ -27,20 +34,20 @@ pub(super) struct Search {
     pub(super) split: bool,
 }
 
-impl Search {
+impl Searches {
     pub(super) fn new(now: Instant) -> Self {
         Self { next: now + PAUSE / 2, pause: PAUSE, is_running: false, checked: Vec::new(), last: 0, split: false }
     }
 
-    /// Returns the zone that is to be looked for now, and in which way (`None`: in all ways), or when there may be one. `open`
-    /// are the zones with something missing, `lagging` those whose servers all lag.
+    /// Returns the search that is due now, or when there may be one. `open` are the zones with something missing, `lagging`
+    /// those whose servers all lag.
     pub(super) fn next(
         &mut self,
         now: Instant,
         start: Instant,
         open: &[usize],
         lagging: &[usize],
-    ) -> Result<(usize, Option<FoundBy>), Option<Instant>> {
+    ) -> Result<Search, Option<Instant>> {
         if self.is_running {
             return Err(None);
         }
@@ -49,7 +56,7 @@ impl Search {
         if let Some(zone) = unchecked.filter(|_| now >= after) {
             self.is_running = true;
             self.checked.push(*zone);
-            return Ok((*zone, Some(FoundBy::Roots)));
+            return Ok(Search { zone: *zone, from_roots: true });
         }
         // In turn, each zone gets its search.
         let zone = open.iter().find(|zone| **zone > self.last).or_else(|| open.first());
@@ -60,7 +67,7 @@ impl Search {
                     self.pause = (self.pause * 2).min(LONGEST_PAUSE);
                 }
                 self.next = now + self.pause;
-                Ok((*zone, None))
+                Ok(Search { zone: *zone, from_roots: false })
             }
             Some(_) => Err(Some(unchecked.map_or(self.next, |_| self.next.min(after)))),
             None => Err(unchecked.map(|_| after)),

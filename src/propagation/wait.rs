@@ -12,7 +12,7 @@ use super::outcome::{Basis, Cause, NotReady, Ready, Row};
 use super::plan::{Plan, ZoneTexts, by_zone};
 use super::rule::{CHANCES_SPAN, Rule, ServerStatus, Verdict, verdict};
 use super::schedule::Schedule;
-use super::search::Search;
+use super::search::{Search, Searches};
 use super::target::{Host, NextQuery, Target, View};
 use crate::dns::exchange::{AskError, Transport};
 use crate::dns::message::{Question, Reply};
@@ -37,8 +37,8 @@ pub(super) enum Job {
         /// When the answer comes too late.
         until: Instant,
     },
-    /// Look for the servers of the zone of a name again; in one way only, if one is named.
-    Discover { zone: usize, name: DnsName, way: Option<FoundBy>, until: Instant },
+    /// Look for the servers of the zone of a name again.
+    Discover { search: Search, name: DnsName, until: Instant },
     /// Ask resolvers for everything.
     Resolvers { trust: Trust, until: Instant },
 }
@@ -76,7 +76,7 @@ pub(super) struct Wait {
     pace: Arc<Pace>,
     zones: Vec<ZoneTexts>,
     targets: Vec<Target>,
-    search: Search,
+    searches: Searches,
     fallback: Option<Fallback>,
     /// What the resolvers have proven, where nobody else could be asked.
     proven_by: Option<Basis>,
@@ -97,7 +97,7 @@ impl Wait {
             pace: Arc::clone(&plan.lookup.pace),
             zones: by_zone(&plan.records),
             targets: Vec::new(),
-            search: Search::new(now),
+            searches: Searches::new(now),
             fallback: None,
             proven_by: None,
             intercepted: false,
@@ -298,12 +298,9 @@ impl Wait {
         let lags = |zone: &usize| self.zones[*zone].zone.found_by == FoundBy::Resolvers && self.lags(*zone);
         let open: Vec<usize> = (0..self.zones.len()).filter(is_open).collect();
         let lagging: Vec<usize> = (0..self.zones.len()).filter(lags).collect();
-        let (zone, way) = self.search.next(now, self.start, &open, &lagging)?;
-        let ZoneTexts { zone: known, texts } = &self.zones[zone];
-        // A resolver that is asked about the name of a record keeps that it is not there; the root servers' way does not.
-        let above = known.apex.as_ref().filter(|_| way.is_none());
-        let name = above.or_else(|| texts.first().map(|text| &text.query.name)).cloned().ok_or(None)?;
-        Ok(Job::Discover { zone, name, way, until: self.deadline() + GRACE })
+        let search = self.searches.next(now, self.start, &open, &lagging)?;
+        let name = self.zones[search.zone].texts.first().map(|text| text.query.name.clone()).ok_or(None)?;
+        Ok(Job::Discover { search, name, until: self.deadline() + GRACE })
     }
 
     /// Whether all servers of a zone that can be asked lag.
@@ -314,21 +311,21 @@ impl Wait {
     }
 
     /// Takes what a search for the servers of a zone has found.
-    pub(super) fn discovered(&mut self, now: Instant, (zone, way): (usize, Option<FoundBy>), found: Option<Zone>) {
-        self.search.ended(now);
-        match (way, found) {
-            (None, Some(found)) => self.add_found(zone, found, now),
-            (Some(_), Some(found)) if !share_a_server(&found, &self.zones[zone].zone) => {
+    pub(super) fn discovered(&mut self, now: Instant, search: Search, found: Option<Zone>) {
+        let Search { zone, from_roots } = search;
+        self.searches.ended(now);
+        match (from_roots, found) {
+            (false, Some(found)) => self.add_found(zone, found, now),
+            (true, Some(found)) if !share_a_server(&found, &self.zones[zone].zone) => {
                 // The network leads elsewhere (split DNS): a CA goes down from the root.
-                self.search.split = true;
+                self.searches.split = true;
                 self.drop_views(|_, view| view.zone == zone);
                 self.zones[zone].zone = found;
                 self.add_hosts(zone, now);
             }
             _ => {}
         }
-        for target in self.targets.iter_mut().filter(|target| way.is_none() && matches!(target.host, Host::Unfound(_)))
-        {
+        for target in self.targets.iter_mut().filter(|target| !from_roots && matches!(target.host, Host::Unfound(_))) {
             for view in target.views.iter_mut().filter(|view| view.zone == zone) {
                 let (answer, transport) = (Answer::Silent(AskError::TimedOut), Transport::Udp);
                 view.evidence.observe(now, Observation { record: 0, transport, asked: now, replica: None, answer });
@@ -398,7 +395,7 @@ impl Wait {
     }
 
     fn ready(&self, now: Instant, basis: Basis) -> Ready {
-        Ready { waited: now - self.start, rows: self.rows(), basis, split: self.search.split }
+        Ready { waited: now - self.start, rows: self.rows(), basis, split: self.searches.split }
     }
 
     fn not_ready(&self, now: Instant, cause: Cause) -> NotReady {

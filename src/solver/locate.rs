@@ -43,17 +43,12 @@ impl Solver<'_> {
     pub(super) fn locate(&self, challenge: &Challenge, domains: Domains, policy: &RetryPolicy) -> Result<Placement> {
         self.check_interrupted()?;
         let place = self.place(&challenge.name, policy)?;
-        let (record, zone, mut notes) = match place {
+        let (record, zone, notes) = match place {
             Some(place) => (place.target(&challenge.name).clone(), Some(place.zone), place.notes),
             None => (challenge.name.clone(), None, Vec::new()),
         };
-        notes.extend(zone.iter().flat_map(Zone::not_asked));
         if record != challenge.name {
             self.events.step(&format!("`{}` is an alias: the record belongs at `{record}`", challenge.name));
-        }
-        for name in zone.iter().flat_map(Zone::half_found) {
-            self.events
-                .step(&format!("`{name}`: only some addresses could be looked up, IPv4 or IPv6; those are asked"));
         }
         let apex = zone.as_ref().and_then(|zone| zone.apex.as_ref());
         // What was noted on the way may be the reason.

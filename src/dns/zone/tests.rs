@@ -59,7 +59,7 @@ fn an_address_that_the_resolvers_do_not_tell_is_asked_of_the_root_servers() {
 }
 
 #[test]
-fn a_name_server_of_which_only_one_kind_of_address_is_told_is_half_found() {
+fn a_name_server_of_which_only_one_kind_of_address_is_told_is_looked_for_again() {
     let one_kind = || {
         fake::serve("127.0.0.1:0", |asked, kind, mut reply| {
             match (asked, kind) {
@@ -74,7 +74,7 @@ fn a_name_server_of_which_only_one_kind_of_address_is_told_is_half_found() {
     let lookup = fake::lookup(Some(one_kind()), one_kind());
     let zone = lookup.zone_by(FoundBy::Resolvers, &name("example"), fake::late()).unwrap();
     assert_eq!(zone.servers, [Server::named(&name("ns1.example"), [127, 0, 0, 1].into(), lookup.port)]);
-    assert_eq!(zone.half_found().collect::<Vec<_>>(), [&name("ns1.example")]);
+    assert_eq!(zone.unfound, [name("ns1.example")]);
 }
 
 #[test]

@@ -13,6 +13,7 @@ use hickory_resolver::proto::rr::{RData, Record as WireRecord};
 
 use super::super::super::outcome::{Basis, Row};
 use super::super::super::plan::{Plan, Record};
+use super::super::super::search::Search;
 use super::super::{Action, Job, Ticket, Wait};
 use crate::challenge::TxtValue;
 use crate::dns::exchange::{AskError, Transport};
@@ -183,7 +184,7 @@ pub(super) struct World {
 
 enum Event {
     Answer(Ticket, Box<Result<Reply, AskError>>),
-    Found(usize, Option<FoundBy>),
+    Found(Search),
     Resolved,
 }
 
@@ -226,7 +227,7 @@ impl World {
                 let took = if reply.is_ok() { trip } else { until - now };
                 (took, Event::Answer(ticket, Box::new(reply)))
             }
-            Job::Discover { zone, way, .. } => (Duration::from_secs(1), Event::Found(zone, way)),
+            Job::Discover { search, .. } => (Duration::from_secs(1), Event::Found(search)),
             Job::Resolvers { .. } => (Duration::from_secs(3), Event::Resolved),
         };
         self.arrivals.push(Reverse((now + after, self.events.len())));
@@ -241,7 +242,7 @@ impl World {
             self.arrivals.pop();
             match self.events[number].take() {
                 Some(Event::Answer(ticket, reply)) => wait.answered(now, ticket, *reply),
-                Some(Event::Found(zone, way)) => wait.discovered(now, (zone, way), None),
+                Some(Event::Found(search)) => wait.discovered(now, search, None),
                 Some(Event::Resolved) => wait.resolved(now, super::super::Round::Nobody, Basis::Https),
                 None => {}
             }
