@@ -71,7 +71,7 @@ pub enum PlaceError {
         chain: Vec<DnsName>,
     },
     /// Nobody gave a usable answer.
-    #[error("nobody answers whether `{name}` is an alias")]
+    #[error("no name server answered the CNAME query for `{name}`")]
     NoAnswer {
         /// The name asked for.
         name: DnsName,

@@ -30,7 +30,7 @@ pub fn check(domain: &DnsName, resolvers: &[&Recursive], deadline: Instant) -> F
                 return Finding::warning(
                     "caa_unknown",
                     domain.as_str(),
-                    format!("nobody tells the CAA records of `{name}`: {lines}"),
+                    format!("no resolver answered the CAA query for `{name}`: {lines}"),
                 )
                 .advise("a CA that gets no answer either does not issue: check the resolvers, then the name servers of that name");
             }

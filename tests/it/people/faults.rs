@@ -241,8 +241,8 @@ fn of_servers() -> Vec<Fault> {
                 desk.set("IPV64_RESOLVERS", "127.255.255.1:9");
                 desk
             },
-            hook: (6, &["nobody answers whether", "is port 53 open?", "IPV64_RESOLVERS=https://1.1.1.1/dns-query"]),
-            doctor: (6, &["nobody answers whether", "is port 53 open?", "IPV64_RESOLVERS"]),
+            hook: (6, &["no name server answered the CNAME query for", "is port 53 open?", "IPV64_RESOLVERS=https://1.1.1.1/dns-query"]),
+            doctor: (6, &["no name server answered the CNAME query for", "is port 53 open?", "IPV64_RESOLVERS"]),
         },
         Fault {
             name: "something answers in place of the name servers",

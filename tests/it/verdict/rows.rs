@@ -424,7 +424,7 @@ fn between() -> Vec<Row> {
             .with("IPV64_RESOLVERS", "127.255.255.1:9")
             .with("IPV64_ROOT_SERVERS", "127.255.255.1")
             .with_resolvers()
-            .ends(6, 0.0, &["nobody answers whether", "IPV64_RESOLVERS"]),
+            .ends(6, 0.0, &["no name server answered the CNAME query for", "IPV64_RESOLVERS"]),
         Row::new("nobody can be asked, and the user allows to go on", both(|s| s.drop = 1))
             .with("IPV64_RESOLVERS", "127.255.255.1:9")
             .with("IPV64_ROOT_SERVERS", "127.255.255.1")
