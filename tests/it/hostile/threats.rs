@@ -18,11 +18,13 @@ fn named() -> Vec<String> {
     cells.flat_map(|cell| cell.split('`').skip(1).step_by(2).map(str::to_owned)).collect()
 }
 
-/// Whether a path of modules ends in a test of that name, in a file of its own or in the `mod.rs` of its folder.
+/// Whether a path of modules ends in a test of that name, in a file of its own, in the `mod.rs` of its folder or in the
+/// `tests.rs` beside it.
 fn exists(test: &str) -> bool {
     let Some((modules, name)) = test.rsplit_once("::") else { return false };
     let file = modules.replace("::", "/");
-    let candidates = ["tests/it", "src"].map(|top| [format!("{top}/{file}.rs"), format!("{top}/{file}/mod.rs")]);
+    let endings = [".rs", "/mod.rs", "/tests.rs"];
+    let candidates = ["tests/it", "src"].map(|top| endings.map(|ending| format!("{top}/{file}{ending}")));
     let head = format!("fn {name}()");
     candidates.as_flattened().iter().any(|path| {
         let text = fs::read_to_string(root().join(path)).unwrap_or_default();

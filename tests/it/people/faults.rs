@@ -241,7 +241,14 @@ fn of_servers() -> Vec<Fault> {
                 desk.set("IPV64_RESOLVERS", "127.255.255.1:9");
                 desk
             },
-            hook: (6, &["no name server answered the CNAME query for", "is port 53 open?", "IPV64_RESOLVERS=https://1.1.1.1/dns-query"]),
+            hook: (
+                6,
+                &[
+                    "no name server answered the CNAME query for",
+                    "is port 53 open?",
+                    "IPV64_RESOLVERS=https://1.1.1.1/dns-query",
+                ],
+            ),
             doctor: (6, &["no name server answered the CNAME query for", "is port 53 open?", "IPV64_RESOLVERS"]),
         },
         Fault {
