@@ -64,12 +64,6 @@ impl Timestamp {
         self.calendar().strftime(IMF_FIXDATE).to_string()
     }
 
-    /// Writes a time for other programs, `2026-11-23T13:05:00Z` (RFC 3339).
-    #[must_use]
-    pub fn rfc3339(self) -> String {
-        self.calendar().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
-    }
-
     /// Returns milliseconds since 1970.
     #[must_use]
     pub const fn as_millis(self) -> u64 {

@@ -11,7 +11,7 @@ use crate::api::{Added, ApiError, CallKind, RetryPolicy};
 use crate::error::{Context as _, Error, Result};
 use crate::order::{CaAsked, Call, OnFailure, Wait};
 use crate::propagation::{self, NotReady, Plan, Ready, Record};
-use crate::state::{EntryId, LimitError, NewEntry};
+use crate::state::{Entry, EntryId, LimitError};
 use crate::time::Interrupted;
 
 /// How long the removal of a record may take whose addition has failed: the client has waited long enough.
@@ -50,15 +50,9 @@ impl Solver<'_> {
         }
     }
 
-    pub(super) fn entry(&self, call: &Call, placement: &Placement) -> NewEntry {
-        NewEntry {
-            account: self.state.account().clone(),
-            client: call.client.to_owned(),
-            challenge: placement.challenge.clone(),
-            domain: placement.spec.domain().clone(),
-            prefix: placement.spec.prefix().to_owned(),
-            record: placement.record.clone(),
-        }
+    pub(super) fn entry(&self, call: &Call, placement: &Placement) -> Entry {
+        let place = (placement.spec.domain(), &placement.record);
+        Entry::new(self.state.account(), call.client, &placement.challenge, place)
     }
 
     /// Adds one record after the other; the first failure ends it, for the next one would fail for the same reason.

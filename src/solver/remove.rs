@@ -13,7 +13,7 @@ use crate::dns::message::{self, Question};
 use crate::error::{self, Context as _, Error, Explain, Result};
 use crate::name::DnsName;
 use crate::order::{Action, CaAsked, Call, OnFailure, Wait};
-use crate::state::{Entry, EntryId, NewEntry};
+use crate::state::{Entry, EntryId};
 
 /// How long servers may still show a record that is gone at IPv64.
 pub(super) const STILL_SHOWN: Duration = Duration::from_secs(20);
@@ -51,7 +51,7 @@ struct PendingRemoval {
     spec: RecordSpec,
     ids: Vec<EntryId>,
     /// What to write into the journal if the removal fails and the journal does not have the record.
-    unknown: Option<NewEntry>,
+    unknown: Option<Entry>,
 }
 
 impl Solver<'_> {

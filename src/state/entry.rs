@@ -28,23 +28,6 @@ impl EntryId {
     }
 }
 
-/// A record that is about to be added.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewEntry {
-    /// Whose record it is.
-    pub account: Account,
-    /// Which ACME client asked, in the words of its hook: `certbot`.
-    pub client: String,
-    /// What the client asked for: the name before any CNAME is followed, and the value.
-    pub challenge: Challenge,
-    /// The account domain that holds the record.
-    pub domain: DnsName,
-    /// The record's name below the domain; empty for the domain itself.
-    pub prefix: String,
-    /// The name of the record, at the end of all CNAMEs.
-    pub record: DnsName,
-}
-
 /// A record that is, or may be, at IPv64 because of us.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Entry {
@@ -52,7 +35,7 @@ pub struct Entry {
     pub id: EntryId,
     /// Whose record it is.
     pub account: Account,
-    /// Which ACME client asked.
+    /// Which ACME client asked, in the words of its hook: `certbot`.
     pub client: String,
     /// The name of the challenge, before any CNAME is followed.
     pub name: DnsName,
@@ -111,11 +94,23 @@ pub struct RecordMark {
 }
 
 impl Entry {
-    pub(super) fn new(id: EntryId, record: &NewEntry, now: Timestamp) -> Self {
-        let NewEntry { account, client, challenge, domain, prefix, record } = record.clone();
-        let Challenge { name, value } = challenge;
-        let progress = Progress::Intended;
-        Self { id, account, client, name, value, domain, prefix, record, added_at: now, progress, was_open: false }
+    /// Makes an entry for a record of an account that `client` (`certbot`) asks for: where it belongs is the account's domain
+    /// and the name of the record, at the end of all CNAMEs. It is for [`super::Journal::intend`], which says since when.
+    #[must_use]
+    pub fn new(account: &Account, client: &str, challenge: &Challenge, (domain, record): (&DnsName, &DnsName)) -> Self {
+        Self {
+            id: EntryId::random(),
+            account: account.clone(),
+            client: client.to_owned(),
+            name: challenge.name.clone(),
+            value: challenge.value.clone(),
+            domain: domain.clone(),
+            prefix: record.prefix_below(domain).unwrap_or_default().to_owned(),
+            record: record.clone(),
+            added_at: Timestamp::default(),
+            progress: Progress::Intended,
+            was_open: false,
+        }
     }
 
     /// Returns whether an earlier call had asked for the same record: apex and wildcard may have one value.

@@ -3,13 +3,13 @@
 
 use std::time::Duration;
 
-use crate::challenge::{Challenge, TxtValue};
+use crate::challenge::TxtValue;
 use crate::name::DnsName;
 use crate::time::Timestamp;
 
 use super::account::Account;
 use super::directory::Durability;
-use super::entry::{Entry, EntryId, NewEntry, Progress, RecordMark};
+use super::entry::{Entry, EntryId, Progress, RecordMark};
 use super::store::Document;
 
 /// How long it is remembered that a value was ready or removed: longer than a CA's resolver caches (65 s are waited out), and
@@ -72,17 +72,14 @@ impl Journal {
     // Before the request and not after it: a crash in between leaves an entry without a record, which is deleted in
     // vain and forgotten. The other order leaves a record that nobody remembers.
     #[must_use]
-    pub fn intend(&mut self, records: &[NewEntry], now: Timestamp) -> Vec<EntryId> {
+    pub fn intend(&mut self, records: &[Entry], now: Timestamp) -> Vec<EntryId> {
         records.iter().map(|record| self.intend_one(record, now)).collect()
     }
 
-    fn intend_one(&mut self, record: &NewEntry, now: Timestamp) -> EntryId {
-        let Challenge { name, value } = &record.challenge;
+    fn intend_one(&mut self, new: &Entry, now: Timestamp) -> EntryId {
         let is_same = |entry: &Entry| {
-            entry.name == *name
-                && entry.value == *value
-                && entry.account == record.account
-                && (&entry.domain, &entry.record) == (&record.domain, &record.record)
+            (&entry.account, &entry.name, &entry.value) == (&new.account, &new.name, &new.value)
+                && (&entry.domain, &entry.record) == (&new.domain, &new.record)
         };
         let open = self.entries.iter().find(|entry| is_same(entry));
         let was_open = open.is_some();
@@ -90,13 +87,13 @@ impl Journal {
         let kept = open.filter(|entry| !matches!(entry.progress, Progress::RemoveAsked { .. }));
         let id = kept.map_or_else(EntryId::random, |entry| entry.id.clone());
         self.entries.retain(|entry| !is_same(entry));
-        self.entries.push(Entry { was_open, ..Entry::new(id.clone(), record, now) });
+        self.entries.push(Entry { id: id.clone(), added_at: now, was_open, ..new.clone() });
         id
     }
 
     /// Notes that a record is about to be added at another place than intended, where it is not; returns its new id.
     #[must_use]
-    pub fn relocate(&mut self, id: &EntryId, record: &NewEntry, now: Timestamp) -> EntryId {
+    pub fn relocate(&mut self, id: &EntryId, record: &Entry, now: Timestamp) -> EntryId {
         self.entries.retain(|entry| entry.id != *id);
         self.intend_one(record, now)
     }

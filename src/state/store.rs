@@ -41,18 +41,8 @@ pub(super) struct Inner {
     warnings: Vec<StateError>,
     /// What is wrong with the directory as a whole was said once; saying it for each file helps nobody.
     disk_complained: bool,
-    /// How to go on without the lock, once it could not be had: asking again would mean waiting again.
-    without_lock: Option<Access>,
-}
-
-/// What may be done to the files during one update.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Access {
-    Full,
-    /// The lock is stuck.
-    ReadOnly,
-    /// There are no files.
-    Memory,
+    /// Whether files are written without the lock, once it could not be had: asking again would mean waiting again.
+    without_lock: Option<bool>,
 }
 
 #[derive(Default, serde::Serialize, serde::Deserialize)]
@@ -102,7 +92,7 @@ impl Store {
     /// takes over and a warning is kept.
     pub(super) fn update<T: Document, R>(&self, clock: &dyn Clock, change: impl FnOnce(&mut T, Timestamp) -> R) -> R {
         let mut inner = self.inner();
-        let (access, _lock) = self.lock(&mut inner);
+        let (directory, _lock) = self.lock(&mut inner);
         let mut envelope = self.load::<T>(&mut inner).unwrap_or_default();
         envelope.version = VERSION;
         let before = envelope.text();
@@ -111,27 +101,28 @@ impl Store {
         let result = change(&mut envelope.content, now.wall);
         if envelope.text() != before {
             envelope.clock = Some(now);
-            let directory = self.directory.as_ref().filter(|_| access == Access::Full);
             inner.save::<T>(directory, envelope.text().unwrap_or_default());
         }
         result
     }
 
-    /// Takes the lock of the directory, if there is one to be had.
-    fn lock(&self, inner: &mut Inner) -> (Access, Option<Locked>) {
-        let Some(directory) = self.directory.as_ref() else { return (Access::Memory, None) };
-        if let Some(access) = inner.without_lock {
-            return (access, None);
+    /// Takes the lock of the directory, if there is one to be had, and returns where may be written.
+    fn lock(&self, inner: &mut Inner) -> (Option<&StateDir>, Option<Locked>) {
+        let directory = self.directory.as_ref();
+        if let Some(may_write) = inner.without_lock {
+            return (directory.filter(|_| may_write), None);
         }
-        let error = match directory.lock() {
-            Ok(lock) => return (Access::Full, Some(lock)),
-            Err(error) => error,
-        };
-        // Without locks two processes may lose a change of each other; without files they surely would.
-        let access = if matches!(error, StateError::NoLocks(_)) { Access::Full } else { Access::ReadOnly };
-        inner.without_lock = Some(access);
-        inner.warnings.push(error);
-        (access, None)
+        match directory.map(StateDir::lock) {
+            None => (None, None),
+            Some(Ok(lock)) => (directory, Some(lock)),
+            Some(Err(error)) => {
+                // Without locks two processes may lose a change of each other; without files they surely would.
+                let may_write = matches!(error, StateError::NoLocks(_));
+                inner.without_lock = Some(may_write);
+                inner.warnings.push(error);
+                (directory.filter(|_| may_write), None)
+            }
+        }
     }
 
     /// Returns a document, after setting aside a file that makes no sense; nothing if there is none.

@@ -86,7 +86,7 @@ fn entries_are_found_by_name_with_and_without_the_value() {
 fn a_challenge_that_moves_is_known_at_both_places() {
     let (state, _) = in_memory();
     let first = record("a.example.org", "v");
-    let moved = NewEntry { record: DnsName::parse("b.example.org").unwrap(), prefix: "b".to_owned(), ..first.clone() };
+    let moved = Entry { record: DnsName::parse("b.example.org").unwrap(), prefix: "b".to_owned(), ..first.clone() };
     let ids: Vec<_> = [first.clone(), moved, first].iter().map(|one| state.intend(std::slice::from_ref(one))).collect();
     assert_eq!(ids[0], ids[2]);
     assert_ne!(ids[0], ids[1]);
@@ -240,7 +240,7 @@ fn two_names_that_lead_to_one_record_share_what_is_ready() {
     let (state, _) = in_memory();
     let target = DnsName::parse("target.example.org").unwrap();
     let aliases = [("a.example.org", "v"), ("b.example.org", "w")];
-    let aliased = aliases.map(|(name, value)| NewEntry { record: target.clone(), ..record(name, value) });
+    let aliased = aliases.map(|(name, value)| Entry { record: target.clone(), ..record(name, value) });
     let ids = state.intend(&aliased);
     state.ready(&ids);
     assert_eq!(state.ready_marks(&target).len(), 2);

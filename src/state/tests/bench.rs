@@ -22,17 +22,10 @@ pub(in crate::state) fn account_of(key: &str) -> Account {
     Account::of(&Secret::parse(key).unwrap())
 }
 
-pub(in crate::state) fn record(name: &str, value: &str) -> NewEntry {
-    let domain = DnsName::parse("example.org").unwrap();
-    let name = DnsName::parse(name).unwrap();
-    NewEntry {
-        account: account(),
-        client: "test".to_owned(),
-        challenge: Challenge { name: name.clone(), value: TxtValue::parse(value).unwrap() },
-        prefix: name.prefix_below(&domain).unwrap_or_default().to_owned(),
-        domain,
-        record: name,
-    }
+pub(in crate::state) fn record(name: &str, value: &str) -> Entry {
+    let (domain, name) = (DnsName::parse("example.org").unwrap(), DnsName::parse(name).unwrap());
+    let challenge = Challenge { name: name.clone(), value: TxtValue::parse(value).unwrap() };
+    Entry::new(&account(), "test", &challenge, (&domain, &name))
 }
 
 /// A state in memory, with a clock to be set.
@@ -93,7 +86,7 @@ impl State {
         Self { opened: clock.instant(), clock, ..self.clone() }
     }
 
-    pub(in crate::state) fn intend(&self, records: &[NewEntry]) -> Vec<EntryId> {
+    pub(in crate::state) fn intend(&self, records: &[Entry]) -> Vec<EntryId> {
         self.journal(|journal, now| journal.intend(records, now))
     }
 

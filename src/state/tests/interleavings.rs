@@ -4,8 +4,6 @@
 use std::collections::BTreeMap;
 
 use super::bench::*;
-use crate::challenge::{Challenge, TxtValue};
-use crate::name::DnsName;
 use crate::state::*;
 
 /// xorshift64*: the same steps for the same seed, on every machine.
@@ -21,13 +19,8 @@ impl Dice {
 }
 
 /// Few records, so that writers meet at them.
-fn numbered(number: usize) -> NewEntry {
-    let domain = DnsName::parse("example.org").unwrap();
-    let prefix = format!("_acme-challenge.n{}", number / 2);
-    let name = domain.prepend(&prefix).unwrap();
-    let value = TxtValue::parse(&format!("v{}", number % 2)).unwrap();
-    let challenge = Challenge { name: name.clone(), value };
-    NewEntry { account: account(), client: "test".to_owned(), challenge, domain, prefix, record: name }
+fn numbered(number: usize) -> Entry {
+    record(&format!("_acme-challenge.n{}.example.org", number / 2), &format!("v{}", number % 2))
 }
 
 /// What a writer holds between two of its steps.

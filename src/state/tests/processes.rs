@@ -18,7 +18,7 @@ const DIRECTORY: &str = "STATE_TEST_DIRECTORY";
 /// A child says this when it has come to the point.
 const READY: &str = "child is ready";
 
-fn random_record() -> NewEntry {
+fn random_record() -> Entry {
     record("_acme-challenge.example.org", TxtValue::random().unwrap().as_str())
 }
 

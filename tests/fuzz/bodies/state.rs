@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use ipv64_acme::challenge::{Challenge, TxtValue};
 use ipv64_acme::name::DnsName;
 use ipv64_acme::secret::Secret;
-use ipv64_acme::state::{Account, CallKind, Entry, EntryId, LimitError, NewEntry, Rate, State};
+use ipv64_acme::state::{Account, CallKind, Entry, EntryId, LimitError, Rate, State};
 use ipv64_acme::time::{BootTime, Clock, Interrupted, Timestamp};
 use serde_json::Value;
 
@@ -73,17 +73,11 @@ fn account() -> Account {
     Account::of(&Secret::parse(super::KEY).unwrap())
 }
 
-fn record() -> NewEntry {
-    let domain = DnsName::parse("name.ipv64.net").unwrap();
-    let name = DnsName::parse("_acme-challenge.name.ipv64.net").unwrap();
-    NewEntry {
-        account: account(),
-        client: "fuzz".to_owned(),
-        challenge: Challenge { name: name.clone(), value: TxtValue::parse("-5qEv-d0").unwrap() },
-        domain,
-        prefix: "_acme-challenge".to_owned(),
-        record: name,
-    }
+fn record() -> Entry {
+    let (domain, name) = ("name.ipv64.net", "_acme-challenge.name.ipv64.net");
+    let (domain, name) = (DnsName::parse(domain).unwrap(), DnsName::parse(name).unwrap());
+    let challenge = Challenge { name: name.clone(), value: TxtValue::parse("-5qEv-d0").unwrap() };
+    Entry::new(&account(), "fuzz", &challenge, (&domain, &name))
 }
 
 fn assert_warnings(state: &State) {
@@ -104,7 +98,7 @@ fn assert_journal(folder: &Path) {
     let state = open(folder);
     let new = record();
     let is_other = |entry: &Entry| {
-        (&entry.account, &entry.name, &entry.value) != (&new.account, &new.challenge.name, &new.challenge.value)
+        (&entry.account, &entry.name, &entry.value) != (&new.account, &new.name, &new.value)
             || (&entry.domain, &entry.record) != (&new.domain, &new.record)
     };
     // The new entry takes the place of one of the same record.
@@ -123,7 +117,7 @@ fn assert_journal(folder: &Path) {
     state.journal(|journal, now| journal.ready(&ids, now));
     kept(&ids, "ready");
     let marks = state.journal(|journal, now| journal.ready_marks(&record().record, now));
-    assert!(marks.iter().any(|mark| mark.value == record().challenge.value));
+    assert!(marks.iter().any(|mark| mark.value == record().value));
     state.journal(|journal, now| journal.remove_asked(&ids, now));
     state.journal(|journal, now| journal.remove_failed(&ids, now));
     kept(&ids, "remove_failed");
