@@ -39,6 +39,7 @@
 //! # }
 //! ```
 
+mod access;
 mod answer;
 mod client;
 mod content;
@@ -50,8 +51,9 @@ mod retry;
 mod wire;
 
 pub use crate::state::CallKind;
+pub use access::{Access, AuthMethod};
 pub use answer::{Understood, understand};
-pub use client::{Access, Added, AuthMethod, Client, Deleted};
+pub use client::{Added, Client, Deleted};
 pub use content::{ContentError, check_content};
 pub use error::ApiError;
 pub use limiter::{Limit, Permit, RateLimiter, Unlimited};

@@ -121,25 +121,12 @@ fn circles(room: &str, needs: &BTreeMap<String, BTreeSet<String>>) -> BTreeSet<S
     reached.keys().filter_map(circle).collect()
 }
 
-/// Circles that are being mended.
-const KNOWN_CIRCLES: [&str; 8] = [
-    "api: answer, client",
-    "dns: walk, zone",
-    "propagation: evidence, look",
-    "propagation: second_opinion, wait",
-    "sim: api, wire",
-    "sim: hierarchy, store",
-    "sim: server, world",
-    "state: calendar, clock",
-];
-
 #[test]
 fn inside_a_room_no_two_files_need_each_other() {
     let rooms: Vec<_> = map().into_iter().filter(|room| root().join("src").join(room).is_dir()).collect();
     assert!(rooms.len() > 10, "{rooms:?}");
     let found: BTreeSet<_> = rooms.iter().flat_map(|room| circles(room, &needs(room))).collect();
-    let new: Vec<_> = found.iter().filter(|circle| !KNOWN_CIRCLES.contains(&circle.as_str())).collect();
-    assert!(new.is_empty(), "files that need each other: {new:#?}");
+    assert!(found.is_empty(), "files that need each other: {found:#?}");
 }
 
 #[test]
