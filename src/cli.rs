@@ -11,9 +11,10 @@ mod upkeep;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::error::ContextKind;
+use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, ArgAction, ArgMatches, Args, CommandFactory as _, FromArgMatches, Parser, Subcommand, ValueHint};
 
+use crate::hook::verbs;
 use crate::settings::Setting;
 
 pub use api::{DomainCommand, RecordAddArgs, RecordCommand, RecordDeleteArgs, RecordListArgs, SecretArgs};
@@ -74,9 +75,15 @@ pub fn parse<T: Into<OsString> + Clone>(args: &[T]) -> Result<Cli, clap::Error> 
     Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
 }
 
-/// Takes out the list of all commands, which would name the hidden verbs of the ACME clients first.
+/// Takes out the list of all commands, which would name the hidden verbs of the ACME clients first, and suggestions of them.
 fn without_verbs(mut error: clap::Error) -> clap::Error {
     error.remove(ContextKind::ValidSubcommand);
+    if let Some(ContextValue::Strings(mut words)) = error.remove(ContextKind::SuggestedSubcommand) {
+        words.retain(|word| verbs().all(|verb| verb.word != word));
+        if !words.is_empty() {
+            error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(words));
+        }
+    }
     error
 }
 

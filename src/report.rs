@@ -70,6 +70,12 @@ impl Report {
         self.output.json
     }
 
+    /// Returns whether nothing but errors is wanted.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        self.output.quiet
+    }
+
     /// Prints a line of the result; not with `--json`, which has a document instead, and not with `-q`.
     pub fn line(&self, text: &str) {
         if !self.output.json && !self.output.quiet {
@@ -144,7 +150,7 @@ impl Report {
         }
     }
 
-    /// Prints what is wrong with the command line, in the words of its parser.
+    /// Prints what is wrong, in words that are complete.
     pub fn misuse(&self, text: &str) {
         to_stderr(text.trim_end());
     }

@@ -20,7 +20,8 @@ pub const MASK: &str = "********";
 pub struct Secret(String);
 
 impl Secret {
-    /// Takes a key as read from a file or a variable; blanks and line ends around it are dropped.
+    /// Takes a key as read from a file or a variable; blanks and line ends around it are dropped, and so is what people copy
+    /// along with it: a byte order mark, quotes, the name of a variable, `Bearer`.
     ///
     /// # Errors
     /// [`SecretError`] for an empty text, a very long one, and one with blanks or control characters inside:
@@ -29,7 +30,7 @@ impl Secret {
         if text.len() as u64 > LONGEST_KEY {
             return Err(SecretError::TooLong);
         }
-        let text = text.trim();
+        let text = bare(text);
         if text.is_empty() {
             return Err(SecretError::Empty);
         }
@@ -62,6 +63,20 @@ impl Secret {
         }
         text.replace(&self.0, MASK)
     }
+}
+
+/// Returns a key without what is copied along with it.
+fn bare(text: &str) -> &str {
+    let text = text.trim_start_matches('\u{feff}').trim();
+    let text = text.strip_prefix("export ").unwrap_or(text).trim_start();
+    let text = ["IPV64_API_KEY=", "IPV64_API_TOKEN=", "IPv64_Token=", "Authorization:"]
+        .iter()
+        .find_map(|name| text.strip_prefix(name))
+        .unwrap_or(text)
+        .trim();
+    let text = text.strip_prefix("Bearer ").unwrap_or(text).trim();
+    let unquoted = |quote| text.strip_prefix(quote).and_then(|text| text.strip_suffix(quote));
+    unquoted('"').or_else(|| unquoted('\'')).unwrap_or(text).trim()
 }
 
 impl fmt::Debug for Secret {
@@ -106,6 +121,14 @@ mod tests {
     #[test]
     fn drops_blanks_and_line_ends_around_it() {
         assert_eq!(Secret::parse(" abcd\r\n").unwrap().expose(), "abcd");
+    }
+
+    #[test]
+    fn what_is_copied_along_with_a_key_is_read_over() {
+        for text in ["\u{feff}abcd\n", "\"abcd\"", "IPV64_API_KEY=abcd", "export IPV64_API_KEY='abcd'", "Bearer abcd"] {
+            assert_eq!(Secret::parse(text).unwrap().expose(), "abcd", "{text:?}");
+        }
+        assert_eq!(Secret::parse("IPV64_API_KEY=\n"), Err(SecretError::Empty));
     }
 
     #[test]

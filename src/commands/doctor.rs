@@ -77,6 +77,10 @@ fn show(findings: &[Finding], report: Report) {
     let width = findings.iter().map(|finding| finding.subject.chars().count()).max().unwrap_or(0);
     for finding in findings {
         let Finding { level, subject, text, advice, .. } = finding;
+        if report.is_quiet() && *level == crate::doctor::Level::Error {
+            let hint = advice.as_ref().map_or_else(String::new, |advice| format!("\nhint: {advice}"));
+            report.misuse(&format!("error: {subject}: {text}{hint}"));
+        }
         report.line(&format!("{:<7}  {subject:<width$}  {text}", level.as_str()));
         if let Some(advice) = advice {
             report.line(&format!("         hint: {}", advice.replace('\n', "\n         ")));

@@ -38,6 +38,8 @@ pub(super) fn record(
         hook::identifier::parse(action, &args)?
     } else if args.is_empty() && action == Action::Remove {
         hook::certbot::parse(action, &|name| environment.get(name))?
+    } else if args.is_empty() && environment.get("CERTBOT_DOMAIN").is_some() {
+        return Err(hook::certbot::without_verb().into());
     } else {
         // No name and no value is `--`, so one in argv is the separator that only lego's RAW mode sends.
         let form = if argv.iter().any(|arg| arg == "--") { Form::Raw } else { Form::Record };

@@ -34,24 +34,32 @@ use crate::excerpt::{excerpt, visible};
 use crate::exit::Exit;
 use crate::order::Action;
 use crate::report::{Report, Terminal};
-use crate::settings::Environment;
+use crate::secret::MASK;
+use crate::settings::{Environment, key};
 
 /// The most characters of a mistake in the command line that the document of `--json` repeats.
 const LONGEST_PROBLEM: usize = 300;
 /// So many variables that mean nothing are named, and so many characters of each name.
 const MOST_UNKNOWN: usize = 10;
 const LONGEST_NAME: usize = 80;
+/// The length of a dns-01 value, which is no secret (a SHA-256 digest in base64url); keys are shorter.
+const CHALLENGE_VALUE: usize = 43;
 
 /// Runs the program with its arguments (the first one is its own name) and its environment.
 #[must_use]
 pub fn run(args: &[OsString], environment: &Environment) -> Exit {
     let cli = match cli::parse(args) {
         Ok(cli) => cli,
+        Err(_) if args.len() == 1 && environment.get("CERTBOT_DOMAIN").is_some() => {
+            return plain_report(args).error(&crate::hook::certbot::without_verb().into());
+        }
         Err(error) => return ignored_event(args, &error, environment).unwrap_or_else(|| usage(args, &error)),
     };
     let report = Report::new(cli.output, Terminal::named(environment.get("TERM").as_deref()));
-    // Some calls of clients are to end in silence; which ones, their own arguments tell.
-    if !matches!(cli.command, Command::Client(_)) {
+    // Some calls of clients are to end in silence; which ones, their own arguments tell. lego has variables of its own.
+    let by_lego =
+        matches!(cli.command, Command::Present(_) | Command::Cleanup(_)) && environment.get("EXEC_PATH").is_some();
+    if !by_lego && !matches!(cli.command, Command::Client(_)) {
         warn_of_unknown(environment, report);
     }
     let done = match &cli.command {
@@ -124,26 +132,44 @@ fn with(
 
 /// Prints what clap has to say: help and version on stdout, mistakes on stderr, and for programs as a document too.
 fn usage(args: &[OsString], error: &clap::Error) -> Exit {
-    let json = args.iter().any(|arg| arg == "--json");
-    let report = Report::new(OutputArgs { json, quiet: false, verbose: 0 }, Terminal::Plain);
+    let report = plain_report(args);
     if !error.use_stderr() {
         report.wrote(error.print());
         return report.conclude(Exit::Done);
     }
     // clap repeats what was typed as it is, between colours of its own.
     let is_plain = |arg: &OsString| arg.to_str().is_some_and(|arg| visible(arg) == arg);
-    if args.iter().all(is_plain) {
+    let said = error.render().to_string();
+    let keys = keys(args);
+    let masked = keys.iter().fold(said.clone(), |said, key| said.replace(key, MASK));
+    if !keys.is_empty() {
+        report.misuse(&format!(
+            "{}\nhint: a key is never an argument: use `ipv64-acme init --stdin` or --api-key-file",
+            masked.trim_end()
+        ));
+    } else if args.iter().all(is_plain) {
         error.print().ok();
     } else {
-        report.misuse(&error.render().to_string());
+        report.misuse(&said);
     }
-    report.document(&json!({ "error": usage_entry(error) }));
+    report.document(&json!({ "error": usage_entry(error, &masked) }));
     Exit::Usage
 }
 
+/// The report of a command line that could not be read.
+fn plain_report(args: &[OsString]) -> Report {
+    let json = args.iter().any(|arg| arg == "--json");
+    Report::new(OutputArgs { json, quiet: false, verbose: 0 }, Terminal::Plain)
+}
+
+/// The arguments that look like an API key, alone or behind `--flag=`.
+fn keys(args: &[OsString]) -> Vec<&str> {
+    let words = args.iter().skip(1).filter_map(|arg| arg.to_str()).flat_map(|arg| arg.split('='));
+    words.filter(|word| word.len() < CHALLENGE_VALUE && key::looks_like_key(word.as_bytes())).collect()
+}
+
 /// A mistake in the command line as it stands in the document of `--json`.
-fn usage_entry(error: &clap::Error) -> Value {
-    let said = error.render().to_string();
+fn usage_entry(error: &clap::Error, said: &str) -> Value {
     let message = match error.kind() {
         // clap would list every verb, or print the help.
         ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "no command given".into(),

@@ -53,6 +53,12 @@ pub fn parse(action: Action, variables: &Variables<'_>) -> Result<Call, HookErro
     })
 }
 
+/// The error for a call without a verb: `--manual-auth-hook ipv64-acme`.
+#[must_use]
+pub fn without_verb() -> HookError {
+    HookError::new("certbot called ipv64-acme without a verb", HINT)
+}
+
 /// How many auth calls follow (certbot 1.4 and later); nothing if certbot does not say.
 fn remaining(variables: &Variables<'_>) -> Result<Option<u32>, HookError> {
     let Some(text) = variables("CERTBOT_REMAINING_CHALLENGES") else { return Ok(None) };

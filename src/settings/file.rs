@@ -31,8 +31,8 @@ pub struct ConfigFile {
 }
 
 impl ConfigFile {
-    /// Reads the file that the flag or `IPV64_CONFIG` names, else the first one that exists in the directories of
-    /// configuration; nothing if there is none.
+    /// Reads the file that the flag or `IPV64_CONFIG` names, else the first one in the directories of configuration that
+    /// exists and may be read; nothing if there is none.
     ///
     /// # Errors
     /// [`FileError`]; a file that is named has to exist.
@@ -43,7 +43,11 @@ impl ConfigFile {
         }
         for directory in environment.config_dirs() {
             match Self::read(&directory.join(FILE_NAME)) {
-                Err(FileError::Unreadable { kind: ErrorKind::NotFound | ErrorKind::NotADirectory, .. }) => {}
+                // Nobody asked for this place: a user that a service runs as may not look into another one's home.
+                Err(FileError::Unreadable {
+                    kind: ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::PermissionDenied,
+                    ..
+                }) => {}
                 other => return other.map(Some),
             }
         }

@@ -13,6 +13,8 @@ use crate::secret::{LONGEST_KEY, MASK, Secret, SecretError};
 
 /// The variables that may hold the key: ours, the one of acme.sh, and a common spelling.
 const VARIABLES: [&str; 3] = ["IPV64_API_KEY", "IPV64_API_TOKEN", "IPv64_Token"];
+/// The name of the key file in the folder of the configuration.
+pub const KEY_FILE: &str = "api-key";
 /// The name of the systemd credential (systemd.exec(5), `LoadCredential=`).
 const CREDENTIAL: &str = "ipv64-api-key";
 /// The shortest text that is taken for a key where a path should be.
@@ -21,7 +23,7 @@ const SHORTEST_KEY: usize = 20;
 const OTHERS_MAY_READ: u32 = 0o044;
 
 /// Finds the key: the file of the flag, the variables, the file of the variable, the systemd credential, the file of the
-/// configuration. A unit with a user of its own has a credential where the configuration names a file of root's.
+/// configuration, and the usual place beside it. A unit with a user of its own has a credential where the configuration names a file of root's.
 ///
 /// # Errors
 /// [`KeyError`] if no place has one, or if the first place that has one is no good: a key that was given and cannot be
@@ -31,7 +33,7 @@ pub fn find(sources: &Sources<'_>) -> Result<Secret, KeyError> {
         Place::Variable(name, text) => {
             Secret::parse(&text).map_err(|error| KeyError::Malformed { place: name.to_owned(), error })
         }
-        Place::File(path, _) => from_file(&path, Owner::User),
+        Place::File(path, _) | Place::Usual(path) => from_file(&path, Owner::User),
         Place::Credential(path) => from_file(&path, Owner::Systemd),
     }
 }
@@ -50,6 +52,7 @@ pub fn describe_place(sources: &Sources<'_>) -> Option<String> {
     Some(match place(sources)? {
         Place::Variable(name, _) => format!("the variable {name}"),
         Place::File(path, origin) => format!("the file `{}`, named by {origin}", shown(&path)),
+        Place::Usual(path) => format!("the file `{}`, the usual place", visible_path(&path)),
         Place::Credential(path) => format!("the systemd credential `{}`", visible_path(&path)),
     })
 }
@@ -68,6 +71,8 @@ enum Place {
     Variable(&'static str, String),
     File(PathBuf, Origin),
     Credential(PathBuf),
+    /// Beside the configuration file that is read, else where it would be.
+    Usual(PathBuf),
 }
 
 fn place(sources: &Sources<'_>) -> Option<Place> {
@@ -83,7 +88,13 @@ fn place(sources: &Sources<'_>) -> Option<Place> {
         let path = PathBuf::from(sources.variable("CREDENTIALS_DIRECTORY")?).join(CREDENTIAL);
         path.exists().then_some(Place::Credential(path))
     };
-    variable.or_else(|| if by_file { credential().or(named) } else { named.or_else(credential) })
+    let usual = || {
+        let beside = sources.file.and_then(|file| Some(file.path().parent()?.to_owned()));
+        let path = beside.or_else(|| sources.environment.own_config_dir())?.join(KEY_FILE);
+        path.exists().then_some(Place::Usual(path))
+    };
+    let found = variable.or_else(|| if by_file { credential().or(named) } else { named.or_else(credential) });
+    found.or_else(usual)
 }
 
 /// Who set the mode of a key file.
@@ -119,11 +130,13 @@ pub fn shown(path: &Path) -> String {
 /// Whether what should be a path looks like a key, of 32 letters and digits (observed). A relative path may have got a
 /// directory before it.
 fn is_key_itself(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
-    name.len() >= SHORTEST_KEY
-        && name.iter().all(u8::is_ascii_alphanumeric)
-        && name.iter().any(u8::is_ascii_digit)
-        && !path.exists()
+    looks_like_key(path.file_name().unwrap_or_default().as_encoded_bytes()) && !path.exists()
+}
+
+/// Returns whether a word looks like a key: long, letters and digits.
+#[must_use]
+pub fn looks_like_key(word: &[u8]) -> bool {
+    word.len() >= SHORTEST_KEY && word.iter().all(u8::is_ascii_alphanumeric) && word.iter().any(u8::is_ascii_digit)
 }
 
 /// Why there is no key.
@@ -195,7 +208,7 @@ impl Explain for KeyError {
                 let places = VARIABLES.join(", ");
                 vec![format!(
                     "looked at: --api-key-file, {places}, IPV64_API_KEY_FILE, systemd credential {CREDENTIAL}, \
-                     api_key_file in config.toml"
+                     api_key_file in config.toml, {KEY_FILE} beside it"
                 )]
             }
             _ => Vec::new(),

@@ -12,9 +12,8 @@ use toml_edit::DocumentMut;
 use super::SetupError;
 use crate::secret::Secret;
 use crate::settings::Setting;
+use crate::settings::key::KEY_FILE;
 
-/// The name of the key file beside the configuration file.
-pub const KEY_FILE: &str = "api-key";
 /// The key is for its owner alone.
 const KEY_MODE: u32 = 0o600;
 /// Anybody may read the configuration: there is no secret in it.

@@ -108,3 +108,20 @@ fn an_address_is_shown_without_a_key_that_stands_in_it() {
         }
     }
 }
+
+#[test]
+fn the_key_is_found_at_its_usual_place_beside_the_configuration() {
+    let mut desk = desk_with_file("");
+    desk.set("IPV64_API_KEY", "");
+    fs::write(desk.path("api-key"), desk.sim.key(0).unwrap()).unwrap();
+    fs::set_permissions(desk.path("api-key"), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    desk.succeed(&["account"]);
+    assert!(desk.json(&["config"])["api_key"]["origin"].as_str().unwrap().contains("the usual place"));
+}
+
+#[test]
+fn a_home_that_may_not_be_looked_into_is_passed_over() {
+    let desk = Desk::new();
+    let finished = desk.run_as_nobody_in_the_home_of_another(&["config"]);
+    assert!(finished.status.success(), "{}", finished.said());
+}

@@ -96,3 +96,63 @@ fn settings_that_cannot_work_are_refused() {
     assert!(desk.calls().is_empty());
     desk.succeed(&["--api-rate", "100/1m", "account"]);
 }
+
+#[test]
+fn a_key_that_is_typed_as_an_argument_is_masked() {
+    let desk = Desk::new();
+    let key = "c4n4ry0123456789abcdefABCDEF0123";
+    let with_flag = format!("--api-key={key}");
+    let calls: [&[&str]; 4] =
+        [&["init", key], &["init", "--api-key", key], &["account", &with_flag], &["--json", "init", key]];
+    for args in calls {
+        let finished = desk.run(args);
+        assert_eq!(finished.status.code(), Some(2), "{args:?}: {}", finished.said());
+        assert!(!finished.said().contains("c4n4ry"), "{args:?}: {}", finished.said());
+        assert!(
+            finished.stderr.contains("--stdin") && finished.stderr.contains("--api-key-file"),
+            "{}",
+            finished.said()
+        );
+    }
+}
+
+#[test]
+fn certbot_without_a_verb_is_told_its_setting_in_one_line() {
+    let mut desk = Desk::new();
+    desk.set("CERTBOT_DOMAIN", "name.ipv64.net");
+    desk.set("CERTBOT_VALIDATION", "v");
+    for args in [&[][..], &["present"]] {
+        let error = desk.fail(args, 2);
+        assert!(error.contains("--manual-auth-hook \"ipv64-acme auth\"") && error.lines().count() == 2, "{error}");
+    }
+}
+
+#[test]
+fn a_typing_error_is_met_with_what_people_may_type() {
+    let desk = Desk::new();
+    for typed in ["renew", "crate", "begn", "don"] {
+        let error = desk.fail(&[typed], 2);
+        for verb in ["create", "begin", "done", "delete"] {
+            assert!(!error.contains(&format!("'{verb}'")), "{error}");
+        }
+    }
+    assert!(desk.fail(&["docter"], 2).contains("'doctor'"));
+}
+
+#[test]
+fn quiet_leaves_the_errors_of_the_doctor() {
+    let desk = Desk::new();
+    let error = desk.fail(&["-q", "doctor", "shop.example.net"], 7);
+    assert!(error.contains("error: ") && error.contains("hint: "), "{error}");
+}
+
+#[test]
+fn lego_is_not_told_of_its_own_variables() {
+    let mut desk = Desk::new();
+    desk.set("IPV64_TTL", "60");
+    desk.set("IPV64_PROPAGATION_TIMEOUT", "0");
+    let present = ["present", "_acme-challenge.name.ipv64.net", "value"];
+    assert!(desk.run(&present).stderr.contains("unknown variable `IPV64_TTL`"));
+    desk.set("EXEC_PATH", "/usr/bin/ipv64-acme");
+    desk.succeed(&present);
+}
