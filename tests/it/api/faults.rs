@@ -4,26 +4,26 @@ use std::time::Duration;
 
 use ipv64_acme::sim::{Action, ApiFault, CallKind, Certificate};
 
-use crate::support::desk::Desk;
+use crate::support::environment::TestEnvironment;
 
 const MANY: u32 = 99;
 const SLOW: Duration = Duration::from_secs(3);
 
-/// A desk whose key is a canary, with short timeouts.
-fn desk() -> Desk {
-    let mut desk = Desk::with(ipv64_acme::sim::Config {
+/// A test environment whose key is a canary, with short timeouts.
+fn env() -> TestEnvironment {
+    let mut env = TestEnvironment::with(ipv64_acme::sim::Config {
         accounts: vec![ipv64_acme::sim::Account { key: KEY.to_owned(), ..Default::default() }],
         ..Default::default()
     });
-    desk.set("IPV64_HTTP_TIMEOUT", "500ms");
-    desk
+    env.set("IPV64_HTTP_TIMEOUT", "500ms");
+    env
 }
 
 const KEY: &str = "canary-0123456789abcdef";
 
 /// Runs a command at the highest verbosity and returns its stderr, which has to be free of the key and to end in a hint.
-fn failure(desk: &Desk, args: &[&str], code: i32) -> String {
-    let error = desk.fail(&[args, &["-vv"]].concat(), code);
+fn failure(env: &TestEnvironment, args: &[&str], code: i32) -> String {
+    let error = env.fail(&[args, &["-vv"]].concat(), code);
     assert!(!error.contains("canary"), "{error}");
     assert!(error.contains("\nhint: "), "{error}");
     error
@@ -63,45 +63,45 @@ fn every_fault_of_a_read_has_its_exit_code_and_words() {
 }
 
 fn check_fault((action, code, words): &(Action, i32, &str)) {
-    let desk = desk();
-    desk.sim.fault(ApiFault::next(action.clone()).times(MANY));
+    let env = env();
+    env.sim.fault(ApiFault::next(action.clone()).times(MANY));
     // A plain refusal has no hint: the words of the API are all there is to say.
-    let error = if *code == 1 { desk.fail(&["account", "-vv"], 1) } else { failure(&desk, &["account"], *code) };
+    let error = if *code == 1 { env.fail(&["account", "-vv"], 1) } else { failure(&env, &["account"], *code) };
     assert!(error.contains(words), "{action:?}: {words:?} in {error}");
     assert!(!error.contains("canary") && !error.contains('\u{1b}'), "{error:?}");
-    assert!((1..=3).contains(&desk.calls().len()), "{action:?}");
+    assert!((1..=3).contains(&env.calls().len()), "{action:?}");
 }
 
 #[test]
 fn an_endless_body_ends() {
-    let desk = desk();
-    desk.sim.fault(ApiFault::next(Action::Endless).times(MANY));
-    let error = failure(&desk, &["domain", "list"], 6);
+    let env = env();
+    env.sim.fault(ApiFault::next(Action::Endless).times(MANY));
+    let error = failure(&env, &["domain", "list"], 6);
     assert!(error.contains("is larger than") || error.contains("did not answer within"), "{error}");
 }
 
 #[test]
 fn a_fault_that_passes_is_not_seen() {
     for action in [Action::Reset, Action::Close, Action::Truncate, Action::Delay(SLOW), Action::html(502, "")] {
-        let desk = desk();
-        desk.sim.fault(ApiFault::next(action.clone()));
-        let list = desk.succeed(&["domain", "list"]);
+        let env = env();
+        env.sim.fault(ApiFault::next(action.clone()));
+        let list = env.succeed(&["domain", "list"]);
         assert!(list.contains("name.ipv64.net"), "{action:?}: {list}");
-        assert_eq!(desk.calls().len(), 2, "{action:?}");
+        assert_eq!(env.calls().len(), 2, "{action:?}");
     }
 }
 
 #[test]
 fn a_record_whose_answer_was_lost_is_there_once() {
     for action in [Action::Reset, Action::Close, Action::Delay(SLOW), Action::html(502, "")] {
-        let desk = desk();
-        desk.sim.fault(ApiFault::on(CallKind::AddRecord, action.clone()).after_commit());
-        let added = desk.succeed(&["record", "add", "a.name.ipv64.net", "TXT", "x"]);
+        let env = env();
+        env.sim.fault(ApiFault::on(CallKind::AddRecord, action.clone()).after_commit());
+        let added = env.succeed(&["record", "add", "a.name.ipv64.net", "TXT", "x"]);
         assert_eq!(added, "a.name.ipv64.net TXT x: was there already\n", "{action:?}");
-        assert_eq!(desk.sim.records_left().len(), 1);
-        desk.sim.fault(ApiFault::on(CallKind::DelRecord, action.clone()).after_commit());
-        desk.succeed(&["record", "delete", "a.name.ipv64.net", "TXT", "x"]);
-        assert!(desk.sim.records_left().is_empty(), "{action:?}");
+        assert_eq!(env.sim.records_left().len(), 1);
+        env.sim.fault(ApiFault::on(CallKind::DelRecord, action.clone()).after_commit());
+        env.succeed(&["record", "delete", "a.name.ipv64.net", "TXT", "x"]);
+        assert!(env.sim.records_left().is_empty(), "{action:?}");
     }
 }
 
@@ -109,22 +109,22 @@ fn a_record_whose_answer_was_lost_is_there_once() {
 fn a_domain_is_never_added_or_deleted_twice() {
     for args in [["domain", "add", "new.ipv64.net", "-v"], ["domain", "delete", "name.ipv64.net", "--yes"]] {
         let call = if args[1] == "add" { CallKind::AddDomain } else { CallKind::DelDomain };
-        let desk = desk();
-        desk.sim.fault(ApiFault::on(call, Action::Close).after_commit());
-        let error = failure(&desk, &args, 6);
+        let env = env();
+        env.sim.fault(ApiFault::on(call, Action::Close).after_commit());
+        let error = failure(&env, &args, 6);
         assert!(error.contains(&format!("cannot {} the domain", args[1])), "{error}");
-        assert_eq!(desk.calls().iter().filter(|seen| **seen == call).count(), 1);
+        assert_eq!(env.calls().iter().filter(|seen| **seen == call).count(), 1);
     }
 }
 
 #[test]
 fn a_redirect_is_not_followed_and_the_key_stays_here() {
     for status in [301, 302, 307] {
-        let (desk, elsewhere) = (desk(), Desk::new());
+        let (env, elsewhere) = (env(), TestEnvironment::new());
         let redirect = Action::html(status, "").with_header("Location", &elsewhere.sim.api_url());
-        desk.sim.fault(ApiFault::next(redirect).times(MANY));
+        env.sim.fault(ApiFault::next(redirect).times(MANY));
         for args in [["domain", "list"].as_slice(), &["record", "delete", "17"]] {
-            let error = failure(&desk, args, 6);
+            let error = failure(&env, args, 6);
             assert!(error.contains(&format!("{status}, a redirect to `{}`", elsewhere.sim.api_url())), "{error}");
         }
         assert!(elsewhere.sim.api_calls().is_empty());
@@ -133,32 +133,32 @@ fn a_redirect_is_not_followed_and_the_key_stays_here() {
 
 #[test]
 fn a_burst_limit_is_waited_out() {
-    let desk = desk();
-    desk.sim.set_limits(ipv64_acme::sim::Limits { daily: None, ..ipv64_acme::sim::Limits::standard() });
+    let env = env();
+    env.sim.set_limits(ipv64_acme::sim::Limits { daily: None, ..ipv64_acme::sim::Limits::standard() });
     for _ in 0..4 {
-        desk.succeed(&["logs"]);
+        env.succeed(&["logs"]);
     }
-    let statuses: Vec<_> = desk.sim.api_calls().iter().filter_map(|call| call.status).collect();
+    let statuses: Vec<_> = env.sim.api_calls().iter().filter_map(|call| call.status).collect();
     assert_eq!(statuses, [200, 200, 200, 429, 200]);
 }
 
 #[test]
 fn a_limit_that_stays_is_told_and_remembered() {
-    let desk = desk();
-    desk.sim.fault(ApiFault::next(Action::daily().with_header("Retry-After", "7200")).times(MANY));
-    failure(&desk, &["account"], 4);
-    assert_eq!(desk.calls().len(), 1);
-    let error = failure(&desk, &["account"], 4);
+    let env = env();
+    env.sim.fault(ApiFault::next(Action::daily().with_header("Retry-After", "7200")).times(MANY));
+    failure(&env, &["account"], 4);
+    assert_eq!(env.calls().len(), 1);
+    let error = failure(&env, &["account"], 4);
     assert!(error.contains("are used up"), "{error}");
-    assert!(desk.calls().is_empty(), "a used-up day is not hammered");
+    assert!(env.calls().is_empty(), "a used-up day is not hammered");
 }
 
 #[test]
 fn an_unreachable_api_is_told() {
-    let mut desk = desk();
+    let mut env = env();
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    desk.set("IPV64_API_URL", &format!("http://{free}/api"));
-    let error = failure(&desk, &["account"], 6);
+    env.set("IPV64_API_URL", &format!("http://{free}/api"));
+    let error = failure(&env, &["account"], 6);
     assert!(error.contains(&format!("cannot reach `{free}`: nobody listens there (connection refused)")), "{error}");
 }
 
@@ -169,30 +169,30 @@ fn only_a_good_certificate_gets_the_key() {
         (Certificate::Expired, Some("its certificate has expired")),
         (Certificate::Good, None),
     ] {
-        let mut desk = desk();
-        let tls = desk.sim.tls(certificate).unwrap();
-        let authority = desk.path("authority.pem");
+        let mut env = env();
+        let tls = env.sim.tls(certificate).unwrap();
+        let authority = env.path("authority.pem");
         std::fs::write(&authority, tls.authority()).unwrap();
-        desk.set("IPV64_API_URL", &tls.api_url());
-        let error = failure(&desk, &["account"], 6);
+        env.set("IPV64_API_URL", &tls.api_url());
+        let error = failure(&env, &["account"], 6);
         assert!(error.contains("no secure connection to `127.0.0.1:"), "{error}");
-        assert!(desk.calls().is_empty());
-        desk.set("IPV64_CA_FILE", authority.to_str().unwrap());
+        assert!(env.calls().is_empty());
+        env.set("IPV64_CA_FILE", authority.to_str().unwrap());
         match words {
             Some(words) => {
-                let error = failure(&desk, &["account"], 6);
+                let error = failure(&env, &["account"], 6);
                 assert!(error.contains(words), "{error}");
-                assert!(desk.calls().is_empty());
+                assert!(env.calls().is_empty());
             }
-            None => assert!(desk.succeed(&["account"]).contains("class\tStandard")),
+            None => assert!(env.succeed(&["account"]).contains("class\tStandard")),
         }
     }
 }
 
 #[test]
 fn a_plain_http_address_off_loopback_is_refused() {
-    let mut desk = desk();
-    desk.set("IPV64_API_URL", "http://ipv64.example/api");
-    let error = failure(&desk, &["account"], 2);
+    let mut env = env();
+    env.set("IPV64_API_URL", "http://ipv64.example/api");
+    let error = failure(&env, &["account"], 2);
     assert!(error.contains("plain http is allowed to this machine only"), "{error}");
 }

@@ -1,6 +1,6 @@
 //! The examples of `docs/api.md`: each `sh` block is run, and its output is the `text` block that follows.
 
-use crate::support::desk::Desk;
+use crate::support::environment::TestEnvironment;
 use crate::support::process;
 
 /// The blocks of the page: commands, and what they print.
@@ -38,11 +38,11 @@ fn without_times_and_numbers(text: &str) -> String {
 
 #[test]
 fn the_examples_of_the_page_print_what_it_says() {
-    let desk = Desk::new();
+    let env = TestEnvironment::new();
     let examples = examples();
     assert!(examples.len() > 5, "{examples:?}");
     for (commands, output) in examples {
-        let finished = process::run(desk.command("/bin/sh").args(["-c", &commands]));
+        let finished = process::run(env.command("/bin/sh").args(["-c", &commands]));
         assert!(finished.status.success(), "{commands}: {}", finished.said());
         assert_eq!(without_times_and_numbers(&finished.stdout), without_times_and_numbers(&output), "{commands}");
     }

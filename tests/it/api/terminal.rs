@@ -1,7 +1,7 @@
 //! What only happens on a terminal: aligned tables, and the question before a domain is deleted.
 //! script(1) makes the terminal.
 
-use crate::support::desk::Desk;
+use crate::support::environment::TestEnvironment;
 use crate::support::terminal;
 
 const DELETE: &str = "ipv64-acme domain delete name.ipv64.net";
@@ -10,7 +10,7 @@ const QUESTION: &str = "delete `name.ipv64.net` with its 1 record? [y/N] ";
 #[test]
 #[ignore = "needs script(1): run by tests/run"]
 fn a_terminal_gets_columns_below_heads() {
-    let finished = terminal::watch(&Desk::new(), "ipv64-acme domain list");
+    let finished = terminal::watch(&TestEnvironment::new(), "ipv64-acme domain list");
     let first: Vec<_> = finished.stdout.lines().map(str::trim_end).take(2).collect();
     assert_eq!(first[0], "NAME                  RECORDS  WILDCARD  UPDATES", "{}", finished.said());
     assert_eq!(first[1], "deep.sub.example.org  1        no        0", "{}", finished.said());
@@ -20,10 +20,10 @@ fn a_terminal_gets_columns_below_heads() {
 #[ignore = "needs script(1): run by tests/run"]
 fn a_domain_goes_only_after_a_yes() {
     for (typing, status) in [("echo n", 1), ("echo", 1), (r"printf '\004'", 1), ("echo maybe", 1), ("echo YES", 0)] {
-        let desk = Desk::new();
-        let finished = terminal::answer(&desk, DELETE, QUESTION, typing);
+        let env = TestEnvironment::new();
+        let finished = terminal::answer(&env, DELETE, QUESTION, typing);
         assert_eq!(finished.status.code(), Some(status), "{typing:?}: {}", finished.said());
-        let there = desk.succeed(&["domain", "list"]).contains("name.ipv64.net\t");
+        let there = env.succeed(&["domain", "list"]).contains("name.ipv64.net\t");
         assert_eq!(there, status == 1, "{typing:?}");
     }
 }
@@ -31,9 +31,9 @@ fn a_domain_goes_only_after_a_yes() {
 #[test]
 #[ignore = "needs script(1): run by tests/run"]
 fn an_interrupt_at_the_question_leaves_everything() {
-    let desk = Desk::new();
-    let finished = terminal::answer(&desk, &format!("trap : INT; {DELETE}"), QUESTION, r"printf '\003'");
+    let env = TestEnvironment::new();
+    let finished = terminal::answer(&env, &format!("trap : INT; {DELETE}"), QUESTION, r"printf '\003'");
     assert!(!finished.status.success(), "{}", finished.said());
     assert!(finished.stdout.contains("nothing was deleted"), "{}", finished.said());
-    assert!(desk.succeed(&["domain", "list"]).contains("name.ipv64.net\t"));
+    assert!(env.succeed(&["domain", "list"]).contains("name.ipv64.net\t"));
 }

@@ -21,29 +21,29 @@ fn batch(values: &[String]) -> String {
 }
 
 /// Starts a call with an input.
-fn start(desk: &Desk, args: &[&str], input: &str) -> Child {
-    let file = desk.path("input");
+fn start(env: &TestEnvironment, args: &[&str], input: &str) -> Child {
+    let file = env.path("input");
     std::fs::write(&file, input).unwrap();
-    let mut command = desk.command(programs::hook());
+    let mut command = env.command(programs::hook());
     command.args(args).stdin(std::fs::File::open(file).unwrap()).stdout(Stdio::null()).stderr(Stdio::null());
     command.spawn().unwrap()
 }
 
 /// Kills a call at one point after another; `prepare` brings the world to where the call begins.
-fn kill_at_every_point(step: Duration, args: &[&str], prepare: impl Fn(&Desk, &[String]) + Sync) {
+fn kill_at_every_point(step: Duration, args: &[&str], prepare: impl Fn(&TestEnvironment, &[String]) + Sync) {
     std::thread::scope(|scope| {
         for world in 0..WORLDS {
             let prepare = &prepare;
             scope.spawn(move || {
-                let desk = with_foreign_record();
+                let env = with_foreign_record();
                 for point in (world..POINTS).step_by(WORLDS as usize) {
                     let values = [value(), value(), value()];
-                    prepare(&desk, &values);
+                    prepare(&env, &values);
                     // Every other time the answers are lost at first, so that kills also hit repetitions.
                     if point % 2 == 1 {
-                        desk.sim.fault(ApiFault::next(Action::Reset).after_commit());
+                        env.sim.fault(ApiFault::next(Action::Reset).after_commit());
                     }
-                    kill_after(step * point, &desk, args, &values);
+                    kill_after(step * point, &env, args, &values);
                 }
             });
         }
@@ -51,21 +51,21 @@ fn kill_at_every_point(step: Duration, args: &[&str], prepare: impl Fn(&Desk, &[
 }
 
 /// Kills a call after a time; a sweep has to find what is left of it.
-fn kill_after(time: Duration, desk: &Desk, args: &[&str], values: &[String]) {
-    desk.sim.fault(ApiFault::next(Action::Delay(ANSWER)).after_commit().times(1000));
+fn kill_after(time: Duration, env: &TestEnvironment, args: &[&str], values: &[String]) {
+    env.sim.fault(ApiFault::next(Action::Delay(ANSWER)).after_commit().times(1000));
     let args: Vec<_> = args.iter().map(|arg| if *arg == "VALUE" { values[0].as_str() } else { arg }).collect();
-    let mut child = start(desk, &args, &batch(values));
+    let mut child = start(env, &args, &batch(values));
     std::thread::sleep(time);
     child.kill().unwrap();
     child.wait().unwrap();
     // What was on its way arrives before the sweep: the store changes when a request is read.
     std::thread::sleep(Duration::from_millis(20));
-    desk.sim.clear_faults();
-    desk.succeed(&["sweep", "--older-than", "0", "--yes"]);
-    assert_only_the_foreign_record_stands(desk, &format!("killed after {time:?}"));
+    env.sim.clear_faults();
+    env.succeed(&["sweep", "--older-than", "0", "--yes"]);
+    assert_only_the_foreign_record_stands(env, &format!("killed after {time:?}"));
     // Killed before it wrote anything, it has made no journal.
-    if desk.path("state/journal.json").exists() {
-        let left = read_state(desk, "journal.json")["content"]["entries"].clone();
+    if env.path("state/journal.json").exists() {
+        let left = read_state(env, "journal.json")["content"]["entries"].clone();
         assert_eq!(left, serde_json::json!([]), "killed after {time:?}");
     }
 }
@@ -77,8 +77,8 @@ fn an_addition_that_is_killed_leaves_nothing_that_sweep_does_not_find() {
 
 #[test]
 fn a_removal_that_is_killed_leaves_nothing_that_sweep_does_not_find() {
-    kill_at_every_point(Duration::from_millis(15), &["cleanup", NAME, "VALUE"], |desk, values| {
-        desk.succeed(&["--propagation-timeout", "0", "present", NAME, &values[0]]);
+    kill_at_every_point(Duration::from_millis(15), &["cleanup", NAME, "VALUE"], |env, values| {
+        env.succeed(&["--propagation-timeout", "0", "present", NAME, &values[0]]);
     });
 }
 
@@ -89,8 +89,8 @@ fn a_batch_that_is_killed_leaves_nothing_that_sweep_does_not_find() {
 
 #[test]
 fn the_removal_of_a_batch_that_is_killed_leaves_nothing_that_sweep_does_not_find() {
-    kill_at_every_point(Duration::from_millis(30), &["batch", "cleanup"], |desk, values| {
-        let mut child = start(desk, &["--propagation-timeout", "0", "batch", "present"], &batch(values));
+    kill_at_every_point(Duration::from_millis(30), &["batch", "cleanup"], |env, values| {
+        let mut child = start(env, &["--propagation-timeout", "0", "batch", "present"], &batch(values));
         assert!(child.wait().unwrap().success());
     });
 }

@@ -18,7 +18,7 @@ use ipv64_acme::challenge::TxtValue;
 use ipv64_acme::sim::{Config, StaticRecord};
 use serde_json::Value;
 
-use crate::support::desk::Desk;
+use crate::support::environment::TestEnvironment;
 use crate::support::process::{self, Finished};
 use crate::support::programs;
 
@@ -28,18 +28,18 @@ const NAME: &str = "_acme-challenge.name.ipv64.net";
 const FOREIGN: &str = "somebody-else";
 
 /// Returns a world in which another tool has a record at our name.
-fn with_foreign_record() -> Desk {
+fn with_foreign_record() -> TestEnvironment {
     let mut config = Config::default();
     config.accounts[0].records.push(StaticRecord::new(NAME, "TXT", FOREIGN));
-    Desk::with(config)
+    TestEnvironment::with(config)
 }
 
 /// Asserts that nothing of ours is left, and that the foreign record stands.
-fn assert_only_the_foreign_record_stands(desk: &Desk, context: &str) {
-    let left = desk.sim.records_left();
+fn assert_only_the_foreign_record_stands(env: &TestEnvironment, context: &str) {
+    let left = env.sim.records_left();
     assert!(left.is_empty(), "{context}: {left:#?}");
     let is_foreign = |record: &ipv64_acme::sim::StoredRecord| record.content.trim_matches('"') == FOREIGN;
-    assert!(desk.sim.records().iter().any(|record| is_foreign(record) && record.life.is_open()), "{context}");
+    assert!(env.sim.records().iter().any(|record| is_foreign(record) && record.life.is_open()), "{context}");
 }
 
 fn value() -> String {
@@ -53,8 +53,8 @@ fn fresh_name() -> String {
 }
 
 /// Runs the binary with further variables.
-fn run_with(desk: &Desk, args: &[&str], variables: &[(&str, &str)]) -> Finished {
-    process::run(desk.command(programs::hook()).args(args).envs(variables.iter().copied()))
+fn run_with(env: &TestEnvironment, args: &[&str], variables: &[(&str, &str)]) -> Finished {
+    process::run(env.command(programs::hook()).args(args).envs(variables.iter().copied()))
 }
 
 /// Waits until something is so.
@@ -72,15 +72,15 @@ fn send_signal(child: &Child, signal: &str) {
 }
 
 /// Reads one file of the state directory.
-fn read_state(desk: &Desk, file: &str) -> Value {
-    serde_json::from_slice(&std::fs::read(desk.path("state").join(file)).unwrap()).unwrap()
+fn read_state(env: &TestEnvironment, file: &str) -> Value {
+    serde_json::from_slice(&std::fs::read(env.path("state").join(file)).unwrap()).unwrap()
 }
 
 /// Changes one file of the state directory.
-fn change_state(desk: &Desk, file: &str, change: impl FnOnce(&mut Value)) {
-    let mut value = read_state(desk, file);
+fn change_state(env: &TestEnvironment, file: &str, change: impl FnOnce(&mut Value)) {
+    let mut value = read_state(env, file);
     change(&mut value["content"]);
-    std::fs::write(desk.path("state").join(file), value.to_string()).unwrap();
+    std::fs::write(env.path("state").join(file), value.to_string()).unwrap();
 }
 
 /// Makes every time of a kind in a part of a file so much earlier.

@@ -8,18 +8,18 @@ use super::*;
 
 /// So many hooks on one state directory, at a rate that the simulation enforces; then their removals.
 fn at_once(hooks: usize, requests: usize, seconds: u64) {
-    let mut desk = Desk::new();
-    desk.set("IPV64_API_RATE", &format!("{requests}/{seconds}"));
-    desk.sim.set_limits(Limits { burst: Some((requests, Duration::from_secs(seconds))), ..Limits::default() });
+    let mut env = TestEnvironment::new();
+    env.set("IPV64_API_RATE", &format!("{requests}/{seconds}"));
+    env.sim.set_limits(Limits { burst: Some((requests, Duration::from_secs(seconds))), ..Limits::default() });
     let records: Vec<_> = (0..hooks).map(|_| (fresh_name(), value())).collect();
     // So slow that all of them need the list before the first one has it.
     let slow = Action::Delay(Duration::from_secs(1));
-    desk.sim.fault(ApiFault::on(CallKind::GetDomains, slow).after_commit());
+    env.sim.fault(ApiFault::on(CallKind::GetDomains, slow).after_commit());
     let start = Instant::now();
     for verb in ["present", "cleanup"] {
         let outcomes = std::thread::scope(|scope| {
-            let desk = &desk;
-            let run = |(name, value): &(String, String)| desk.run(&[verb, name, value]);
+            let env = &env;
+            let run = |(name, value): &(String, String)| env.run(&[verb, name, value]);
             let running: Vec<_> = records.iter().map(|record| scope.spawn(move || run(record))).collect();
             running.into_iter().map(|hook| hook.join().unwrap()).collect::<Vec<_>>()
         });
@@ -27,9 +27,9 @@ fn at_once(hooks: usize, requests: usize, seconds: u64) {
             assert!(finished.status.success(), "{}", finished.said());
             assert_eq!(finished.stderr, "");
         }
-        assert_eq!(desk.sim.records_left().len(), if verb == "present" { records.len() } else { 0 });
+        assert_eq!(env.sim.records_left().len(), if verb == "present" { records.len() } else { 0 });
     }
-    let calls = desk.sim.api_calls();
+    let calls = env.sim.api_calls();
     assert_eq!(calls.iter().filter(|call| call.refused_by.is_some()).count(), 0, "{calls:#?}");
     // One list for all of them, although none of them had it.
     assert_eq!(calls.iter().filter(|call| call.call == Some(CallKind::GetDomains)).count(), 1);
@@ -50,24 +50,24 @@ fn eight_hooks_at_once_keep_the_real_rate() {
 
 #[test]
 fn two_users_of_one_machine_have_a_journal_each() {
-    let desk = Desk::new();
-    let (first, second) = (desk.path("first"), desk.path("second"));
+    let env = TestEnvironment::new();
+    let (first, second) = (env.path("first"), env.path("second"));
     let users = [first.to_str().unwrap(), second.to_str().unwrap()];
     let values = [value(), value()];
     for (user, value) in users.iter().zip(&values) {
-        let finished = run_with(&desk, &["present", NAME, value], &[("IPV64_STATE_DIR", user)]);
+        let finished = run_with(&env, &["present", NAME, value], &[("IPV64_STATE_DIR", user)]);
         assert!(finished.status.success(), "{}", finished.said());
     }
     // The sweep of one leaves the record of the other.
     let sweep = ["sweep", "--older-than", "0", "--yes"];
-    let finished = run_with(&desk, &sweep, &[("IPV64_STATE_DIR", users[0])]);
+    let finished = run_with(&env, &sweep, &[("IPV64_STATE_DIR", users[0])]);
     assert!(finished.status.success(), "{}", finished.said());
-    let left: Vec<_> = desk.sim.records_left().into_iter().map(|record| record.content).collect();
+    let left: Vec<_> = env.sim.records_left().into_iter().map(|record| record.content).collect();
     assert_eq!(left.iter().map(|content| content.trim_matches('"')).collect::<Vec<_>>(), [&values[1]]);
     // A removal works without the journal of the addition.
-    let finished = run_with(&desk, &["cleanup", NAME, &values[1]], &[("IPV64_STATE_DIR", users[0])]);
+    let finished = run_with(&env, &["cleanup", NAME, &values[1]], &[("IPV64_STATE_DIR", users[0])]);
     assert!(finished.status.success(), "{}", finished.said());
-    assert!(desk.sim.records_left().is_empty());
+    assert!(env.sim.records_left().is_empty());
 }
 
 #[test]
@@ -79,14 +79,14 @@ fn keys_that_share_a_directory_do_not_share_records() {
         records: Vec::new(),
     };
     config.accounts.push(other);
-    let desk = Desk::with(config);
-    desk.succeed(&["present", NAME, &value()]);
+    let env = TestEnvironment::with(config);
+    env.succeed(&["present", NAME, &value()]);
     let key = [("IPV64_API_KEY", "another-key-77aa55")];
     let second = "_acme-challenge.second.ipv64.net";
-    let finished = run_with(&desk, &["present", second, &value()], &key);
+    let finished = run_with(&env, &["present", second, &value()], &key);
     assert!(finished.status.success(), "{}", finished.said());
-    let finished = run_with(&desk, &["sweep", "--older-than", "0", "--yes"], &key);
+    let finished = run_with(&env, &["sweep", "--older-than", "0", "--yes"], &key);
     assert!(finished.status.success(), "{}", finished.said());
-    let left: Vec<_> = desk.sim.records_left().iter().map(ipv64_acme::sim::StoredRecord::name).collect();
+    let left: Vec<_> = env.sim.records_left().iter().map(ipv64_acme::sim::StoredRecord::name).collect();
     assert_eq!(left, [NAME]);
 }

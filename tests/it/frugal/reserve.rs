@@ -9,27 +9,27 @@ use super::*;
 const HOUR: Duration = Duration::from_secs(3600);
 const OTHER: &str = "_acme-challenge.example.com";
 
-fn refuse_next_removal(desk: &Desk) {
+fn refuse_next_removal(env: &TestEnvironment) {
     let rejected = Action::json(400, r#"{"del_record":"no","info":"error","status":"400"}"#);
-    desk.sim.fault(ApiFault::on(CallKind::DelRecord, rejected));
+    env.sim.fault(ApiFault::on(CallKind::DelRecord, rejected));
 }
 
-fn contents(desk: &Desk) -> Vec<String> {
-    desk.sim.records_left().iter().map(|record| record.content.trim_matches('"').to_owned()).collect()
+fn contents(env: &TestEnvironment) -> Vec<String> {
+    env.sim.records_left().iter().map(|record| record.content.trim_matches('"').to_owned()).collect()
 }
 
 #[test]
 fn near_the_end_of_the_day_nothing_is_added_that_could_not_be_removed() {
-    let mut desk = Desk::new();
-    desk.set("IPV64_PROPAGATION_TIMEOUT", "0");
-    desk.sim.set_limits(Limits { daily: Some(64), ..Limits::default() });
-    desk.sim.set_calls_today(54);
+    let mut env = TestEnvironment::new();
+    env.set("IPV64_PROPAGATION_TIMEOUT", "0");
+    env.sim.set_limits(Limits { daily: Some(64), ..Limits::default() });
+    env.sim.set_calls_today(54);
     // A person looks, and so the limit is known.
-    desk.succeed(&["status"]);
+    env.succeed(&["status"]);
     let mut added = Vec::new();
     let refused = loop {
         let value = value();
-        let finished = desk.run(&["present", NAME, &value]);
+        let finished = env.run(&["present", NAME, &value]);
         if !finished.status.success() {
             break finished;
         }
@@ -40,134 +40,134 @@ fn near_the_end_of_the_day_nothing_is_added_that_could_not_be_removed() {
     assert!(refused.stderr.contains("kept for removing records"), "{}", refused.said());
     assert!(added.len() > 1, "{}", refused.said());
     for value in &added {
-        desk.succeed(&["cleanup", NAME, value]);
+        env.succeed(&["cleanup", NAME, value]);
     }
-    assert!(desk.sim.records_left().is_empty());
-    assert!(desk.sim.api_calls().iter().all(|call| call.refused_by.is_none()), "{:#?}", desk.sim.api_calls());
+    assert!(env.sim.records_left().is_empty());
+    assert!(env.sim.api_calls().iter().all(|call| call.refused_by.is_none()), "{:#?}", env.sim.api_calls());
 }
 
 #[test]
 fn a_reading_that_forbids_is_looked_at_again_where_nothing_has_to_be_removed() {
-    let mut desk = Desk::new();
-    desk.set("IPV64_PROPAGATION_TIMEOUT", "0");
-    desk.sim.set_limits(Limits { daily: Some(64), ..Limits::default() });
-    desk.sim.set_calls_today(62);
-    desk.succeed(&["status"]);
+    let mut env = TestEnvironment::new();
+    env.set("IPV64_PROPAGATION_TIMEOUT", "0");
+    env.sim.set_limits(Limits { daily: Some(64), ..Limits::default() });
+    env.sim.set_calls_today(62);
+    env.succeed(&["status"]);
     let value = value();
-    assert_eq!(desk.run(&["present", NAME, &value]).status.code(), Some(4));
+    assert_eq!(env.run(&["present", NAME, &value]).status.code(), Some(4));
     // The day of IPv64 begins at another time than is assumed here, or somebody has raised the limit.
-    desk.sim.set_calls_today(0);
-    assert_eq!(desk.run(&["present", NAME, &value]).status.code(), Some(4), "just read");
-    change_state(&desk, "usage.json", |content| {
+    env.sim.set_calls_today(0);
+    assert_eq!(env.run(&["present", NAME, &value]).status.code(), Some(4), "just read");
+    change_state(&env, "usage.json", |content| {
         for (_, usage) in content["accounts"].as_object_mut().unwrap() {
             let at = &mut usage["daily"]["known"]["at"];
             *at = (at.as_u64().unwrap() - 900_000).into();
         }
     });
-    desk.succeed(&["present", NAME, &value]);
-    desk.succeed(&["cleanup", NAME, &value]);
+    env.succeed(&["present", NAME, &value]);
+    env.succeed(&["cleanup", NAME, &value]);
 }
 
 #[test]
 fn after_many_calls_the_account_is_read_before_the_next_addition() {
-    let mut desk = Desk::new();
-    desk.set("IPV64_PROPAGATION_TIMEOUT", "0");
-    desk.sim.set_limits(Limits { daily: Some(64), ..Limits::default() });
+    let mut env = TestEnvironment::new();
+    env.set("IPV64_PROPAGATION_TIMEOUT", "0");
+    env.sim.set_limits(Limits { daily: Some(64), ..Limits::default() });
     let add_and_remove = || {
         let value = value();
-        desk.succeed(&["present", NAME, &value]);
-        desk.succeed(&["cleanup", NAME, &value]);
+        env.succeed(&["present", NAME, &value]);
+        env.succeed(&["cleanup", NAME, &value]);
     };
     (0..20).for_each(|_| add_and_remove());
-    assert!(!desk.calls().contains(&CallKind::GetAccountInfo), "too early");
+    assert!(!env.calls().contains(&CallKind::GetAccountInfo), "too early");
     add_and_remove();
-    assert_eq!(desk.calls(), [CallKind::GetAccountInfo, CallKind::AddRecord, CallKind::DelRecord]);
+    assert_eq!(env.calls(), [CallKind::GetAccountInfo, CallKind::AddRecord, CallKind::DelRecord]);
     // All calls of the day were ours, so that one reading is enough for thirty names, one after the other.
     (0..9).for_each(|_| add_and_remove());
-    let calls = desk.calls();
+    let calls = env.calls();
     assert_eq!((calls.len(), calls.contains(&CallKind::GetAccountInfo)), (18, false), "{calls:?}");
 }
 
 #[test]
 fn a_removal_that_failed_is_finished_by_the_next_call() {
-    let desk = Desk::new();
+    let env = TestEnvironment::new();
     let values = [value(), value()];
-    desk.succeed(&["present", NAME, &values[0]]);
-    refuse_next_removal(&desk);
-    assert_eq!(desk.run(&["cleanup", NAME, &values[0]]).status.code(), Some(1));
-    desk.succeed(&["present", OTHER, &values[1]]);
-    assert_eq!(contents(&desk), values[1..]);
+    env.succeed(&["present", NAME, &values[0]]);
+    refuse_next_removal(&env);
+    assert_eq!(env.run(&["cleanup", NAME, &values[0]]).status.code(), Some(1));
+    env.succeed(&["present", OTHER, &values[1]]);
+    assert_eq!(contents(&env), values[1..]);
 }
 
 #[test]
 fn on_a_day_that_is_used_up_no_removal_counts_as_tried() {
-    let desk = Desk::new();
+    let env = TestEnvironment::new();
     let first = value();
-    desk.succeed(&["present", NAME, &first]);
-    refuse_next_removal(&desk);
-    assert_eq!(desk.run(&["cleanup", NAME, &first]).status.code(), Some(1));
-    desk.sim.fault(ApiFault::on(CallKind::AddRecord, Action::daily().with_header("Retry-After", "7200")));
-    desk.calls();
+    env.succeed(&["present", NAME, &first]);
+    refuse_next_removal(&env);
+    assert_eq!(env.run(&["cleanup", NAME, &first]).status.code(), Some(1));
+    env.sim.fault(ApiFault::on(CallKind::AddRecord, Action::daily().with_header("Retry-After", "7200")));
+    env.calls();
     for _ in 0..4 {
-        assert_eq!(desk.run(&["present", OTHER, &value()]).status.code(), Some(4));
+        assert_eq!(env.run(&["present", OTHER, &value()]).status.code(), Some(4));
     }
-    assert_eq!(desk.calls(), [CallKind::AddRecord]);
-    let entries = read_state(&desk, "journal.json")["content"]["entries"].clone();
+    assert_eq!(env.calls(), [CallKind::AddRecord]);
+    let entries = read_state(&env, "journal.json")["content"]["entries"].clone();
     let entry = entries.as_array().unwrap().iter().find(|entry| entry["value"] == first.as_str()).unwrap();
     assert_eq!(entry["progress"]["remove_asked"]["tries"], 1, "{entries:#}");
 }
 
 #[test]
 fn what_nobody_asks_about_for_an_hour_is_removed_by_the_next_call_with_calls_to_spare() {
-    let mut desk = Desk::new();
+    let mut env = TestEnvironment::new();
     let values = [value(), value(), value()];
-    desk.succeed(&["present", NAME, &values[0]]);
-    change_state(&desk, "journal.json", |content| make_older(&mut content["entries"], "added_at", HOUR));
+    env.succeed(&["present", NAME, &values[0]]);
+    change_state(&env, "journal.json", |content| make_older(&mut content["entries"], "added_at", HOUR));
     // A full window has nothing to spare.
-    desk.set("IPV64_API_RATE", "1/2");
-    desk.succeed(&["--propagation-timeout", "0", "present", OTHER, &values[1]]);
-    assert_eq!(contents(&desk), values[..2]);
-    desk.set("IPV64_API_RATE", "1000/1");
-    desk.succeed(&["present", OTHER, &values[2]]);
-    assert_eq!(contents(&desk), values[1..]);
+    env.set("IPV64_API_RATE", "1/2");
+    env.succeed(&["--propagation-timeout", "0", "present", OTHER, &values[1]]);
+    assert_eq!(contents(&env), values[..2]);
+    env.set("IPV64_API_RATE", "1000/1");
+    env.succeed(&["present", OTHER, &values[2]]);
+    assert_eq!(contents(&env), values[1..]);
 }
 
 #[test]
 fn a_domain_that_left_the_account_moves_the_entry_of_its_record_too() {
     let mut config = ipv64_acme::sim::Config::default();
     config.accounts[0].domains.push("sub.example.com".into());
-    let desk = Desk::with(config);
+    let env = TestEnvironment::with(config);
     let name = "_acme-challenge.sub.example.com";
     let value = value();
     // The list is known here, and the domain is deleted from elsewhere.
-    desk.succeed(&["domain", "list"]);
-    let elsewhere = desk.path("elsewhere");
+    env.succeed(&["domain", "list"]);
+    let elsewhere = env.path("elsewhere");
     let delete = ["domain", "delete", "sub.example.com", "--yes"];
-    let finished = run_with(&desk, &delete, &[("IPV64_STATE_DIR", elsewhere.to_str().unwrap())]);
+    let finished = run_with(&env, &delete, &[("IPV64_STATE_DIR", elsewhere.to_str().unwrap())]);
     assert!(finished.status.success(), "{}", finished.said());
-    desk.succeed(&["present", name, &value]);
-    let entries = read_state(&desk, "journal.json")["content"]["entries"].clone();
+    env.succeed(&["present", name, &value]);
+    let entries = read_state(&env, "journal.json")["content"]["entries"].clone();
     assert_eq!(entries.as_array().unwrap().len(), 1);
     assert_eq!((&entries[0]["domain"], &entries[0]["prefix"]), (&"example.com".into(), &"_acme-challenge.sub".into()));
-    desk.calls();
-    desk.succeed(&["cleanup", name, &value]);
-    assert_eq!(desk.calls(), [CallKind::DelRecord]);
-    assert!(desk.sim.records_left().is_empty());
+    env.calls();
+    env.succeed(&["cleanup", name, &value]);
+    assert_eq!(env.calls(), [CallKind::DelRecord]);
+    assert!(env.sim.records_left().is_empty());
 }
 
 #[test]
 fn a_domain_that_came_to_the_account_since_the_list_was_cached_is_found_by_its_zone() {
-    let desk = Desk::new();
+    let env = TestEnvironment::new();
     let name = "_acme-challenge.sub.example.com";
-    desk.succeed(&["domain", "list"]);
-    let elsewhere = desk.path("elsewhere");
+    env.succeed(&["domain", "list"]);
+    let elsewhere = env.path("elsewhere");
     let add = ["domain", "add", "sub.example.com"];
-    let finished = run_with(&desk, &add, &[("IPV64_STATE_DIR", elsewhere.to_str().unwrap())]);
+    let finished = run_with(&env, &add, &[("IPV64_STATE_DIR", elsewhere.to_str().unwrap())]);
     assert!(finished.status.success(), "{}", finished.said());
-    desk.calls();
-    desk.succeed(&["present", name, &value()]);
-    assert_eq!(desk.calls(), [CallKind::GetDomains, CallKind::AddRecord]);
-    let entries = read_state(&desk, "journal.json")["content"]["entries"].clone();
+    env.calls();
+    env.succeed(&["present", name, &value()]);
+    assert_eq!(env.calls(), [CallKind::GetDomains, CallKind::AddRecord]);
+    let entries = read_state(&env, "journal.json")["content"]["entries"].clone();
     assert_eq!(entries[0]["domain"], "sub.example.com");
 }
 
@@ -179,29 +179,29 @@ fn a_zone_that_is_no_domain_of_the_account_is_looked_for_once() {
         domains: vec!["sub.example.com".into()],
         records: Vec::new(),
     });
-    let desk = Desk::with(config);
-    desk.succeed(&["domain", "list"]);
-    desk.calls();
-    desk.succeed(&["present", "_acme-challenge.sub.example.com", &value()]);
-    assert_eq!(desk.calls(), [CallKind::GetDomains, CallKind::AddRecord], "the account may have got it since");
-    desk.succeed(&["present", "_acme-challenge.a.sub.example.com", &value()]);
-    assert_eq!(desk.calls(), [CallKind::AddRecord]);
+    let env = TestEnvironment::with(config);
+    env.succeed(&["domain", "list"]);
+    env.calls();
+    env.succeed(&["present", "_acme-challenge.sub.example.com", &value()]);
+    assert_eq!(env.calls(), [CallKind::GetDomains, CallKind::AddRecord], "the account may have got it since");
+    env.succeed(&["present", "_acme-challenge.a.sub.example.com", &value()]);
+    assert_eq!(env.calls(), [CallKind::AddRecord]);
 }
 
 /// Reports a value as ready, so long ago, and returns how long the next one at the same name takes.
-fn second_value_after(ago: Duration, run: impl Fn(&Desk, &str) -> Finished) -> (Duration, Finished) {
-    let desk = Desk::new();
-    desk.succeed(&["present", NAME, &value()]);
-    change_state(&desk, "journal.json", |content| make_older(&mut content["ready"], "at", ago));
+fn second_value_after(ago: Duration, run: impl Fn(&TestEnvironment, &str) -> Finished) -> (Duration, Finished) {
+    let env = TestEnvironment::new();
+    env.succeed(&["present", NAME, &value()]);
+    change_state(&env, "journal.json", |content| make_older(&mut content["ready"], "at", ago));
     let start = Instant::now();
-    let finished = run(&desk, &value());
+    let finished = run(&env, &value());
     assert!(finished.status.success(), "{}", finished.said());
     (start.elapsed(), finished)
 }
 
 #[test]
 fn a_second_value_waits_until_the_ca_has_forgotten_the_first() {
-    let lego = |desk: &Desk, value: &str| desk.run(&["-v", "present", NAME, value]);
+    let lego = |env: &TestEnvironment, value: &str| env.run(&["-v", "present", NAME, value]);
     let (took, finished) = second_value_after(Duration::from_secs(59), lego);
     assert!(took > Duration::from_secs(4), "{took:?}: {}", finished.said());
     assert!(finished.stderr.contains("the CA may still have the previous value"), "{}", finished.said());
@@ -213,23 +213,23 @@ fn two_names_that_are_aliases_of_one_wait_for_each_other() {
     let names = ["_acme-challenge.a.example.com", "_acme-challenge.b.example.com"];
     let mut config = Config::default();
     config.accounts[0].records.extend(names.map(alias));
-    let desk = Desk::with(config);
-    desk.succeed(&["present", names[0], &value()]);
-    change_state(&desk, "journal.json", |content| {
+    let env = TestEnvironment::with(config);
+    env.succeed(&["present", names[0], &value()]);
+    change_state(&env, "journal.json", |content| {
         make_older(&mut content["ready"], "at", Duration::from_secs(60));
     });
-    let finished = desk.run(&["-v", "present", names[1], &value()]);
+    let finished = env.run(&["-v", "present", names[1], &value()]);
     assert!(finished.status.success(), "{}", finished.said());
     assert!(finished.stderr.contains("the CA may still have the previous value"), "{}", finished.said());
 }
 
 #[test]
 fn nobody_waits_whose_ca_is_asked_later_or_has_forgotten() {
-    let lego = |desk: &Desk, value: &str| desk.run(&["-v", "present", NAME, value]);
-    let certbot = |desk: &Desk, value: &str| {
-        run_with(desk, &["-v", "auth"], &[("CERTBOT_DOMAIN", "name.ipv64.net"), ("CERTBOT_VALIDATION", value)])
+    let lego = |env: &TestEnvironment, value: &str| env.run(&["-v", "present", NAME, value]);
+    let certbot = |env: &TestEnvironment, value: &str| {
+        run_with(env, &["-v", "auth"], &[("CERTBOT_DOMAIN", "name.ipv64.net"), ("CERTBOT_VALIDATION", value)])
     };
-    let other_name = |desk: &Desk, value: &str| desk.run(&["-v", "present", OTHER, value]);
+    let other_name = |env: &TestEnvironment, value: &str| env.run(&["-v", "present", OTHER, value]);
     for (_, finished) in [
         second_value_after(Duration::from_secs(66), lego),
         second_value_after(Duration::ZERO, certbot),

@@ -63,9 +63,9 @@ fn whatever_the_api_answers_a_command_ends_in_order() {
     std::thread::scope(|scope| {
         for body in &bodies {
             scope.spawn(move || {
-                let desk = hasty();
+                let env = hasty();
                 for command in commands {
-                    check(&desk, body, command);
+                    check(&env, body, command);
                 }
             });
         }
@@ -73,12 +73,12 @@ fn whatever_the_api_answers_a_command_ends_in_order() {
 }
 
 /// Runs a command whose first answer is this one.
-fn check(desk: &Desk, body: &str, command: &[&str]) {
+fn check(env: &TestEnvironment, body: &str, command: &[&str]) {
     // Neither the list of domains nor a day that is used up may stay in force.
-    let _ = std::fs::remove_dir_all(desk.path("state"));
-    desk.sim.fault(ApiFault::next(Action::json(200, body)));
-    let finished = desk.run(command);
-    desk.sim.clear_faults();
+    let _ = std::fs::remove_dir_all(env.path("state"));
+    env.sim.fault(ApiFault::next(Action::json(200, body)));
+    let finished = env.run(command);
+    env.sim.clear_faults();
     let context = format!("{command:?} after {:.200}", body);
     assert_orderly(&finished, &context);
     let said = finished.stdout.len() + finished.stderr.len();
@@ -87,6 +87,6 @@ fn check(desk: &Desk, body: &str, command: &[&str]) {
         assert!(serde_json::from_str::<serde_json::Value>(&finished.stdout).is_ok(), "{context}: {}", finished.stdout);
     }
     if command[0] == "present" {
-        assert_can_be_removed(desk, "v", &context);
+        assert_can_be_removed(env, "v", &context);
     }
 }

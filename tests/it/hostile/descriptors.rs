@@ -11,24 +11,24 @@ const CLOSED: [&str; 5] = [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-", "<&-"];
 
 #[test]
 fn no_output_lands_in_a_file_that_took_the_number_of_a_closed_stream() {
-    let desk = hasty();
+    let env = hasty();
     for closed in CLOSED {
         for flags in ["", "-vv", "--json"] {
             let context = format!("{flags} {closed}");
-            let finished = shell(&desk, &format!("ipv64-acme {flags} present {NAME} v {closed}"));
+            let finished = shell(&env, &format!("ipv64-acme {flags} present {NAME} v {closed}"));
             assert_eq!(finished.status.code(), Some(0), "{context}: {}", finished.said());
-            assert_state_is_clean(&desk, &context);
-            desk.sim.fault(ApiFault::next(Action::json(401, r#"{"info":"Unauthorized"}"#)));
-            shell(&desk, &format!("ipv64-acme {flags} account {closed}"));
-            assert_state_is_clean(&desk, &context);
-            assert_can_be_removed(&desk, "v", &context);
+            assert_state_is_clean(&env, &context);
+            env.sim.fault(ApiFault::next(Action::json(401, r#"{"info":"Unauthorized"}"#)));
+            shell(&env, &format!("ipv64-acme {flags} account {closed}"));
+            assert_state_is_clean(&env, &context);
+            assert_can_be_removed(&env, "v", &context);
         }
     }
 }
 
 /// Each file of the state directory is one JSON document, or empty.
-fn assert_state_is_clean(desk: &Desk, context: &str) {
-    let files = contents(&desk.path("state"));
+fn assert_state_is_clean(env: &TestEnvironment, context: &str) {
+    let files = contents(&env.path("state"));
     assert!(!files.is_empty(), "{context}");
     for (path, text) in files {
         let is_ours = text.is_empty() || text.starts_with("{\"version\":1,");
@@ -39,24 +39,24 @@ fn assert_state_is_clean(desk: &Desk, context: &str) {
 
 #[test]
 fn a_hook_whose_output_nobody_takes_does_its_work() {
-    let desk = hasty();
+    let env = hasty();
     for to in [">/dev/full", ">/dev/full 2>&1", "2>/dev/full"] {
         for verb in ["-vv present", "cleanup"] {
-            let finished = shell(&desk, &format!("ipv64-acme {verb} {NAME} v {to}"));
+            let finished = shell(&env, &format!("ipv64-acme {verb} {NAME} v {to}"));
             assert_eq!(finished.status.code(), Some(0), "{verb} {to}: {}", finished.said());
         }
-        assert!(desk.sim.records_left().is_empty(), "{to}");
+        assert!(env.sim.records_left().is_empty(), "{to}");
     }
 }
 
 /// What a command for people prints is its result: if it is lost, the command has failed.
 #[test]
 fn a_result_that_a_full_disk_does_not_take_is_a_failure() {
-    let desk = hasty();
+    let env = hasty();
     for command in
         ["completions bash", "man", "--json man", "config", "--json status", "account", "--help", "--version"]
     {
-        let finished = shell(&desk, &format!("ipv64-acme {command} >/dev/full"));
+        let finished = shell(&env, &format!("ipv64-acme {command} >/dev/full"));
         assert_eq!(finished.status.code(), Some(1), "{command}: {}", finished.said());
         assert!(
             finished.stderr.starts_with("error: cannot write the result to stdout\n"),
@@ -66,20 +66,20 @@ fn a_result_that_a_full_disk_does_not_take_is_a_failure() {
         assert!(finished.stderr.contains("No space left on device"), "{command}: {}", finished.said());
         assert!(finished.stderr.contains("\nhint: "), "{command}: {}", finished.said());
         for gone in [">&-", "| true"] {
-            let finished = shell(&desk, &format!("{{ ipv64-acme {command}; echo ended with $? >&2; }} {gone}"));
+            let finished = shell(&env, &format!("{{ ipv64-acme {command}; echo ended with $? >&2; }} {gone}"));
             assert_eq!(finished.stderr, "ended with 0\n", "{command} {gone}");
         }
     }
-    let finished = shell(&desk, "ipv64-acme record list nowhere.example >/dev/full");
+    let finished = shell(&env, "ipv64-acme record list nowhere.example >/dev/full");
     assert_eq!(finished.status.code(), Some(7), "the command's own error comes first: {}", finished.said());
 }
 
 /// A pipe without a reader sends SIGPIPE to programs that do not ignore it.
 #[test]
 fn a_hook_whose_reader_has_gone_does_its_work() {
-    let desk = hasty();
+    let env = hasty();
     for verb in ["present", "cleanup"] {
-        let mut command = desk.command(crate::support::programs::hook());
+        let mut command = env.command(crate::support::programs::hook());
         let mut child = command
             .args(["-vv", verb, NAME, "v"])
             .stdin(Stdio::null())
@@ -90,5 +90,5 @@ fn a_hook_whose_reader_has_gone_does_its_work() {
         drop((child.stdout.take(), child.stderr.take()));
         assert_eq!(child.wait().unwrap().code(), Some(0), "{verb}");
     }
-    assert!(desk.sim.records_left().is_empty());
+    assert!(env.sim.records_left().is_empty());
 }

@@ -96,14 +96,14 @@ fn ask(server: SocketAddr, question: &[u8]) -> Option<Vec<u8>> {
 
 #[test]
 fn a_flood_of_forged_answers_deceives_nobody() {
-    let mut desk = Desk::with(Config::with_delays(&[Duration::from_secs(2)]));
-    let impostor = Impostor::before(desk.sim.addresses("ns1.ipv64.net")[0]);
-    desk.set("IPV64_NAMESERVERS", &impostor.address.to_string());
-    desk.set("IPV64_PROPAGATION_TIMEOUT", "60");
-    let said = desk.succeed(&["present", NAME, VALUE]);
+    let mut env = TestEnvironment::with(Config::with_delays(&[Duration::from_secs(2)]));
+    let impostor = Impostor::before(env.sim.addresses("ns1.ipv64.net")[0]);
+    env.set("IPV64_NAMESERVERS", &impostor.address.to_string());
+    env.set("IPV64_PROPAGATION_TIMEOUT", "60");
+    let said = env.succeed(&["present", NAME, VALUE]);
     let exit = Instant::now();
     assert!(said.contains("ready on 1 of 1"), "{said}");
-    let visible = desk.sim.visible_everywhere_since(NAME, VALUE);
+    let visible = env.sim.visible_everywhere_since(NAME, VALUE);
     assert!(visible.is_some_and(|since| since <= exit), "it said ready before the server had it");
     assert!(impostor.forged.load(Ordering::Relaxed) > 3 * usize::from(FLOOD));
 }
@@ -113,11 +113,11 @@ fn a_flood_of_forged_answers_deceives_nobody() {
 fn a_server_that_only_the_delegation_names_is_waited_for() {
     let mut world = Config::with_delays(&[Duration::from_secs(1), Duration::from_secs(5)]);
     world.name_servers[1].named_by = NamedBy::Parent;
-    let desk = Desk::with(world);
-    let said = desk.succeed(&["present", NAME, VALUE]);
+    let env = TestEnvironment::with(world);
+    let said = env.succeed(&["present", NAME, VALUE]);
     let exit = Instant::now();
     assert!(said.contains("ready on 2 of 2"), "{said}");
-    assert!(desk.sim.visible_everywhere_since(NAME, VALUE).is_some_and(|since| since <= exit));
+    assert!(env.sim.visible_everywhere_since(NAME, VALUE).is_some_and(|since| since <= exit));
 }
 
 /// What a resolver may say that is not so. Nothing of it may lead a record astray or make it ready too early.
@@ -152,16 +152,16 @@ fn check_lie(lie: &str, records: Vec<StaticRecord>) {
     let mode = ResolverMode::Lies(records);
     let resolvers = vec![("system".into(), ResolverSettings { mode, ..ResolverSettings::default() })];
     let delays = [Duration::from_secs(1), Duration::from_secs(2)];
-    let mut desk = Desk::with(Config { resolvers, ..Config::with_delays(&delays) });
-    desk.set("IPV64_PROPAGATION_TIMEOUT", "8");
-    let finished = desk.run(&["present", NAME, VALUE]);
+    let mut env = TestEnvironment::with(Config { resolvers, ..Config::with_delays(&delays) });
+    env.set("IPV64_PROPAGATION_TIMEOUT", "8");
+    let finished = env.run(&["present", NAME, VALUE]);
     let exit = Instant::now();
     assert_orderly(&finished, lie);
-    let placed: Vec<_> = desk.sim.records_left().iter().map(ipv64_acme::sim::StoredRecord::name).collect();
+    let placed: Vec<_> = env.sim.records_left().iter().map(ipv64_acme::sim::StoredRecord::name).collect();
     assert!(placed.iter().all(|name| name == NAME), "{lie}: {placed:?}");
     if finished.status.success() {
-        let visible = desk.sim.visible_everywhere_since(NAME, VALUE);
+        let visible = env.sim.visible_everywhere_since(NAME, VALUE);
         assert!(visible.is_some_and(|since| since <= exit), "{lie}: ready too early: {}", finished.said());
     }
-    assert_can_be_removed(&desk, VALUE, lie);
+    assert_can_be_removed(&env, VALUE, lie);
 }

@@ -23,22 +23,22 @@ const FILES: [&str; 7] = [
 const PRECIOUS: &str = "precious";
 
 /// Makes what stands in place of a file.
-type Trap = fn(&Desk, &Path);
+type Trap = fn(&TestEnvironment, &Path);
 
 const TRAPS: [(&str, Trap); 6] = [
-    ("a link to a file", |desk, path| symlink(desk.path("precious"), path).unwrap()),
-    ("a link to nothing", |desk, path| symlink(desk.path("nothing"), path).unwrap()),
-    ("a second name of a file", |desk, path| fs::hard_link(desk.path("precious"), path).unwrap()),
+    ("a link to a file", |env, path| symlink(env.path("precious"), path).unwrap()),
+    ("a link to nothing", |env, path| symlink(env.path("nothing"), path).unwrap()),
+    ("a second name of a file", |env, path| fs::hard_link(env.path("precious"), path).unwrap()),
     ("a folder", |_, path| fs::create_dir(path).unwrap()),
-    ("a pipe", |desk, path| {
-        assert!(process::run(desk.command("mkfifo").arg(path)).status.success());
+    ("a pipe", |env, path| {
+        assert!(process::run(env.command("mkfifo").arg(path)).status.success());
     }),
     ("a socket", |_, path| drop(std::os::unix::net::UnixListener::bind(path).unwrap())),
 ];
 
 /// Makes the state directory as the program would.
-fn state_directory(desk: &Desk) -> PathBuf {
-    let path = desk.path("state");
+fn state_directory(env: &TestEnvironment) -> PathBuf {
+    let path = env.path("state");
     let _ = fs::remove_dir_all(&path);
     fs::create_dir(&path).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
@@ -50,84 +50,84 @@ fn nothing_is_written_through_what_stands_in_place_of_a_file() {
     std::thread::scope(|scope| {
         for (trap, set) in TRAPS {
             scope.spawn(move || {
-                let desk = hasty();
+                let env = hasty();
                 for file in FILES {
-                    check_trap(&desk, file, set, &format!("{trap} as {file}"));
+                    check_trap(&env, file, set, &format!("{trap} as {file}"));
                 }
             });
         }
     });
 }
 
-fn check_trap(desk: &Desk, file: &str, set: Trap, context: &str) {
-    let directory = state_directory(desk);
-    let precious = desk.path("precious");
+fn check_trap(env: &TestEnvironment, file: &str, set: Trap, context: &str) {
+    let directory = state_directory(env);
+    let precious = env.path("precious");
     fs::write(&precious, PRECIOUS).unwrap();
     fs::set_permissions(&precious, fs::Permissions::from_mode(0o644)).unwrap();
-    set(desk, &directory.join(file));
-    let finished = desk.run(&["present", NAME, "v"]);
+    set(env, &directory.join(file));
+    let finished = env.run(&["present", NAME, "v"]);
     assert_eq!(finished.status.code(), Some(0), "{context}: {}", finished.said());
-    assert_can_be_removed(desk, "v", context);
+    assert_can_be_removed(env, "v", context);
     assert_eq!(fs::read_to_string(&precious).unwrap(), PRECIOUS, "{context}");
     assert_eq!(fs::metadata(&precious).unwrap().mode() & 0o777, 0o644, "{context}");
-    assert!(!desk.path("nothing").exists(), "{context}");
+    assert!(!env.path("nothing").exists(), "{context}");
 }
 
 /// A directory is left untouched, and the hook goes on in memory, with one warning.
-fn assert_not_used(desk: &Desk, directory: &Path, words: &str) {
-    let finished = desk.run(&["--state-dir", directory.to_str().unwrap(), "present", NAME, "v"]);
+fn assert_not_used(env: &TestEnvironment, directory: &Path, words: &str) {
+    let finished = env.run(&["--state-dir", directory.to_str().unwrap(), "present", NAME, "v"]);
     assert_eq!(finished.status.code(), Some(0), "{words}: {}", finished.said());
     assert_eq!(finished.stderr.matches("warning:").count(), 1, "{words}: {}", finished.said());
     assert!(finished.stderr.contains(words) && finished.stderr.contains("hint: "), "{words}: {}", finished.said());
     let left = fs::read_dir(directory).unwrap().count();
     assert_eq!(left, 0, "{words}");
-    assert_can_be_removed(desk, "v", words);
+    assert_can_be_removed(env, "v", words);
 }
 
 #[test]
 fn a_directory_that_others_can_change_is_not_used() {
-    let desk = hasty();
-    let directory = desk.path("parent/state");
+    let env = hasty();
+    let directory = env.path("parent/state");
     fs::create_dir_all(&directory).unwrap();
     let set = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     for mode in [0o777, 0o770, 0o702] {
         set(&directory, mode);
-        assert_not_used(&desk, &directory, "others may write to it");
+        assert_not_used(&env, &directory, "others may write to it");
     }
     set(&directory, 0o700);
-    set(&desk.path("parent"), 0o777);
-    assert_not_used(&desk, &directory, "others can put another in its place");
-    set(&desk.path("parent"), 0o755);
-    let link = desk.path("link");
-    symlink(desk.path("nothing"), &link).unwrap();
-    let finished = desk.run(&["--state-dir", link.to_str().unwrap(), "present", NAME, "v"]);
+    set(&env.path("parent"), 0o777);
+    assert_not_used(&env, &directory, "others can put another in its place");
+    set(&env.path("parent"), 0o755);
+    let link = env.path("link");
+    symlink(env.path("nothing"), &link).unwrap();
+    let finished = env.run(&["--state-dir", link.to_str().unwrap(), "present", NAME, "v"]);
     assert!(finished.status.success() && finished.stderr.contains("cannot use"), "{}", finished.said());
-    assert!(!desk.path("nothing").exists());
-    assert_can_be_removed(&desk, "v", "a link to nothing");
+    assert!(!env.path("nothing").exists());
+    assert_can_be_removed(&env, "v", "a link to nothing");
 }
 
 #[test]
 fn a_directory_of_another_user_is_not_used() {
-    let desk = hasty();
-    let directory = desk.path("parent/state");
+    let env = hasty();
+    let directory = env.path("parent/state");
     fs::create_dir_all(&directory).unwrap();
     let us = fs::metadata(&directory).unwrap().uid();
     if chown(&directory, Some(us + 1), None).is_err() {
         return skipped("a state directory of another user: only root can give one away");
     }
-    assert_not_used(&desk, &directory, "belongs to user");
+    assert_not_used(&env, &directory, "belongs to user");
     chown(&directory, Some(us), None).unwrap();
-    chown(desk.path("parent"), Some(us + 1), None).unwrap();
-    assert_not_used(&desk, &directory, "others can put another in its place");
+    chown(env.path("parent"), Some(us + 1), None).unwrap();
+    assert_not_used(&env, &directory, "others can put another in its place");
 }
 
 #[test]
 fn no_umask_opens_or_closes_the_files() {
     for umask in ["000", "022", "077"] {
-        let desk = hasty();
-        let finished = shell(&desk, &format!("umask {umask}; ipv64-acme present {NAME} v"));
+        let env = hasty();
+        let finished = shell(&env, &format!("umask {umask}; ipv64-acme present {NAME} v"));
         assert!(finished.status.success() && finished.stderr.is_empty(), "{umask}: {}", finished.said());
-        let state = desk.path("state");
+        let state = env.path("state");
         assert_eq!(fs::metadata(&state).unwrap().mode() & 0o777, 0o700, "{umask}");
         for (path, _) in contents(&state) {
             assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600, "{umask}: {}", path.display());

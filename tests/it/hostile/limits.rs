@@ -5,10 +5,10 @@ use super::*;
 
 /// Adds a record under a limit, for as long as it needs to be ready, and removes it without.
 fn present_under(limit: &str) -> Finished {
-    let mut desk = Desk::new();
-    desk.set("IPV64_PROPAGATION_TIMEOUT", "20");
-    let finished = shell(&desk, &format!("{limit}; exec ipv64-acme present {NAME} v"));
-    assert_can_be_removed(&desk, "v", limit);
+    let mut env = TestEnvironment::new();
+    env.set("IPV64_PROPAGATION_TIMEOUT", "20");
+    let finished = shell(&env, &format!("{limit}; exec ipv64-acme present {NAME} v"));
+    assert_can_be_removed(&env, "v", limit);
     finished
 }
 
@@ -53,10 +53,10 @@ fn little_memory_leaves_nothing_unknown() {
 
 #[test]
 fn a_doctor_without_threads_says_so() {
-    let mut desk = Desk::new();
-    desk.set("IPV64_RESOLVERS", "127.255.255.1:9");
+    let mut env = TestEnvironment::new();
+    env.set("IPV64_RESOLVERS", "127.255.255.1:9");
     for limit in ["ulimit -v 26000", "ulimit -v 30000", "ulimit -v 34000"] {
-        let finished = shell(&desk, &format!("{limit}; exec ipv64-acme doctor name.ipv64.net example.com"));
+        let finished = shell(&env, &format!("{limit}; exec ipv64-acme doctor name.ipv64.net example.com"));
         let said = finished.said();
         // Memory that lasts for no thread may not last for what comes after it.
         let reasons = ["state directory", "cannot check several things at once", "memory allocation"];

@@ -13,22 +13,22 @@ mod threats;
 
 use std::path::Path;
 
-use crate::support::desk::Desk;
+use crate::support::environment::TestEnvironment;
 use crate::support::process::{self, Finished};
 
 /// The name of most challenges here.
 const NAME: &str = "_acme-challenge.name.ipv64.net";
 
 /// Returns a world in which a challenge takes no longer than its API calls.
-fn hasty() -> Desk {
-    let mut desk = Desk::new();
-    desk.set("IPV64_PROPAGATION_TIMEOUT", "0");
-    desk
+fn hasty() -> TestEnvironment {
+    let mut env = TestEnvironment::new();
+    env.set("IPV64_PROPAGATION_TIMEOUT", "0");
+    env
 }
 
 /// Runs a shell command with the binary in its `PATH`.
-fn shell(desk: &Desk, script: &str) -> Finished {
-    process::run(desk.command("/bin/sh").args(["-c", script]))
+fn shell(env: &TestEnvironment, script: &str) -> Finished {
+    process::run(env.command("/bin/sh").args(["-c", script]))
 }
 
 /// Asserts that a program ended by itself, with one of the documented exit codes.
@@ -38,10 +38,10 @@ fn assert_orderly(finished: &Finished, context: &str) {
 }
 
 /// Asserts that what is at the account is known, whatever happened before: a removal leaves nothing.
-fn assert_can_be_removed(desk: &Desk, value: &str, context: &str) {
-    let finished = desk.run(&["cleanup", NAME, value]);
+fn assert_can_be_removed(env: &TestEnvironment, value: &str, context: &str) {
+    let finished = env.run(&["cleanup", NAME, value]);
     assert_eq!(finished.status.code(), Some(0), "{context}: {}", finished.said());
-    assert!(desk.sim.records_left().is_empty(), "{context}: {:#?}", desk.sim.records_left());
+    assert!(env.sim.records_left().is_empty(), "{context}: {:#?}", env.sim.records_left());
 }
 
 /// The contents of all regular files below a folder.

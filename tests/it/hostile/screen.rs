@@ -72,12 +72,12 @@ fn no_text_of_the_api_acts_on_the_terminal() {
 }
 
 fn check_all_modes(status: u16, body: &Value, command: &[&str]) {
-    let desk = hasty();
+    let env = hasty();
     let action = Action::json(status, &body.to_string()).with_header("Retry-After", "7200");
-    desk.sim.fault(ApiFault::next(action).times(99));
+    env.sim.fault(ApiFault::next(action).times(99));
     for mode in ["-q", "-vv", "--json"] {
-        let _ = std::fs::remove_dir_all(desk.path("state"));
-        let finished = desk.run(&[command, &[mode]].concat());
+        let _ = std::fs::remove_dir_all(env.path("state"));
+        let finished = env.run(&[command, &[mode]].concat());
         let context = format!("{command:?} {mode} {status}");
         assert_orderly(&finished, &context);
         assert_harmless(&finished, &context);
@@ -90,27 +90,27 @@ fn check_all_modes(status: u16, body: &Value, command: &[&str]) {
 
 #[test]
 fn a_json_document_means_what_the_api_said() {
-    let desk = hasty();
-    desk.sim.fault(ApiFault::next(Action::json(200, &answer().to_string())));
-    let records = desk.json(&["record", "list"]);
+    let env = hasty();
+    env.sim.fault(ApiFault::next(Action::json(200, &answer().to_string())));
+    let records = env.json(&["record", "list"]);
     assert_eq!(records["records"][0]["content"], EVIL);
-    let shown = desk.run(&["record", "list", "--json"]).stdout;
+    let shown = env.run(&["record", "list", "--json"]).stdout;
     assert!(!shown.trim_end().chars().any(is_invisible), "{shown:?}");
 }
 
 #[test]
 fn no_page_in_place_of_the_api_acts_on_the_terminal() {
-    let desk = hasty();
+    let env = hasty();
     for action in
         [Action::html(502, EVIL), Action::html(200, EVIL), Action::redirect(&EVIL.replace(['\r', '\n', '\0'], ""))]
     {
-        desk.sim.fault(ApiFault::next(action).times(99));
+        env.sim.fault(ApiFault::next(action).times(99));
         for mode in ["-vv", "--json"] {
-            let finished = desk.run(&["account", mode]);
+            let finished = env.run(&["account", mode]);
             assert_eq!(finished.status.code(), Some(6), "{mode}: {}", finished.said());
             assert_harmless(&finished, mode);
         }
-        desk.sim.clear_faults();
+        env.sim.clear_faults();
     }
 }
 
@@ -128,10 +128,10 @@ fn no_data_of_a_name_server_acts_on_the_terminal() {
     std::thread::scope(|scope| {
         for command in commands {
             for mode in ["-vv", "--json"] {
-                let mut desk = Desk::with(world.clone());
+                let mut env = TestEnvironment::with(world.clone());
                 scope.spawn(move || {
-                    desk.set("IPV64_PROPAGATION_TIMEOUT", "2");
-                    let finished = desk.run(&[&[mode], command].concat());
+                    env.set("IPV64_PROPAGATION_TIMEOUT", "2");
+                    let finished = env.run(&[&[mode], command].concat());
                     assert_orderly(&finished, &format!("{command:?}"));
                     assert_harmless(&finished, &format!("{command:?}"));
                 });
@@ -142,16 +142,16 @@ fn no_data_of_a_name_server_acts_on_the_terminal() {
 
 #[test]
 fn nothing_in_the_state_directory_acts_on_the_terminal() {
-    let desk = hasty();
-    desk.succeed(&["present", NAME, "v"]);
-    let path = desk.path("state/journal.json");
+    let env = hasty();
+    env.succeed(&["present", NAME, "v"]);
+    let path = env.path("state/journal.json");
     let mut journal: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
     for field in ["client", "prefix"] {
         journal["content"]["entries"][0][field] = EVIL.into();
     }
     std::fs::write(&path, journal.to_string()).unwrap();
     for command in [&["sweep", "--older-than", "0"][..], &["status"]] {
-        let finished = desk.run(command);
+        let finished = env.run(command);
         assert!(is_shown(&finished), "{command:?}: {}", finished.said());
         assert_harmless(&finished, &format!("{command:?}"));
     }
@@ -160,9 +160,9 @@ fn nothing_in_the_state_directory_acts_on_the_terminal() {
 #[test]
 #[ignore = "needs script(1): run by tests/run"]
 fn what_was_typed_does_not_act_on_a_terminal() {
-    let desk = hasty();
+    let env = hasty();
     for words in ["bogus\u{1b}[31m", "record add \u{9b}31m", "sweep --older-than \u{202e}1"] {
-        let finished = terminal::watch(&desk, &format!("ipv64-acme {words}"));
+        let finished = terminal::watch(&env, &format!("ipv64-acme {words}"));
         assert!(finished.stdout.contains("error: "), "{words:?}: {}", finished.said());
         let shown = finished.stdout.replace('\r', "");
         assert_harmless(&Finished { stdout: shown, ..finished }, words);

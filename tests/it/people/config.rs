@@ -2,14 +2,14 @@
 
 use std::fs;
 
-use crate::support::desk::Desk;
+use crate::support::environment::TestEnvironment;
 
-fn desk_with_file(text: &str) -> Desk {
-    let mut desk = Desk::new();
-    let path = desk.path("config.toml");
+fn env_with_file(text: &str) -> TestEnvironment {
+    let mut env = TestEnvironment::new();
+    let path = env.path("config.toml");
     fs::write(&path, text).unwrap();
-    desk.set("IPV64_CONFIG", path.to_str().unwrap());
-    desk
+    env.set("IPV64_CONFIG", path.to_str().unwrap());
+    env
 }
 
 fn row(document: &serde_json::Value, name: &str) -> (String, String) {
@@ -20,34 +20,34 @@ fn row(document: &serde_json::Value, name: &str) -> (String, String) {
 
 #[test]
 fn every_setting_is_shown_with_its_place_and_the_key_is_not() {
-    let mut desk = desk_with_file("confirmations = 4\nhttp_timeout = \"20s\"\npolling_interval = 1\n");
-    desk.set("IPV64_HTTP_TIMEOUT", "21");
-    let shown = desk.json(&["config", "--polling-interval", "1.5"]);
-    let file = desk.path("config.toml").display().to_string();
+    let mut env = env_with_file("confirmations = 4\nhttp_timeout = \"20s\"\npolling_interval = 1\n");
+    env.set("IPV64_HTTP_TIMEOUT", "21");
+    let shown = env.json(&["config", "--polling-interval", "1.5"]);
+    let file = env.path("config.toml").display().to_string();
     assert_eq!(row(&shown, "confirmations"), ("4".into(), file.clone()));
     assert_eq!(row(&shown, "http_timeout"), ("21".into(), "IPV64_HTTP_TIMEOUT".into()));
     assert_eq!(row(&shown, "polling_interval"), ("1.5".into(), "--polling-interval".into()));
     assert_eq!(row(&shown, "follow_cname"), ("true".into(), "default".into()));
     assert_eq!(shown["config_file"], file);
     assert_eq!(shown["api_key"]["origin"], "the variable IPV64_API_KEY");
-    let key = desk.sim.key(0).unwrap();
-    assert!(!shown.to_string().contains(key) && !desk.succeed(&["config"]).contains(key));
-    assert!(desk.calls().is_empty());
+    let key = env.sim.key(0).unwrap();
+    assert!(!shown.to_string().contains(key) && !env.succeed(&["config"]).contains(key));
+    assert!(env.calls().is_empty());
 }
 
 #[test]
 fn the_state_directory_of_systemd_is_shown_as_such() {
-    let mut desk = Desk::new();
-    desk.set("IPV64_STATE_DIR", "");
-    desk.set("STATE_DIRECTORY", "/run/a:/run/b");
-    assert_eq!(row(&desk.json(&["config"]), "state_dir"), ("/run/a".into(), "STATE_DIRECTORY".into()));
+    let mut env = TestEnvironment::new();
+    env.set("IPV64_STATE_DIR", "");
+    env.set("STATE_DIRECTORY", "/run/a:/run/b");
+    assert_eq!(row(&env.json(&["config"]), "state_dir"), ("/run/a".into(), "STATE_DIRECTORY".into()));
 }
 
 #[test]
 fn an_address_that_cannot_be_used_is_named_once_with_the_rule() {
-    let desk = Desk::new();
+    let env = TestEnvironment::new();
     for flag in ["--api-url", "--resolvers", "--doh"] {
-        let error = desk.fail(&["account", flag, "http://example.org/api"], 2);
+        let error = env.fail(&["account", flag, "http://example.org/api"], 2);
         assert_eq!(error.matches("cannot be used").count(), 1, "{error}");
         assert!(error.contains("`http://example.org/api`: plain http"), "{error}");
     }
@@ -55,19 +55,19 @@ fn an_address_that_cannot_be_used_is_named_once_with_the_rule() {
 
 #[test]
 fn an_unknown_key_ends_every_command_before_it_does_anything() {
-    let desk = desk_with_file("propagation_timeot = 1\n");
+    let env = env_with_file("propagation_timeot = 1\n");
     for args in [&["config"][..], &["account"], &["doctor"], &["present", "_acme-challenge.name.ipv64.net", "v"]] {
-        let error = desk.fail(args, 2);
+        let error = env.fail(args, 2);
         assert!(error.contains("`propagation_timeot` in ") && error.contains("`propagation_timeout`?"), "{error}");
         assert!(error.contains("config.toml"), "{error}");
     }
-    assert!(desk.calls().is_empty());
+    assert!(env.calls().is_empty());
 }
 
 #[test]
 fn a_bad_value_is_named_with_its_place() {
-    let desk = desk_with_file("confirmations = 0\n");
-    let finished = desk.run(&["config"]);
+    let env = env_with_file("confirmations = 0\n");
+    let finished = env.run(&["config"]);
     assert_eq!(finished.status.code(), Some(2));
     assert!(finished.stdout.contains("confirmations\t0\t"), "{}", finished.said());
     assert!(
@@ -79,22 +79,22 @@ fn a_bad_value_is_named_with_its_place() {
 
 #[test]
 fn a_file_that_does_not_exist_is_an_error_if_it_is_named() {
-    let desk = Desk::new();
-    let missing = desk.path("missing.toml").display().to_string();
-    let error = desk.fail(&["config", "--config", &missing], 2);
+    let env = TestEnvironment::new();
+    let missing = env.path("missing.toml").display().to_string();
+    let error = env.fail(&["config", "--config", &missing], 2);
     assert!(error.contains(&missing) && error.contains("hint: "), "{error}");
 }
 
 #[test]
 fn hooks_take_their_settings_from_the_file() {
-    let desk = desk_with_file("propagation_timeout = 0\n");
-    let said = desk.succeed(&["present", "_acme-challenge.name.ipv64.net", "value"]);
+    let env = env_with_file("propagation_timeout = 0\n");
+    let said = env.succeed(&["present", "_acme-challenge.name.ipv64.net", "value"]);
     assert_eq!(said, "_acme-challenge.name.ipv64.net: added\n");
 }
 
 #[test]
 fn an_address_is_shown_without_a_key_that_stands_in_it() {
-    let desk = Desk::new();
+    let env = TestEnvironment::new();
     for url in [
         "https://127.0.0.1:1/api?apikey=canary",
         "http://api.example/?apikey=canary",
@@ -102,7 +102,7 @@ fn an_address_is_shown_without_a_key_that_stands_in_it() {
     ] {
         for form in ["-v", "--json"] {
             for flag in ["--api-url", "--doh", "--resolvers"] {
-                let said = desk.run(&["config", form, flag, &format!("{url},{url}")]).said();
+                let said = env.run(&["config", form, flag, &format!("{url},{url}")]).said();
                 assert!(!said.contains("canary") && said.contains(&url[..5]), "{flag}: {said}");
             }
         }
@@ -111,17 +111,17 @@ fn an_address_is_shown_without_a_key_that_stands_in_it() {
 
 #[test]
 fn the_key_is_found_at_its_usual_place_beside_the_configuration() {
-    let mut desk = desk_with_file("");
-    desk.set("IPV64_API_KEY", "");
-    fs::write(desk.path("api-key"), desk.sim.key(0).unwrap()).unwrap();
-    fs::set_permissions(desk.path("api-key"), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
-    desk.succeed(&["account"]);
-    assert!(desk.json(&["config"])["api_key"]["origin"].as_str().unwrap().contains("the usual place"));
+    let mut env = env_with_file("");
+    env.set("IPV64_API_KEY", "");
+    fs::write(env.path("api-key"), env.sim.key(0).unwrap()).unwrap();
+    fs::set_permissions(env.path("api-key"), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    env.succeed(&["account"]);
+    assert!(env.json(&["config"])["api_key"]["origin"].as_str().unwrap().contains("the usual place"));
 }
 
 #[test]
 fn a_home_that_may_not_be_looked_into_is_passed_over() {
-    let desk = Desk::new();
-    let finished = desk.run_as_nobody_in_the_home_of_another(&["config"]);
+    let env = TestEnvironment::new();
+    let finished = env.run_as_nobody_in_the_home_of_another(&["config"]);
     assert!(finished.status.success(), "{}", finished.said());
 }

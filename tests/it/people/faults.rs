@@ -8,56 +8,56 @@ use ipv64_acme::sim::{
     StaticRecord,
 };
 
-use crate::support::desk::Desk;
+use crate::support::environment::TestEnvironment;
 
 /// A fault: the world with it, the domain that suffers, and what has to be said.
 struct Fault {
     name: &'static str,
     domain: &'static str,
-    desk: Desk,
+    env: TestEnvironment,
     /// Exit code and words of `present`: the cause, and the way out.
     hook: (i32, &'static [&'static str]),
     /// Exit code and words of `doctor DOMAIN`.
     doctor: (i32, &'static [&'static str]),
 }
 
-fn with(change: impl FnOnce(&mut Config)) -> Desk {
+fn with(change: impl FnOnce(&mut Config)) -> TestEnvironment {
     let mut config = Config::default();
     change(&mut config);
-    let mut desk = Desk::with(config);
-    desk.set("IPV64_PROPAGATION_TIMEOUT", "4");
-    desk
+    let mut env = TestEnvironment::with(config);
+    env.set("IPV64_PROPAGATION_TIMEOUT", "4");
+    env
 }
 
-fn with_variable(name: &str, value: &str) -> Desk {
-    let mut desk = with(|_| ());
-    desk.set(name, value);
-    desk
+fn with_variable(name: &str, value: &str) -> TestEnvironment {
+    let mut env = with(|_| ());
+    env.set(name, value);
+    env
 }
 
-fn with_fault(action: Action) -> Desk {
-    let desk = with(|_| ());
-    desk.sim.fault(ApiFault::next(action).times(99));
-    desk
+fn with_fault(action: Action) -> TestEnvironment {
+    let env = with(|_| ());
+    env.sim.fault(ApiFault::next(action).times(99));
+    env
 }
 
 /// A fault of both name servers that meets this machine only.
-fn between(settings: ServerSettings) -> Desk {
+fn between(settings: ServerSettings) -> TestEnvironment {
     let settings = ServerSettings { meets: Meets::Sockets, ..settings };
-    let mut desk = with(|config| {
+    let mut env = with(|config| {
         for server in &mut config.name_servers {
             server.addresses = vec![settings.clone()];
         }
     });
-    desk.set("IPV64_PROPAGATION_TIMEOUT", "13");
-    desk
+    env.set("IPV64_PROPAGATION_TIMEOUT", "13");
+    env
 }
 
-fn intercepted_tls() -> Desk {
-    let mut desk = with(|_| ());
-    let tls = desk.sim.tls(Certificate::Good).unwrap();
-    desk.set("IPV64_API_URL", &tls.api_url());
-    desk
+fn intercepted_tls() -> TestEnvironment {
+    let mut env = with(|_| ());
+    let tls = env.sim.tls(Certificate::Good).unwrap();
+    env.set("IPV64_API_URL", &tls.api_url());
+    env
 }
 
 fn of_the_key() -> Vec<Fault> {
@@ -65,20 +65,20 @@ fn of_the_key() -> Vec<Fault> {
         Fault {
             name: "a wrong key",
             domain: "name.ipv64.net",
-            desk: with_variable("IPV64_API_KEY", "wrong-key"),
+            env: with_variable("IPV64_API_KEY", "wrong-key"),
             hook: (3, &["does not accept the API key", "copy the API key from your account page at IPv64.net"]),
             doctor: (3, &["does not accept the API key", "copy the API key from your account page at IPv64.net"]),
         },
         Fault {
             name: "a file with the key that others can read",
             domain: "name.ipv64.net",
-            desk: {
-                let mut desk = with_variable("IPV64_API_KEY", "");
-                let path = desk.path("api-key");
-                std::fs::write(&path, desk.sim.key(0).unwrap()).unwrap();
+            env: {
+                let mut env = with_variable("IPV64_API_KEY", "");
+                let path = env.path("api-key");
+                std::fs::write(&path, env.sim.key(0).unwrap()).unwrap();
                 std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
-                desk.set("IPV64_API_KEY_FILE", path.to_str().unwrap());
-                desk
+                env.set("IPV64_API_KEY_FILE", path.to_str().unwrap());
+                env
             },
             hook: (3, &["can be read by others (mode 644)", "run `chmod 600 /"]),
             doctor: (3, &["can be read by others (mode 644)", "run `chmod 600 /"]),
@@ -91,17 +91,17 @@ fn of_the_api() -> Vec<Fault> {
         Fault {
             name: "too many calls within seconds (429)",
             domain: "name.ipv64.net",
-            desk: with_fault(Action::burst()),
+            env: with_fault(Action::burst()),
             hook: (4, &["refuses further calls", "try again in a minute", "ipv64-acme status"]),
             doctor: (4, &["refuses further calls", "try again in a minute"]),
         },
         Fault {
             name: "the calls of the day are used up (429)",
             domain: "name.ipv64.net",
-            desk: {
-                let desk = with(|config| config.limits = Limits { daily: Some(64), ..Limits::default() });
-                desk.sim.set_calls_today(63);
-                desk
+            env: {
+                let env = with(|config| config.limits = Limits { daily: Some(64), ..Limits::default() });
+                env.sim.set_calls_today(63);
+                env
             },
             hook: (4, &["used up", "midnight in Germany", "ipv64-acme status"]),
             doctor: (4, &["used up", "midnight in Germany"]),
@@ -109,7 +109,7 @@ fn of_the_api() -> Vec<Fault> {
         Fault {
             name: "a maintenance page",
             domain: "name.ipv64.net",
-            desk: with_fault(Action::html(503, "<html><h1>Wartungsarbeiten</h1></html>")),
+            env: with_fault(Action::html(503, "<html><h1>Wartungsarbeiten</h1></html>")),
             hook: (6, &["503 with \"<html><h1>Wartungsarbeiten</h1></html>\"", "try again later", "filter or proxy"]),
             doctor: (6, &["Wartungsarbeiten", "try again later"]),
         },
@@ -121,14 +121,14 @@ fn of_tls() -> Vec<Fault> {
         Fault {
             name: "somebody opens TLS",
             domain: "name.ipv64.net",
-            desk: intercepted_tls(),
+            env: intercepted_tls(),
             hook: (6, &["an issuer that this machine does not trust", "ca-certificates", "IPV64_CA_FILE"]),
             doctor: (6, &["an issuer that this machine does not trust", "IPV64_CA_FILE"]),
         },
         Fault {
             name: "a clock that is days off",
             domain: "name.ipv64.net",
-            desk: with(|config| config.clock_behind = Duration::from_secs(9 * 86_400)),
+            env: with(|config| config.clock_behind = Duration::from_secs(9 * 86_400)),
             hook: (0, &["ready on 2 of 2"]),
             doctor: (0, &["9 days ahead of that of IPv64", "timedatectl set-ntp true"]),
         },
@@ -144,7 +144,7 @@ fn of_domains() -> Vec<Fault> {
         Fault {
             name: "a domain that is not in the account",
             domain: "shop.example.net",
-            desk: with(|_| ()),
+            env: with(|_| ()),
             hook: (
                 7,
                 &["the account has: ", "add `example.net` at IPv64.net", "shop-example-net.deep.sub.example.org."],
@@ -154,10 +154,10 @@ fn of_domains() -> Vec<Fault> {
         Fault {
             name: "a domain that is delegated elsewhere",
             domain: "foreign.example",
-            desk: {
-                let mut desk = own("foreign.example");
-                desk.set("IPV64_FOLLOW_CNAME", "false");
-                desk
+            env: {
+                let mut env = own("foreign.example");
+                env.set("IPV64_FOLLOW_CNAME", "false");
+                env
             },
             hook: (5, &["ns.foreign.example", "delegate it to ns1.ipv64.net and ns2.ipv64.net", "CNAME"]),
             doctor: (
@@ -177,14 +177,14 @@ fn of_aliases() -> Vec<Fault> {
         Fault {
             name: "a loop of aliases",
             domain: "loop.foreign.example",
-            desk: with(|_| ()),
+            env: with(|_| ()),
             hook: (6, &["is a loop", "-> back.foreign.example ->", "point at a name that has no CNAME record itself"]),
             doctor: (6, &["is a loop", "point at a name that has no CNAME record itself"]),
         },
         Fault {
             name: "a wildcard alias",
             domain: "x.wild.foreign.example",
-            desk: with(|_| ()),
+            env: with(|_| ()),
             hook: (7, &["only by a wildcard", "CNAME x-wild-foreign-example.deep.sub.example.org."]),
             doctor: (7, &["only by a wildcard", "add a CNAME record for the challenge name alone"]),
         },
@@ -197,14 +197,14 @@ fn of_the_ca() -> Vec<Fault> {
         Fault {
             name: "a fingerprint (DS) for a zone without keys",
             domain: "example.com",
-            desk: with(|config| config.secured = vec![("example.com".into(), Secured::Unsigned)]),
+            env: with(|config| config.secured = vec![("example.com".into(), Secured::Unsigned)]),
             hook: (0, &["ready on 2 of 2"]),
             doctor: (5, &["a DS record at its parent, but no keys", "remove the DS record at the registrar"]),
         },
         Fault {
             name: "CAA records that forbid the CA",
             domain: "www.example.com",
-            desk: with(|config| {
+            env: with(|config| {
                 config.accounts[0].records.push(StaticRecord::new("example.com", "CAA", "0 issue \"ca.example\""));
             }),
             hook: (0, &["ready on 2 of 2"]),
@@ -222,13 +222,13 @@ fn of_servers() -> Vec<Fault> {
         Fault {
             name: "one name server lags",
             domain: "name.ipv64.net",
-            desk: {
-                let desk = with(|config| {
+            env: {
+                let env = with(|config| {
                     config.name_servers[1].addresses = vec![ServerSettings::delayed(Duration::from_secs(3600))];
                 });
                 // Something has changed already, so that the zone has two versions.
-                desk.succeed(&["record", "add", "www.name.ipv64.net", "A", "127.0.0.1"]);
-                desk
+                env.succeed(&["record", "add", "www.name.ipv64.net", "A", "127.0.0.1"]);
+                env
             },
             hook: (5, &["ns2.ipv64.net", "lags: no TXT record", "raise IPV64_PROPAGATION_TIMEOUT (now 4 s)"]),
             doctor: (0, &["different versions of the zone: serials 1, ", "if it lasts, tell the provider"]),
@@ -236,10 +236,10 @@ fn of_servers() -> Vec<Fault> {
         Fault {
             name: "port 53 is blocked, and nobody else can be asked",
             domain: "name.ipv64.net",
-            desk: {
-                let mut desk = between(silent());
-                desk.set("IPV64_RESOLVERS", "127.255.255.1:9");
-                desk
+            env: {
+                let mut env = between(silent());
+                env.set("IPV64_RESOLVERS", "127.255.255.1:9");
+                env
             },
             hook: (
                 6,
@@ -254,7 +254,7 @@ fn of_servers() -> Vec<Fault> {
         Fault {
             name: "something answers in place of the name servers",
             domain: "name.ipv64.net",
-            desk: between(ServerSettings { authority: Authority::Intercepted, ..ServerSettings::default() }),
+            env: between(ServerSettings { authority: Authority::Intercepted, ..ServerSettings::default() }),
             hook: (6, &["answers in place of the name servers", "redirects port 53", "IPV64_DOH"]),
             doctor: (6, &["answers in place of the name servers", "router, firewall", "IPV64_DOH"]),
         },
@@ -262,11 +262,11 @@ fn of_servers() -> Vec<Fault> {
 }
 
 fn check(fault: &Fault) -> Result<(), String> {
-    let Fault { name, domain, desk, hook, doctor } = fault;
+    let Fault { name, domain, env, hook, doctor } = fault;
     let present = ["present", &format!("_acme-challenge.{domain}"), "LHDhK3oGRvkiefQnx7OOczTY5Tic_xZ6HcMOc_gmtoM"];
     let mut wrong = String::new();
     for (args, (code, words)) in [(&present[..], hook), (&["doctor", domain], doctor)] {
-        let finished = desk.run(args);
+        let finished = env.run(args);
         let said = format!("$ ipv64-acme {}\n{}{}", args.join(" "), finished.stdout, finished.stderr);
         eprintln!("### {name}\n{said}[exit {}]\n", finished.status.code().unwrap_or(-1));
         if finished.status.code() != Some(*code) {

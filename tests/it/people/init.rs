@@ -7,23 +7,23 @@ use std::path::Path;
 use ipv64_acme::sim::CallKind;
 use serde_json::Value;
 
-use crate::support::desk::Desk;
+use crate::support::environment::TestEnvironment;
 use crate::support::process::{self, Finished};
 use crate::support::programs;
 
-/// A desk whose commands know no key.
-fn desk() -> Desk {
-    let mut desk = Desk::new();
-    desk.set("IPV64_API_KEY", "");
-    desk
+/// A test environment whose commands know no key.
+fn env() -> TestEnvironment {
+    let mut env = TestEnvironment::new();
+    env.set("IPV64_API_KEY", "");
+    env
 }
 
-fn pipe_in(desk: &Desk, key: &str, args: &[&str]) -> Finished {
-    let input = desk.path("input");
+fn pipe_in(env: &TestEnvironment, key: &str, args: &[&str]) -> Finished {
+    let input = env.path("input");
     fs::write(&input, key).unwrap();
-    let config = desk.path("conf/config.toml");
+    let config = env.path("conf/config.toml");
     let script = "input=$1; shift; exec \"$@\" <\"$input\"";
-    let mut command = desk.command("/bin/sh");
+    let mut command = env.command("/bin/sh");
     command.args(["-c", script, "sh"]).arg(&input).arg(programs::hook());
     process::run(command.args(["init", "--stdin", "--config"]).arg(config).args(args))
 }
@@ -34,177 +34,177 @@ fn mode(path: &Path) -> u32 {
 
 #[test]
 fn a_good_key_is_stored_and_every_command_finds_it() {
-    let desk = desk();
-    let key = desk.sim.key(0).unwrap().to_owned();
-    let finished = pipe_in(&desk, &format!("{key}\n"), &["--json"]);
+    let env = env();
+    let key = env.sim.key(0).unwrap().to_owned();
+    let finished = pipe_in(&env, &format!("{key}\n"), &["--json"]);
     assert!(finished.status.success(), "{}", finished.said());
     assert!(!finished.said().contains(&key), "{}", finished.said());
-    assert_eq!(desk.calls(), [CallKind::GetAccountInfo]);
+    assert_eq!(env.calls(), [CallKind::GetAccountInfo]);
     let shown: Value = serde_json::from_str(&finished.stdout).unwrap();
     assert_eq!(shown["class"], "Standard");
-    assert_eq!(mode(&desk.path("conf/api-key")), 0o600);
-    let config = desk.path("conf/config.toml").display().to_string();
-    assert!(desk.succeed(&["account", "--config", &config]).contains("class\tStandard"));
+    assert_eq!(mode(&env.path("conf/api-key")), 0o600);
+    let config = env.path("conf/config.toml").display().to_string();
+    assert!(env.succeed(&["account", "--config", &config]).contains("class\tStandard"));
 }
 
 #[test]
 fn a_refused_key_is_not_stored_and_does_not_replace_a_good_one() {
-    let desk = desk();
-    let finished = pipe_in(&desk, "wrong-key", &[]);
+    let env = env();
+    let finished = pipe_in(&env, "wrong-key", &[]);
     assert_eq!(finished.status.code(), Some(3), "{}", finished.said());
     assert!(
         finished.stderr.contains("was not stored") && !finished.said().contains("wrong-key"),
         "{}",
         finished.said()
     );
-    assert!(!desk.path("conf").exists());
-    let key = desk.sim.key(0).unwrap().to_owned();
-    assert!(pipe_in(&desk, &key, &[]).status.success());
-    assert_eq!(pipe_in(&desk, "wrong-key", &[]).status.code(), Some(3));
-    assert_eq!(fs::read_to_string(desk.path("conf/api-key")).unwrap(), format!("{key}\n"));
+    assert!(!env.path("conf").exists());
+    let key = env.sim.key(0).unwrap().to_owned();
+    assert!(pipe_in(&env, &key, &[]).status.success());
+    assert_eq!(pipe_in(&env, "wrong-key", &[]).status.code(), Some(3));
+    assert_eq!(fs::read_to_string(env.path("conf/api-key")).unwrap(), format!("{key}\n"));
 }
 
 #[test]
 fn what_is_no_key_is_told_without_a_call() {
     let more_than_is_read = format!("key{}and more", "\n".repeat(5000));
     for input in ["", "\n", "two\nlines\n", "a blank", "ümlaut", &"a".repeat(4097), &more_than_is_read] {
-        let desk = desk();
-        let finished = pipe_in(&desk, input, &[]);
+        let env = env();
+        let finished = pipe_in(&env, input, &[]);
         assert_eq!(finished.status.code(), Some(3), "{input:?}: {}", finished.said());
         assert!(finished.stderr.contains("hint: "), "{}", finished.said());
-        assert!(desk.calls().is_empty() && !desk.path("conf").exists());
+        assert!(env.calls().is_empty() && !env.path("conf").exists());
     }
 }
 
 #[test]
 fn a_second_run_keeps_the_other_settings() {
-    let desk = desk();
-    fs::create_dir(desk.path("conf")).unwrap();
-    fs::write(desk.path("conf/config.toml"), "# mine\nconfirmations = 4\n").unwrap();
-    let key = desk.sim.key(0).unwrap().to_owned();
+    let env = env();
+    fs::create_dir(env.path("conf")).unwrap();
+    fs::write(env.path("conf/config.toml"), "# mine\nconfirmations = 4\n").unwrap();
+    let key = env.sim.key(0).unwrap().to_owned();
     for _ in 0..2 {
-        assert!(pipe_in(&desk, &key, &[]).status.success());
+        assert!(pipe_in(&env, &key, &[]).status.success());
     }
-    let text = fs::read_to_string(desk.path("conf/config.toml")).unwrap();
+    let text = fs::read_to_string(env.path("conf/config.toml")).unwrap();
     assert!(text.starts_with("# mine\nconfirmations = 4\napi_key_file = \""), "{text}");
     assert_eq!(text.lines().count(), 3, "{text}");
 }
 
 #[test]
 fn a_key_file_stays_where_it_is() {
-    let desk = desk();
-    let file = desk.path("my.key");
-    fs::write(&file, desk.sim.key(0).unwrap()).unwrap();
-    let config = desk.path("conf/config.toml").display().to_string();
+    let env = env();
+    let file = env.path("my.key");
+    fs::write(&file, env.sim.key(0).unwrap()).unwrap();
+    let config = env.path("conf/config.toml").display().to_string();
     let init = ["init", "--api-key-file", "my.key", "--config", &config];
     fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
-    assert!(desk.fail(&init, 3).contains("chmod 600"));
-    assert!(!desk.path("conf").exists());
+    assert!(env.fail(&init, 3).contains("chmod 600"));
+    assert!(!env.path("conf").exists());
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
-    desk.succeed_with_warning(&init);
-    assert!(!desk.path("conf/api-key").exists());
-    desk.succeed(&["account", "--config", &config]);
+    env.succeed_with_warning(&init);
+    assert!(!env.path("conf/api-key").exists());
+    env.succeed(&["account", "--config", &config]);
 }
 
 #[test]
 fn a_key_file_that_holds_no_key_is_told_without_a_call() {
     for text in ["", "\n", "  \t\n", "two\nlines\n", "a blank\n", "\u{1b}[31m\n"] {
-        let desk = desk();
-        let file = desk.path("my.key");
+        let env = env();
+        let file = env.path("my.key");
         fs::write(&file, text).unwrap();
         fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
-        let config = desk.path("conf/config.toml").display().to_string();
-        let error = desk.fail(&["init", "--api-key-file", "my.key", "--config", &config], 3);
+        let config = env.path("conf/config.toml").display().to_string();
+        let error = env.fail(&["init", "--api-key-file", "my.key", "--config", &config], 3);
         assert!(
             error.contains("my.key") && error.contains("\nhint: ") && !error.contains('\u{1b}'),
             "{text:?}: {error}"
         );
-        assert!(desk.calls().is_empty() && !desk.path("conf").exists(), "{text:?}");
+        assert!(env.calls().is_empty() && !env.path("conf").exists(), "{text:?}");
     }
 }
 
 #[test]
 fn a_key_file_that_is_none_is_told_without_a_call() {
-    let desk = desk();
-    fs::create_dir(desk.path("folder")).unwrap();
-    let config = desk.path("conf/config.toml").display().to_string();
+    let env = env();
+    fs::create_dir(env.path("folder")).unwrap();
+    let config = env.path("conf/config.toml").display().to_string();
     for (file, words) in
         [("folder", "not a regular file"), ("missing", "No such file"), ("/dev/null", "not a regular file")]
     {
-        let error = desk.fail(&["init", "--api-key-file", file, "--config", &config], 3);
+        let error = env.fail(&["init", "--api-key-file", file, "--config", &config], 3);
         assert!(error.contains(words) && error.contains("\nhint: "), "{file}: {error}");
     }
-    assert!(desk.calls().is_empty() && !desk.path("conf").exists());
+    assert!(env.calls().is_empty() && !env.path("conf").exists());
 }
 
 #[test]
 fn a_configuration_that_cannot_be_read_is_left_as_it_is() {
-    let desk = desk();
-    fs::create_dir_all(desk.path("conf/config.toml")).unwrap();
-    let finished = pipe_in(&desk, desk.sim.key(0).unwrap(), &[]);
+    let env = env();
+    fs::create_dir_all(env.path("conf/config.toml")).unwrap();
+    let finished = pipe_in(&env, env.sim.key(0).unwrap(), &[]);
     assert_eq!(finished.status.code(), Some(2), "{}", finished.said());
     assert!(
         finished.stderr.contains("not a regular file") && finished.stderr.contains("--config"),
         "{}",
         finished.said()
     );
-    fs::remove_dir(desk.path("conf/config.toml")).unwrap();
-    fs::write(desk.path("conf/config.toml"), "confirmations = [").unwrap();
-    assert_eq!(pipe_in(&desk, desk.sim.key(0).unwrap(), &[]).status.code(), Some(2));
-    assert_eq!(fs::read_to_string(desk.path("conf/config.toml")).unwrap(), "confirmations = [");
-    assert!(desk.calls().is_empty() && !desk.path("conf/api-key").exists());
+    fs::remove_dir(env.path("conf/config.toml")).unwrap();
+    fs::write(env.path("conf/config.toml"), "confirmations = [").unwrap();
+    assert_eq!(pipe_in(&env, env.sim.key(0).unwrap(), &[]).status.code(), Some(2));
+    assert_eq!(fs::read_to_string(env.path("conf/config.toml")).unwrap(), "confirmations = [");
+    assert!(env.calls().is_empty() && !env.path("conf/api-key").exists());
 }
 
 #[test]
 fn a_key_that_cannot_be_stored_changes_nothing() {
-    let desk = desk();
-    fs::create_dir_all(desk.path("conf/api-key/in-the-way")).unwrap();
-    let finished = pipe_in(&desk, desk.sim.key(0).unwrap(), &[]);
+    let env = env();
+    fs::create_dir_all(env.path("conf/api-key/in-the-way")).unwrap();
+    let finished = pipe_in(&env, env.sim.key(0).unwrap(), &[]);
     assert_eq!(finished.status.code(), Some(1), "{}", finished.said());
     assert!(finished.stderr.contains("api-key") && finished.stderr.contains("\nhint: "), "{}", finished.said());
-    assert_eq!(fs::read_dir(desk.path("conf")).unwrap().count(), 1);
+    assert_eq!(fs::read_dir(env.path("conf")).unwrap().count(), 1);
 }
 
 #[test]
 fn without_a_terminal_there_is_nobody_to_ask() {
-    let desk = desk();
-    let config = desk.path("conf/config.toml").display().to_string();
-    let error = desk.fail(&["init", "--config", &config], 2);
+    let env = env();
+    let config = env.path("conf/config.toml").display().to_string();
+    let error = env.fail(&["init", "--config", &config], 2);
     assert!(error.contains("--stdin"), "{error}");
 }
 
 #[test]
 fn a_variable_that_hides_the_stored_key_is_told() {
-    let desk = Desk::new();
-    let finished = pipe_in(&desk, desk.sim.key(0).unwrap(), &[]);
+    let env = TestEnvironment::new();
+    let finished = pipe_in(&env, env.sim.key(0).unwrap(), &[]);
     assert!(finished.status.success());
     assert!(finished.stderr.contains("IPV64_API_KEY is set and comes before"), "{}", finished.said());
 }
 
 #[test]
 fn a_configuration_that_hooks_would_not_find_is_told() {
-    let mut desk = desk();
-    let config = desk.path("conf/config.toml").display().to_string();
-    let elsewhere = pipe_in(&desk, desk.sim.key(0).unwrap(), &[]);
+    let mut env = env();
+    let config = env.path("conf/config.toml").display().to_string();
+    let elsewhere = pipe_in(&env, env.sim.key(0).unwrap(), &[]);
     assert!(elsewhere.stderr.contains("empty.toml` is read before `"), "{}", elsewhere.said());
-    desk.set("IPV64_CONFIG", "");
-    let unnamed = pipe_in(&desk, desk.sim.key(0).unwrap(), &[]);
+    env.set("IPV64_CONFIG", "");
+    let unnamed = pipe_in(&env, env.sim.key(0).unwrap(), &[]);
     assert!(unnamed.stderr.contains(&config) && unnamed.stderr.contains("IPV64_CONFIG"), "{}", unnamed.said());
-    desk.set("IPV64_CONFIG", &config);
-    let named = pipe_in(&desk, desk.sim.key(0).unwrap(), &[]);
+    env.set("IPV64_CONFIG", &config);
+    let named = pipe_in(&env, env.sim.key(0).unwrap(), &[]);
     assert!(named.status.success() && named.stderr.is_empty(), "{}", named.said());
 }
 
 #[test]
 fn clients_that_are_installed_get_their_line() {
-    let mut desk = desk();
-    fs::create_dir(desk.path("bin")).unwrap();
+    let mut env = env();
+    fs::create_dir(env.path("bin")).unwrap();
     for name in ["certbot", "uacme"] {
-        File::create(desk.path("bin").join(name)).unwrap();
+        File::create(env.path("bin").join(name)).unwrap();
     }
-    let path = format!("{}:/usr/bin:/bin", desk.path("bin").display());
-    desk.set("PATH", &path);
-    let finished = pipe_in(&desk, desk.sim.key(0).unwrap(), &[]);
+    let path = format!("{}:/usr/bin:/bin", env.path("bin").display());
+    env.set("PATH", &path);
+    let finished = pipe_in(&env, env.sim.key(0).unwrap(), &[]);
     assert!(finished.stdout.contains("\ncertbot ("), "{}", finished.said());
     assert!(
         finished.stdout.contains("--manual-auth-hook \"") && finished.stdout.contains("uacme -h /"),

@@ -2,20 +2,20 @@
 
 use std::path::Path;
 
-use crate::support::desk::Desk;
+use crate::support::environment::TestEnvironment;
 use crate::support::process;
 use crate::support::programs;
 
 #[test]
 #[ignore = "needs man: run by tests/run"]
 fn man_shows_every_page_without_complaint() {
-    let desk = Desk::new();
-    let folder = desk.path("man");
-    let files = desk.json(&["man", folder.to_str().unwrap()]);
+    let env = TestEnvironment::new();
+    let folder = env.path("man");
+    let files = env.json(&["man", folder.to_str().unwrap()]);
     let files: Vec<_> = files["files"].as_array().unwrap().iter().map(|file| file.as_str().unwrap()).collect();
     assert!(files.len() > 10, "{files:?}");
     for file in files {
-        let mut man = desk.command(programs::system("man"));
+        let mut man = env.command(programs::system("man"));
         man.args(["--warnings", "-l", file]).env("LC_ALL", "C.UTF-8").env("MANWIDTH", "80");
         let finished = process::run(&mut man);
         assert!(finished.status.success() && finished.stderr.is_empty(), "{file}: {}", finished.said());
@@ -29,7 +29,7 @@ fn man_shows_every_page_without_complaint() {
 
 #[test]
 fn the_main_page_tells_hooks_settings_files_and_exit_codes() {
-    let page = Desk::new().succeed(&["man"]);
+    let page = TestEnvironment::new().succeed(&["man"]);
     for part in ["HOOKS", "SETTINGS", "FILES", "\"EXIT STATUS\""].map(|name| format!(".SH {name}")) {
         assert!(page.contains(&part), "{part}");
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ipv64_acme::sim::Config;
 
-use crate::support::desk::Desk;
+use crate::support::environment::TestEnvironment;
 use crate::support::process::Finished;
 use crate::support::terminal;
 
@@ -12,30 +12,30 @@ use crate::support::terminal;
 const QUESTION: &str = "API key (";
 const INIT: &str = "ipv64-acme init --config conf/config.toml";
 
-fn slow_desk() -> Desk {
-    Desk::with(Config::with_delays(&[Duration::from_millis(300), Duration::from_millis(1500)]))
+fn slow_env() -> TestEnvironment {
+    TestEnvironment::with(Config::with_delays(&[Duration::from_millis(300), Duration::from_millis(1500)]))
 }
 
-/// A desk whose commands know no key.
-fn desk() -> Desk {
-    let mut desk = Desk::new();
-    desk.set("IPV64_API_KEY", "");
-    desk
+/// A test environment whose commands know no key.
+fn env() -> TestEnvironment {
+    let mut env = TestEnvironment::new();
+    env.set("IPV64_API_KEY", "");
+    env
 }
 
 /// Asserts that the prompt ended without a key, and that the terminal shows again what is typed, as stty(1) says at the end.
-fn assert_nothing_stored(desk: &Desk, finished: &Finished) {
+fn assert_nothing_stored(env: &TestEnvironment, finished: &Finished) {
     let words = [": nothing was stored", " echo "];
     assert!(words.iter().all(|words| finished.stdout.contains(words)), "{}", finished.said());
-    assert!(!desk.path("conf").exists());
+    assert!(!env.path("conf").exists());
 }
 
 #[test]
 #[ignore = "needs script(1): run by tests/run"]
 fn the_key_is_not_shown_while_it_is_typed() {
-    let desk = desk();
-    let key = desk.sim.key(0).unwrap().to_owned();
-    let finished = terminal::answer(&desk, &format!("{INIT}; stty -a"), QUESTION, &format!("echo {key}"));
+    let env = env();
+    let key = env.sim.key(0).unwrap().to_owned();
+    let finished = terminal::answer(&env, &format!("{INIT}; stty -a"), QUESTION, &format!("echo {key}"));
     assert!(!finished.stdout.contains(&key), "{}", finished.said());
     for words in [QUESTION, "class Standard", " echo "] {
         assert!(finished.stdout.contains(words), "{words:?}: {}", finished.said());
@@ -45,45 +45,45 @@ fn the_key_is_not_shown_while_it_is_typed() {
 #[test]
 #[ignore = "needs script(1): run by tests/run"]
 fn an_interrupt_at_the_prompt_stores_nothing_and_gives_the_terminal_back() {
-    let desk = desk();
-    let finished = terminal::answer(&desk, &format!("trap : INT; {INIT}; stty -a"), QUESTION, r"printf '\003'");
+    let env = env();
+    let finished = terminal::answer(&env, &format!("trap : INT; {INIT}; stty -a"), QUESTION, r"printf '\003'");
     assert!(finished.stdout.contains("interrupted"), "{}", finished.said());
-    assert_nothing_stored(&desk, &finished);
+    assert_nothing_stored(&env, &finished);
 }
 
 #[test]
 #[ignore = "needs script(1): run by tests/run"]
 fn a_signal_at_the_prompt_stores_nothing_and_gives_the_terminal_back() {
-    let desk = desk();
+    let env = env();
     let command = format!("sh -c \"echo \\$\\$ >pid; exec {INIT}\"; stty -a");
-    let finished = terminal::answer(&desk, &command, QUESTION, "kill -TERM $(cat pid)");
-    assert_nothing_stored(&desk, &finished);
+    let finished = terminal::answer(&env, &command, QUESTION, "kill -TERM $(cat pid)");
+    assert_nothing_stored(&env, &finished);
 }
 
 #[test]
 #[ignore = "needs script(1): run by tests/run"]
 fn keys_that_would_leave_the_terminal_silent_do_nothing_at_the_prompt() {
-    let desk = desk();
+    let env = env();
     // Ctrl-Z and Ctrl-\, then Ctrl-C.
     let command = format!("trap : INT QUIT TSTP; {INIT}; stty -a");
-    let finished = terminal::answer(&desk, &command, QUESTION, r"printf '\032\034'; sleep 0.5; printf '\003'");
+    let finished = terminal::answer(&env, &command, QUESTION, r"printf '\032\034'; sleep 0.5; printf '\003'");
     assert!(finished.stdout.contains("interrupted"), "{}", finished.said());
     assert!(finished.stdout.contains("susp = ^Z"), "{}", finished.said());
-    assert_nothing_stored(&desk, &finished);
+    assert_nothing_stored(&env, &finished);
 }
 
 #[test]
 #[ignore = "needs script(1): run by tests/run"]
 fn the_end_of_input_at_the_prompt_stores_nothing() {
-    let desk = desk();
-    let finished = terminal::answer(&desk, &format!("{INIT}; stty -a"), QUESTION, r"printf '\004'");
-    assert_nothing_stored(&desk, &finished);
+    let env = env();
+    let finished = terminal::answer(&env, &format!("{INIT}; stty -a"), QUESTION, r"printf '\004'");
+    assert_nothing_stored(&env, &finished);
 }
 
 #[test]
 #[ignore = "needs script(1): run by tests/run"]
 fn a_narrow_terminal_shows_names_and_verdicts_without_wrapping() {
-    let finished = terminal::watch(&slow_desk(), "stty cols 40; ipv64-acme test name.ipv64.net");
+    let finished = terminal::watch(&slow_env(), "stty cols 40; ipv64-acme test name.ipv64.net");
     let live = finished.stdout.lines().filter(|line| line.contains("ns2.ipv64") && line.contains('…'));
     let live: Vec<_> =
         live.map(|line| line.rsplit('\u{1b}').next().unwrap().trim_start_matches("[J").trim_end()).collect();
@@ -95,7 +95,7 @@ fn a_narrow_terminal_shows_names_and_verdicts_without_wrapping() {
 #[test]
 #[ignore = "needs script(1): run by tests/run"]
 fn each_server_has_a_line_while_a_hook_waits_and_none_afterwards() {
-    let finished = terminal::watch(&slow_desk(), "ipv64-acme present _acme-challenge.name.ipv64.net v");
+    let finished = terminal::watch(&slow_env(), "ipv64-acme present _acme-challenge.name.ipv64.net v");
     let (before, after) = finished.stdout.rsplit_once("\u{1b}[J").expect("lines are erased");
     assert!(before.contains("ns2.ipv64.net (") && before.contains("lags"), "{}", finished.said());
     assert!(after.starts_with("_acme-challenge.name.ipv64.net: ready on 2 of 2"), "{}", finished.said());
@@ -113,7 +113,7 @@ fn nothing_moves_where_the_terminal_cannot_or_the_output_has_to_stay() {
         format!("ipv64-acme -q{}", present.trim_start_matches("ipv64-acme")),
         format!("ipv64-acme -v{}", present.trim_start_matches("ipv64-acme")),
     ] {
-        let finished = terminal::watch(&slow_desk(), &command);
+        let finished = terminal::watch(&slow_env(), &command);
         assert!(!finished.stdout.contains('\u{1b}'), "{command}: {}", finished.said());
     }
 }
@@ -121,15 +121,15 @@ fn nothing_moves_where_the_terminal_cannot_or_the_output_has_to_stay() {
 #[test]
 #[ignore = "needs script(1): run by tests/run"]
 fn times_are_bars_on_a_terminal() {
-    let finished = terminal::watch(&slow_desk(), "ipv64-acme test name.ipv64.net");
+    let finished = terminal::watch(&slow_env(), "ipv64-acme test name.ipv64.net");
     assert!(finished.stdout.contains("█ "), "{}", finished.said());
 }
 
 #[test]
 #[ignore = "needs script(1): run by tests/run"]
 fn the_help_has_colours_only_where_they_are_wanted() {
-    let desk = Desk::new();
-    let has_colours = |command: &str| terminal::watch(&desk, command).stdout.contains('\u{1b}');
+    let env = TestEnvironment::new();
+    let has_colours = |command: &str| terminal::watch(&env, command).stdout.contains('\u{1b}');
     assert!(has_colours("ipv64-acme --help"));
     for command in ["NO_COLOR=1 ipv64-acme --help", "TERM=dumb ipv64-acme --help", "NO_COLOR=1 ipv64-acme --wrong"] {
         assert!(!has_colours(command), "{command}");

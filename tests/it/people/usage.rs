@@ -5,13 +5,13 @@ use std::os::unix::ffi::OsStringExt as _;
 
 use serde_json::Value;
 
-use crate::support::desk::{Desk, fields};
+use crate::support::environment::{TestEnvironment, fields};
 use crate::support::process;
 use crate::support::programs;
 
 #[test]
 fn a_program_gets_its_document_for_a_mistake_in_the_command_line_too() {
-    let desk = Desk::new();
+    let env = TestEnvironment::new();
     let table: [(&[&str], &str); 4] = [
         (&["--json", "bogus"], "bogus"),
         (&["--json", "record", "add"], "<NAME>"),
@@ -19,7 +19,7 @@ fn a_program_gets_its_document_for_a_mistake_in_the_command_line_too() {
         (&["--json"], "no command"),
     ];
     for (args, part) in table {
-        let finished = desk.run(args);
+        let finished = env.run(args);
         assert_eq!(finished.status.code(), Some(2), "{args:?}: {}", finished.said());
         let document: Value = serde_json::from_str(&finished.stdout).unwrap();
         assert_eq!(fields(&document["error"]), ["details", "hint", "kind", "message"]);
@@ -27,14 +27,14 @@ fn a_program_gets_its_document_for_a_mistake_in_the_command_line_too() {
         assert!(document["error"]["message"].as_str().unwrap().contains(part), "{document}");
         assert!(!finished.stderr.is_empty(), "{args:?}");
     }
-    assert!(desk.fail(&["bogus"], 2).contains("bogus"), "without --json, stdout has nothing");
+    assert!(env.fail(&["bogus"], 2).contains("bogus"), "without --json, stdout has nothing");
 }
 
 #[test]
 fn what_stderr_lists_stands_in_the_document_too() {
-    let mut desk = Desk::new();
-    desk.set("IPV64_API_KEY", "");
-    let finished = desk.run(&["account", "--json"]);
+    let mut env = TestEnvironment::new();
+    env.set("IPV64_API_KEY", "");
+    let finished = env.run(&["account", "--json"]);
     assert_eq!(finished.status.code(), Some(3), "{}", finished.said());
     let document: Value = serde_json::from_str(&finished.stdout).unwrap();
     let detail = document["error"]["details"][0].as_str().unwrap();
@@ -43,8 +43,8 @@ fn what_stderr_lists_stands_in_the_document_too() {
 
 #[test]
 fn names_from_outside_do_not_act_on_the_terminal() {
-    let mut desk = Desk::new();
-    desk.set("IPV64_\u{1b}[31mX", "1");
+    let mut env = TestEnvironment::new();
+    env.set("IPV64_\u{1b}[31mX", "1");
     let odd = "/nonexistent/\u{1b}[31m";
     let calls: [&[&str]; 4] = [
         &["config"],
@@ -53,59 +53,59 @@ fn names_from_outside_do_not_act_on_the_terminal() {
         &["account", "--ca-file", odd],
     ];
     for args in calls {
-        let finished = desk.run(args);
+        let finished = env.run(args);
         assert!(finished.stderr.contains("\\u{1b}[31m"), "{args:?}: {}", finished.said());
         assert!(!finished.stderr.contains('\u{1b}'), "{args:?}: {:?}", finished.stderr);
     }
     let bytes = OsString::from_vec(b"/nonexistent/\xff".to_vec());
-    let finished = process::run(desk.command(programs::hook()).arg("config").arg("--config").arg(bytes));
+    let finished = process::run(env.command(programs::hook()).arg("config").arg("--config").arg(bytes));
     assert_eq!(finished.status.code(), Some(2), "{}", finished.said());
 }
 
 #[test]
 fn a_pipe_in_the_place_of_a_file_does_not_hang() {
-    let desk = Desk::new();
-    let pipe = desk.path("pipe");
-    assert!(process::run(desk.command(programs::system("mkfifo")).arg(&pipe)).status.success());
+    let env = TestEnvironment::new();
+    let pipe = env.path("pipe");
+    assert!(process::run(env.command(programs::system("mkfifo")).arg(&pipe)).status.success());
     let pipe = pipe.to_str().unwrap();
-    assert!(desk.fail(&["--config", pipe, "config"], 2).contains("not a regular file"));
-    assert!(desk.fail(&["--api-key-file", pipe, "account"], 3).contains("not a regular file"));
+    assert!(env.fail(&["--config", pipe, "config"], 2).contains("not a regular file"));
+    assert!(env.fail(&["--api-key-file", pipe, "account"], 3).contains("not a regular file"));
 }
 
 #[test]
 fn a_key_that_is_refused_ends_the_status() {
-    let mut desk = Desk::new();
-    desk.set("IPV64_API_KEY", "wrong");
-    let error = desk.fail(&["status"], 3);
+    let mut env = TestEnvironment::new();
+    env.set("IPV64_API_KEY", "wrong");
+    let error = env.fail(&["status"], 3);
     assert!(error.contains("cannot read the account") && error.contains("hint: "), "{error}");
 }
 
 #[test]
 fn settings_that_cannot_work_are_refused() {
-    let desk = Desk::new();
+    let env = TestEnvironment::new();
     for flags in [
         ["--domain", "*.name.ipv64.net"],
         ["--state-dir", "state"],
         ["--resolvers", "127.0.0.1:0"],
         ["--api-rate", "1/1 parsec"],
     ] {
-        let error = desk.fail(&[&flags[..], &["account"]].concat(), 2);
+        let error = env.fail(&[&flags[..], &["account"]].concat(), 2);
         assert!(error.contains(&format!("the flag {}", flags[0])), "{error}");
     }
-    assert!(desk.fail(&["sim", "--delays", "nan"], 2).contains("--delays"));
-    assert!(desk.calls().is_empty());
-    desk.succeed(&["--api-rate", "100/1m", "account"]);
+    assert!(env.fail(&["sim", "--delays", "nan"], 2).contains("--delays"));
+    assert!(env.calls().is_empty());
+    env.succeed(&["--api-rate", "100/1m", "account"]);
 }
 
 #[test]
 fn a_key_that_is_typed_as_an_argument_is_masked() {
-    let desk = Desk::new();
+    let env = TestEnvironment::new();
     let key = "c4n4ry0123456789abcdefABCDEF0123";
     let with_flag = format!("--api-key={key}");
     let calls: [&[&str]; 4] =
         [&["init", key], &["init", "--api-key", key], &["account", &with_flag], &["--json", "init", key]];
     for args in calls {
-        let finished = desk.run(args);
+        let finished = env.run(args);
         assert_eq!(finished.status.code(), Some(2), "{args:?}: {}", finished.said());
         assert!(!finished.said().contains("c4n4ry"), "{args:?}: {}", finished.said());
         assert!(
@@ -118,41 +118,41 @@ fn a_key_that_is_typed_as_an_argument_is_masked() {
 
 #[test]
 fn certbot_without_a_verb_is_told_its_setting_in_one_line() {
-    let mut desk = Desk::new();
-    desk.set("CERTBOT_DOMAIN", "name.ipv64.net");
-    desk.set("CERTBOT_VALIDATION", "v");
+    let mut env = TestEnvironment::new();
+    env.set("CERTBOT_DOMAIN", "name.ipv64.net");
+    env.set("CERTBOT_VALIDATION", "v");
     for args in [&[][..], &["present"]] {
-        let error = desk.fail(args, 2);
+        let error = env.fail(args, 2);
         assert!(error.contains("--manual-auth-hook \"ipv64-acme auth\"") && error.lines().count() == 2, "{error}");
     }
 }
 
 #[test]
 fn a_typing_error_is_met_with_what_people_may_type() {
-    let desk = Desk::new();
+    let env = TestEnvironment::new();
     for typed in ["renew", "crate", "begn", "don"] {
-        let error = desk.fail(&[typed], 2);
+        let error = env.fail(&[typed], 2);
         for verb in ["create", "begin", "done", "delete"] {
             assert!(!error.contains(&format!("'{verb}'")), "{error}");
         }
     }
-    assert!(desk.fail(&["docter"], 2).contains("'doctor'"));
+    assert!(env.fail(&["docter"], 2).contains("'doctor'"));
 }
 
 #[test]
 fn quiet_leaves_the_errors_of_the_doctor() {
-    let desk = Desk::new();
-    let error = desk.fail(&["-q", "doctor", "shop.example.net"], 7);
+    let env = TestEnvironment::new();
+    let error = env.fail(&["-q", "doctor", "shop.example.net"], 7);
     assert!(error.contains("error: ") && error.contains("hint: "), "{error}");
 }
 
 #[test]
 fn lego_is_not_told_of_its_own_variables() {
-    let mut desk = Desk::new();
-    desk.set("IPV64_TTL", "60");
-    desk.set("IPV64_PROPAGATION_TIMEOUT", "0");
+    let mut env = TestEnvironment::new();
+    env.set("IPV64_TTL", "60");
+    env.set("IPV64_PROPAGATION_TIMEOUT", "0");
     let present = ["present", "_acme-challenge.name.ipv64.net", "value"];
-    assert!(desk.run(&present).stderr.contains("unknown variable `IPV64_TTL`"));
-    desk.set("EXEC_PATH", "/usr/bin/ipv64-acme");
-    desk.succeed(&present);
+    assert!(env.run(&present).stderr.contains("unknown variable `IPV64_TTL`"));
+    env.set("EXEC_PATH", "/usr/bin/ipv64-acme");
+    env.succeed(&present);
 }

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::orders::{Call, Order};
 use super::plan::{ADDRESSES, Planned, Stretch};
 use super::runner::{self, Ended, Fate};
-use crate::support::desk::Desk;
+use crate::support::environment::TestEnvironment;
 use crate::support::programs;
 
 /// The rate of an account, which the simulation enforces: slower than any of the worlds would like it.
@@ -70,7 +70,7 @@ impl fmt::Display for Tally {
 
 /// A world while it runs.
 struct World<'a> {
-    desk: &'a Desk,
+    env: &'a TestEnvironment,
     tally: Mutex<Tally>,
     wrong: Mutex<Vec<String>>,
 }
@@ -78,13 +78,13 @@ struct World<'a> {
 /// Runs a world, and returns what is wrong with it.
 pub(super) fn run(number: usize, plan: Vec<Stretch>) -> (Tally, Vec<String>) {
     let (config, foreign) = config(&plan, number as u64);
-    let mut desk = Desk::with(config);
+    let mut env = TestEnvironment::with(config);
     let (requests, time) = RATE;
-    desk.set("IPV64_API_RATE", &format!("{requests}/{}", time.as_secs()));
-    desk.set("IPV64_HTTP_TIMEOUT", "2");
-    desk.set("IPV64_PROPAGATION_TIMEOUT", "60");
-    desk.sim.set_limits(Limits { burst: Some(RATE), ..Limits::default() });
-    let world = World { desk: &desk, tally: Mutex::default(), wrong: Mutex::default() };
+    env.set("IPV64_API_RATE", &format!("{requests}/{}", time.as_secs()));
+    env.set("IPV64_HTTP_TIMEOUT", "2");
+    env.set("IPV64_PROPAGATION_TIMEOUT", "60");
+    env.sim.set_limits(Limits { burst: Some(RATE), ..Limits::default() });
+    let world = World { env: &env, tally: Mutex::default(), wrong: Mutex::default() };
     for stretch in &plan {
         world.set_conditions(stretch);
         thread::scope(|scope| {
@@ -95,7 +95,7 @@ pub(super) fn run(number: usize, plan: Vec<Stretch>) -> (Tally, Vec<String>) {
     }
     world.clear_up(&foreign);
     let mut tally = world.tally.into_inner().unwrap();
-    tally.requests = desk.sim.api_calls().len();
+    tally.requests = env.sim.api_calls().len();
     (tally, world.wrong.into_inner().unwrap())
 }
 
@@ -122,7 +122,7 @@ fn config(plan: &[Stretch], seed: u64) -> (Config, Vec<StaticRecord>) {
 
 impl World<'_> {
     fn sim(&self) -> &Sim {
-        &self.desk.sim
+        &self.env.sim
     }
 
     fn fault(&self, text: String) {
@@ -194,7 +194,7 @@ impl World<'_> {
         if fate == Fate::NotMade {
             return None;
         }
-        let mut command = self.desk.command(programs::hook());
+        let mut command = self.env.command(programs::hook());
         // Half of the calls tell all they do: the key has to be in none of it.
         let verbose = call.args.concat().len() % 2 == 0;
         command.args(verbose.then_some("-vv")).args(&call.args).envs(call.variables.iter().cloned());
@@ -257,7 +257,7 @@ impl World<'_> {
         self.sim().clear_faults();
         self.set_servers(std::iter::repeat_n(&ServerSettings::default(), ADDRESSES));
         thread::sleep(SETTLE);
-        let swept = self.desk.run(&["sweep", "--older-than", "0", "--yes"]);
+        let swept = self.env.run(&["sweep", "--older-than", "0", "--yes"]);
         if !swept.status.success() {
             self.fault(format!("the sweep fails: {}", swept.said()));
         }
@@ -282,7 +282,7 @@ impl World<'_> {
     /// Killed processes have left no files, and the others no more than they need.
     fn assert_state_is_small(&self) {
         let mut names = Vec::new();
-        for entry in fs::read_dir(self.desk.path("state")).unwrap().map(Result::unwrap) {
+        for entry in fs::read_dir(self.env.path("state")).unwrap().map(Result::unwrap) {
             let (name, bytes) = (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap());
             if bytes.len() as u64 > LARGEST_FILE {
                 self.fault(format!("{name} has {} bytes", bytes.len()));

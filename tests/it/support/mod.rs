@@ -2,7 +2,7 @@
 //! What is expected of the binary stands in the tests themselves.
 
 pub(crate) mod certificate;
-pub(crate) mod desk;
+pub(crate) mod environment;
 pub(crate) mod installed;
 pub(crate) mod page;
 pub(crate) mod pebble;

@@ -1,4 +1,4 @@
-//! Commands on a terminal of their own, made by script(1): one of a desk, or a shell that is typed into line by line, of which
+//! Commands on a terminal of their own, made by script(1): one of a test environment, or a shell that is typed into line by line, of which
 //! is kept what a person would see. What is typed, and what is expected, stands in the tests.
 
 use std::fs;
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use super::desk::Desk;
+use super::environment::TestEnvironment;
 use super::process::{self, Finished};
 
 /// How long a command may take; far above what any needs.
@@ -16,26 +16,26 @@ const LIMIT: Duration = Duration::from_secs(180);
 /// The pause between two looks at the screen.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Runs a shell command of a desk on a terminal where nothing is typed.
-pub(crate) fn watch(desk: &Desk, command: &str) -> Finished {
-    shell(desk, &format!(": | script --quiet --return --command '{command}' /dev/null"))
+/// Runs a shell command of a test environment on a terminal where nothing is typed.
+pub(crate) fn watch(env: &TestEnvironment, command: &str) -> Finished {
+    shell(env, &format!(": | script --quiet --return --command '{command}' /dev/null"))
 }
 
-/// Runs a shell command of a desk on a terminal. Once the question is there, the shell command `typing` types.
-pub(crate) fn answer(desk: &Desk, command: &str, question: &str, typing: &str) -> Finished {
+/// Runs a shell command of a test environment on a terminal. Once the question is there, the shell command `typing` types.
+pub(crate) fn answer(env: &TestEnvironment, command: &str, question: &str, typing: &str) -> Finished {
     // A terminal that hangs up would end the command too.
     let typed = format!(
         "(until grep -qsF '{question}' seen; do sleep 0.05; done; {typing}; until [ -e ended ]; do sleep 0.05; done)"
     );
     let command = format!("{command}; status=$?; : >ended; exit $status");
-    shell(desk, &format!("{typed} | script --quiet --return --flush --command '{command}' seen"))
+    shell(env, &format!("{typed} | script --quiet --return --flush --command '{command}' seen"))
 }
 
-fn shell(desk: &Desk, script: &str) -> Finished {
+fn shell(env: &TestEnvironment, script: &str) -> Finished {
     for file in ["seen", "ended"] {
-        let _ = fs::remove_file(desk.path(file));
+        let _ = fs::remove_file(env.path(file));
     }
-    process::run(desk.command("/bin/sh").args(["-c", script]).env("SHELL", "/bin/sh").env("TERM", "xterm"))
+    process::run(env.command("/bin/sh").args(["-c", script]).env("SHELL", "/bin/sh").env("TERM", "xterm"))
 }
 
 /// A running shell; it ends with the value.

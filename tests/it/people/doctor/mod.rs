@@ -10,15 +10,15 @@ use std::time::{Duration, Instant};
 use ipv64_acme::sim::{Account, CallKind, Config, Listen, ServerSettings};
 use serde_json::Value;
 
-use crate::support::desk::{Desk, fields};
+use crate::support::environment::{TestEnvironment, fields};
 
 /// Runs `doctor --json`, which ends with this code. It may make two calls of the API, and every finding that is not good
 /// has to name a way out.
-fn examine(desk: &Desk, domains: &[&str], code: i32) -> Vec<Value> {
-    let before = desk.sim.api_calls().len();
-    let finished = desk.run(&[&["doctor", "--json"], domains].concat());
+fn examine(env: &TestEnvironment, domains: &[&str], code: i32) -> Vec<Value> {
+    let before = env.sim.api_calls().len();
+    let finished = env.run(&[&["doctor", "--json"], domains].concat());
     assert_eq!(finished.status.code(), Some(code), "{}", finished.said());
-    assert!(desk.sim.api_calls().len() <= before + 2, "{:#?}", desk.sim.api_calls());
+    assert!(env.sim.api_calls().len() <= before + 2, "{:#?}", env.sim.api_calls());
     let document: Value = serde_json::from_str(&finished.stdout).unwrap();
     assert_eq!(fields(&document), ["errors", "findings", "warnings"]);
     let findings = document["findings"].as_array().unwrap().clone();
@@ -26,7 +26,7 @@ fn examine(desk: &Desk, domains: &[&str], code: i32) -> Vec<Value> {
         assert_eq!(fields(finding), ["advice", "kind", "level", "subject", "text"]);
         let bad = finding["level"] == "warning" || finding["level"] == "error";
         assert!(!bad || finding["advice"].is_string(), "no way out of {finding}");
-        assert!(!finding.to_string().contains(desk.sim.key(0).unwrap()), "{finding}");
+        assert!(!finding.to_string().contains(env.sim.key(0).unwrap()), "{finding}");
     }
     let count = |level: &str| findings.iter().filter(|it| it["level"] == level).count();
     assert_eq!((&document["errors"], &document["warnings"]), (&count("error").into(), &count("warning").into()));
@@ -52,13 +52,13 @@ fn says(text: &str, parts: &[&str]) {
     }
 }
 
-fn with_account(change: impl FnOnce(&mut Account)) -> Desk {
+fn with_account(change: impl FnOnce(&mut Account)) -> TestEnvironment {
     let mut account = Account::default();
     change(&mut account);
-    Desk::with(Config { accounts: vec![account], ..Config::default() })
+    TestEnvironment::with(Config { accounts: vec![account], ..Config::default() })
 }
 
-fn with_domains(domains: &[&str]) -> Desk {
+fn with_domains(domains: &[&str]) -> TestEnvironment {
     with_account(|account| {
         account.domains = domains.iter().map(ToString::to_string).collect();
         account.records.clear();
@@ -67,41 +67,41 @@ fn with_domains(domains: &[&str]) -> Desk {
 
 #[test]
 fn a_healthy_world_has_nothing_to_do_and_costs_two_calls() {
-    let desk = Desk::new();
-    let findings = examine(&desk, &["name.ipv64.net", "*.example.com"], 0);
+    let env = TestEnvironment::new();
+    let findings = examine(&env, &["name.ipv64.net", "*.example.com"], 0);
     assert!(findings.iter().all(|it| it["level"] == "ok"), "{findings:#?}");
-    assert_eq!(desk.calls(), [CallKind::GetAccountInfo, CallKind::GetDomains]);
+    assert_eq!(env.calls(), [CallKind::GetAccountInfo, CallKind::GetDomains]);
     let all = ["config", "key", "state", "api_way", "api", "quota", "domains", "clock", "account_domain", "delegation"];
     for kind in all.into_iter().chain(["dnssec", "caa", "server"]) {
         has(&findings, kind, "ok");
     }
-    let text = desk.succeed(&["doctor", "name.ipv64.net"]);
+    let text = env.succeed(&["doctor", "name.ipv64.net"]);
     assert!(text.lines().all(|line| line.starts_with("ok  ") || line == "0 errors, 0 warnings"), "{text}");
-    assert!(!text.contains(desk.sim.key(0).unwrap()));
+    assert!(!text.contains(env.sim.key(0).unwrap()));
 }
 
 #[test]
 fn the_challenge_name_is_not_asked_of_a_resolver() {
-    let desk = Desk::new();
-    examine(&desk, &["name.ipv64.net"], 0);
-    let resolver = desk.sim.addresses("system")[0];
-    let asked: Vec<_> = desk.sim.questions().into_iter().filter(|question| question.address == resolver).collect();
+    let env = TestEnvironment::new();
+    examine(&env, &["name.ipv64.net"], 0);
+    let resolver = env.sim.addresses("system")[0];
+    let asked: Vec<_> = env.sim.questions().into_iter().filter(|question| question.address == resolver).collect();
     assert!(!asked.is_empty());
     assert!(asked.iter().all(|question| !question.name.contains("_acme-challenge")), "{asked:?}");
 }
 
 #[test]
 fn a_world_that_is_silent_does_not_hold_it_up() {
-    let mut desk = Desk::new();
+    let mut env = TestEnvironment::new();
     let silent = ServerSettings { udp: Listen::Silent, tcp: Listen::Silent, ..ServerSettings::default() };
-    for (name, _) in desk.sim.dns_servers() {
+    for (name, _) in env.sim.dns_servers() {
         // Resolvers have no such settings, and without servers they know nothing.
-        desk.sim.set_server(&name, &silent).ok();
+        env.sim.set_server(&name, &silent).ok();
     }
     let quiet = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    desk.set("IPV64_API_URL", &format!("http://{}/api", quiet.local_addr().unwrap()));
+    env.set("IPV64_API_URL", &format!("http://{}/api", quiet.local_addr().unwrap()));
     let start = Instant::now();
-    let findings = examine(&desk, &["name.ipv64.net", "example.com"], 6);
+    let findings = examine(&env, &["name.ipv64.net", "example.com"], 6);
     has(&findings, "timed_out", "error");
     has(&findings, "name_servers_unreachable", "error");
     // 15 s are promised; a busy machine gets some more.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ipv64_acme::sim::{Authority, Config, Listen, Meets, ServerSettings};
 
 use super::{examine, has, says};
-use crate::support::desk::Desk;
+use crate::support::environment::TestEnvironment;
 
 /// A fault of one server or of both, and what is said of it.
 struct Row {
@@ -50,11 +50,11 @@ fn faults_of_the_servers_are_told_apart() {
     std::thread::scope(|scope| {
         for Row { which, settings, finding: (kind, level, code), words } in rows() {
             scope.spawn(move || {
-                let desk = Desk::new();
+                let env = TestEnvironment::new();
                 for server in which {
-                    desk.sim.set_server(server, &settings).unwrap();
+                    env.sim.set_server(server, &settings).unwrap();
                 }
-                says(&has(&examine(&desk, &["name.ipv64.net"], code), kind, level), words);
+                says(&has(&examine(&env, &["name.ipv64.net"], code), kind, level), words);
             });
         }
     });
@@ -65,7 +65,7 @@ fn an_address_without_a_route_is_a_note() {
     let mut config = Config::default();
     // An address of one link only: the system refuses it before anything is sent.
     config.name_servers[1].unserved = vec!["fe80::53".parse().unwrap()];
-    let findings = examine(&Desk::with(config), &["name.ipv64.net"], 0);
+    let findings = examine(&TestEnvironment::with(config), &["name.ipv64.net"], 0);
     says(&has(&findings, "server_no_route", "note"), &["fe80::53", "no way there (no IPv6?)"]);
 }
 
@@ -73,8 +73,8 @@ fn an_address_without_a_route_is_a_note() {
 fn a_server_that_lags_is_seen_by_its_serial() {
     let mut config = Config::default();
     config.name_servers[1].addresses[0] = ServerSettings::delayed(Duration::from_secs(3600));
-    let desk = Desk::with(config);
-    desk.succeed(&["record", "add", "www.name.ipv64.net", "A", "127.0.0.1"]);
-    let findings = examine(&desk, &["name.ipv64.net"], 0);
+    let env = TestEnvironment::with(config);
+    env.succeed(&["record", "add", "www.name.ipv64.net", "A", "127.0.0.1"]);
+    let findings = examine(&env, &["name.ipv64.net"], 0);
     says(&has(&findings, "serials_differ", "warning"), &["serials 1, 2", "tell the provider"]);
 }

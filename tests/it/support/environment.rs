@@ -13,13 +13,13 @@ use super::process::{self, Finished};
 use super::programs;
 
 /// One simulated account with a state folder of its own.
-pub(crate) struct Desk {
+pub(crate) struct TestEnvironment {
     pub(crate) sim: Sim,
     folder: TempDir,
     variables: Vec<(String, String)>,
 }
 
-impl Desk {
+impl TestEnvironment {
     pub(crate) fn new() -> Self {
         Self::with(Config::default())
     }
@@ -28,10 +28,10 @@ impl Desk {
         let sim = Sim::start(config).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let variables = sim.env();
-        let mut desk = Self { sim, folder, variables };
+        let mut env = Self { sim, folder, variables };
         // Only tests of the request window want to wait for it.
-        desk.set("IPV64_API_RATE", "1000/1");
-        desk
+        env.set("IPV64_API_RATE", "1000/1");
+        env
     }
 
     /// Gives every later command a variable.
@@ -58,7 +58,7 @@ impl Desk {
         command
     }
 
-    /// A configuration file of this desk's own, so that one of the machine is not read.
+    /// A configuration file of this env's own, so that one of the machine is not read.
     fn empty_config(&self) -> PathBuf {
         let path = self.path("empty.toml");
         if !path.exists() {
