@@ -23,7 +23,7 @@
 //! - [`state`]: the journal of records, and what each account has used of its limits
 //! - [`order`]: what a caller asks for: records, wait, what to do on failure
 //! - [`provider`]: the suffixes that the provider owns
-//! - [`challenge`], [`secret`], [`name`], [`distinct`], [`excerpt`], [`time`], [`error`], [`exit`]: the vocabulary that all
+//! - [`challenge`], [`secret`], [`name`], [`excerpt`], [`time`], [`error`], [`exit`]: the vocabulary that all
 //!   others share
 
 pub mod account;
@@ -31,7 +31,6 @@ pub mod api;
 pub mod challenge;
 pub mod cli;
 pub mod commands;
-pub mod distinct;
 pub mod dns;
 pub mod doctor;
 pub mod error;

@@ -1,6 +1,7 @@
 //! `test`: a whole challenge without a CA. Adds a random value, waits as a hook would, shows the time of each server, and
 //! deletes the record again, also where the wait has failed.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -9,7 +10,6 @@ use super::context::Context;
 use super::stop::run_stoppable;
 use crate::challenge::{Challenge, TxtValue};
 use crate::cli::{Cli, CliError, TestArgs};
-use crate::distinct::distinct;
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::name::DnsName;
@@ -45,7 +45,7 @@ pub(super) fn run(cli: &Cli, args: &TestArgs, environment: &Environment, report:
 
 /// One random value for each domain; a domain and its wildcard share one record name, and one value is enough to see it.
 fn challenges(domains: &[DnsName]) -> Result<Vec<Challenge>> {
-    let bare = distinct(domains.iter().map(DnsName::without_wildcard));
+    let bare: BTreeSet<_> = domains.iter().map(DnsName::without_wildcard).collect();
     let challenge = |domain: &DnsName| {
         let value = TxtValue::random().map_err(|_| std::io::Error::other("the system has no random numbers"))?;
         Challenge::for_identifier(domain, value).map_err(|error| std::io::Error::other(error).into())
