@@ -190,7 +190,7 @@ impl Storm {
             settings.meets = Meets::Sockets;
             [settings.clone(), settings]
         };
-        self.set("IPV64_PROPAGATION_TIMEOUT", "25");
+        self.set("IPV64_PROPAGATION_TIMEOUT", "60");
         match dice.below(3) {
             // The resolvers can, and are believed in the end.
             0 => self.set_servers(both(&|settings| settings.drop = 1)),
