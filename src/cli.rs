@@ -1,4 +1,4 @@
-//! The command line: definitions only. What a command does stands in [`crate::commands`], what the hook verbs take in
+//! The command line: definitions only. What a command does is in [`crate::commands`], what the hook verbs take in
 //! [`crate::hook`].
 
 mod api;

@@ -1,4 +1,4 @@
-//! The exit codes of the outside contract. Which error ends with which one stands in [`crate::error`].
+//! The exit codes of the outside contract. Which error ends with which one is in [`crate::error`].
 
 /// How the process ends. The numbers are part of the contract with the ACME clients; see `docs/errors.md`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! The process: arguments and environment in, exit code out. Everything else stands in the library.
+//! The process: arguments and environment in, exit code out. Everything else is in the library.
 
 use std::process::ExitCode;
 

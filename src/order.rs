@@ -27,7 +27,7 @@ pub enum Wait {
 /// All challenges that a client works through in several calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order {
-    /// The record name of each challenge of the order; a name stands here once for each of its values.
+    /// The record name of each challenge of the order; a name is here once for each of its values.
     pub names: Vec<DnsName>,
 }
 

@@ -143,7 +143,7 @@ impl Report {
         }
     }
 
-    /// Tells what a person should look at although the run goes on.
+    /// Tells what a person should know although the run goes on.
     pub fn warning(&self, text: &str) {
         if !self.output.quiet {
             to_stderr(&format!("warning: {text}"));
@@ -195,7 +195,7 @@ impl Report {
     }
 }
 
-/// Returns an error as it stands in the document of `--json`.
+/// Returns an error as it is in the document of `--json`.
 #[must_use]
 pub fn error_entry(error: &Error) -> Value {
     let explained = error.explained();

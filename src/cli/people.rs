@@ -17,7 +17,7 @@ pub struct InitArgs {
 /// What to examine.
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
-    /// Domains as they will stand in the certificate; `*.` may be left out
+    /// Domains of the certificate; `*.` may be left out
     #[arg(value_name = "DOMAIN")]
     pub domains: Vec<DnsName>,
 }
@@ -25,7 +25,7 @@ pub struct DoctorArgs {
 /// What to try.
 #[derive(Debug, Args)]
 pub struct TestArgs {
-    /// Domains as they will stand in the certificate; `*.` may be left out
+    /// Domains of the certificate; `*.` may be left out
     #[arg(value_name = "DOMAIN", required = true)]
     pub domains: Vec<DnsName>,
 }

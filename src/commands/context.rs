@@ -26,7 +26,7 @@ use crate::time::{Clock, Interrupted, Timestamp};
 
 /// Sent with every request.
 const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
-/// How often a pause looks whether a signal has come.
+/// How often a pause checks whether a signal has come.
 const TICK: Duration = Duration::from_millis(100);
 
 /// Everything built from the settings, for one process.
@@ -50,7 +50,7 @@ impl Context {
         Self::with_key(settings, key, report)
     }
 
-    /// Prepares everything for a key that may stand nowhere yet.
+    /// Prepares everything for a key that may not be stored yet.
     pub(super) fn with_key(settings: Settings, key: Secret, report: Report) -> Result<Self> {
         let interrupted = watch_signals()?;
         let clock = Arc::new(StoppableClock { interrupted: Arc::clone(&interrupted) });

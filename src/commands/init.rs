@@ -110,7 +110,7 @@ fn tell_account(account: &Account, report: Report) {
     report.line(&format!("account        class {class}, {left}"));
 }
 
-/// Another key, or another configuration file, that comes before what was stored now; or a place where no hook looks.
+/// Another key, or another configuration file, that comes before what was stored now; or a place that no hook reads.
 fn tell_what_hides_it(sources: &Sources<'_>, config: &Path, report: Report) {
     if let Some(variable) = key::variable_in_force(sources) {
         report.warning(&format!("the variable {variable} is set and comes before the stored key"));

@@ -1,4 +1,4 @@
-//! From a parsed command line to an exit code: one file per command. What can be tested without a process stands in
+//! From a parsed command line to an exit code: one file per command. What can be tested without a process is in
 //! the rooms below.
 
 mod account;
@@ -168,7 +168,7 @@ fn keys(args: &[OsString]) -> Vec<&str> {
     words.filter(|word| word.len() < CHALLENGE_VALUE && key::looks_like_key(word.as_bytes())).collect()
 }
 
-/// A mistake in the command line as it stands in the document of `--json`.
+/// A mistake in the command line as it is in the document of `--json`.
 fn usage_entry(error: &clap::Error, said: &str) -> Value {
     let message = match error.kind() {
         // clap would list every verb, or print the help.

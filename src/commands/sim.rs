@@ -12,7 +12,7 @@ use crate::exit::Exit;
 use crate::report::Report;
 use crate::sim::{Config, Limits, Sim};
 
-/// How often the process looks whether a signal has come.
+/// How often the process checks whether a signal has come.
 const TICK: Duration = Duration::from_millis(100);
 
 /// Starts the simulation, prints the variables that programs need to use it, and serves until SIGINT or SIGTERM.

@@ -14,7 +14,7 @@ use crate::solver::Solver;
 
 /// How long the work may take to end by itself, so that it can put its affairs in order.
 const GRACE: Duration = Duration::from_millis(1500);
-/// How often the wait looks whether a signal has come.
+/// How often the wait checks whether a signal has come.
 const TICK: Duration = Duration::from_millis(50);
 
 /// Does work that ends by itself at a signal, but not always at once. If it takes too long it is left to die with the

@@ -15,18 +15,8 @@ pub const CONVENTION: Convention = Convention {
     page: "acmetool",
     setting: "a link to the program in its hooks folder",
     verbs: &[
-        Verb {
-            word: "challenge-dns-start",
-            action: Action::Add,
-            meaning: "acmetool adds a record: HOST FILE VALUE",
-            parser: parse,
-        },
-        Verb {
-            word: "challenge-dns-stop",
-            action: Action::Remove,
-            meaning: "acmetool removes a record: HOST FILE VALUE",
-            parser: parse,
-        },
+        Verb::new("challenge-dns-start", Action::Add, "acmetool adds a record: HOST FILE VALUE", parse),
+        Verb::new("challenge-dns-stop", Action::Remove, "acmetool removes a record: HOST FILE VALUE", parse),
     ],
     ignored_event: |word, _| is_event(word).then_some(Exit::NotOurs),
     programs: &["acmetool"],

@@ -1,4 +1,4 @@
-//! certbot's `--manual-auth-hook` and `--manual-cleanup-hook`: everything stands in `CERTBOT_*` variables.
+//! certbot's `--manual-auth-hook` and `--manual-cleanup-hook`: everything is in `CERTBOT_*` variables.
 //! Which of the two hooks this is has to be said by a verb: certbot never unsets the variables, so that in one
 //! `certbot renew` the auth hook of the second certificate still sees `CERTBOT_AUTH_OUTPUT` of the first clean-up.
 

@@ -17,18 +17,18 @@ pub const CONVENTION: Convention = Convention {
     page: "dehydrated",
     setting: "HOOK=/usr/bin/ipv64-acme",
     verbs: &[
-        Verb {
-            word: "deploy_challenge",
-            action: Action::Add,
-            meaning: "dehydrated adds records: DOMAIN TOKEN VALUE, any number of times",
-            parser: parse,
-        },
-        Verb {
-            word: "clean_challenge",
-            action: Action::Remove,
-            meaning: "dehydrated removes records: DOMAIN TOKEN VALUE, any number of times",
-            parser: parse,
-        },
+        Verb::new(
+            "deploy_challenge",
+            Action::Add,
+            "dehydrated adds records: DOMAIN TOKEN VALUE, any number of times",
+            parse,
+        ),
+        Verb::new(
+            "clean_challenge",
+            Action::Remove,
+            "dehydrated removes records: DOMAIN TOKEN VALUE, any number of times",
+            parse,
+        ),
     ],
     ignored_event: |word, variables| is_event(word, variables).then_some(Exit::Done),
     programs: &["dehydrated"],

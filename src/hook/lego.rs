@@ -71,7 +71,7 @@ fn misfit(action: Action, form: Form, args: &[String]) -> HookError {
         Form::Raw => (format!("{verb} --"), "3 arguments, DOMAIN TOKEN KEYAUTH"),
     };
     let flags = args.iter().skip(1).any(|arg| arg.len() > 2 && arg.starts_with("--"));
-    let flags = if flags { "; flags stand before the first argument, what follows it is data" } else { "" };
+    let flags = if flags { "; flags go before the first argument, what follows it is data" } else { "" };
     super::wrong_count(&verb, wanted, args, &format!("{HINT}{flags}"))
 }
 

@@ -80,10 +80,17 @@ pub struct Verb {
     /// Who calls it, and with which arguments.
     pub meaning: &'static str,
     /// Reads the arguments of one call, which are this verb's.
-    parser: fn(&Self, &[String], &Variables<'_>) -> Result<Request, HookError>,
+    parser: Parser,
 }
 
+/// Reads the arguments of one call of a verb.
+type Parser = fn(&Verb, &[String], &Variables<'_>) -> Result<Request, HookError>;
+
 impl Verb {
+    const fn new(word: &'static str, action: Action, meaning: &'static str, parser: Parser) -> Self {
+        Self { word, action, meaning, parser }
+    }
+
     /// Reads the arguments of one call.
     ///
     /// # Errors

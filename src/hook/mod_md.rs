@@ -14,18 +14,8 @@ pub const CONVENTION: Convention = Convention {
     page: "apache",
     setting: "MDChallengeDns01 /usr/bin/ipv64-acme",
     verbs: &[
-        Verb {
-            word: "setup",
-            action: Action::Add,
-            meaning: "Apache's mod_md adds a record: DOMAIN VALUE",
-            parser: setup,
-        },
-        Verb {
-            word: "teardown",
-            action: Action::Remove,
-            meaning: "Apache's mod_md removes a record: DOMAIN [VALUE]",
-            parser: teardown,
-        },
+        Verb::new("setup", Action::Add, "Apache's mod_md adds a record: DOMAIN VALUE", setup),
+        Verb::new("teardown", Action::Remove, "Apache's mod_md removes a record: DOMAIN [VALUE]", teardown),
     ],
     paths: &[
         "/etc/apache2/mods-available/md.load",

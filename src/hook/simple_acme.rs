@@ -14,18 +14,8 @@ pub const CONVENTION: Convention = Convention {
     page: "simple-acme",
     setting: "/usr/bin/ipv64-acme as the script, with its default arguments",
     verbs: &[
-        Verb {
-            word: "create",
-            action: Action::Add,
-            meaning: "simple-acme adds a record: IDENTIFIER RECORD VALUE",
-            parser: parse,
-        },
-        Verb {
-            word: "delete",
-            action: Action::Remove,
-            meaning: "simple-acme removes a record: IDENTIFIER RECORD VALUE",
-            parser: parse,
-        },
+        Verb::new("create", Action::Add, "simple-acme adds a record: IDENTIFIER RECORD VALUE", parse),
+        Verb::new("delete", Action::Remove, "simple-acme removes a record: IDENTIFIER RECORD VALUE", parse),
     ],
     ..Convention::UNKNOWN
 };

@@ -13,13 +13,8 @@ pub const CONVENTION: Convention = Convention {
     page: "scripts",
     setting: "/usr/bin/ipv64-acme as the script of the shell authenticator",
     verbs: &[
-        Verb { word: "set", action: Action::Add, meaning: "TrueNAS adds a record: DOMAIN RECORD VALUE", parser: parse },
-        Verb {
-            word: "unset",
-            action: Action::Remove,
-            meaning: "TrueNAS removes a record: DOMAIN RECORD VALUE",
-            parser: parse,
-        },
+        Verb::new("set", Action::Add, "TrueNAS adds a record: DOMAIN RECORD VALUE", parse),
+        Verb::new("unset", Action::Remove, "TrueNAS removes a record: DOMAIN RECORD VALUE", parse),
     ],
     ..Convention::UNKNOWN
 };

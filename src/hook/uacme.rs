@@ -15,14 +15,9 @@ pub const CONVENTION: Convention = Convention {
     page: "uacme",
     setting: "-h /usr/bin/ipv64-acme",
     verbs: &[
-        Verb {
-            word: "begin",
-            action: Action::Add,
-            meaning: "uacme adds a record: TYPE IDENTIFIER TOKEN VALUE",
-            parser: parse,
-        },
-        Verb { word: "done", action: Action::Remove, meaning: REMOVES, parser: parse },
-        Verb { word: "failed", action: Action::Remove, meaning: REMOVES, parser: parse },
+        Verb::new("begin", Action::Add, "uacme adds a record: TYPE IDENTIFIER TOKEN VALUE", parse),
+        Verb::new("done", Action::Remove, REMOVES, parse),
+        Verb::new("failed", Action::Remove, REMOVES, parse),
     ],
     programs: &["uacme"],
     lines: &["uacme -h {exe} issue DOMAIN '*.DOMAIN'"],

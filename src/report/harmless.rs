@@ -1,4 +1,4 @@
-//! The last look at what is printed: nothing that acts on a terminal passes, whoever composed it. A single text from
+//! The last filter of what is printed: nothing that acts on a terminal passes, whoever composed it. A single text from
 //! outside is cleaned before, by [`crate::excerpt`], where its line ends and tabs mean nothing either.
 
 use std::borrow::Cow;

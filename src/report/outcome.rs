@@ -53,7 +53,7 @@ pub fn seconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 1000.0).round() / 1000.0
 }
 
-/// Returns a record as it stands in the document of `--json`.
+/// Returns a record as it is in the document of `--json`.
 #[must_use]
 pub fn record_entry(solved: &Solved, outcome: &Outcome) -> Value {
     json!({

@@ -1,5 +1,5 @@
 //! The configuration file: TOML with the names of the settings, and nothing else. What the values mean is left to
-//! [`super::parse`]; the API key never stands here, only the name of the file that holds it.
+//! [`super::parse`]; the API key is never here, only the name of the file that holds it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -62,7 +62,7 @@ impl ConfigFile {
         Self::parse(path, &read_text(path)?)
     }
 
-    /// Reads the text of a file that stands, or would stand, at a path.
+    /// Reads the text of a file that is, or would be, at a path.
     ///
     /// # Errors
     /// [`FileError`]
@@ -98,13 +98,13 @@ impl ConfigFile {
         behind(&self.path, places).find(|place| place.is_file())
     }
 
-    /// Returns where the file stands.
+    /// Returns where the file is.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Returns the value of a setting as it would stand in the environment; an empty one counts as unset.
+    /// Returns the value of a setting as it would be in the environment; an empty one counts as unset.
     #[must_use]
     pub fn get(&self, setting: Setting) -> Option<&str> {
         self.values.get(&setting.key()).map(String::as_str).filter(|value| !value.is_empty())
@@ -253,7 +253,7 @@ impl Explain for FileError {
                 "each line is NAME = VALUE, with texts in quotes: propagation_timeout = \"5m\"".to_owned()
             }
             Self::UnknownKey { nearest: Some(nearest), .. } if nearest == "api_key_file" => {
-                "did you mean `api_key_file`? The key itself stands in a file of its own, with mode 600".to_owned()
+                "did you mean `api_key_file`? The key itself belongs in a file of its own, with mode 600".to_owned()
             }
             Self::UnknownKey { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),
             Self::UnknownKey { known, .. } => format!("settings are {}", known.join(", ")),

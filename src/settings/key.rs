@@ -46,7 +46,7 @@ pub fn read(path: &Path) -> Result<Secret, KeyError> {
     from_file(path, Owner::User)
 }
 
-/// Returns in words where the key that is in force stands, if any place has one; whether it is good is not looked at.
+/// Returns in words where the key in force comes from, if any place has one; whether it is good is not looked at.
 #[must_use]
 pub fn describe_place(sources: &Sources<'_>) -> Option<String> {
     Some(match place(sources)? {
@@ -164,7 +164,7 @@ pub enum KeyError {
         /// Its permission bits.
         mode: u32,
     },
-    /// What stands there is no key.
+    /// What is there is no key.
     #[error("{place} does not hold an API key: {error}")]
     Malformed {
         /// The variable or file.

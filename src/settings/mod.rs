@@ -63,7 +63,7 @@ macro_rules! settings {
             /// Reads all settings.
             ///
             /// # Errors
-            /// [`SettingsError`] for the first value that does not parse, naming where it stands.
+            /// [`SettingsError`] for the first value that does not parse, naming where it is.
             pub fn load(sources: &Sources<'_>) -> Result<Self, SettingsError> {
                 let mut settings = Self {
                     $($field: sources.read(Setting::$name, $parser)?,)*

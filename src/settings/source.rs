@@ -13,7 +13,7 @@ use crate::excerpt::visible_path;
 /// The longest value that is looked at, in bytes: what a path can have (PATH_MAX), and more than a list of resolvers needs.
 const LONGEST_VALUE: usize = 4096;
 
-/// Where a value stands.
+/// Where a value is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
     /// A flag.
@@ -61,7 +61,7 @@ pub struct Sources<'a> {
 }
 
 impl Sources<'_> {
-    /// Returns the value in force and where it stands.
+    /// Returns the value in force and where it is.
     #[must_use]
     pub fn find(&self, setting: Setting) -> Option<(String, Origin)> {
         let flag = self.flags.iter().find(|(flag, _)| *flag == setting);
@@ -115,7 +115,7 @@ impl Sources<'_> {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{origin} cannot be used: {problem}")]
 pub struct SettingsError {
-    /// Where the value stands.
+    /// Where the value is.
     pub origin: Origin,
     /// What is wrong with it.
     pub problem: String,

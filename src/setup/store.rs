@@ -48,7 +48,7 @@ pub fn point_at(config: &Path, key_file: &Path) -> Result<(), SetupError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => HEAD.to_owned(),
         Err(error) => return Err(unwritable(error)),
     };
-    // What is no text cannot stand there, and control characters only with escapes that nobody would read.
+    // What is no text cannot be written there, and control characters only with escapes that nobody would read.
     let path = key_file.to_str().filter(|path| !path.contains(char::is_control));
     let path = path.ok_or_else(|| unwritable(io::ErrorKind::InvalidFilename.into()))?;
     let mut document: DocumentMut = before.parse().map_err(|_| unwritable(io::ErrorKind::InvalidData.into()))?;

@@ -46,6 +46,6 @@ fn refuses_what_lego_does_not_send() {
 #[test]
 fn a_flag_behind_the_value_is_told_where_it_stands() {
     let hint = |args: &[&str]| call(Form::Record, args).unwrap_err().hint().unwrap();
-    assert!(hint(&["a.example", "v", "--json"]).contains("flags stand before"));
-    assert!(!hint(&["a.example", "v", "x"]).contains("flags stand before"));
+    assert!(hint(&["a.example", "v", "--json"]).contains("flags go before"));
+    assert!(!hint(&["a.example", "v", "x"]).contains("flags go before"));
 }
