@@ -6,8 +6,6 @@ mod batch;
 mod config;
 mod confirm;
 mod context;
-#[cfg(feature = "sim")]
-mod demo;
 mod doctor;
 mod domain;
 mod hook;
@@ -83,7 +81,7 @@ pub fn run(args: &[OsString], environment: &Environment) -> Exit {
         Command::Completions { shell } => Ok(manual::completions(*shell, report)),
         Command::Man(args) => manual::man(args, report),
         #[cfg(feature = "sim")]
-        Command::Demo => demo::run(cli.output, report),
+        Command::Demo => sim::demo::run(cli.output, report),
         #[cfg(feature = "sim")]
         Command::Sim(args) => sim::run(args, report),
     };

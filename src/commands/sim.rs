@@ -1,4 +1,6 @@
-//! `sim`: the embedded IPv64 and its name servers as a process of their own, until a signal ends it.
+//! The commands of the feature `sim`. `sim`: the embedded IPv64 and its name servers as a process of their own, until a signal ends it.
+
+pub(super) mod demo;
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;

@@ -19,7 +19,7 @@ const NAME: &str = "name.ipv64.net";
 const DELAYS: [Duration; 2] = [Duration::from_secs(3), Duration::from_secs(5)];
 
 /// Runs the demonstration; an error if anything is not as it should be.
-pub(super) fn run(output: OutputArgs, report: Report) -> Result<Exit> {
+pub(in crate::commands) fn run(output: OutputArgs, report: Report) -> Result<Exit> {
     let mut config = Config::with_delays(&DELAYS);
     config.limits = Limits::standard();
     let sim = Sim::start(config)?;
