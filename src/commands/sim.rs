@@ -1,4 +1,5 @@
-//! The commands of the feature `sim`. `sim`: the embedded IPv64 and its name servers as a process of their own, until a signal ends it.
+//! `sim`: the embedded IPv64 and its name servers as a process of their own, until a signal ends it. Beside it [`demo`], the
+//! other command of the feature `sim`.
 
 pub(super) mod demo;
 
