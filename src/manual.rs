@@ -77,7 +77,11 @@ fn add_below(command: &Command, name: &str, pages: &mut Vec<(String, String)>) -
 /// One page: the parts of every command, for the program itself what is true of all of them, then examples.
 fn page(command: &Command, name: &str) -> io::Result<String> {
     let is_setting = |arg: &Arg| Setting::ALL.iter().any(|setting| arg.get_long() == Some(setting.flag()));
-    let shown = command.clone().mut_args(|arg| if is_setting(&arg) { arg.hide(true) } else { arg });
+    // The generator leaves out the text of what the short help leaves out; settings have a section of our own.
+    let shown = command.clone().mut_args(|arg| {
+        let arg = arg.hide_short_help(false).help_heading(None::<&str>);
+        if is_setting(&arg) { arg.hide(true) } else { arg }
+    });
     let man = Man::new(shown).title(name.to_ascii_uppercase()).source(format!("{NAME} {}", env!("CARGO_PKG_VERSION")));
     let mut text = Vec::new();
     man.render_title(&mut text)?;
@@ -149,7 +153,8 @@ mod tests {
             for part in [".TH ", ".SH NAME", ".SH SYNOPSIS", ".SH EXAMPLES\n.nf\n"] {
                 assert!(page.contains(part), "{name}: {part}");
             }
-            assert!(!page.contains("deploy_challenge"), "{name}");
+            assert!(!page.contains("deploy_challenge") && page.contains("Read this configuration file"), "{name}");
+            assert_eq!(page.matches(".SH SETTINGS").count(), usize::from(name == "ipv64-acme.1"), "{name}");
         }
     }
 }

@@ -26,7 +26,7 @@ const SYSTEM_CONFIG: &str = "/etc";
 pub struct Environment(BTreeMap<String, OsString>);
 
 impl Environment {
-    /// Takes the variables; those whose names are not UTF-8 are none of ours.
+    /// Takes the variables; names that are not UTF-8 cannot be ours.
     pub fn new(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
         Self(variables.into_iter().filter_map(|(name, value)| Some((name.into_string().ok()?, value))).collect())
     }

@@ -153,7 +153,7 @@ pub enum KeyError {
         /// What the system says.
         reason: String,
     },
-    /// The name of the file is no name.
+    /// The path looks like the key itself.
     #[error("what should be the path of the API key file looks like the key itself")]
     NotAPath,
     /// Others can read the file.
