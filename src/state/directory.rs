@@ -1,30 +1,21 @@
-//! The state directory itself: who may use it, its lock, and how one of its files is read and replaced.
+//! The state directory itself: its lock, and how one of its files is read and replaced.
 //! What the files mean is known by `store` and the files above it.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
-use rustix::process::geteuid;
 
 use super::error::StateError;
-use crate::excerpt::visible_path;
+use super::safety::{check_directory, exists_as_file};
 use crate::time::SystemClock;
 
 /// acmetool runs hooks with umask 0 and dehydrated with 077 (observed), so modes are never left to the umask.
 const DIRECTORY_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
-/// Write bits of group and others.
-const WRITABLE_BY_OTHERS: u32 = 0o022;
-/// The bits that decide whether everybody may rename what lies in a folder: write for others, and sticky.
-const STICKY_AND_WORLD: u32 = 0o1002;
-const WORLD_WITHOUT_STICKY: u32 = 0o002;
-const ROOT: u32 = 0;
-/// What the kernel shows for owners that have no number in this user namespace: in a container, those of system folders.
-const OVERFLOW_USER: u32 = 65534;
 /// The file that is locked. It is never replaced: a rename would leave the lock on a file nobody opens again.
 const LOCK: &str = "lock";
 /// How long to wait for the lock. It is held for milliseconds, so a longer wait means a stopped process.
@@ -83,40 +74,9 @@ impl StateDir {
         if !metadata.is_dir() {
             return Err(failed(io::ErrorKind::NotADirectory.into()));
         }
-        let mode = metadata.mode() & 0o777;
-        let shown = visible_path(path);
-        if mode & WRITABLE_BY_OTHERS != 0 {
-            return Err(StateError::Unsafe {
-                what: format!("the state directory `{shown}` has mode {mode:03o}: others may write to it"),
-                remedy: format!("this run goes on without it; `chmod 700 {shown}`"),
-            });
-        }
+        check_directory(path, &metadata)?;
         // A file without a name: whether one can be made has to be known, and a killed process must not leave it behind.
         tempfile::tempfile_in(path).map_err(failed)?;
-        let (user, owner) = (geteuid().as_raw(), metadata.uid());
-        if owner != user {
-            return Err(StateError::Unsafe {
-                what: format!(
-                    "the state directory `{shown}` belongs to user {owner}, but this process runs as user {user}"
-                ),
-                remedy: format!(
-                    "this run goes on without it; `chown -R {user} {shown}`, or set IPV64_STATE_DIR to a folder of this \
-                     user's own"
-                ),
-            });
-        }
-        if let Some(parent) = parent_of_others(path, user) {
-            let parent = visible_path(&parent);
-            return Err(StateError::Unsafe {
-                what: format!(
-                    "the state directory `{shown}` lies in `{parent}`, where others can put another in its place"
-                ),
-                remedy:
-                    "this run goes on without it; set IPV64_STATE_DIR to a folder below folders that only root and \
-                         this user can change"
-                        .to_owned(),
-            });
-        }
         for name in DROPPED {
             fs::remove_file(path.join(format!("{name}.json"))).ok();
             fs::remove_file(path.join(format!("{name}.json.new"))).ok();
@@ -232,47 +192,6 @@ fn create(path: &Path) -> io::Result<()> {
 /// Whether an error says that the file system has no locks: flock(2) does so on NFS whose lock service does not run.
 fn means_no_locks(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::Unsupported || Errno::from_io_error(error) == Some(Errno::NOLCK)
-}
-
-/// Returns a folder above the directory in which others can put something else in its place, as it is named or as it
-/// really lies. Folders of a group are not among them: with private groups, home directories are often made so.
-fn parent_of_others(path: &Path, user: u32) -> Option<PathBuf> {
-    let real = fs::canonicalize(path).unwrap_or_default();
-    let is_others = |folder: &&Path| {
-        fs::metadata(folder).is_ok_and(|it| {
-            it.mode() & STICKY_AND_WORLD == WORLD_WITHOUT_STICKY || ![ROOT, user, OVERFLOW_USER].contains(&it.uid())
-        })
-    };
-    path.ancestors().skip(1).chain(real.ancestors().skip(1)).find(is_others).map(Path::to_owned)
-}
-
-/// Returns whether there is something, and refuses what is no regular file, and what others have made or may write to: they
-/// would choose what is deleted. Nobody but the owner can put anything between this look and the use of the file, as
-/// [`StateDir::open`] has made sure.
-fn exists_as_file(path: &Path) -> Result<bool, StateError> {
-    let metadata = match fs::symlink_metadata(path) {
-        Ok(metadata) => metadata,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        Err(source) => return Err(StateError::File { action: "read", path: path.to_owned(), source }),
-    };
-    let (user, shown) = (geteuid().as_raw(), visible_path(path));
-    if !metadata.is_file() {
-        return Err(StateError::Unsafe {
-            what: format!("`{shown}` is not a regular file"),
-            remedy: format!("find out who put `{shown}` there, then remove it"),
-        });
-    }
-    let (owner, mode) = (metadata.uid(), metadata.mode() & 0o777);
-    if owner != user || mode & WRITABLE_BY_OTHERS != 0 {
-        return Err(StateError::Unsafe {
-            what: format!("`{shown}` belongs to user {owner} and has mode {mode:03o}: others may write to it"),
-            remedy: format!(
-                "this run goes on without it; if you trust what it says, `chown {user} {shown} && chmod 600 {shown}`, \
-                 else remove it"
-            ),
-        });
-    }
-    Ok(true)
 }
 
 #[cfg(test)]

@@ -31,6 +31,7 @@ mod journal;
 mod limit;
 mod quota;
 mod rate;
+mod safety;
 mod store;
 mod turn;
 mod usage;

@@ -1,3 +1,7 @@
+use std::os::unix::fs::MetadataExt;
+
+use rustix::process::geteuid;
+
 use super::*;
 use crate::error::Explain;
 
