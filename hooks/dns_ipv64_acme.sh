@@ -57,6 +57,13 @@ _ipv64_acme_save() {
 # its cache.
 _ipv64_acme_present() {
   if [ "$PROJECT_NAME" = acme.sh ]; then
+    # Anything else would change what the JSON says.
+    case "$1$2" in
+      *[!A-Za-z0-9._*-]*)
+        _err "the name $1 or the value $2 has characters that no challenge has"
+        return 1
+        ;;
+    esac
     printf '[{"name": "%s", "value": "%s"}]' "$1" "$2" | _ipv64_acme batch present
   else
     _ipv64_acme present "$1" "$2"

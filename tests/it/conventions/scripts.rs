@@ -88,6 +88,17 @@ fn undoes_a_failed_addition(words: &str) {
     assert!(world.records().is_empty());
 }
 
+fn refuses_what_would_change_the_json(words: &str) {
+    let world = world();
+    let further = r#"v"}, {"name": "_acme-challenge.name.ipv64.net", "value": "w"#;
+    for value in [further, "v\"", "v\\", "v\n", "v w", "v\u{e4}"] {
+        let finished = acme_sh(&world, words, "dns_ipv64_acme", &[value]);
+        assert!(!finished.status.success(), "{value:?}: {}", finished.said());
+        assert!(finished.stderr.contains("characters that no challenge has"), "{value:?}: {}", finished.said());
+    }
+    assert_eq!(adds(&world), 0);
+}
+
 fn says_that_the_program_is_missing(words: &str) {
     let mut world = world();
     world.set("IPV64_ACME", "/nonexistent/ipv64-acme");
@@ -133,6 +144,12 @@ macro_rules! in_shell {
             $(#[$ignored])?
             fn undoes_a_failed_addition() {
                 super::undoes_a_failed_addition($words);
+            }
+
+            #[test]
+            $(#[$ignored])?
+            fn refuses_what_would_change_the_json() {
+                super::refuses_what_would_change_the_json($words);
             }
 
             #[test]
