@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -113,6 +114,29 @@ def test_a_failed_removal_is_a_warning(stage: Stage, caplog: pytest.LogCaptureFi
     stage.program("echo 'error: IPv64 is away' >&2; exit 6")
     plugin.cleanup(challenges(TWO))
     assert "IPv64 is away" in caplog.text
+
+
+def test_a_failed_addition_is_told_once(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    """Certbot prints the warnings before the error that counts."""
+    stage.program("echo 'error: IPv64 is away' >&2; exit 6")
+    plugin = stage.authenticator()
+    with pytest.raises(errors.PluginError, match="IPv64 is away"):
+        plugin.perform(challenges(TWO))
+    plugin.cleanup(challenges(TWO))
+    assert not [entry for entry in caplog.records if entry.levelname != "INFO"]
+
+
+def test_a_bad_key_is_told_with_the_file_it_is_in(stage: Stage) -> None:
+    """The variable by which the program gets it was set by nobody."""
+    stage.program("echo 'error: IPV64_API_KEY does not hold an API key; IPV64_API_KEY_FILE' >&2; exit 3")
+    credentials = stage.folder / "credentials.ini"
+    credentials.write_text("dns_ipv64_api_key = 0123456789\n")
+    credentials.chmod(stat.S_IRUSR | stat.S_IWUSR)
+    expected = re.escape(f"dns_ipv64_api_key in {credentials} does not hold an API key; IPV64_API_KEY_FILE")
+    with pytest.raises(errors.PluginError, match=f"^{expected}$"):
+        stage.authenticator(credentials).perform(challenges(TWO))
+    with pytest.raises(errors.PluginError, match=r"^IPV64_API_KEY does"):
+        stage.authenticator().perform(challenges(TWO))
 
 
 def test_nothing_is_cleaned_up_that_was_never_begun(stage: Stage) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import shutil
 import subprocess
 import sysconfig
@@ -33,6 +34,7 @@ class Authenticator(dns_common.DNSAuthenticator):
     description = "Obtain certificates for domains at IPv64.net using a DNS TXT record."
 
     _api_key: str | None = None
+    _failed = False
 
     @classmethod
     def add_parser_arguments(
@@ -76,8 +78,10 @@ class Authenticator(dns_common.DNSAuthenticator):
         self._setup_credentials()
         # From here on certbot is to call the clean-up, also after a failure: some of the records may be there.
         self._attempt_cleanup = True
+        self._failed = True
         for line in self._batch("present", achalls).splitlines():
             display_util.notify(line)
+        self._failed = False
         return [achall.response(achall.account_key) for achall in achalls]
 
     def cleanup(self, achalls: list[achallenges.AnnotatedChallenge]) -> None:
@@ -87,7 +91,10 @@ class Authenticator(dns_common.DNSAuthenticator):
         try:
             self._batch("cleanup", achalls)
         except errors.PluginError as error:
-            logger.warning("The challenge records could not be removed: %s", error)
+            # After an addition that failed this is mostly the same reason again, and certbot prints it before the error
+            # that counts: the log is enough.
+            level = logging.INFO if self._failed else logging.WARNING
+            logger.log(level, "The challenge records could not be removed: %s", error)
 
     def _setup_credentials(self) -> None:
         path = self.conf("credentials")
@@ -114,6 +121,10 @@ class Authenticator(dns_common.DNSAuthenticator):
             check=False,
         )
         said = done.stderr.strip()
+        if self._api_key is not None:
+            # Nobody has set the variable that the key goes by.
+            place = f"dns_ipv64_api_key in {self.conf('credentials')}"
+            said = re.sub(r"\bIPV64_API_KEY\b", lambda _: place, said)
         if done.returncode != 0:
             message = said or f"{PROGRAM} ended with code {done.returncode} and said nothing"
             raise errors.PluginError(message.removeprefix("error: "))
