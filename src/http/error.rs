@@ -83,10 +83,11 @@ impl HttpError {
     /// Returns whether the same request may get an answer a moment later.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        matches!(
-            self,
-            Self::Unreachable(..) | Self::TimedOut(..) | Self::Closed(..) | Self::Truncated(..) | Self::NotHttp(..)
-        )
+        match self {
+            Self::BadUrl { .. } | Self::Proxy { .. } | Self::CaFile { .. } | Self::Tls(..) => false,
+            Self::Unreachable(..) | Self::TimedOut(..) | Self::Closed(..) | Self::Truncated(..) => true,
+            Self::BodyTooLarge(..) | Self::NotHttp(..) => true,
+        }
     }
 }
 

@@ -278,20 +278,18 @@ impl Evidence {
     }
 
     /// Returns from when on a record that was seen may be asked for once more to confirm it; nothing if it is confirmed, or
-    /// if the answers that are on their way may do.
-    pub(super) fn wants(&self, record: usize, now: Instant) -> Option<Instant> {
+    /// if the answers that are on their way may do. `closely`: as often as the newest, since there is time.
+    pub(super) fn wants(&self, record: usize, closely: bool, now: Instant) -> Option<Instant> {
         let progress = self.records.get(record).filter(|progress| progress.streak > 0)?;
         let Requirement { mut answers, rounds } = self.requirement(record);
-        let is_proven = self.is_proven(record);
-        if !self.has_newest() {
-            // There is time to look more closely at the earlier ones.
+        if closely {
             answers = answers.max(self.rule.confirmations);
         }
         let open = u32::try_from(progress.open.len()).unwrap_or(u32::MAX);
         // The answer that found the newest record comes on top: a balancer has to deceive the whole burst.
         let extra = u32::from(self.is_newest(record) && answers > 1);
         let needs_answers =
-            progress.streak.saturating_add(open) < answers + extra && (!is_proven || !self.has_newest());
+            progress.streak.saturating_add(open) < answers + extra && (closely || !self.is_proven(record));
         let needs_round = progress.rounds < rounds && open == 0;
         let needs_tcp = self.is_newest(record) && self.needs_tcp() && open == 0;
         let size = answers.div_ceil(rounds.max(1));

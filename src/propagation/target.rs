@@ -8,14 +8,19 @@ use super::evidence::Evidence;
 use super::rule::ServerStatus;
 use super::schedule::Schedule;
 use crate::dns::exchange::Transport;
-use crate::dns::pace::Pace;
+use crate::dns::pace::{LIMITS, Pace};
 use crate::dns::zone::Server;
 use crate::name::DnsName;
 
-/// Permits that questions about earlier records leave to the polls while the newest is not there yet.
-const POLL_RESERVE: usize = 6;
+/// Of the queries that an address may get within the longest span of the pace, so many may be about earlier records while the
+/// newest is awaited; the others are for its polls.
+const EARLIER_SHARE: usize = 12;
+/// So many of them may be more than is required, so that a burst is not held up.
+const CLOSER_SHARE: usize = 3;
 /// Between two questions about an earlier record as long as the newest is missing: changes of a zone mostly arrive in order.
 const EARLIER_PAUSE: Duration = Duration::from_secs(8);
+
+const LONGEST_SPAN: Duration = LIMITS[LIMITS.len() - 1].1;
 
 /// Who is asked.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -90,9 +95,9 @@ impl View {
     }
 
     /// Returns the record to confirm next, the newest first, or when there is one.
-    fn confirmation(&self, now: Instant) -> Due<usize> {
+    fn confirmation(&self, closely: bool, now: Instant) -> Due<usize> {
         let records = (0..self.added.len()).rev();
-        earliest(records.filter_map(|record| Some((self.evidence.wants(record, now)?, record))), now)
+        earliest(records.filter_map(|record| Some((self.evidence.wants(record, closely, now)?, record))), now)
     }
 
     /// Returns the earlier record to look for next, or when there is one.
@@ -144,11 +149,13 @@ pub(super) struct Target {
     pub(super) edns: bool,
     /// Questions that go out at once: over TCP where UDP was silent, was cut short, or did not take EDNS.
     pub(super) extra: Vec<NextQuery>,
+    /// When earlier records were asked for while the newest was awaited.
+    earlier: Vec<Instant>,
 }
 
 impl Target {
     pub(super) fn new(host: Host, schedule: Schedule) -> Self {
-        Self { host, views: Vec::new(), schedule, edns: true, extra: Vec::new() }
+        Self { host, views: Vec::new(), schedule, edns: true, extra: Vec::new(), earlier: Vec::new() }
     }
 
     /// Returns the next question, if one is due and the pace allows it; else when to look again. `jitter` is between 0 and 1.
@@ -163,7 +170,8 @@ impl Target {
         if let Some(query) = self.extra.pop() {
             return Ok(query);
         }
-        let confirmation = self.confirmation(free, now);
+        let has_newest = |view: &View| !view.is_serving() && view.evidence.has_newest();
+        let confirmation = self.first(has_newest, |view| view.confirmation(false, now), now, true);
         if confirmation.is_ok() {
             return confirmation;
         }
@@ -173,9 +181,30 @@ impl Target {
                 return Ok(query);
             }
         }
-        let earlier = self.earlier(free, now);
+        let idle = self.idle(free, now);
+        if idle.is_ok() {
+            self.earlier.push(now);
+        }
         let later = [confirmation.err().flatten(), Some(self.schedule.next())].into_iter().flatten().min();
-        earlier.map_err(|moment| [moment, later].into_iter().flatten().min())
+        idle.map_err(|moment| [moment, later].into_iter().flatten().min())
+    }
+
+    /// What is left of the pace goes to the earlier records: to find those that are missing, then to confirm them, then to
+    /// confirm them more closely as long as the newest is awaited.
+    fn idle(&mut self, free: usize, now: Instant) -> Due<NextQuery> {
+        self.earlier.retain(|asked| *asked + LONGEST_SPAN > now);
+        let asked = self.earlier.len();
+        let again = self.earlier.first().map(|asked| *asked + LONGEST_SPAN);
+        let spare = |share: usize| move |view: &View| !view.evidence.has_newest() && asked < share;
+        let has_room = |view: &View| free > 1 && (view.evidence.has_newest() || asked < EARLIER_SHARE);
+        let missing = self.first(has_room, |view| view.earlier(now, self.schedule.pause()), now, false);
+        let seen = || self.first(spare(EARLIER_SHARE), |view| view.confirmation(false, now), now, true);
+        let closely = || self.first(spare(CLOSER_SHARE), |view| view.confirmation(true, now), now, true);
+        let earliest = |one: Option<Instant>, other: Option<Instant>| [one, other].into_iter().flatten().min();
+        missing
+            .or_else(|one| seen().map_err(|other| earliest(one, other)))
+            .or_else(|one| closely().map_err(|other| earliest(one, other)))
+            .map_err(|later| earliest(later, again))
     }
 
     /// The next poll: of the zone that was polled the longest ago, those that are not served yet before the others. A zone that
@@ -191,16 +220,6 @@ impl Target {
             self.extra.push(NextQuery { transport: Transport::Tcp, ..query });
         }
         Some(query)
-    }
-
-    fn confirmation(&self, free: usize, now: Instant) -> Due<NextQuery> {
-        let has_room = |view: &View| !view.is_serving() && (view.evidence.has_newest() || free > POLL_RESERVE);
-        self.first(has_room, |view| view.confirmation(now), now, true)
-    }
-
-    fn earlier(&self, free: usize, now: Instant) -> Due<NextQuery> {
-        let has_room = |view: &View| free > if view.evidence.has_newest() { 1 } else { POLL_RESERVE };
-        self.first(has_room, |view| view.earlier(now, self.schedule.pause()), now, false)
     }
 
     /// The first question of those views that is due.

@@ -105,6 +105,17 @@ fn an_order_of_ten_names_waits_for_each() {
 }
 
 #[test]
+fn records_of_earlier_calls_are_confirmed_while_the_newest_is_awaited() {
+    let mut visible = vec![Duration::ZERO; 9];
+    visible.push(Duration::from_secs(5));
+    let address = Address { trip: (1, 5), ..Address::new(vec![Replica { visible: visible.clone() }]) };
+    let ended = World::run_order(vec![address], 1, LATE, 1);
+    check_pace(&ended);
+    let ready = ended.ready.unwrap();
+    assert!(ready > visible[9] && ready < visible[9] + Duration::from_millis(1500), "{ready:?}");
+}
+
+#[test]
 fn a_machine_that_never_gets_an_earlier_record_is_found() {
     for names in [Names::Withheld, Names::Same, Names::Told] {
         for seed in 0..50 {

@@ -190,8 +190,14 @@ enum Event {
 
 impl World {
     pub(super) fn run(addresses: Vec<Address>, timeout: Duration, seed: u64) -> Ended {
+        let records = addresses[0].replicas[0].visible.len();
+        Self::run_order(addresses, records, timeout, seed)
+    }
+
+    /// Runs a wait whose last `new` records are added now; the others were added by earlier calls.
+    pub(super) fn run_order(addresses: Vec<Address>, new: usize, timeout: Duration, seed: u64) -> Ended {
         let start = Instant::now();
-        let mut wait = Wait::new(&plan(&addresses, timeout, start), start);
+        let mut wait = Wait::new(&plan(&addresses, new, timeout, start), start);
         let asked = vec![Vec::new(); addresses.len()];
         let (arrivals, events) = (BinaryHeap::new(), Vec::new());
         let mut world = Self { chance: Chance(seed), start, addresses, asked, arrivals, events };
@@ -250,7 +256,8 @@ impl World {
     }
 }
 
-fn plan(addresses: &[Address], timeout: Duration, now: Instant) -> Plan {
+fn plan(addresses: &[Address], new: usize, timeout: Duration, now: Instant) -> Plan {
+    let records = addresses[0].replicas[0].visible.len();
     let name = |text: &str| DnsName::parse(text).unwrap();
     // Each address has an IP address of its own, since the pace is kept for each; its port is its number.
     let server = |number: usize| {
@@ -263,12 +270,12 @@ fn plan(addresses: &[Address], timeout: Duration, now: Instant) -> Plan {
         name: name(&format!("_acme-challenge.n{number}.name.example")),
         value: value(number),
         zone: zone.clone(),
-        added: Some(now),
+        added: (number + new >= records).then_some(now),
         doubtful_until: None,
     };
     let nobody = || Recursive::new(Vec::new(), Arc::new(|_, _, _| Err("not in this test".to_owned())));
     Plan {
-        records: (0..addresses[0].replicas[0].visible.len()).map(record).collect(),
+        records: (0..records).map(record).collect(),
         timeout,
         confirmations: 12,
         polling_interval: Duration::from_secs(2),
