@@ -1,6 +1,7 @@
 //! Domain names in the one form that all other rooms use: lower case, A-labels, no final dot.
 //! Nothing here asks DNS or knows which names belong to whom.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::excerpt::excerpt;
@@ -25,21 +26,21 @@ impl DnsName {
     /// # Errors
     /// [`NameError`] names the text and the broken rule.
     pub fn parse(text: &str) -> Result<Self, NameError> {
-        let refuse = |rule| NameError { text: excerpt(text, SHOWN), rule };
+        let refuse = |rule: Cow<'static, str>| NameError { text: excerpt(text, SHOWN), rule };
         let mut ascii = if text.is_ascii() {
             text.to_ascii_lowercase()
         } else {
-            idna::domain_to_ascii(text).map_err(|_| refuse(NameRule::Idna))?
+            idna::domain_to_ascii(text).map_err(|_| refuse("it cannot be written in A-labels (RFC 5891)".into()))?
         };
         // Now, since other scripts have full stops of their own (RFC 5895 section 2).
         if ascii.ends_with('.') {
             ascii.pop();
         }
         if ascii.is_empty() {
-            return Err(refuse(NameRule::Empty));
+            return Err(refuse("it is empty".into()));
         }
         if ascii.len() > MAX_NAME {
-            return Err(refuse(NameRule::TooLong(ascii.len())));
+            return Err(refuse(too_long("it", ascii.len(), MAX_NAME)));
         }
         for (position, label) in ascii.split('.').enumerate() {
             check_label(position, label).map_err(refuse)?;
@@ -126,47 +127,32 @@ impl<'de> serde::Deserialize<'de> for DnsName {
     }
 }
 
-fn check_label(position: usize, label: &str) -> Result<(), NameRule> {
+fn check_label(position: usize, label: &str) -> Result<(), Cow<'static, str>> {
     let wildcard = position == 0 && label == "*";
-    let letter = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    let letter = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     if label.is_empty() {
-        Err(NameRule::EmptyLabel)
+        Err("it has an empty label (two dots in a row, or a dot at the start)".into())
     } else if label.len() > MAX_LABEL {
-        Err(NameRule::LabelTooLong(label.len()))
-    } else if let Some(bad) = label.chars().find(|c| !c.is_ascii() || !letter(*c as u8)).filter(|_| !wildcard) {
-        Err(NameRule::Character(bad))
+        Err(too_long("one label", label.len(), MAX_LABEL))
+    } else if let Some(bad) = label.chars().find(|c| !letter(c) && !wildcard) {
+        Err(format!("{bad:?} is not allowed in a label (letters, digits, hyphen and underscore are)").into())
     } else if label.starts_with('-') || label.ends_with('-') {
-        Err(NameRule::Hyphen)
+        Err("a label begins or ends with a hyphen".into())
     } else {
         Ok(())
     }
 }
 
-/// A text that is not a domain name, and the rule that it breaks.
+fn too_long(what: &str, characters: usize, most: usize) -> Cow<'static, str> {
+    format!("{what} has {characters} characters, {most} are allowed").into()
+}
+
+/// A text that is not a domain name, and the rule that it breaks (RFC 1035 section 2.3, RFC 5891).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not a domain name: {rule}")]
 pub struct NameError {
     text: String,
-    rule: NameRule,
-}
-
-/// The rules of RFC 1035 section 2.3 and RFC 5891, as far as this program checks them.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-enum NameRule {
-    #[error("it is empty")]
-    Empty,
-    #[error("it has an empty label (two dots in a row, or a dot at the start)")]
-    EmptyLabel,
-    #[error("it has {0} characters, {MAX_NAME} are allowed")]
-    TooLong(usize),
-    #[error("one label has {0} characters, {MAX_LABEL} are allowed")]
-    LabelTooLong(usize),
-    #[error("{0:?} is not allowed in a label (letters, digits, hyphen and underscore are)")]
-    Character(char),
-    #[error("a label begins or ends with a hyphen")]
-    Hyphen,
-    #[error("it cannot be written in A-labels (RFC 5891)")]
-    Idna,
+    rule: Cow<'static, str>,
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! Whose account it is, where its API is, and how the key is sent.
 
-use crate::http::{Authorization, Endpoint};
-use crate::secret::Secret;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+
+use crate::http::Endpoint;
+use crate::secret::{MASK, Secret};
 
 /// The user name of HTTP Basic, where any will do (documented).
 const BASIC_USER: &str = "ipv64";
@@ -35,14 +37,6 @@ impl AuthMethod {
         }
     }
 
-    pub(super) fn header(self, key: &Secret) -> Option<Authorization<'_>> {
-        match self {
-            Self::Bearer => Some(Authorization::Bearer(key)),
-            Self::Basic => Some(Authorization::Basic { user: BASIC_USER, password: key }),
-            Self::ApiKey | Self::Token => None,
-        }
-    }
-
     pub(super) fn parameter(self) -> Option<&'static str> {
         match self {
             Self::Bearer | Self::Basic => None,
@@ -64,11 +58,22 @@ pub struct Access {
 }
 
 impl Access {
-    /// Replaces the key in a text from outside, for a server that echoes it.
-    pub(super) fn mask_in(&self, text: &str) -> String {
-        match self.auth.header(&self.key) {
-            Some(header) => header.mask_in(text),
-            None => self.key.mask_in(text),
+    /// The header `Authorization`, if the key goes there.
+    pub(super) fn header(&self) -> Option<String> {
+        match self.auth {
+            AuthMethod::Bearer => Some(format!("Bearer {}", self.key.expose())),
+            AuthMethod::Basic => Some(format!("Basic {}", self.basic())),
+            AuthMethod::ApiKey | AuthMethod::Token => None,
         }
+    }
+
+    /// User name and password of HTTP Basic (RFC 7617).
+    fn basic(&self) -> String {
+        STANDARD.encode(format!("{BASIC_USER}:{}", self.key.expose()))
+    }
+
+    /// Replaces the key in a text from outside, for a server that echoes it or the header.
+    pub(super) fn mask_in(&self, text: &str) -> String {
+        self.key.mask_in(text).replace(&self.basic(), MASK)
     }
 }

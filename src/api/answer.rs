@@ -23,10 +23,8 @@ pub enum Understood {
     Logs(Vec<LogEntry>),
     /// The account's domains.
     Domains(Vec<Domain>),
-    /// The change was made.
-    Done,
-    /// What was asked for held before.
-    HeldBefore,
+    /// What became of a change.
+    Changed(Change),
 }
 
 /// Reads one answer as the client does that gets it, without tries and without a server: for recorded answers.
@@ -34,12 +32,11 @@ pub enum Understood {
 /// # Errors
 /// [`ApiError`] as the client would get it from a single try.
 pub fn understand(call: &Call<'_>, answer: &HttpResponse, access: &Access) -> Result<Understood, ApiError> {
-    read(call, answer, access, |verdict, body| match call {
+    read(call, answer, access, |change, body| match call {
         Call::Account => body.account().map(|account| Understood::Account(Box::new(account))),
         Call::Logs => body.logs().map(Understood::Logs),
         Call::Domains => body.domains().map(Understood::Domains),
-        _ if verdict == Verdict::HeldBefore => Some(Understood::HeldBefore),
-        _ => Some(Understood::Done),
+        _ => Some(Understood::Changed(change)),
     })
 }
 
@@ -48,48 +45,49 @@ pub(super) fn read<T>(
     call: &Call<'_>,
     answer: &HttpResponse,
     access: &Access,
-    take: impl Fn(Verdict, &Answer) -> Option<T>,
+    take: impl Fn(Change, &Answer) -> Option<T>,
 ) -> Result<T, ApiError> {
     let body = Answer::parse(&answer.body);
-    let verdict = judge(call, answer, body.as_ref(), access)?;
-    body.and_then(|body| take(verdict, &body)).ok_or_else(|| unreadable(answer, access))
+    let change = judge(call, answer, body.as_ref(), access)?;
+    body.and_then(|body| take(change, &body)).ok_or_else(|| unreadable(answer, access))
 }
 
-/// An answer that is no error.
+/// What became of an addition or a removal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// IPv64 did what was asked for.
-    Done,
-    /// What was asked for held before: the record to add exists with exactly this content; the record to delete does
-    /// not exist, or belongs to somebody else, which the answer does not tell.
+pub enum Change {
+    /// IPv64 did it. Its name servers follow some seconds later.
+    Made,
+    /// What was asked for held before, or an earlier try whose answer was lost has done it: the record to add exists with
+    /// exactly this content; the record to delete does not exist, or is in an account of somebody else. The answer is the
+    /// same for both (observed); what DNS shows tells them apart.
     HeldBefore,
 }
 
 /// Judges an answer by its HTTP status and by the `info` and `status` in its body.
-fn judge(call: &Call<'_>, answer: &HttpResponse, body: Option<&Answer>, access: &Access) -> Result<Verdict, ApiError> {
+fn judge(call: &Call<'_>, answer: &HttpResponse, body: Option<&Answer>, access: &Access) -> Result<Change, ApiError> {
     let status = real_status(answer.status, body);
     let words = || words(call, body, access);
     // 401 and 429 mean one thing whoever sends them, the API or a server before it.
     match (status, body) {
         (300..400, _) => {
             let location = answer.location.as_ref().map(|location| clean(location, access));
-            Err(ApiError::Redirected { status, location })
+            Err(ApiError::Redirected(status, location))
         }
-        (401, _) => Err(ApiError::Unauthorized { words: words() }),
+        (401, _) => Err(ApiError::Unauthorized(words())),
         (429, _) => Err(ApiError::RateLimited {
             limit: limit(body, answer.retry_after),
             words: words(),
             retry_after: answer.retry_after,
         }),
         (_, None) => Err(unreadable(answer, access)),
-        (500.., Some(_)) => Err(ApiError::Unavailable { status, text: words() }),
-        (200..300, Some(body)) if body.is_success() => Ok(Verdict::Done),
-        (400, Some(body)) if is_already_there(call, body) => Ok(Verdict::HeldBefore),
+        (500.., Some(_)) => Err(ApiError::Unavailable(status, words())),
+        (200..300, Some(body)) if body.is_success() => Ok(Change::Made),
+        (400, Some(body)) if is_already_there(call, body) => Ok(Change::HeldBefore),
         // Observed: 403 with the key `del_record` for a record that does not exist. A 403 that names the call is about
         // the request; only one that does not is taken to be about the key.
-        (403, Some(body)) if is_missing(call, body) => Ok(Verdict::HeldBefore),
-        (403, Some(body)) if body.answer_to(call).is_none() => Err(ApiError::Forbidden { words: words() }),
-        _ => Err(ApiError::Rejected { status, words: words() }),
+        (403, Some(body)) if is_missing(call, body) => Ok(Change::HeldBefore),
+        (403, Some(body)) if body.answer_to(call).is_none() => Err(ApiError::Forbidden(words())),
+        _ => Err(ApiError::Rejected(words(), status)),
     }
 }
 
@@ -110,7 +108,7 @@ fn unreadable(answer: &HttpResponse, access: &Access) -> ApiError {
             format!("\"{words}\" and {} bytes of {kind}", body.len() - at)
         }
     };
-    ApiError::Unavailable { status: answer.status, text }
+    ApiError::Unavailable(answer.status, text)
 }
 
 /// The status that counts: errors have been observed that are in the body of a 2xx only.

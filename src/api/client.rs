@@ -13,7 +13,7 @@ use crate::name::DnsName;
 use crate::time::{SystemClock, Timestamp};
 
 use super::access::Access;
-use super::answer::{Verdict, read};
+use super::answer::{Change, read};
 use super::models::{Account, Domain, LogEntry, RecordSpec};
 use super::retry::{RetryPolicy, Tries};
 use super::wire::{self, Answer, Call};
@@ -25,25 +25,6 @@ const ANSWER_LIMIT: u64 = 8 * 1024 * 1024;
 const SHORTEST_TIMEOUT: Duration = Duration::from_secs(1);
 /// How much of a parameter the observer hears, in characters.
 const SHOWN: usize = 80;
-
-/// What became of an addition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Added {
-    /// IPv64 stored the record. Its name servers follow some seconds later.
-    New,
-    /// It was there before, or an earlier try whose answer was lost had stored it.
-    AlreadyThere,
-}
-
-/// What became of a removal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Deleted {
-    /// IPv64 deleted the record.
-    Gone,
-    /// IPv64 knows no such record in this account: it was gone before, or it is in an account of somebody else. The
-    /// answer is the same for both (observed); what DNS shows tells them apart.
-    Missing,
-}
 
 type Observer = Box<dyn Fn(&str) + Send + Sync>;
 type Pause = Box<dyn Fn(Duration) -> ControlFlow<()> + Send + Sync>;
@@ -135,48 +116,42 @@ impl Client {
 
     /// Adds a record and returns when IPv64 has stored it. Stored is not visible: the name servers follow later.
     ///
-    /// Safe to repeat: an exact duplicate is [`Added::AlreadyThere`].
+    /// Safe to repeat: an exact duplicate is [`Change::HeldBefore`].
     ///
     /// # Errors
     /// [`ApiError::Rejected`] for a domain that is not the account's and for content that IPv64 does not take;
     /// [`ApiError::may_have_been_stored`] tells whether the record may exist all the same.
-    pub fn add_record(&self, record: &RecordSpec, policy: &RetryPolicy) -> Result<Added, ApiError> {
-        let verdict = self.write(&Call::AddRecord(record), policy)?;
-        Ok(if verdict == Verdict::Done { Added::New } else { Added::AlreadyThere })
+    pub fn add_record(&self, record: &RecordSpec, policy: &RetryPolicy) -> Result<Change, ApiError> {
+        self.write(&Call::AddRecord(record), policy)
     }
 
     /// Deletes the record with exactly this name, type and content. Others under the same name stay.
     ///
-    /// Safe to repeat: a record that is not there is [`Deleted::Missing`], not an error.
+    /// Safe to repeat: a record that is not there is [`Change::HeldBefore`], not an error.
     ///
     /// # Errors
     /// [`ApiError`]
-    pub fn delete_record(&self, record: &RecordSpec, policy: &RetryPolicy) -> Result<Deleted, ApiError> {
-        self.remove(&Call::DeleteRecord(record), policy)
+    pub fn delete_record(&self, record: &RecordSpec, policy: &RetryPolicy) -> Result<Change, ApiError> {
+        self.write(&Call::DeleteRecord(record), policy)
     }
 
     /// Deletes the record with this number.
     ///
     /// # Errors
     /// [`ApiError`]; as [`Client::delete_record`].
-    pub fn delete_record_by_id(&self, id: u64, policy: &RetryPolicy) -> Result<Deleted, ApiError> {
-        self.remove(&Call::DeleteRecordById(id), policy)
+    pub fn delete_record_by_id(&self, id: u64, policy: &RetryPolicy) -> Result<Change, ApiError> {
+        self.write(&Call::DeleteRecordById(id), policy)
     }
 
-    fn remove(&self, call: &Call<'_>, policy: &RetryPolicy) -> Result<Deleted, ApiError> {
-        let verdict = self.write(call, policy)?;
-        Ok(if verdict == Verdict::Done { Deleted::Gone } else { Deleted::Missing })
-    }
-
-    fn write(&self, call: &Call<'_>, policy: &RetryPolicy) -> Result<Verdict, ApiError> {
-        self.run(call, policy, |verdict, _| Some(verdict))
+    fn write(&self, call: &Call<'_>, policy: &RetryPolicy) -> Result<Change, ApiError> {
+        self.run(call, policy, |change, _| Some(change))
     }
 
     fn run<T>(
         &self,
         call: &Call<'_>,
         policy: &RetryPolicy,
-        take: impl Fn(Verdict, &Answer) -> Option<T>,
+        take: impl Fn(Change, &Answer) -> Option<T>,
     ) -> Result<T, ApiError> {
         let mut tries = Tries::new(*policy);
         let kind = if call.reads() { policy.reads_for } else { call.kind() };
@@ -215,14 +190,14 @@ impl Client {
 
     fn send(&self, call: &Call<'_>, timeout: Duration) -> Result<HttpResponse, HttpError> {
         let Access { endpoint, key, auth } = &self.access;
-        let form = call.form(auth.parameter().map(|name| (name, key)));
+        let (form, header) = (call.form(auth.parameter().map(|name| (name, key))), self.access.header());
         let target = if call.reads() { endpoint.with_query(&form)? } else { endpoint.clone() };
         let payload = Payload { content_type: wire::FORM, bytes: form.as_bytes() };
         self.http.send(&HttpRequest {
             method: call.method(),
             endpoint: &target,
             accept: "application/json",
-            authorization: auth.header(key),
+            authorization: header.as_deref(),
             payload: (!call.reads()).then_some(payload),
             limit: ANSWER_LIMIT,
             timeout,

@@ -16,7 +16,7 @@ const SHOWN: usize = 80;
 /// What a check says: nothing, or the broken rule.
 type Checked = Result<(), Cow<'static, str>>;
 
-/// Checks the content of a record for its type. Types without rules here, `Other` among them, take any text.
+/// Checks the content of a record for its type. Types without rules here take any text.
 ///
 /// # Errors
 /// [`ContentError`] names the content and the broken rule.
@@ -31,18 +31,16 @@ pub fn check_content(record_type: &RecordType, content: &str) -> Result<(), Cont
 fn check(record_type: &RecordType, content: &str) -> Checked {
     ensure(!content.trim().is_empty(), "it is empty")?;
     ensure(!content.chars().any(char::is_control), "it contains a control character")?;
-    match record_type {
-        RecordType::A => ensure(content.parse::<Ipv4Addr>().is_ok(), "it is not an IPv4 address such as 192.0.2.1"),
-        RecordType::Aaaa => {
-            ensure(content.parse::<Ipv6Addr>().is_ok(), "it is not an IPv6 address such as 2001:db8::1")
-        }
-        RecordType::Cname | RecordType::Ns => host(content),
-        RecordType::Mx => mail_server(content),
-        RecordType::Srv => service(content),
-        RecordType::Txt => text(content),
-        RecordType::Tlsa => tls_association(content),
-        RecordType::Caa => certification_authority(content),
-        RecordType::Other(_) => Ok(()),
+    match record_type.as_str() {
+        "A" => ensure(content.parse::<Ipv4Addr>().is_ok(), "it is not an IPv4 address such as 192.0.2.1"),
+        "AAAA" => ensure(content.parse::<Ipv6Addr>().is_ok(), "it is not an IPv6 address such as 2001:db8::1"),
+        "CNAME" | "NS" => host(content),
+        "MX" => mail_server(content),
+        "SRV" => service(content),
+        "TXT" => text(content),
+        "TLSA" => tls_association(content),
+        "CAA" => certification_authority(content),
+        _ => Ok(()),
     }
 }
 

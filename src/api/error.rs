@@ -13,25 +13,14 @@ use super::Limit;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ApiError {
     /// 401: the key is wrong (documented).
-    #[error("IPv64 does not accept the API key: {words}")]
-    Unauthorized {
-        /// The API's words.
-        words: String,
-    },
+    #[error("IPv64 does not accept the API key: {0}")]
+    Unauthorized(String),
     /// 403: the key may not do this (documented).
-    #[error("IPv64 does not allow this with this API key: {words}")]
-    Forbidden {
-        /// The API's words.
-        words: String,
-    },
-    /// 400 and other refusals of the request itself (documented).
-    #[error("IPv64 rejects the request: {words} ({status})")]
-    Rejected {
-        /// The status.
-        status: u16,
-        /// The API's words.
-        words: String,
-    },
+    #[error("IPv64 does not allow this with this API key: {0}")]
+    Forbidden(String),
+    /// 400 and other refusals of the request itself (documented), with the status.
+    #[error("IPv64 rejects the request: {0} ({1})")]
+    Rejected(String, u16),
     /// 429, and the pauses that fit into the deadline did not help.
     #[error("IPv64 refuses further calls {}: {words} (429)", span(.limit))]
     RateLimited {
@@ -42,22 +31,13 @@ pub enum ApiError {
         /// The pause that the answer asks for.
         retry_after: Option<Duration>,
     },
-    /// 5xx, a page of HTML with any status, or an answer that cannot be understood.
-    #[error("IPv64 gives no usable answer: {status} with {text}")]
-    Unavailable {
-        /// The HTTP status.
-        status: u16,
-        /// The first 200 characters in quotes, or a description.
-        text: String,
-    },
-    /// 3xx: never followed, for the key would go with it.
-    #[error("IPv64 answers {status}, a redirect{}, which is not followed", target(.location.as_ref()))]
-    Redirected {
-        /// The HTTP status.
-        status: u16,
-        /// Where it points, shortened.
-        location: Option<String>,
-    },
+    /// 5xx, a page of HTML with any status, or an answer that cannot be understood: the status, and the first 200 characters
+    /// in quotes, or a description.
+    #[error("IPv64 gives no usable answer: {0} with {1}")]
+    Unavailable(u16, String),
+    /// 3xx, and where it points, shortened: never followed, for the key would go with it.
+    #[error("IPv64 answers {0}, a redirect{target}, which is not followed", target = target(.1.as_ref()))]
+    Redirected(u16, Option<String>),
     /// No answer at all.
     #[error(transparent)]
     Transport(#[from] HttpError),

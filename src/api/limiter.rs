@@ -33,15 +33,3 @@ pub trait RateLimiter: Send + Sync {
 /// The right to send one request, to be called when the answer is there, or when there will be none: until then the request
 /// counts as under way.
 pub type Permit = Box<dyn FnOnce()>;
-
-/// Lets everything pass: for tests, and for programs that call seldom.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Unlimited;
-
-impl RateLimiter for Unlimited {
-    fn acquire(&self, _: CallKind, _: Instant) -> Result<Permit, LimitError> {
-        Ok(Box::new(|| ()))
-    }
-
-    fn refused(&self, _: Option<Duration>, _: Limit) {}
-}

@@ -13,31 +13,6 @@
 //!   arrive as `[]`, numbers as texts; pages of HTML with any status; adding what is there answers 400
 //!   `dns record already there`; deleting what is not there answers 403; a burst limit of some calls per 10 seconds.
 //! - **Unknown**: whether refused calls count; what a 429 of the daily quota says; how deep a prefix may be.
-//!
-//! # Example
-//! ```no_run
-//! use std::{sync::Arc, time::Duration};
-//! use ipv64_acme::{api::{Access, AuthMethod, Client, Unlimited, RetryPolicy}, http, secret::Secret};
-//!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let http = http::HttpClient::new(&http::HttpConfig {
-//!     timeout: Duration::from_secs(30),
-//!     ca_file: None,
-//!     proxy: http::ProxyEnv::default(),
-//!     user_agent: "example/1.0".to_owned(),
-//! })?;
-//! let access = Access {
-//!     endpoint: http::Endpoint::parse("https://ipv64.net/api")?,
-//!     key: Secret::parse("0123456789abcdef0123456789abcdef")?,
-//!     auth: AuthMethod::Bearer,
-//! };
-//! let client = Client::new(Arc::new(http), access, Box::new(Unlimited));
-//! for domain in client.domains(&RetryPolicy::interactive())? {
-//!     println!("{} has {} records", domain.name, domain.records.len());
-//! }
-//! # Ok(())
-//! # }
-//! ```
 
 mod access;
 mod answer;
@@ -46,19 +21,17 @@ mod content;
 mod error;
 mod limiter;
 mod models;
-mod record_type;
 mod retry;
 mod wire;
 
 pub use crate::state::CallKind;
 pub use access::{Access, AuthMethod};
-pub use answer::{Understood, understand};
-pub use client::{Added, Client, Deleted};
+pub use answer::{Change, Understood, understand};
+pub use client::Client;
 pub use content::{ContentError, check_content};
 pub use error::ApiError;
-pub use limiter::{Limit, Permit, RateLimiter, Unlimited};
-pub use models::{Account, AccountClass, Domain, LogEntry, Record, RecordSpec};
-pub use record_type::RecordType;
+pub use limiter::{Limit, Permit, RateLimiter};
+pub use models::{Account, AccountClass, Domain, LogEntry, Record, RecordSpec, RecordType};
 pub use retry::RetryPolicy;
 pub use wire::Call;
 

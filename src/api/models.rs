@@ -3,10 +3,11 @@
 //! Every field may be missing: the provider adds and drops fields without notice. A field is *documented* unless its
 //! comment says *observed*. What must not reach a log is a [`Secret`].
 
+use std::borrow::Cow;
+use std::fmt;
+
 use crate::name::DnsName;
 use crate::secret::Secret;
-
-use super::RecordType;
 
 /// The account that a key belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -137,11 +138,42 @@ impl Record {
     }
 }
 
+/// A record type, in upper case as zone files and the API write it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordType(Cow<'static, str>);
+
+impl RecordType {
+    /// Text (RFC 1035).
+    pub const TXT: Self = Self(Cow::Borrowed("TXT"));
+    /// The types that IPv64 documents, TLSA and CAA in newer copies of its page only.
+    pub const DOCUMENTED: [&'static str; 9] = ["A", "AAAA", "TXT", "CNAME", "MX", "NS", "SRV", "TLSA", "CAA"];
+
+    /// Reads a type in upper or lower case.
+    #[must_use]
+    pub fn from_name(name: &str) -> Self {
+        Self(name.trim().to_ascii_uppercase().into())
+    }
+
+    /// Returns the type as it is written in zone files and in the API.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RecordType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// A record to add or to delete.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordSpec {
-    domain: DnsName,
-    prefix: String,
+    /// The domain of the account.
+    pub domain: DnsName,
+    /// What comes before the domain's name; empty for the domain itself.
+    pub prefix: String,
     /// Its type.
     pub record_type: RecordType,
     /// Its content. IPv64 takes TXT with and without quotes.
@@ -154,17 +186,5 @@ impl RecordSpec {
     pub fn within(domain: &DnsName, name: &DnsName, record_type: RecordType, content: &str) -> Option<Self> {
         let prefix = name.prefix_below(domain)?.to_owned();
         Some(Self { domain: domain.clone(), prefix, record_type, content: content.to_owned() })
-    }
-
-    /// Returns the domain of the account.
-    #[must_use]
-    pub fn domain(&self) -> &DnsName {
-        &self.domain
-    }
-
-    /// Returns what comes before the domain's name; empty for the domain itself.
-    #[must_use]
-    pub fn prefix(&self) -> &str {
-        &self.prefix
     }
 }

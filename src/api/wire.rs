@@ -48,9 +48,9 @@ impl Call<'_> {
 
     pub(super) fn method(&self) -> Method {
         match self.kind() {
-            CallKind::Read => Method::Get,
-            CallKind::Addition => Method::Post,
-            CallKind::Removal => Method::Delete,
+            CallKind::Read => Method::GET,
+            CallKind::Addition => Method::POST,
+            CallKind::Removal => Method::DELETE,
         }
     }
 
@@ -80,8 +80,8 @@ impl Call<'_> {
             Self::AddDomain(name) | Self::DeleteDomain(name) => vec![(self.name(), name.to_string())],
             Self::DeleteRecordById(id) => vec![(self.name(), id.to_string())],
             Self::AddRecord(record) | Self::DeleteRecord(record) => vec![
-                (self.name(), record.domain().to_string()),
-                ("praefix", record.prefix().to_owned()),
+                (self.name(), record.domain.to_string()),
+                ("praefix", record.prefix.clone()),
                 ("type", record.record_type.to_string()),
                 ("content", record.content.clone()),
             ],
@@ -115,7 +115,7 @@ mod tests {
     fn parameters_are_percent_encoded() {
         let domain = DnsName::parse("name.ipv64.net").unwrap();
         let form = |content| {
-            let record = RecordSpec::within(&domain, &domain, RecordType::Txt, content).unwrap();
+            let record = RecordSpec::within(&domain, &domain, RecordType::TXT, content).unwrap();
             Call::AddRecord(&record).form(None)
         };
         let start = "add_record=name.ipv64.net&praefix=&type=TXT&content=";

@@ -194,7 +194,7 @@ fn doh_post(http: &Arc<HttpClient>) -> DohPost {
     Arc::new(move |url, query, deadline| {
         let endpoint = Endpoint::parse(url).map_err(|error| error.to_string())?;
         let request = HttpRequest {
-            method: Method::Post,
+            method: Method::POST,
             endpoint: &endpoint,
             accept: TYPE,
             authorization: None,

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::context::Context;
 use super::secrets::Secrets;
 use crate::account::{AccountError, holder};
-use crate::api::{Added, ApiError, Deleted, Domain, Record, RecordSpec, RecordType, RetryPolicy, check_content};
+use crate::api::{ApiError, Change, Domain, Record, RecordSpec, RecordType, RetryPolicy, check_content};
 use crate::cli::{CliError, RecordAddArgs, RecordCommand, RecordDeleteArgs, RecordListArgs};
 use crate::error::{Context as _, Result};
 use crate::exit::Exit;
@@ -31,7 +31,9 @@ pub(super) fn check(command: &RecordCommand) -> Result<(), CliError> {
             if args.unchecked {
                 return Ok(());
             }
-            known(&wanted)?;
+            if !RecordType::DOCUMENTED.contains(&wanted.as_str()) {
+                return Err(unknown_type(wanted.as_str(), "--unchecked sends it all the same"));
+            }
             check_content(&wanted, &args.content).map_err(|error| CliError::Argument {
                 argument: "CONTENT",
                 problem: error.to_string(),
@@ -43,23 +45,15 @@ pub(super) fn check(command: &RecordCommand) -> Result<(), CliError> {
 }
 
 fn record_type(name: &str) -> Result<RecordType, CliError> {
-    match RecordType::from_name(name) {
-        RecordType::Other(other) if other.is_empty() || !other.bytes().all(|b| b.is_ascii_alphanumeric()) => {
-            Err(unknown_type(name, "a type has letters and digits, such as TXT"))
-        }
-        found => Ok(found),
+    let found = RecordType::from_name(name);
+    if found.as_str().is_empty() || !found.as_str().bytes().all(|b| b.is_ascii_alphanumeric()) {
+        return Err(unknown_type(name, "a type has letters and digits, such as TXT"));
     }
-}
-
-fn known(wanted: &RecordType) -> Result<(), CliError> {
-    match wanted {
-        RecordType::Other(name) => Err(unknown_type(name, "--unchecked sends it all the same")),
-        _ => Ok(()),
-    }
+    Ok(found)
 }
 
 fn unknown_type(name: &str, hint: &str) -> CliError {
-    let known = RecordType::KNOWN.map(|known| known.to_string()).join(", ");
+    let known = RecordType::DOCUMENTED.join(", ");
     let problem = format!("`{}` is not one of {known}", crate::excerpt::excerpt(name, 40));
     CliError::Argument { argument: "TYPE", problem, hint: hint.to_owned() }
 }
@@ -119,8 +113,8 @@ fn add(context: &Context, args: &RecordAddArgs) -> Result<Exit> {
     });
     let added = added.with_context(|| format!("cannot add the {wanted} record `{}`", args.name))?;
     let (said, status) = match added {
-        Added::New => ("added", "added"),
-        Added::AlreadyThere => ("was there already", "already_there"),
+        Change::Made => ("added", "added"),
+        Change::HeldBefore => ("was there already", "already_there"),
     };
     context.report.line(&format!("{} {wanted} {}: {said}", args.name, crate::excerpt::visible(&args.content)));
     context.report.document(&json!({ "record": document(&args.name, &spec), "status": status }));
@@ -171,8 +165,8 @@ fn delete(context: &Context, args: &RecordDeleteArgs) -> Result<Exit> {
         }
     };
     let (said, status) = match deleted {
-        Deleted::Gone => ("deleted", "deleted"),
-        Deleted::Missing => ("was not there", "missing"),
+        Change::Made => ("deleted", "deleted"),
+        Change::HeldBefore => ("was not there", "missing"),
     };
     context.report.line(&format!("{label}: {said}"));
     context.report.document(&json!({ "record": record, "status": status }));
@@ -204,8 +198,8 @@ fn place(
 fn document(name: &DnsName, spec: &RecordSpec) -> Value {
     json!({
         "name": name,
-        "domain": spec.domain(),
-        "prefix": spec.prefix(),
+        "domain": spec.domain,
+        "prefix": spec.prefix,
         "type": spec.record_type.as_str(),
         "content": spec.content,
     })

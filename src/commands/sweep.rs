@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::context::Context;
 use super::status::{age, describe};
-use crate::api::{ApiError, Deleted, Domain, Record, RecordSpec, RecordType, RetryPolicy};
+use crate::api::{ApiError, Change, Domain, Record, RecordSpec, RecordType, RetryPolicy};
 use crate::challenge::CHALLENGE_LABEL;
 use crate::cli::SweepArgs;
 use crate::error::{Error, Result};
@@ -105,7 +105,7 @@ fn of_account(context: &Context, older_than: Option<Duration>, domains: &[Domain
 
 impl Leftover {
     fn of_entry(context: &Context, entry: Entry) -> Option<Self> {
-        let spec = RecordSpec::within(&entry.domain, &entry.record, RecordType::Txt, entry.value.as_str())?;
+        let spec = RecordSpec::within(&entry.domain, &entry.record, RecordType::TXT, entry.value.as_str())?;
         Some(Self {
             age: Some(context.state.age(entry.added_at).as_secs()),
             progress: describe(&entry),
@@ -122,11 +122,11 @@ impl Leftover {
 
     fn of_record(context: &Context, domain: &Domain, record: &Record) -> Option<Self> {
         let name = record.name_in(&domain.name).to_ascii_lowercase();
-        if record.record_type != RecordType::Txt || name.split('.').next() != Some(CHALLENGE_LABEL) {
+        if record.record_type != RecordType::TXT || name.split('.').next() != Some(CHALLENGE_LABEL) {
             return None;
         }
         let parsed = DnsName::parse(&name).ok();
-        let spec = parsed.and_then(|name| RecordSpec::within(&domain.name, &name, RecordType::Txt, &record.content));
+        let spec = parsed.and_then(|name| RecordSpec::within(&domain.name, &name, RecordType::TXT, &record.content));
         let changed = record.last_update.as_deref().and_then(Timestamp::parse_provider);
         Some(Self {
             name,
@@ -205,6 +205,6 @@ fn delete_one(context: &Context, leftover: &mut Leftover) -> Result<(), ApiError
     };
     let deleted = deleted.inspect_err(|_| state.journal(|journal, now| journal.remove_failed(ids, now)))?;
     state.journal(|journal, now| journal.removed(ids, now));
-    leftover.status = if deleted == Deleted::Gone { Status::Removed } else { Status::Missing };
+    leftover.status = if deleted == Change::Made { Status::Removed } else { Status::Missing };
     Ok(())
 }

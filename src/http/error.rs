@@ -31,19 +31,11 @@ pub enum HttpError {
         rule: &'static str,
     },
     /// A proxy variable that is no usable address. Its value is not shown, for it may hold a password.
-    #[error("`{variable}` does not hold the address of an http or https proxy")]
-    Proxy {
-        /// The variable.
-        variable: &'static str,
-    },
-    /// A file of trusted certificates that cannot be used.
-    #[error("cannot read the CA certificates in `{}`: {cause}", visible_path(path))]
-    CaFile {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        cause: String,
-    },
+    #[error("`{0}` does not hold the address of an http or https proxy")]
+    Proxy(&'static str),
+    /// A file of trusted certificates that cannot be used, and what is wrong with it.
+    #[error("cannot read the CA certificates in `{path}`: {1}", path = visible_path(.0))]
+    CaFile(PathBuf, String),
     /// No connection: the name is unknown, nobody listens, no route, or the proxy refuses. With the host, by way of its
     /// proxy if it has one, and with what the system said.
     #[error("cannot reach {0}: {1}")]
@@ -74,7 +66,7 @@ impl HttpError {
     #[must_use]
     pub fn reached(&self) -> Reached {
         match self {
-            Self::BadUrl { .. } | Self::Proxy { .. } | Self::CaFile { .. } | Self::Unreachable(..) => Reached::No,
+            Self::BadUrl { .. } | Self::Proxy(_) | Self::CaFile(..) | Self::Unreachable(..) => Reached::No,
             Self::TimedOut(_, _, reached) | Self::Tls(_, _, reached) => *reached,
             Self::Closed(..) | Self::Truncated(..) | Self::BodyTooLarge(..) | Self::NotHttp(..) => Reached::Perhaps,
         }
@@ -95,8 +87,8 @@ impl Explain for HttpError {
     fn kind(&self) -> Kind {
         match self {
             Self::BadUrl { .. } => Kind::BadUrl,
-            Self::Proxy { .. } => Kind::BadProxy,
-            Self::CaFile { .. } => Kind::BadCaFile,
+            Self::Proxy(_) => Kind::BadProxy,
+            Self::CaFile(..) => Kind::BadCaFile,
             Self::Unreachable(..) => Kind::Unreachable,
             Self::TimedOut(..) => Kind::TimedOut,
             Self::Closed(..) => Kind::ConnectionClosed,
@@ -112,8 +104,8 @@ impl Explain for HttpError {
             Self::BadUrl { .. } => {
                 "write the address as https://HOST/PATH; plain http works for a simulator on this machine"
             }
-            Self::Proxy { .. } => "write it as http://HOST:PORT, or list the host in NO_PROXY to go without a proxy",
-            Self::CaFile { .. } => "give a readable PEM file (-----BEGIN CERTIFICATE-----), or leave the setting out",
+            Self::Proxy(_) => "write it as http://HOST:PORT, or list the host in NO_PROXY to go without a proxy",
+            Self::CaFile(..) => "give a readable PEM file (-----BEGIN CERTIFICATE-----), or leave the setting out",
             Self::Unreachable(..) => "check the network, the firewall and the proxy variables",
             Self::TimedOut(..) => "try again later, or raise IPV64_HTTP_TIMEOUT on a slow line",
             Self::Tls(..) => {

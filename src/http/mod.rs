@@ -15,17 +15,16 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ureq::http as types;
 use ureq::unversioned::transport::DefaultConnector;
 
 pub use error::{HttpError, Reached};
 pub use proxy::ProxyEnv;
 pub use target::{Endpoint, without_secrets};
+pub use ureq::http::Method;
 
 use names::Names;
 
-use crate::secret::{MASK, Secret};
 use crate::time::{SystemClock, Timestamp};
 
 /// The longest time for reaching a host: name, TCP, proxy, TLS. ureq shares it among the host's addresses, the first
@@ -45,66 +44,6 @@ pub struct HttpConfig {
     pub user_agent: String,
 }
 
-/// The methods that IPv64 and DNS over HTTPS (RFC 8484) use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Method {
-    /// `GET`, without a body.
-    Get,
-    /// `POST`.
-    Post,
-    /// `DELETE`; IPv64 takes its parameters in the body.
-    Delete,
-}
-
-impl Method {
-    /// Returns the method as it is written in a request.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Get => "GET",
-            Self::Post => "POST",
-            Self::Delete => "DELETE",
-        }
-    }
-}
-
-/// The `Authorization` header of a request.
-#[derive(Debug, Clone, Copy)]
-pub enum Authorization<'a> {
-    /// `Bearer KEY` (RFC 6750 section 2.1).
-    Bearer(&'a Secret),
-    /// HTTP Basic (RFC 7617) with the secret as the password.
-    Basic {
-        /// The user name.
-        user: &'a str,
-        /// The password.
-        password: &'a Secret,
-    },
-}
-
-impl Authorization<'_> {
-    /// Replaces the secret in a text from outside, also in the form that the header has.
-    #[must_use]
-    pub fn mask_in(self, text: &str) -> String {
-        match self {
-            Self::Bearer(key) => key.mask_in(text),
-            Self::Basic { password, .. } => password.mask_in(text).replace(&self.credentials(), MASK),
-        }
-    }
-
-    fn credentials(self) -> String {
-        match self {
-            Self::Bearer(key) => key.expose().to_owned(),
-            Self::Basic { user, password } => STANDARD.encode(format!("{user}:{}", password.expose())),
-        }
-    }
-
-    fn header(self) -> String {
-        let scheme = if matches!(self, Self::Bearer(_)) { "Bearer" } else { "Basic" };
-        format!("{scheme} {}", self.credentials())
-    }
-}
-
 /// What a request carries.
 #[derive(Clone, Copy)]
 pub struct Payload<'a> {
@@ -114,17 +53,17 @@ pub struct Payload<'a> {
     pub bytes: &'a [u8],
 }
 
-/// One request.
-#[derive(Clone, Copy)]
+/// One request. May hold a key, so the type has no `Debug`.
+#[derive(Clone)]
 pub struct HttpRequest<'a> {
-    /// The method.
+    /// The method: IPv64 takes the parameters of a `DELETE` in the body.
     pub method: Method,
     /// Where to, with the query if there is one.
     pub endpoint: &'a Endpoint,
     /// The media type that the caller can read.
     pub accept: &'a str,
-    /// The key, if it goes into the header.
-    pub authorization: Option<Authorization<'a>>,
+    /// The value of the header `Authorization` (RFC 9110 section 11.6.2), if it has one.
+    pub authorization: Option<&'a str>,
     /// The body; none for `GET`.
     pub payload: Option<Payload<'a>>,
     /// The largest body of an answer in bytes; a larger one is an error.
@@ -199,11 +138,11 @@ impl HttpClient {
     ) -> Result<types::Response<ureq::Body>, ureq::Error> {
         let agent = self.agent(request.endpoint);
         let mut head = types::Request::builder()
-            .method(request.method.as_str())
+            .method(&request.method)
             .uri(request.endpoint.as_str())
             .header("Accept", request.accept);
         if let Some(authorization) = request.authorization {
-            head = head.header("Authorization", authorization.header());
+            head = head.header("Authorization", authorization);
         }
         if let Some(payload) = request.payload {
             head = head.header("Content-Type", payload.content_type);

@@ -41,7 +41,7 @@ impl ProxyEnv {
         let proxy = ureq::Proxy::new(address.trim())
             .ok()
             .filter(|proxy| matches!(proxy.protocol(), ureq::ProxyProtocol::Http | ureq::ProxyProtocol::Https));
-        proxy.map(Some).ok_or(HttpError::Proxy { variable })
+        proxy.map(Some).ok_or(HttpError::Proxy(variable))
     }
 
     fn excepts(&self, endpoint: &Endpoint) -> bool {

@@ -9,7 +9,7 @@ use super::HttpError;
 
 /// Reads every certificate of a PEM file; other blocks in it are skipped.
 pub(super) fn read_ca_file(path: &Path) -> Result<Vec<Certificate<'static>>, HttpError> {
-    let refuse = |cause: String| HttpError::CaFile { path: path.to_owned(), cause };
+    let refuse = |cause: String| HttpError::CaFile(path.to_owned(), cause);
     let bytes = std::fs::read(path).map_err(|error| refuse(error.to_string()))?;
     let certificates = parse_pem(&bytes)
         .filter_map(|item| match item {

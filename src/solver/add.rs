@@ -7,7 +7,7 @@ use super::locate::{Domains, Placement};
 use super::order::PendingRecord;
 use super::remove::STILL_SHOWN;
 use super::{Failure, Outcome, RecordFailure, Solved, Solver, Status};
-use crate::api::{Added, ApiError, CallKind, RetryPolicy};
+use crate::api::{ApiError, CallKind, Change, RetryPolicy};
 use crate::error::{Context as _, Error, Result};
 use crate::order::{CaAsked, Call, OnFailure, Wait};
 use crate::propagation::{self, NotReady, Plan, Ready, Record};
@@ -51,7 +51,7 @@ impl Solver<'_> {
     }
 
     pub(super) fn entry(&self, call: &Call, placement: &Placement) -> Entry {
-        let place = (placement.spec.domain(), &placement.record);
+        let place = (&placement.spec.domain, &placement.record);
         Entry::new(self.state.account(), call.client, &placement.challenge, place)
     }
 
@@ -73,8 +73,8 @@ impl Solver<'_> {
             match added {
                 Ok(added) => {
                     self.state.journal(|journal, _| journal.confirm(&ids[at..=at]));
-                    placements[at].added = (added == Added::New).then(Instant::now);
-                    let what = if added == Added::New { "added" } else { "was there already" };
+                    placements[at].added = (added == Change::Made).then(Instant::now);
+                    let what = if added == Change::Made { "added" } else { "was there already" };
                     self.events.step(&format!("`{record}` {what}"));
                 }
                 Err(error) => {
@@ -106,7 +106,7 @@ impl Solver<'_> {
         call: &Call,
         (placement, id): (&mut Placement, &mut EntryId),
         policy: &RetryPolicy,
-    ) -> Result<Added> {
+    ) -> Result<Change> {
         match self.client.add_record(&placement.spec, policy) {
             Err(error) if self.may_be_outdated(&error) => {
                 self.state.usage(|usage, _| usage.domains.forget());
@@ -226,5 +226,5 @@ fn left(call: &Call, placements: Vec<Placement>) -> Vec<Solved> {
 }
 
 fn solved(placement: Placement, status: Status) -> Solved {
-    Solved { domain: placement.spec.domain().clone(), challenge: placement.challenge, record: placement.record, status }
+    Solved { domain: placement.spec.domain.clone(), challenge: placement.challenge, record: placement.record, status }
 }

@@ -124,6 +124,6 @@ impl Solver<'_> {
 }
 
 fn spec(domain: &DnsName, record: &DnsName, challenge: &Challenge) -> Result<RecordSpec> {
-    RecordSpec::within(domain, record, RecordType::Txt, challenge.value.as_str())
+    RecordSpec::within(domain, record, RecordType::TXT, challenge.value.as_str())
         .ok_or_else(|| AccountError::NotBelow { name: record.clone(), domain: domain.clone() }.into())
 }

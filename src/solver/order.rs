@@ -40,7 +40,7 @@ impl PendingRecord {
         let zone = placement.zone.clone()?;
         let (name, value) = (placement.record.clone(), placement.challenge.value.clone());
         Some(Self {
-            record: OrderRecord { name, value, domain: placement.spec.domain().clone() },
+            record: OrderRecord { name, value, domain: placement.spec.domain.clone() },
             zone,
             added: placement.added,
         })
@@ -153,7 +153,7 @@ impl Solver<'_> {
         let target = place.target(name);
         let holds = |domain: &Domain, record: &crate::api::Record| {
             let full = DnsName::parse(&record.name_in(&domain.name)).ok();
-            record.record_type == RecordType::Txt && full.as_ref() == Some(target)
+            record.record_type == RecordType::TXT && full.as_ref() == Some(target)
         };
         let records = domains.iter().flat_map(|domain| domain.records.iter().map(move |record| (domain, record)));
         let record = records.filter(|(domain, record)| holds(domain, record)).filter_map(|(domain, record)| {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::locate::Domains;
 use super::{Failure, Outcome, RecordFailure, Solved, Solver, Status};
-use crate::api::{ApiError, CallKind, Deleted, RecordSpec, RecordType, RetryPolicy};
+use crate::api::{ApiError, CallKind, Change, RecordSpec, RecordType, RetryPolicy};
 use crate::challenge::Challenge;
 use crate::dns::cname::PlaceError;
 use crate::dns::exchange::ask_paced;
@@ -133,12 +133,12 @@ impl Solver<'_> {
             .with_context(|| format!("cannot remove the TXT record `{}`", removal.record))
             .inspect_err(|error| self.keep_in_mind(&removal, error))?;
         // What the journal has is ours, and gone: a try whose reply was lost has done it.
-        if deleted == Deleted::Missing && removal.ids.is_empty() && self.is_still_served(&removal, policy) {
+        if deleted == Change::HeldBefore && removal.ids.is_empty() && self.is_still_served(&removal, policy) {
             return Err(NotOurs { name: removal.record }.into());
         }
         self.state.journal(|journal, now| journal.removed(&removal.ids, now));
-        let status = if deleted == Deleted::Gone { Status::Removed } else { Status::Missing };
-        let what = if deleted == Deleted::Gone { "removed" } else { "was not there" };
+        let status = if deleted == Change::Made { Status::Removed } else { Status::Missing };
+        let what = if deleted == Change::Made { "removed" } else { "was not there" };
         self.events.step(&format!("`{}` {what}", removal.record));
         Ok(solved(removal, status))
     }
@@ -243,7 +243,7 @@ impl Solver<'_> {
 }
 
 fn solved(removal: PendingRemoval, status: Status) -> Solved {
-    Solved { domain: removal.spec.domain().clone(), challenge: removal.challenge, record: removal.record, status }
+    Solved { domain: removal.spec.domain.clone(), challenge: removal.challenge, record: removal.record, status }
 }
 
 /// Whether the same removal may succeed later without anybody doing anything.
@@ -259,5 +259,5 @@ fn is_api_down(error: &Error) -> bool {
 
 /// Returns the record of an entry; nothing if the journal contradicts itself.
 pub(super) fn spec_of(entry: &Entry) -> Option<RecordSpec> {
-    RecordSpec::within(&entry.domain, &entry.record, RecordType::Txt, entry.value.as_str())
+    RecordSpec::within(&entry.domain, &entry.record, RecordType::TXT, entry.value.as_str())
 }

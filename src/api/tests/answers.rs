@@ -43,7 +43,7 @@ fn the_documented_domains_are_read_in_the_order_of_their_names() {
     let [other, name] = domains.as_slice() else { panic!("{domains:?}") };
     assert_eq!((name.updates, name.wildcard, other.wildcard), (Some(2), Some(true), Some(false)));
     let record = &other.records[0];
-    assert_eq!((record.id, record.ttl, &record.record_type), (Some(13), Some(60), &RecordType::Txt));
+    assert_eq!((record.id, record.ttl, &record.record_type), (Some(13), Some(60), &RecordType::TXT));
     assert_eq!((record.content.as_str(), record.name_in(&other.name)), ("v=spf1 -all", "mail.example.com".into()));
     assert_eq!(name.records[1].name_in(&name.name), "name.ipv64.net");
 }
@@ -56,7 +56,7 @@ fn observed_shapes_of_domains_are_understood() {
     let [text, other] = domains[1].records.as_slice() else { panic!("{domains:?}") };
     assert_eq!((text.id, text.ttl, text.content.as_str()), (Some(11), Some(60), "\"path/to\""));
     assert_eq!((other.id, other.ttl, other.prefix.as_str()), (None, None, ""));
-    assert_eq!(other.record_type, RecordType::Other("HTTPS".to_owned()));
+    assert_eq!(other.record_type, RecordType::from_name("https"));
     assert_eq!((domains[1].wildcard, domains[1].dualstack), (Some(true), Some(false)));
     assert!(domains[0].records.is_empty());
     let printed = format!("{domains:?}");
@@ -77,9 +77,9 @@ fn records_are_added_and_deleted() {
         Step::json(202, fixture!("del-record.json")),
         Step::json(202, fixture!("del-record.json")),
     ]);
-    assert_eq!(setup.client.add_record(&challenge(), &once()), Ok(Added::New));
-    assert_eq!(setup.client.delete_record(&challenge(), &once()), Ok(Deleted::Gone));
-    assert_eq!(setup.client.delete_record_by_id(11, &once()), Ok(Deleted::Gone));
+    assert_eq!(setup.client.add_record(&challenge(), &once()), Ok(Change::Made));
+    assert_eq!(setup.client.delete_record(&challenge(), &once()), Ok(Change::Made));
+    assert_eq!(setup.client.delete_record_by_id(11, &once()), Ok(Change::Made));
     let seen = setup.server.seen();
     let parameters = "name.ipv64.net&praefix=_acme-challenge.a&type=TXT&content=-5qEv_d0";
     assert_eq!(seen[0].body, format!("add_record={parameters}"));
@@ -107,20 +107,20 @@ fn domains_are_added_and_deleted() {
 #[test]
 fn a_duplicate_counts_as_added_and_a_missing_record_as_missing() {
     let add = Setup::answering(400, fixture!("add-record-already-there.json"));
-    assert_eq!(add.client.add_record(&challenge(), &once()), Ok(Added::AlreadyThere));
+    assert_eq!(add.client.add_record(&challenge(), &once()), Ok(Change::HeldBefore));
     for delete in [
         |client: &Client| client.delete_record(&challenge(), &once()),
         |client: &Client| client.delete_record_by_id(11, &once()),
     ] {
         let setup = Setup::answering(403, fixture!("del-record-missing.json"));
-        assert_eq!(delete(&setup.client), Ok(Deleted::Missing));
+        assert_eq!(delete(&setup.client), Ok(Change::HeldBefore));
     }
 }
 
 #[test]
 fn the_body_decides_when_it_disagrees_with_a_2xx() {
     let already = Setup::answering(200, fixture!("add-record-already-there.json"));
-    assert_eq!(already.client.add_record(&challenge(), &once()), Ok(Added::AlreadyThere));
+    assert_eq!(already.client.add_record(&challenge(), &once()), Ok(Change::HeldBefore));
     for (body, kind) in [
         (fixture!("add-record-invalid.json"), "rejected"),
         (fixture!("unauthorized.json"), "unauthorized"),

@@ -145,7 +145,7 @@ fn a_redirect_is_an_error_and_the_key_does_not_follow_it() {
 #[test]
 fn the_start_of_an_error_page_is_kept_and_no_more() {
     let error = error_of(503, &"ä".repeat(300));
-    assert_eq!(error, ApiError::Unavailable { status: 503, text: format!("\"{}…\"", "ä".repeat(200)) });
+    assert_eq!(error, ApiError::Unavailable(503, format!("\"{}…\"", "ä".repeat(200))));
 }
 
 #[test]

@@ -18,6 +18,7 @@ use crate::exit::Exit;
 use crate::http::tests::scripted::{Scripted, Step, client as http_client};
 use crate::name::DnsName;
 use crate::secret::Secret;
+use crate::state::LimitError;
 
 const KEY: &str = "canary-0123456789abcdef0123456789";
 /// `ipv64:KEY` in base64.
@@ -37,6 +38,17 @@ struct Setup {
     client: Client,
     pauses: Arc<Mutex<Vec<Duration>>>,
     trace: Arc<Mutex<Vec<String>>>,
+}
+
+/// Lets everything pass.
+struct Unlimited;
+
+impl RateLimiter for Unlimited {
+    fn acquire(&self, _: CallKind, _: Instant) -> Result<Permit, LimitError> {
+        Ok(Box::new(|| ()))
+    }
+
+    fn refused(&self, _: Option<Duration>, _: Limit) {}
 }
 
 impl Setup {
@@ -85,7 +97,7 @@ fn challenge() -> RecordSpec {
     RecordSpec::within(
         &name("name.ipv64.net"),
         &name("_acme-challenge.a.name.ipv64.net"),
-        RecordType::Txt,
+        RecordType::TXT,
         value.as_str(),
     )
     .unwrap()

@@ -104,6 +104,6 @@ fn a_notice_before_good_json_is_read_over() {
         let read = Setup::answering(200, &good(fixture!("account-info.json"))).client.account(&once()).unwrap();
         assert_eq!(read.api_updates, Some(3));
         let added = Setup::answering(201, &good(fixture!("add-record.json"))).client.add_record(&challenge(), &once());
-        assert_eq!(added, Ok(Added::New));
+        assert_eq!(added, Ok(Change::Made));
     }
 }

@@ -129,12 +129,11 @@ fn client(authority: Option<&Authority>, proxy: ProxyEnv) -> HttpClient {
 }
 
 fn fetch(client: &HttpClient, url: &str) -> Result<HttpResponse, HttpError> {
-    let key = Secret::parse(SECRET).unwrap();
     client.send(&HttpRequest {
-        method: Method::Get,
+        method: Method::GET,
         endpoint: &Endpoint::parse(url).unwrap(),
         accept: "*/*",
-        authorization: Some(Authorization::Bearer(&key)),
+        authorization: Some(&format!("Bearer {SECRET}")),
         payload: None,
         limit: 1000,
         timeout: Duration::from_secs(20),

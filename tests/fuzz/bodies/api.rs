@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ipv64_acme::api::{
-    Access, ApiError, AuthMethod, Call, RecordSpec, RecordType, Understood, check_content, understand,
+    Access, ApiError, AuthMethod, Call, Change, RecordSpec, RecordType, Understood, check_content, understand,
 };
 use ipv64_acme::error::Explain as _;
 use ipv64_acme::http::{Endpoint, HttpResponse};
@@ -31,7 +31,7 @@ pub(crate) fn run(input: &[u8]) {
     };
     let domain = DnsName::parse("name.ipv64.net").unwrap();
     let record = DnsName::parse("_acme-challenge.name.ipv64.net").unwrap();
-    let spec = RecordSpec::within(&domain, &record, RecordType::Txt, "-5qEv-d0").unwrap();
+    let spec = RecordSpec::within(&domain, &record, RecordType::TXT, "-5qEv-d0").unwrap();
     let calls = [
         Call::Account,
         Call::Logs,
@@ -55,7 +55,7 @@ fn assert_earned(call: &Call<'_>, answer: &HttpResponse, understood: &Understood
     let Ok(json) = serde_json::from_str::<Value>(&String::from_utf8_lossy(&answer.body)) else { return };
     let of = |name: &str| json.get(name).and_then(Value::as_str);
     match understood {
-        Understood::HeldBefore => {
+        Understood::Changed(Change::HeldBefore) => {
             let adds = matches!(call, Call::AddRecord(_)) && of("add_record") == Some("dns record already there");
             let deletes =
                 matches!(call, Call::DeleteRecord(_) | Call::DeleteRecordById(_)) && json.get("del_record").is_some();
