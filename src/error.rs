@@ -147,9 +147,10 @@ impl Explain for std::io::Error {
 /// What a command or a call ended with: an error that explains itself, below what was being done. Nothing else can be
 /// returned, so that every error has a kind, an exit code and a place in the documentation.
 pub struct Error {
-    cause: Box<dyn Explain + Send + Sync>,
-    /// What was being done, from the inside out.
-    context: Vec<String>,
+    chain: anyhow::Error,
+    kind: Kind,
+    hint: Option<String>,
+    details: Vec<String>,
 }
 
 /// A result of a command or a call.
@@ -158,49 +159,58 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// Adds what was being done.
     #[must_use]
-    pub fn context(mut self, what: impl Into<String>) -> Self {
-        self.context.push(what.into());
-        self
+    pub fn context(self, what: impl Into<String>) -> Self {
+        Self { chain: self.chain.context(what.into()), ..self }
     }
 
-    /// Returns the error that knows kind, hint and details.
+    /// Returns what kind of error it is.
     #[must_use]
-    pub fn explained(&self) -> &(dyn Explain + Send + Sync + 'static) {
-        &*self.cause
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Returns what to do now.
+    #[must_use]
+    pub fn hint(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
+    /// Returns what was observed, a line each.
+    #[must_use]
+    pub fn details(&self) -> &[String] {
+        &self.details
     }
 
     /// Returns the error of a type, if it is this one or among its causes.
     #[must_use]
     pub fn find<T: std::error::Error + 'static>(&self) -> Option<&T> {
-        self.causes().find_map(|cause| cause.downcast_ref())
+        self.chain.chain().find_map(|cause| cause.downcast_ref())
     }
 
     /// Returns each line of the error, from what was being done down to the first cause.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
-        let context = self.context.iter().rev().cloned();
-        context.chain(self.causes().map(ToString::to_string)).collect()
-    }
-
-    /// The error and its causes, without the context.
-    fn causes(&self) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
-        let first: &(dyn std::error::Error + 'static) = &*self.cause;
-        std::iter::successors(Some(first), |error| error.source())
+        self.chain.chain().map(ToString::to_string).collect()
     }
 }
 
 impl<E: Explain + Send + Sync + 'static> From<E> for Error {
     fn from(cause: E) -> Self {
-        Self { cause: Box::new(cause), context: Vec::new() }
+        let (kind, hint, details) = (cause.kind(), cause.hint(), cause.details());
+        Self { chain: cause.into(), kind, hint, details }
+    }
+}
+
+impl AsRef<dyn std::error::Error + 'static> for Error {
+    fn as_ref(&self) -> &(dyn std::error::Error + 'static) {
+        self.chain.as_ref()
     }
 }
 
 /// The first line; with `{:#}` all lines, separated by colons.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lines = self.lines();
-        let shown = if f.alternate() { &lines[..] } else { lines.get(..1).unwrap_or_default() };
-        f.write_str(&shown.join(": "))
+        self.chain.fmt(f)
     }
 }
 
@@ -246,7 +256,7 @@ mod tests {
         assert_eq!(error.to_string(), "cannot start");
         assert_eq!(format!("{error:#}"), "cannot start: cannot write: disk full");
         assert!(error.find::<std::io::Error>().is_some() && error.find::<fmt::Error>().is_none());
-        assert_eq!((error.explained().kind(), error.explained().exit()), (Kind::Failed, Exit::Failed));
+        assert_eq!((error.kind(), error.kind().exit()), (Kind::Failed, Exit::Failed));
     }
 
     #[test]

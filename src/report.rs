@@ -179,31 +179,29 @@ impl Report {
 
     /// Prints an error like [`Report::error`], where `--json` has told of it already.
     pub fn error_text(&self, error: &Error) -> Exit {
-        let explained = error.explained();
         let mut text = format!("error: {error}");
         for cause in causes(error) {
             text.push_str(&format!("\n  Caused by: {cause}"));
         }
-        for detail in explained.details() {
+        for detail in error.details() {
             text.push_str(&format!("\n  {detail}"));
         }
-        if let Some(hint) = explained.hint() {
+        if let Some(hint) = error.hint() {
             text.push_str(&format!("\nhint: {hint}"));
         }
         to_stderr(&text);
-        explained.exit()
+        error.kind().exit()
     }
 }
 
 /// Returns an error as it is in the document of `--json`.
 #[must_use]
 pub fn error_entry(error: &Error) -> Value {
-    let explained = error.explained();
     json!({
-        "kind": explained.kind(),
+        "kind": error.kind(),
         "message": format!("{error:#}"),
-        "hint": explained.hint(),
-        "details": explained.details(),
+        "hint": error.hint(),
+        "details": error.details(),
     })
 }
 

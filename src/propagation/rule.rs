@@ -2,7 +2,7 @@
 //! addresses of a zone mean together. What an address has answered is kept in [`super::evidence`].
 //!
 //! An address *serves* the zone after [`Rule::confirmations`] positive answers in a row for its newest record, in two rounds
-//! [`ROUND_GAP`] apart, one of them over TCP where TCP works, and a few for each earlier record. What an answer changes:
+//! 300 ms apart, one of them over TCP where TCP works, and a few for each earlier record. What an answer changes:
 //!
 //! | answer         | its record's streak | streaks of the other records | useless answers | TCP, if it was asked so |
 //! |----------------|---------------------|------------------------------|-----------------|-------------------------|

@@ -26,7 +26,7 @@ impl std::fmt::Display for Interrupted {
 
 impl std::error::Error for Interrupted {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.during.as_ref().map(|during| -> &(dyn std::error::Error + 'static) { during.explained() })
+        self.during.as_ref().map(AsRef::as_ref)
     }
 }
 
