@@ -6,7 +6,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::exchange::{STACK, Transport, ask_paced, ask_paced_over};
+use super::exchange::{STACK, Transport, ask_over, ask_whole};
 use super::message::{Question, Reply};
 use super::pace::Pace;
 use super::server::Server;
@@ -76,8 +76,8 @@ impl Authority<'_> {
         let (to, outcome) = (server.clone(), sender.clone());
         let ask = move || {
             let reply = match transport {
-                Transport::Udp => ask_paced(to.address, &question, &pace, until),
-                Transport::Tcp => ask_paced_over(transport, to.address, &question, &pace, until),
+                Transport::Udp => ask_whole(to.address, &question, Some(&pace), until),
+                Transport::Tcp => ask_over(transport, to.address, &question, Some(&pace), until),
             };
             let reply = reply.map_err(|error| error.to_string());
             let reply = reply.and_then(|reply| usable(reply, &question.name, apex.as_ref()));

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use super::authority::Authority;
 use super::message::{Question, RecordType, Reply};
-use super::recursive::lines;
 use super::server::Found;
 use super::zone::{FoundBy, Lookup, Zone};
 use crate::error::{self, Explain};
@@ -293,7 +292,7 @@ impl Lookup {
             let ask = |name: &DnsName| set.ask(&Question::recursive(name, RecordType::CNAME), until, Reply::is_answer);
             match ask(name).and_then(|reply| Alias::read(name, &reply, ask)) {
                 Ok(alias) => return Ok(alias),
-                Err(failures) => tried.extend(lines(&failures)),
+                Err(failures) => tried.extend(failures),
             }
         }
         Err(tried)

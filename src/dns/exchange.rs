@@ -87,7 +87,7 @@ pub fn ask(
     transport: Transport,
     deadline: Instant,
 ) -> Result<Reply, AskError> {
-    Exchange { server, deadline, permit: None }.run(question, transport)
+    exchange(server, question, transport, deadline, || {})
 }
 
 /// Asks as [`ask`] does, and notes in the permit's pace when the query has left.
@@ -100,133 +100,104 @@ pub fn ask_with(
     transport: Transport,
     deadline: Instant,
 ) -> Result<Reply, AskError> {
-    Exchange { server: permit.server(), deadline, permit: Some(permit) }.run(question, transport)
+    exchange(permit.server(), question, transport, deadline, || permit.sent(Instant::now()))
 }
 
-/// Asks over UDP and, if the reply was cut, once more over TCP within the same deadline.
+/// Asks over UDP and, if the reply was cut, once more over TCP within the same deadline; each as [`ask_over`] does.
 ///
 /// # Errors
-/// [`AskError`] of the last attempt.
-pub fn ask_whole(server: SocketAddr, question: &Question, deadline: Instant) -> Result<Reply, AskError> {
-    whole(|transport| with_or_without_edns(question, |question| ask(server, question, transport, deadline)))
+/// As [`ask_over`], of the last attempt.
+pub fn ask_whole(
+    server: SocketAddr,
+    question: &Question,
+    pace: Option<&Arc<Pace>>,
+    deadline: Instant,
+) -> Result<Reply, AskError> {
+    match ask_over(Transport::Udp, server, question, pace, deadline) {
+        Ok(reply) if reply.truncated() => ask_over(Transport::Tcp, server, question, pace, deadline),
+        other => other,
+    }
 }
 
-/// Asks as [`ask_whole`] does, but keeps the pace of the address: each repeat is a query too.
+/// Asks, and repeats without EDNS what a server refuses with it (RFC 6891 section 7). Each of them keeps the pace, if there
+/// is one.
 ///
 /// # Errors
 /// [`AskError`] of the last attempt; [`AskError::TimedOut`] if there is no permit by the deadline.
-pub fn ask_paced(
-    server: SocketAddr,
-    question: &Question,
-    pace: &Arc<Pace>,
-    deadline: Instant,
-) -> Result<Reply, AskError> {
-    whole(|transport| ask_paced_over(transport, server, question, pace, deadline))
-}
-
-/// Asks as [`ask_paced`] does, but over one transport: a truncated reply is returned as it is.
-///
-/// # Errors
-/// As [`ask_paced`].
-pub(super) fn ask_paced_over(
+pub(super) fn ask_over(
     transport: Transport,
     server: SocketAddr,
     question: &Question,
-    pace: &Arc<Pace>,
+    pace: Option<&Arc<Pace>>,
     deadline: Instant,
 ) -> Result<Reply, AskError> {
-    with_or_without_edns(question, |question| {
-        let permit = pace.wait(server, deadline).ok_or(AskError::TimedOut)?;
-        ask_with(permit, question, transport, deadline)
-    })
-}
-
-/// Repeats over TCP what does not fit into a datagram.
-fn whole(ask: impl Fn(Transport) -> Result<Reply, AskError>) -> Result<Reply, AskError> {
-    match ask(Transport::Udp) {
-        Ok(reply) if reply.truncated() => ask(Transport::Tcp),
+    let ask_once = |question: &Question| match pace {
+        Some(pace) => {
+            let permit = pace.wait(server, deadline).ok_or(AskError::TimedOut)?;
+            ask_with(permit, question, transport, deadline)
+        }
+        None => ask(server, question, transport, deadline),
+    };
+    match ask_once(question) {
+        Ok(reply) if question.edns && reply.refuses_edns() => ask_once(&question.without_edns()),
         other => other,
     }
 }
 
-/// Repeats without EDNS what a server refuses with it (RFC 6891 section 7).
-fn with_or_without_edns(
-    question: &Question,
-    ask: impl Fn(&Question) -> Result<Reply, AskError>,
-) -> Result<Reply, AskError> {
-    match ask(question) {
-        Ok(reply) if question.edns && reply.refuses_edns() => ask(&question.without_edns()),
-        other => other,
-    }
-}
-
-/// One question on its way.
-struct Exchange {
+/// Sends a question; `sent` is called when it has left.
+fn exchange(
     server: SocketAddr,
+    question: &Question,
+    transport: Transport,
     deadline: Instant,
-    /// Used up when the question has left.
-    permit: Option<QueryPermit>,
+    sent: impl FnOnce(),
+) -> Result<Reply, AskError> {
+    let query = question.encode().map_err(|_| AskError::Malformed)?;
+    match transport {
+        Transport::Udp => over_udp(server, &query, deadline, sent),
+        Transport::Tcp => over_tcp(server, &query, deadline, sent),
+    }
 }
 
-impl Exchange {
-    fn run(mut self, question: &Question, transport: Transport) -> Result<Reply, AskError> {
-        let query = question.encode().map_err(|_| AskError::Malformed)?;
-        match transport {
-            Transport::Udp => self.over_udp(&query),
-            Transport::Tcp => self.over_tcp(&query),
+fn over_udp(server: SocketAddr, query: &Query, deadline: Instant, sent: impl FnOnce()) -> Result<Reply, AskError> {
+    let any: SocketAddr = match server {
+        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+    };
+    // Bound to a port of the kernel's choice for each question, and connected: packets from elsewhere are dropped.
+    let socket = when_free(deadline, || UdpSocket::bind(any))?;
+    socket.connect(server)?;
+    socket.send(query.bytes())?;
+    sent();
+    let mut buffer = [0; UDP_BUFFER];
+    let mut outcome = AskError::TimedOut;
+    for _ in 0..MOST_FOREIGN {
+        socket.set_read_timeout(Some(left(deadline).ok_or(outcome)?))?;
+        match socket.recv(&mut buffer) {
+            Ok(length) => match query.read(buffer.get(..length).unwrap_or_default()) {
+                Ok(reply) => return Ok(reply),
+                Err(_) => outcome = AskError::Malformed,
+            },
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Err(outcome),
+            Err(error) => return Err(error.into()),
         }
     }
+    Err(AskError::Malformed)
+}
 
-    fn sent(&mut self) {
-        if let Some(permit) = self.permit.take() {
-            permit.sent(Instant::now());
-        }
-    }
-
-    fn over_udp(&mut self, query: &Query) -> Result<Reply, AskError> {
-        let any: SocketAddr = match self.server {
-            SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
-            SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
-        };
-        // Bound to a port of the kernel's choice for each question, and connected: packets from elsewhere are dropped.
-        let socket = when_free(self.deadline, || UdpSocket::bind(any))?;
-        socket.connect(self.server)?;
-        socket.send(query.bytes())?;
-        self.sent();
-        let mut buffer = [0; UDP_BUFFER];
-        let mut malformed = false;
-        for _ in 0..MOST_FOREIGN {
-            let timed_out = if malformed { AskError::Malformed } else { AskError::TimedOut };
-            socket.set_read_timeout(Some(left(self.deadline).ok_or(timed_out)?))?;
-            match socket.recv(&mut buffer) {
-                Ok(length) => match query.read(buffer.get(..length).unwrap_or_default()) {
-                    Ok(reply) => return Ok(reply),
-                    Err(_) => malformed = true,
-                },
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Err(timed_out),
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Err(AskError::Malformed)
-    }
-
-    fn over_tcp(&mut self, query: &Query) -> Result<Reply, AskError> {
-        let deadline = self.deadline;
-        let connect = || TcpStream::connect_timeout(&self.server, left(deadline).ok_or(io::ErrorKind::TimedOut)?);
-        let mut stream = when_free(deadline, connect)?;
-        let length = u16::try_from(query.bytes().len()).map_err(|_| AskError::Malformed)?;
-        let mut framed = length.to_be_bytes().to_vec();
-        framed.extend_from_slice(query.bytes());
-        stream.set_write_timeout(Some(left(deadline).ok_or(AskError::TimedOut)?))?;
-        stream.write_all(&framed)?;
-        self.sent();
-        let mut length = [0; 2];
-        read_exact(&mut stream, &mut length, deadline)?;
-        let mut reply = vec![0; usize::from(u16::from_be_bytes(length))];
-        read_exact(&mut stream, &mut reply, deadline)?;
-        query.read(&reply).map_err(|_| AskError::Malformed)
-    }
+fn over_tcp(server: SocketAddr, query: &Query, deadline: Instant, sent: impl FnOnce()) -> Result<Reply, AskError> {
+    let connect = || TcpStream::connect_timeout(&server, left(deadline).ok_or(ErrorKind::TimedOut)?);
+    let mut stream = when_free(deadline, connect)?;
+    let length = u16::try_from(query.bytes().len()).map_err(|_| AskError::Malformed)?;
+    stream.set_write_timeout(Some(left(deadline).ok_or(AskError::TimedOut)?))?;
+    stream.write_all(&[&length.to_be_bytes(), query.bytes()].concat())?;
+    sent();
+    let mut length = [0; 2];
+    read_exact(&mut stream, &mut length, deadline)?;
+    let mut reply = vec![0; usize::from(u16::from_be_bytes(length))];
+    read_exact(&mut stream, &mut reply, deadline)?;
+    query.read(&reply).map_err(|_| AskError::Malformed)
 }
 
 /// Fills the buffer by the deadline: a peer that sends a byte now and then must not stretch it.

@@ -18,15 +18,6 @@ const MAX_UDP_PAYLOAD: u16 = 1232;
 /// By how many bytes that size is varied; see [`Question::encode`].
 const PAYLOAD_SPREAD: u16 = 32;
 
-/// Who is asked, and so whether the server may ask others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Recursion {
-    /// A recursive resolver (RD set).
-    Desired,
-    /// An authoritative server (RD clear).
-    None,
-}
-
 /// One question.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Question {
@@ -34,8 +25,8 @@ pub struct Question {
     pub name: DnsName,
     /// The record type asked for.
     pub kind: RecordType,
-    /// Whether recursion is desired.
-    pub recursion: Recursion,
+    /// Whether a recursive resolver is asked (RD), which may ask others.
+    pub recursive: bool,
     /// Whether EDNS (RFC 6891) is used, and NSID asked for.
     pub edns: bool,
 }
@@ -44,13 +35,13 @@ impl Question {
     /// Makes a question to an authoritative server, with EDNS.
     #[must_use]
     pub fn authoritative(name: &DnsName, kind: RecordType) -> Self {
-        Self { name: name.clone(), kind, recursion: Recursion::None, edns: true }
+        Self { name: name.clone(), kind, recursive: false, edns: true }
     }
 
     /// Makes a question to a recursive resolver, with EDNS.
     #[must_use]
     pub fn recursive(name: &DnsName, kind: RecordType) -> Self {
-        Self { recursion: Recursion::Desired, ..Self::authoritative(name, kind) }
+        Self { recursive: true, ..Self::authoritative(name, kind) }
     }
 
     /// Returns the same question without EDNS, for a server that [refuses](Reply::refuses_edns) it.
@@ -68,22 +59,21 @@ impl Question {
     /// # Errors
     /// [`WireError`] for a name that has no form on the wire.
     pub fn encode(&self) -> Result<Query, WireError> {
-        let is_authoritative = self.recursion == Recursion::None;
         let mut name = Name::from_ascii(self.name.as_str()).map_err(|_| WireError)?;
         name.set_fqdn(true);
-        if is_authoritative {
+        if !self.recursive {
             name.randomize_label_case();
         }
         let question = WireQuery::query(name, self.kind);
         let mut message = Message::query();
-        message.metadata.recursion_desired = !is_authoritative;
+        message.metadata.recursion_desired = self.recursive;
         message.add_query(question.clone());
         let id = message.metadata.id;
         if self.edns {
             let mut edns = Edns::new();
-            let spread = if is_authoritative { id % PAYLOAD_SPREAD } else { 0 };
-            edns.set_max_payload(MAX_UDP_PAYLOAD - spread);
-            if is_authoritative {
+            edns.set_max_payload(MAX_UDP_PAYLOAD);
+            if !self.recursive {
+                edns.set_max_payload(MAX_UDP_PAYLOAD - id % PAYLOAD_SPREAD);
                 edns.options_mut().insert(EdnsOption::NSID(NSIDPayload::new(Vec::new()).map_err(|_| WireError)?));
             }
             message.set_edns(edns);

@@ -47,26 +47,6 @@ impl fmt::Display for Resolver {
     }
 }
 
-/// Why one resolver was of no use for a question.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ResolverFailure {
-    /// Who was asked.
-    pub resolver: Resolver,
-    /// What came back, in words: `SERVFAIL`, `no answer`.
-    pub outcome: String,
-}
-
-impl fmt::Display for ResolverFailure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.resolver, self.outcome)
-    }
-}
-
-/// Returns failures as lines for people.
-pub(super) fn lines(failures: &[ResolverFailure]) -> Vec<String> {
-    failures.iter().map(ToString::to_string).collect()
-}
-
 /// A set of resolvers that are asked together.
 #[derive(Clone)]
 pub struct Recursive {
@@ -97,13 +77,13 @@ impl Recursive {
     /// nothing, the others get a second more: a dead one must not use up the time of the questions that follow.
     ///
     /// # Errors
-    /// If no reply is useful by the deadline: what each resolver did instead.
+    /// If no reply is useful by the deadline: what each resolver did instead, a line for people each.
     pub fn ask(
         &self,
         question: &Question,
         deadline: Instant,
         useful: impl Fn(&Reply) -> bool,
-    ) -> Result<Reply, Vec<ResolverFailure>> {
+    ) -> Result<Reply, Vec<String>> {
         self.start(question, deadline).first(useful)
     }
 
@@ -144,7 +124,7 @@ pub(super) struct Asked {
 
 impl Asked {
     /// Waits as [`Recursive::ask`] does.
-    pub(super) fn first(self, useful: impl Fn(&Reply) -> bool) -> Result<Reply, Vec<ResolverFailure>> {
+    pub(super) fn first(self, useful: impl Fn(&Reply) -> bool) -> Result<Reply, Vec<String>> {
         let mut until = self.deadline;
         let mut failures = Vec::new();
         while let Some((resolver, outcome)) = self.next(until) {
@@ -158,7 +138,7 @@ impl Asked {
                 }
                 Err(outcome) => outcome,
             };
-            failures.push(ResolverFailure { resolver, outcome });
+            failures.push(format!("{resolver}: {outcome}"));
         }
         Err(failures)
     }
@@ -193,7 +173,7 @@ fn ask_one(resolver: &Resolver, question: &Question, post: &DohPost, deadline: I
 fn ask_plain(address: SocketAddr, question: &Question, deadline: Instant) -> Result<Reply, AskError> {
     loop {
         let attempt = deadline.min(Instant::now() + ATTEMPT);
-        match ask_whole(address, question, attempt) {
+        match ask_whole(address, question, None, attempt) {
             Err(AskError::TimedOut) if Instant::now() < deadline => {}
             other => return other,
         }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::message::{Question, RecordType, Reply};
 use super::pace::Pace;
-use super::recursive::{Recursive, lines};
+use super::recursive::Recursive;
 use super::server::Found;
 pub use super::server::{FoundBy, Server, Zone};
 use super::walk::Walk;
@@ -36,22 +36,8 @@ pub struct Lookup {
     pub port: u16,
     /// Queries per server address.
     pub pace: Arc<Pace>,
-    /// What was found out already: a hundred names of one order are in few zones.
-    pub known: Arc<KnownZones>,
-}
-
-/// The zones that the configured resolvers told to this process.
-#[derive(Debug, Default)]
-pub struct KnownZones(Mutex<BTreeMap<DnsName, Zone>>);
-
-impl KnownZones {
-    fn of(&self, apex: &DnsName) -> Option<Zone> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(apex).cloned()
-    }
-
-    fn keep(&self, apex: &DnsName, zone: &Zone) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(apex.clone(), zone.clone());
-    }
+    /// The zones that the configured resolvers told already, by apex: a hundred names of one order are in few zones.
+    pub known: Arc<Mutex<BTreeMap<DnsName, Zone>>>,
 }
 
 impl Lookup {
@@ -82,12 +68,13 @@ impl Lookup {
             FoundBy::Settings => self.named(deadline),
             FoundBy::Resolvers => {
                 let apex = apex_by((&self.resolvers, "(IPV64_RESOLVERS)"), name, until)?;
-                if let Some(zone) = self.known.of(&apex) {
-                    return Ok(zone);
+                let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(zone) = known().get(&apex) {
+                    return Ok(zone.clone());
                 }
                 let found = self.servers_of(&self.resolvers, &apex, until)?;
                 let zone = self.both_sides((apex.clone(), None), found, way, deadline);
-                self.known.keep(&apex, &zone);
+                known().insert(apex, zone.clone());
                 Ok(zone)
             }
             FoundBy::Roots => {
@@ -190,9 +177,7 @@ impl Lookup {
     /// Asks for the name servers of a zone, then for their addresses; at least one is found.
     fn servers_of(&self, set: &Recursive, apex: &DnsName, deadline: Instant) -> Result<Found, Vec<String>> {
         let has_ns = |reply: &Reply| !reply.name_servers(apex).is_empty();
-        let reply = set
-            .ask(&Question::recursive(apex, RecordType::NS), deadline, has_ns)
-            .map_err(|failures| lines(&failures))?;
+        let reply = set.ask(&Question::recursive(apex, RecordType::NS), deadline, has_ns)?;
         let Found { unfound, left_out, .. } = Found::unfound(reply.name_servers(apex));
         let found = self.addresses(set, &unfound, deadline);
         if found.servers.is_empty() {
@@ -233,7 +218,7 @@ fn apex_by((set, kind): (&Recursive, &str), name: &DnsName, deadline: Instant) -
                     return Ok(apex);
                 }
             }
-            Err(failures) => tried.extend(lines(&failures)),
+            Err(failures) => tried.extend(failures),
         }
     }
     if set.resolvers().is_empty() {

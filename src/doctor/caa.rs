@@ -44,7 +44,7 @@ fn rules(name: &DnsName, resolvers: &[&Recursive], deadline: Instant) -> Result<
     for set in resolvers {
         match set.ask(&Question::recursive(name, RecordType::CAA), deadline, Reply::is_answer) {
             Ok(reply) => return Ok(reply.caa().cloned().collect()),
-            Err(no_use) => lines.extend(no_use.iter().map(ToString::to_string)),
+            Err(no_use) => lines.extend(no_use),
         }
     }
     if lines.is_empty() {

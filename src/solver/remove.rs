@@ -8,7 +8,7 @@ use super::{Failure, Outcome, RecordFailure, Solved, Solver, Status};
 use crate::api::{ApiError, CallKind, Change, RecordSpec, RecordType, RetryPolicy};
 use crate::challenge::Challenge;
 use crate::dns::cname::PlaceError;
-use crate::dns::exchange::ask_paced;
+use crate::dns::exchange::ask_whole;
 use crate::dns::message::{self, Question};
 use crate::error::{self, Context as _, Error, Explain, Result};
 use crate::name::DnsName;
@@ -227,7 +227,7 @@ impl Solver<'_> {
         let question = Question::authoritative(&removal.record, message::RecordType::TXT);
         let shows = |server: &crate::dns::zone::Server| {
             let until = deadline.min(Instant::now() + ATTEMPT);
-            ask_paced(server.address, &question, &self.lookup.pace, until).is_ok_and(|reply| {
+            ask_whole(server.address, &question, Some(&self.lookup.pace), until).is_ok_and(|reply| {
                 let mut texts = reply.texts(&removal.record);
                 reply.authoritative() && texts.any(|text| text == removal.challenge.value.as_str().as_bytes())
             })

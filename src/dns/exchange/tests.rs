@@ -107,7 +107,7 @@ fn the_repeat_over_tcp_takes_a_turn_too() {
     });
     let pace = Arc::new(Pace::default());
     let all = pace.free(server.ip(), Instant::now());
-    assert!(ask_paced(server, &question(), &pace, Instant::now() + Duration::from_secs(5)).is_err());
+    assert!(ask_whole(server, &question(), Some(&pace), Instant::now() + Duration::from_secs(5)).is_err());
     // Nobody listens over TCP, so that query never left.
     assert_eq!(pace.free(server.ip(), Instant::now()), all - 1);
 }
@@ -132,7 +132,7 @@ fn who_refuses_edns_is_asked_again_without_it() {
     let pace = Arc::new(Pace::default());
     let deadline = Instant::now() + Duration::from_secs(5);
     let all = pace.free(server.ip(), Instant::now());
-    assert!(ask_paced(server, &question(), &pace, deadline).unwrap().is_answer());
+    assert!(ask_whole(server, &question(), Some(&pace), deadline).unwrap().is_answer());
     assert_eq!(pace.free(server.ip(), Instant::now()), all - 2);
     let once = ask_with(pace.wait(server, deadline).unwrap(), &question(), Transport::Udp, deadline);
     assert!(once.unwrap().refuses_edns());
