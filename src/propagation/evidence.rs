@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::answer::Answer;
-use super::rule::{Failures, REPLICA_GONE, ROUND_GAP, Requirement, Rule, ServerStatus, TCP_FAILURES, Vote};
+use super::rule::{Failures, REPLICA_GONE, ROUND_GAP, Requirement, ServerStatus, TCP_FAILURES, Vote, requirement};
 use crate::dns::exchange::{AskError, Transport};
 
 /// After how long an open question no longer delays a verdict that is reached without it.
@@ -56,28 +56,33 @@ pub struct Observation {
 /// All that is known about the records of one zone at one address.
 #[derive(Debug, Clone)]
 pub struct Evidence {
-    rule: Rule,
+    /// Positive answers in a row that the newest record needs.
+    confirmations: u32,
     /// In the order in which they were added: the newest last.
     records: Vec<RecordProgress>,
-    contradicted: bool,
+    /// Whether it has contradicted itself: several machines answer behind it.
+    pub(super) contradicted: bool,
     failures: Failures,
     /// Whether one answer of the newest record's streak came over TCP.
     streak_has_tcp: bool,
     /// Failures over TCP in a row since UDP worked.
     tcp_failures: u32,
-    udp_silent: bool,
+    /// Whether UDP failed at the last attempt.
+    pub(super) udp_silent: bool,
     answers: u32,
     replicas: BTreeMap<Vec<u8>, Replica>,
-    serving_since: Option<Instant>,
-    last: Option<Answer>,
+    /// Since when every answer about every record was positive: when the question was sent.
+    pub(super) serving_since: Option<Instant>,
+    /// The last answer that counts.
+    pub(super) last: Option<Answer>,
 }
 
 impl Evidence {
     /// Starts without an answer about `records` records, the newest last.
     #[must_use]
-    pub fn new(rule: Rule, records: usize) -> Self {
+    pub fn new(confirmations: u32, records: usize) -> Self {
         Self {
-            rule,
+            confirmations,
             records: vec![RecordProgress::default(); records],
             contradicted: false,
             failures: Failures::default(),
@@ -247,19 +252,13 @@ impl Evidence {
         }
     }
 
-    /// Returns whether the address has contradicted itself: several machines answer behind it.
-    #[must_use]
-    pub fn is_contradicted(&self) -> bool {
-        self.contradicted
-    }
-
     fn is_newest(&self, record: usize) -> bool {
         record + 1 == self.records.len()
     }
 
     fn requirement(&self, record: usize) -> Requirement {
         let earlier = u32::try_from(self.records.len() - 1).unwrap_or(u32::MAX);
-        self.rule.requirement((!self.is_newest(record)).then_some(earlier), self.contradicted)
+        requirement(self.confirmations, (!self.is_newest(record)).then_some(earlier), self.contradicted)
     }
 
     /// Returns the records that were not there when they were last asked for, the newest first.
@@ -283,7 +282,7 @@ impl Evidence {
         let progress = self.records.get(record).filter(|progress| progress.streak > 0)?;
         let Requirement { mut answers, rounds } = self.requirement(record);
         if closely {
-            answers = answers.max(self.rule.confirmations);
+            answers = answers.max(self.confirmations);
         }
         let open = u32::try_from(progress.open.len()).unwrap_or(u32::MAX);
         // The answer that found the newest record comes on top: a balancer has to deceive the whole burst.
@@ -321,11 +320,6 @@ impl Evidence {
         let confirms = self.is_newest(record) && self.has_newest();
         let over_tcp = (confirms && self.needs_tcp() && !is_asked) || (self.udp_silent && !self.is_tcp_broken());
         if over_tcp { Transport::Tcp } else { Transport::Udp }
-    }
-
-    /// Returns whether UDP failed at the last attempt.
-    pub(super) fn is_udp_silent(&self) -> bool {
-        self.udp_silent
     }
 
     /// Returns whether TCP was tried and does not work.
@@ -378,18 +372,6 @@ impl Evidence {
     /// Returns until when an answer that could take back what the address has said is waited for, if one may still come.
     pub(super) fn awaited_until(&self) -> Option<Instant> {
         self.records.iter().flat_map(|progress| &progress.open).map(|(asked, _)| *asked + LATE).max()
-    }
-
-    /// Returns the last answer that counts.
-    #[must_use]
-    pub fn last(&self) -> Option<&Answer> {
-        self.last.as_ref()
-    }
-
-    /// Returns since when every answer about every record was positive: when the question was sent.
-    #[must_use]
-    pub fn serving_since(&self) -> Option<Instant> {
-        self.serving_since
     }
 }
 

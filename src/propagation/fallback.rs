@@ -28,19 +28,11 @@ pub(super) enum Round {
     Has,
 }
 
-/// Which resolvers can be trusted here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Trust {
-    /// All of them.
-    All,
-    /// Only those over HTTPS: something on the way answers in place of others.
-    HttpsOnly,
-}
-
 /// What the resolvers have told while no name server could be asked.
 #[derive(Debug, Clone)]
 pub(super) struct Fallback {
-    pub(super) trust: Trust,
+    /// Whether only those over HTTPS can be trusted: something on the way answers in place of others.
+    pub(super) https_only: bool,
     next: Instant,
     is_asking: bool,
     /// Positive rounds in a row, and when the first of them was asked.
@@ -51,8 +43,8 @@ pub(super) struct Fallback {
 }
 
 impl Fallback {
-    pub(super) fn new(trust: Trust, now: Instant) -> Self {
-        Self { trust, next: now, is_asking: false, positives: 0, first: None, most: None }
+    pub(super) fn new(https_only: bool, now: Instant) -> Self {
+        Self { https_only, next: now, is_asking: false, positives: 0, first: None, most: None }
     }
 
     /// Returns when the next round is due; nothing while one is under way.
@@ -86,10 +78,10 @@ impl Fallback {
 }
 
 /// Asks the resolvers for everything once; returns what they showed, and on which of them that rests.
-pub(super) fn ask(lookup: &Lookup, queries: &[TxtQuery], trust: Trust, until: Instant) -> (Round, Basis) {
+pub(super) fn ask(lookup: &Lookup, queries: &[TxtQuery], https_only: bool, until: Instant) -> (Round, Basis) {
     let sets = [(&lookup.resolvers, Basis::Resolvers), (&lookup.fallback, Basis::Https)];
     let mut most = Round::Nobody;
-    for (set, basis) in sets.into_iter().skip(usize::from(trust == Trust::HttpsOnly)) {
+    for (set, basis) in sets.into_iter().skip(usize::from(https_only)) {
         most = most.max(ask_set(set, queries, until));
         if most >= Round::Lacks {
             return (most, basis);

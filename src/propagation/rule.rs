@@ -1,8 +1,8 @@
 //! The rule that decides about "ready", on one page: what an address has to show, when it no longer blocks, and what all
 //! addresses of a zone mean together. What an address has answered is kept in [`super::evidence`].
 //!
-//! An address *serves* the zone after [`Rule::confirmations`] positive answers in a row for its newest record, in two rounds
-//! 300 ms apart, one of them over TCP where TCP works, and a few for each earlier record. What an answer changes:
+//! An address *serves* the zone after as many positive answers in a row for its newest record as the settings say, in two
+//! rounds 300 ms apart, one of them over TCP where TCP works, and a few for each earlier record. What an answer changes:
 //!
 //! | answer         | its record's streak | streaks of the other records | useless answers | TCP, if it was asked so |
 //! |----------------|---------------------|------------------------------|-----------------|-------------------------|
@@ -35,13 +35,6 @@ pub(super) const REPLICA_GONE: u32 = 30;
 /// Positive answers that the earlier records of a zone share: few of them are looked at more closely than many.
 const EARLIER_ANSWERS: u32 = 24;
 
-/// How much proof an address has to give.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rule {
-    /// Positive answers in a row for the newest record of a zone; at least 1.
-    pub confirmations: u32,
-}
-
 /// Proof for one record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Requirement {
@@ -51,18 +44,16 @@ pub(super) struct Requirement {
     pub(super) rounds: u32,
 }
 
-impl Rule {
-    /// Returns what is asked for each record. `earlier` is the number of records of the zone before the newest; `None` stands
-    /// for the newest itself. Whoever wants a single confirmation gets it.
-    pub(super) fn requirement(self, earlier: Option<u32>, contradicted: bool) -> Requirement {
-        let all = self.confirmations.max(1);
-        let answers = match earlier {
-            _ if contradicted => all + all.div_ceil(2),
-            Some(count) => (EARLIER_ANSWERS / count.max(1)).clamp(2, all.max(2)).min(all),
-            None => all,
-        };
-        Requirement { answers, rounds: answers.min(if contradicted { 3 } else { 2 }) }
-    }
+/// Returns what is asked for each record. `earlier` is the number of records of the zone before the newest; `None` stands for
+/// the newest itself, which needs as many `confirmations` as the settings say. Whoever wants a single one gets it.
+pub(super) fn requirement(confirmations: u32, earlier: Option<u32>, contradicted: bool) -> Requirement {
+    let all = confirmations.max(1);
+    let answers = match earlier {
+        _ if contradicted => all + all.div_ceil(2),
+        Some(count) => (EARLIER_ANSWERS / count.max(1)).clamp(2, all.max(2)).min(all),
+        None => all,
+    };
+    Requirement { answers, rounds: answers.min(if contradicted { 3 } else { 2 }) }
 }
 
 /// Where an address stands with a zone.

@@ -7,7 +7,6 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::answer::TxtQuery;
 use super::fallback::{self, Round};
 use super::outcome::{Basis, Cause, NotReady, Ready, Row};
 use super::plan::Plan;
@@ -38,8 +37,7 @@ enum Event {
 /// [`NotReady`] with the table of servers.
 pub fn wait(plan: &Plan, changed: &mut dyn FnMut(&[Row])) -> Result<Ready, NotReady> {
     let mut wait = Wait::new(plan, Instant::now());
-    let world = World { lookup: plan.lookup.clone(), queries: wait.queries().cloned().collect() };
-    let world = Arc::new(world);
+    let lookup = Arc::new(plan.lookup.clone());
     let (sender, events) = channel();
     let mut shown = Vec::new();
     loop {
@@ -49,7 +47,7 @@ pub fn wait(plan: &Plan, changed: &mut dyn FnMut(&[Row])) -> Result<Ready, NotRe
         }
         let until = match wait.poll(now, rand::random()) {
             Action::Start(job) => {
-                start(&world, job, &sender);
+                start(&lookup, job, &sender);
                 continue;
             }
             Action::Done(Ok(ready)) => return Ok(ready),
@@ -79,36 +77,30 @@ fn take(wait: &mut Wait, event: Event) {
     }
 }
 
-/// What jobs work on.
-struct World {
-    lookup: Lookup,
-    queries: Vec<TxtQuery>,
-}
-
-impl World {
-    fn run(&self, job: Job) -> Event {
-        match job {
-            Job::Query { ticket, question, transport, permit, until } => {
-                Event::Answered(ticket, ask_with(permit, &question, transport, until))
-            }
-            Job::Discover { search: Search { zone, from_roots }, name, until } => {
-                let found = if from_roots {
-                    self.lookup.zone_by(FoundBy::Roots, &name, until).ok()
-                } else {
-                    self.lookup.discover(&name, until)
-                };
-                Event::Discovered(Search { zone, from_roots }, found)
-            }
-            Job::Resolvers { trust, until } => {
-                let (round, basis) = fallback::ask(&self.lookup, &self.queries, trust, until);
-                Event::Resolved(round, basis)
-            }
+/// Does a job.
+fn run(lookup: &Lookup, job: Job) -> Event {
+    match job {
+        Job::Query { ticket, question, permit, until } => {
+            let reply = ask_with(permit, &question, ticket.transport, until);
+            Event::Answered(ticket, reply)
+        }
+        Job::Discover { search, name, until } => {
+            let found = if search.from_roots {
+                lookup.zone_by(FoundBy::Roots, &name, until).ok()
+            } else {
+                lookup.discover(&name, until)
+            };
+            Event::Discovered(search, found)
+        }
+        Job::Resolvers { queries, https_only, until } => {
+            let (round, basis) = fallback::ask(lookup, &queries, https_only, until);
+            Event::Resolved(round, basis)
         }
     }
 }
 
 /// Starts a thread that does a job; its end is not waited for, since its result may come too late for anybody.
-fn start(world: &Arc<World>, job: Job, sender: &Sender<Event>) {
+fn start(lookup: &Arc<Lookup>, job: Job, sender: &Sender<Event>) {
     let (stack, name) = match &job {
         Job::Query { .. } => (STACK, "query"),
         Job::Discover { .. } => (4 * STACK, "discovery"),
@@ -116,17 +108,17 @@ fn start(world: &Arc<World>, job: Job, sender: &Sender<Event>) {
     };
     // The job goes over a channel, so that it is not lost where there is no thread for it.
     let (hand_over, taken) = channel();
-    let (one, answer) = (Arc::clone(world), sender.clone());
+    let (one, answer) = (Arc::clone(lookup), sender.clone());
     let work = move || {
         if let Ok(job) = taken.recv() {
-            answer.send(one.run(job)).ok();
+            answer.send(run(&one, job)).ok();
         }
     };
     let spawned = thread::Builder::new().name(name.to_owned()).stack_size(stack).spawn(work);
     if let Err(unsent) = hand_over.send(job) {
         debug_assert!(spawned.is_err(), "only a thread that was not started takes nothing");
         // No thread to be had (a limit on processes): done from here, one after the other.
-        sender.send(world.run(unsent.0)).ok();
+        sender.send(run(lookup, unsent.0)).ok();
     }
 }
 

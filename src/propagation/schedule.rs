@@ -16,8 +16,10 @@ const JITTER: f64 = 0.1;
 #[derive(Debug, Clone)]
 pub(super) struct Schedule {
     longest: Duration,
-    pause: Duration,
-    next: Instant,
+    /// Between two polls.
+    pub(super) pause: Duration,
+    /// When the next poll is due.
+    pub(super) next: Instant,
     dense_until: Instant,
 }
 
@@ -25,16 +27,6 @@ impl Schedule {
     /// Starts now; `longest` is the polling interval of the settings.
     pub(super) fn new(now: Instant, longest: Duration) -> Self {
         Self { longest, pause: DENSE.min(longest), next: now, dense_until: now + DENSE_FOR }
-    }
-
-    /// Returns the moment of the next poll.
-    pub(super) fn next(&self) -> Instant {
-        self.next
-    }
-
-    /// Returns the pause between two polls.
-    pub(super) fn pause(&self) -> Duration {
-        self.pause
     }
 
     /// Notes a poll; `jitter` is between 0 and 1.
@@ -65,8 +57,8 @@ mod tests {
         let mut schedule = Schedule::new(start, Duration::from_secs(5));
         let mut polls = Vec::new();
         for _ in 0..40 {
-            polls.push(schedule.next());
-            schedule.polled(schedule.next(), 0.0);
+            polls.push(schedule.next);
+            schedule.polled(schedule.next, 0.0);
         }
         assert_eq!(polls[0], start);
         assert_eq!(polls[1] - polls[0], DENSE);
@@ -79,7 +71,7 @@ mod tests {
         let start = Instant::now();
         let mut schedule = Schedule::new(start, Duration::from_millis(200));
         schedule.polled(start, 0.5);
-        assert_eq!(schedule.next() - start, Duration::from_millis(200));
+        assert_eq!(schedule.next - start, Duration::from_millis(200));
     }
 
     #[test]
@@ -88,6 +80,6 @@ mod tests {
         let mut schedule = Schedule::new(start, Duration::from_secs(2));
         let late = start + Duration::from_secs(8);
         schedule.polled(late, 0.0);
-        assert_eq!(schedule.next(), late + DENSE);
+        assert_eq!(schedule.next, late + DENSE);
     }
 }

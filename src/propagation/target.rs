@@ -81,35 +81,26 @@ impl View {
         self.evidence.status() == ServerStatus::Serving
     }
 
-    fn newest(&self) -> usize {
-        self.added.len().saturating_sub(1)
-    }
-
-    /// Returns the record that a poll asks for: the newest that was not there yet, else the newest.
-    fn polled_record(&self) -> usize {
-        self.evidence.unseen().next().unwrap_or_else(|| self.newest())
-    }
-
     fn is_seen(&self) -> bool {
         self.evidence.unseen().next().is_none()
     }
 
-    /// Returns the record to confirm next, the newest first, or when there is one.
-    fn confirmation(&self, closely: bool, now: Instant) -> Due<usize> {
+    /// Returns the records to confirm, the newest first, each with the moment at which it is due.
+    fn confirmations(&self, closely: bool, now: Instant) -> impl Iterator<Item = (Instant, usize)> + '_ {
         let records = (0..self.added.len()).rev();
-        earliest(records.filter_map(|record| Some((self.evidence.wants(record, closely, now)?, record))), now)
+        records.filter_map(move |record| Some((self.evidence.wants(record, closely, now)?, record)))
     }
 
-    /// Returns the earlier record to look for next, or when there is one.
-    fn earlier(&self, now: Instant, pause: Duration) -> Due<usize> {
-        let due = |record: usize| match self.evidence.last_asked(record) {
+    /// Returns the earlier records to look for, each with the moment at which it is due.
+    fn earlier(&self, now: Instant, pause: Duration) -> impl Iterator<Item = (Instant, usize)> + '_ {
+        let due = move |record: usize| match self.evidence.last_asked(record) {
             None if self.evidence.has_newest() => now,
             // Added a moment ago, it comes with the newest.
             None => self.added[record].map_or(now, |added| added + EARLIER_PAUSE),
             Some(asked) => asked + if self.evidence.has_newest() { pause } else { EARLIER_PAUSE },
         };
         // The first one is polled.
-        earliest(self.evidence.unseen().skip(1).map(|record| (due(record), record)), now)
+        self.evidence.unseen().skip(1).map(move |record| (due(record), record))
     }
 }
 
@@ -171,11 +162,11 @@ impl Target {
             return Ok(query);
         }
         let has_newest = |view: &View| !view.is_serving() && view.evidence.has_newest();
-        let confirmation = self.first(has_newest, |view| view.confirmation(false, now), now, true);
+        let confirmation = self.first(has_newest, |view| view.confirmations(false, now), now, true);
         if confirmation.is_ok() {
             return confirmation;
         }
-        if self.schedule.next() <= now {
+        if self.schedule.next <= now {
             self.schedule.polled(now, jitter);
             if let Some(query) = self.poll(now) {
                 return Ok(query);
@@ -185,7 +176,7 @@ impl Target {
         if idle.is_ok() {
             self.earlier.push(now);
         }
-        let later = [confirmation.err().flatten(), Some(self.schedule.next())].into_iter().flatten().min();
+        let later = [confirmation.err().flatten(), Some(self.schedule.next)].into_iter().flatten().min();
         idle.map_err(|moment| [moment, later].into_iter().flatten().min())
     }
 
@@ -197,9 +188,9 @@ impl Target {
         let again = self.earlier.first().map(|asked| *asked + LONGEST_SPAN);
         let spare = |share: usize| move |view: &View| !view.evidence.has_newest() && asked < share;
         let has_room = |view: &View| free > 1 && (view.evidence.has_newest() || asked < EARLIER_SHARE);
-        let missing = self.first(has_room, |view| view.earlier(now, self.schedule.pause()), now, false);
-        let seen = || self.first(spare(EARLIER_SHARE), |view| view.confirmation(false, now), now, true);
-        let closely = || self.first(spare(CLOSER_SHARE), |view| view.confirmation(true, now), now, true);
+        let missing = self.first(has_room, |view| view.earlier(now, self.schedule.pause), now, false);
+        let seen = || self.first(spare(EARLIER_SHARE), |view| view.confirmations(false, now), now, true);
+        let closely = || self.first(spare(CLOSER_SHARE), |view| view.confirmations(true, now), now, true);
         let earliest = |one: Option<Instant>, other: Option<Instant>| [one, other].into_iter().flatten().min();
         missing
             .or_else(|one| seen().map_err(|other| earliest(one, other)))
@@ -214,32 +205,28 @@ impl Target {
         let waiting = self.views.iter_mut().enumerate().filter(|(_, view)| !is_busy(view));
         let (place, view) = waiting.min_by_key(|(_, view)| (view.is_serving(), view.last_polled))?;
         view.last_polled = Some(now);
-        let record = view.polled_record();
+        // The newest that was not there yet, else the newest.
+        let record = view.evidence.unseen().next().unwrap_or(view.added.len().saturating_sub(1));
         let query = NextQuery { view: place, record, transport: Transport::Udp, confirms: false };
-        if view.evidence.is_udp_silent() {
+        if view.evidence.udp_silent {
             self.extra.push(NextQuery { transport: Transport::Tcp, ..query });
         }
         Some(query)
     }
 
     /// The first question of those views that is due.
-    fn first(
-        &self,
-        views: impl Fn(&View) -> bool,
-        due: impl Fn(&View) -> Due<usize>,
+    fn first<'a, Records: Iterator<Item = (Instant, usize)>>(
+        &'a self,
+        is_asked: impl Fn(&View) -> bool,
+        records: impl Fn(&'a View) -> Records,
         now: Instant,
         confirms: bool,
     ) -> Due<NextQuery> {
-        let mut later = None;
-        for (place, view) in self.views.iter().enumerate().filter(|(_, view)| views(view)) {
-            match due(view) {
-                Ok(record) => {
-                    let transport = view.evidence.transport(record, now);
-                    return Ok(NextQuery { view: place, record, transport, confirms });
-                }
-                Err(moment) => later = [later, moment].into_iter().flatten().min(),
-            }
-        }
-        Err(later)
+        let views = self.views.iter().enumerate().filter(|(_, view)| is_asked(view));
+        let due = views.flat_map(|(place, view)| records(view).map(move |(moment, record)| (moment, (place, record))));
+        earliest(due, now).map(|(view, record)| {
+            let transport = self.views[view].evidence.transport(record, now);
+            NextQuery { view, record, transport, confirms }
+        })
     }
 }

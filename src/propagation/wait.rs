@@ -5,12 +5,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::answer::Answer;
+use super::answer::{Answer, TxtQuery};
 use super::evidence::{Evidence, Observation};
-use super::fallback::{Fallback, Round, Trust};
+use super::fallback::{Fallback, Round};
 use super::outcome::{Basis, Cause, NotReady, Ready, Row};
 use super::plan::{Plan, ZoneTexts, by_zone};
-use super::rule::{CHANCES_SPAN, Rule, ServerStatus, Verdict, verdict};
+use super::rule::{CHANCES_SPAN, ServerStatus, Verdict, verdict};
 use super::schedule::Schedule;
 use super::search::{Search, Searches};
 use super::target::{Host, NextQuery, Target, View};
@@ -32,7 +32,6 @@ pub(super) enum Job {
     Query {
         ticket: Ticket,
         question: Question,
-        transport: Transport,
         permit: QueryPermit,
         /// When the answer comes too late.
         until: Instant,
@@ -40,7 +39,7 @@ pub(super) enum Job {
     /// Look for the servers of the zone of a name again.
     Discover { search: Search, name: DnsName, until: Instant },
     /// Ask resolvers for everything.
-    Resolvers { trust: Trust, until: Instant },
+    Resolvers { queries: Vec<TxtQuery>, https_only: bool, until: Instant },
 }
 
 /// What is next.
@@ -60,7 +59,7 @@ pub(super) struct Ticket {
     server: Server,
     zone: usize,
     record: usize,
-    transport: Transport,
+    pub(super) transport: Transport,
     edns: bool,
     asked: Instant,
 }
@@ -68,7 +67,7 @@ pub(super) struct Ticket {
 /// One wait.
 #[derive(Debug)]
 pub(super) struct Wait {
-    rule: Rule,
+    confirmations: u32,
     start: Instant,
     timeout: Duration,
     polling_interval: Duration,
@@ -89,7 +88,7 @@ impl Wait {
     /// Begins a wait.
     pub(super) fn new(plan: &Plan, now: Instant) -> Self {
         let mut wait = Self {
-            rule: Rule { confirmations: plan.confirmations },
+            confirmations: plan.confirmations,
             start: now,
             timeout: plan.timeout,
             polling_interval: plan.polling_interval,
@@ -184,9 +183,9 @@ impl Wait {
         if let Some(basis) = self.proven_by {
             return Ok(Action::Done(Ok(self.ready(now, basis))));
         }
-        let trust = if self.intercepted { Trust::HttpsOnly } else { Trust::All };
-        let known = self.fallback.take().filter(|fallback| fallback.trust == trust);
-        let fallback = self.fallback.insert(known.unwrap_or_else(|| Fallback::new(trust, now)));
+        let https_only = self.intercepted;
+        let known = self.fallback.take().filter(|fallback| fallback.https_only == https_only);
+        let fallback = self.fallback.insert(known.unwrap_or_else(|| Fallback::new(https_only, now)));
         if let Some(pause) = self.blind_wait.filter(|_| fallback.tells_nothing()) {
             // A pause in place of a check, as the user has allowed it.
             let end = self.start + pause;
@@ -196,7 +195,8 @@ impl Wait {
         match fallback.next() {
             Some(next) if next <= now && now < until => {
                 fallback.asked(now);
-                Ok(Action::Start(Job::Resolvers { trust, until }))
+                let queries = self.queries().cloned().collect();
+                Ok(Action::Start(Job::Resolvers { queries, https_only, until }))
             }
             next => Err(next.filter(|next| *next > now)),
         }
@@ -238,7 +238,7 @@ impl Wait {
                     let ticket = target.ticket(server, query, now);
                     let text = &self.zones[ticket.zone].texts[ticket.record];
                     let question = text.query.question(ticket.edns);
-                    return Ok(Job::Query { ticket, question, transport: query.transport, permit, until });
+                    return Ok(Job::Query { ticket, question, permit, until });
                 }
                 Err(next) => later = [later, next].into_iter().flatten().min(),
             }
@@ -274,7 +274,7 @@ impl Wait {
             Err(error) => (Answer::Silent(error), None),
         };
         evidence.observe(now, Observation { record, transport, asked, replica, answer });
-        if evidence.is_contradicted() {
+        if evidence.contradicted {
             target.views.iter_mut().for_each(|view| view.evidence.distrust());
         }
     }
@@ -360,7 +360,7 @@ impl Wait {
     /// Gives each host of a zone a view of it, unless it has one.
     fn add_hosts(&mut self, zone: usize, now: Instant) {
         let ZoneTexts { zone: known, texts } = &self.zones[zone];
-        let mut evidence = Evidence::new(self.rule, texts.len());
+        let mut evidence = Evidence::new(self.confirmations, texts.len());
         for (record, text) in texts.iter().enumerate() {
             text.doubtful_until.into_iter().for_each(|until| evidence.doubt(record, until));
         }
@@ -384,8 +384,7 @@ impl Wait {
         }
     }
 
-    /// Returns the TXT queries of all zones.
-    pub(super) fn queries(&self) -> impl Iterator<Item = &super::answer::TxtQuery> {
+    fn queries(&self) -> impl Iterator<Item = &TxtQuery> {
         self.zones.iter().flat_map(|zone| &zone.texts).map(|text| &text.query)
     }
 
@@ -430,7 +429,7 @@ impl Target {
 
     fn row(&self, start: Instant) -> Option<Row> {
         let evidence = self.views.iter().map(|view| &view.evidence).max_by_key(|evidence| evidence.status())?;
-        let last = match evidence.last() {
+        let last = match &evidence.last {
             None | Some(Answer::Has) => String::new(),
             Some(Answer::Lacks(text) | Answer::Lame { reason: text, .. }) => text.clone(),
             Some(Answer::Silent(error)) => error.to_string(),
@@ -439,7 +438,7 @@ impl Target {
             host: self.host.clone(),
             status: evidence.status(),
             last,
-            after: evidence.serving_since().map(|since| since.saturating_duration_since(start)),
+            after: evidence.serving_since.map(|since| since.saturating_duration_since(start)),
             no_tcp: evidence.is_tcp_broken(),
             several: evidence.shows_several_replicas(),
         })

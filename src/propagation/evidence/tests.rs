@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 use super::super::rule::{Verdict, verdict};
 use super::*;
 
-const RULE: Rule = Rule { confirmations: 12 };
+const CONFIRMATIONS: u32 = 12;
 
 /// An address that is told of answers.
 struct Asked {
@@ -13,7 +13,7 @@ struct Asked {
 
 impl Asked {
     fn new(records: usize) -> Self {
-        Self { evidence: Evidence::new(RULE, records), now: Instant::now() }
+        Self { evidence: Evidence::new(CONFIRMATIONS, records), now: Instant::now() }
     }
 
     fn after(mut self, milliseconds: u64) -> Self {
@@ -83,7 +83,7 @@ fn needs_the_confirmations_in_two_rounds_and_one_over_tcp() {
 #[test]
 fn whoever_wants_one_confirmation_gets_it() {
     let mut asked = Asked::new(1);
-    asked.evidence.rule = Rule { confirmations: 1 };
+    asked.evidence.confirmations = 1;
     assert!(asked.has_over_tcp(0).is(ServerStatus::Serving));
 }
 

@@ -11,7 +11,6 @@ use ipv64_acme::name::DnsName;
 use ipv64_acme::propagation::ServerStatus;
 use ipv64_acme::propagation::answer::{Answer, judge_reply};
 use ipv64_acme::propagation::evidence::{Evidence, Observation};
-use ipv64_acme::propagation::rule::Rule;
 
 const KINDS: [RecordType; 9] = [
     RecordType::TXT,
@@ -131,7 +130,7 @@ fn assert_counted(answer: &Answer, replica: Option<Vec<u8>>) {
 
 fn status_after(confirmations: u32, answer: &Answer, replica: Option<Vec<u8>>) -> ServerStatus {
     let now = Instant::now();
-    let mut evidence = Evidence::new(Rule { confirmations }, 1);
+    let mut evidence = Evidence::new(confirmations, 1);
     evidence.observe(
         now,
         Observation { record: 0, transport: Transport::Tcp, asked: now, replica, answer: answer.clone() },

@@ -222,14 +222,14 @@ impl World {
 
     fn begin(&mut self, job: Job, now: Instant) {
         let (after, event) = match job {
-            Job::Query { ticket, question, transport, permit, until } => {
+            Job::Query { ticket, question, permit, until } => {
                 let address = usize::from(ticket.server.address.port());
                 permit.sent(now);
                 self.asked[address].push(now - self.start);
                 let one = &mut self.addresses[address];
                 let trip = self.chance.millis(one.trip.0, one.trip.1);
                 let arrives = now + trip / 2 - self.start;
-                let reply = one.answer((ticket.record, &question), (arrives, transport), &mut self.chance);
+                let reply = one.answer((ticket.record, &question), (arrives, ticket.transport), &mut self.chance);
                 let took = if reply.is_ok() { trip } else { until - now };
                 (took, Event::Answer(ticket, Box::new(reply)))
             }
