@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use jiff::SignedDuration;
 
 use super::finding::Finding;
-use crate::api::{Account, ApiError, Client, Domain, RetryPolicy};
+use crate::api::{Account, Client, Domain, RetryPolicy};
+use crate::excerpt::visible;
 use crate::exit::Exit;
 use crate::time::SystemClock;
 
@@ -32,43 +33,31 @@ pub struct AccountCheck {
 /// Asks for the account, and for its domains if the key is good: two calls, each tried once.
 #[must_use]
 pub fn check(client: &Client) -> AccountCheck {
-    let mut check = ask_twice(client);
+    let once = RetryPolicy::until(Instant::now() + PATIENCE).with_tries(1);
+    let mut check = AccountCheck::default();
+    match client.account(&once) {
+        Ok(account) => {
+            check.findings.push(accepted(&account));
+            check.findings.extend(status(&account));
+            check.findings.extend(quota(&account));
+            check.account = Some(account);
+            match client.domains(&once) {
+                Ok(domains) => {
+                    check.findings.push(listed(&domains));
+                    check.domains = Some(domains);
+                }
+                Err(error) => check.findings.push(Finding::of("API", &error)),
+            }
+        }
+        Err(error) => check.findings.push(Finding::of("API", &error)),
+    }
     check.findings.extend(client.skew().map(clock));
     check
 }
 
-fn ask_twice(client: &Client) -> AccountCheck {
-    let once = RetryPolicy { tries: 1, ..RetryPolicy::until(Instant::now() + PATIENCE) };
-    let account = match client.account(&once) {
-        Ok(account) => account,
-        Err(error) => return AccountCheck { findings: vec![failed(&error)], ..AccountCheck::default() },
-    };
-    let mut findings = vec![accepted(&account)];
-    findings.extend(status(&account));
-    findings.extend(quota(&account));
-    let domains = match client.domains(&once) {
-        Ok(domains) => Some(domains),
-        Err(error) => {
-            findings.push(failed(&error));
-            None
-        }
-    };
-    if let Some(domains) = &domains {
-        findings.push(listed(domains));
-    }
-    AccountCheck { account: Some(account), domains, findings }
-}
-
-fn failed(error: &ApiError) -> Finding {
-    Finding::of("API", error)
-}
-
 fn accepted(account: &Account) -> Finding {
-    let class = account
-        .class
-        .name
-        .as_ref()
-        .map_or_else(String::new, |name| format!(" (account class {})", crate::excerpt::visible(name)));
+    let class =
+        account.class.name.as_ref().map(|name| format!(" (account class {})", visible(name))).unwrap_or_default();
     Finding::ok("api", "API", format!("answers and accepts the key{class}"))
 }
 

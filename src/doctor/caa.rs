@@ -1,7 +1,6 @@
 //! Whether a CA may issue for a name: the CAA records of the nearest name above that has any (RFC 8659 section 3).
 //! The records are asked of resolvers, as a CA does; nothing here knows the account that will ask for the certificate.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::time::Instant;
 
@@ -27,20 +26,16 @@ pub fn check(domain: &DnsName, resolvers: &[&Recursive], deadline: Instant) -> F
             Ok(rules) if rules.is_empty() => {}
             Ok(rules) => return judge(domain, &name, &rules),
             Err(lines) => {
-                return Finding::warning(
-                    "caa_unknown",
-                    domain.as_str(),
-                    format!("no resolver answered the CAA query for `{name}`: {lines}"),
-                )
-                .advise("a CA that gets no answer either does not issue: check the resolvers, then the name servers of that name");
+                let text = format!("no resolver answered the CAA query for `{name}`: {lines}");
+                return Finding::warning("caa_unknown", domain, text).advise("a CA that gets no answer either does not issue: check the resolvers, then the name servers of that name");
             }
         }
     }
-    Finding::ok("caa", domain.as_str(), "no CAA records: any CA may issue")
+    Finding::ok("caa", domain, "no CAA records: any CA may issue")
 }
 
 fn rules(name: &DnsName, resolvers: &[&Recursive], deadline: Instant) -> Result<Vec<CAA>, String> {
-    let mut lines = BTreeSet::new();
+    let mut lines: BTreeSet<String> = BTreeSet::new();
     for set in resolvers {
         match set.ask(&Question::recursive(name, RecordType::CAA), deadline, Reply::is_answer) {
             Ok(reply) => return Ok(reply.caa().cloned().collect()),
@@ -60,7 +55,7 @@ fn judge(domain: &DnsName, at: &DnsName, rules: &[CAA]) -> Finding {
     {
         let tag = visible(&rule.tag);
         let text = format!("the CAA record `{tag}` of `{at}` is critical, and CAs do not know it: none may issue");
-        return Finding::warning("caa_forbids", domain.as_str(), text).advise("remove that record");
+        return Finding::warning("caa_forbids", domain, text).advise("remove that record");
     }
     let wildcard = domain.as_str().starts_with("*.");
     let of = |wanted: &str| -> Vec<_> {
@@ -70,28 +65,26 @@ fn judge(domain: &DnsName, at: &DnsName, rules: &[CAA]) -> Finding {
     let special = of("issuewild");
     let (tag, values) = if wildcard && !special.is_empty() { ("issuewild", special) } else { ("issue", of("issue")) };
     if values.is_empty() {
-        return Finding::ok("caa", domain.as_str(), format!("the CAA records of `{at}` do not limit who may issue"));
+        return Finding::ok("caa", domain, format!("the CAA records of `{at}` do not limit who may issue"));
     }
     let permits: Vec<_> = values.iter().map(|value| permit(value)).collect();
     if permits.contains(&Permit::Anybody) {
-        return Finding::ok("caa", domain.as_str(), format!("the CAA records of `{at}` allow Let's Encrypt"));
+        return Finding::ok("caa", domain, format!("the CAA records of `{at}` allow Let's Encrypt"));
     }
-    let accounts: Vec<_> = permits.iter().filter_map(Permit::account).collect();
-    if accounts.is_empty() { forbidden(domain, at, (tag, &values)) } else { for_accounts(domain, at, &accounts) }
-}
-
-fn forbidden(domain: &DnsName, at: &DnsName, (tag, values): (&str, &[Cow<'_, str>])) -> Finding {
+    let accounts: Vec<_> = permits
+        .into_iter()
+        .filter_map(|permit| if let Permit::Account(url) = permit { Some(url) } else { None })
+        .collect();
+    if !accounts.is_empty() {
+        let accounts = accounts.join(", ");
+        let text = format!("the CAA records of `{at}` allow Let's Encrypt for the ACME account {accounts} only");
+        return Finding::note("caa_account", domain, text)
+            .advise("compare it with the account of your ACME client (certbot: `certbot show_account`)");
+    }
     let shown: Vec<_> = values.iter().map(|value| format!("\"{}\"", visible(value))).collect();
     let text = format!("the CAA records of `{at}` do not allow Let's Encrypt with dns-01, but {}", shown.join(", "));
-    Finding::warning("caa_forbids", domain.as_str(), text)
+    Finding::warning("caa_forbids", domain, text)
         .advise(format!("unless you use one of those, add the CAA record `0 {tag} \"{LETS_ENCRYPT}\"` at `{at}`"))
-}
-
-fn for_accounts(domain: &DnsName, at: &DnsName, accounts: &[&str]) -> Finding {
-    let text =
-        format!("the CAA records of `{at}` allow Let's Encrypt for the ACME account {} only", accounts.join(", "));
-    Finding::note("caa_account", domain.as_str(), text)
-        .advise("compare it with the account of your ACME client (certbot: `certbot show_account`)")
 }
 
 /// Whom the value of a rule lets have a certificate from Let's Encrypt with dns-01.
@@ -101,12 +94,6 @@ enum Permit {
     /// The ACME account with this URL (RFC 8657 section 3).
     Account(String),
     Nobody,
-}
-
-impl Permit {
-    fn account(&self) -> Option<&str> {
-        if let Self::Account(url) = self { Some(url) } else { None }
-    }
 }
 
 fn permit(value: &str) -> Permit {

@@ -46,7 +46,7 @@ pub fn examine(domain: &DnsName, lookup: &Lookup, follow: Follow) -> io::Result<
     match challenge {
         Ok(_) => examined.ask(lookup, follow)?,
         Err(error) => {
-            let finding = Finding::error("name", domain.as_str(), error.to_string());
+            let finding = Finding::error("name", domain, error.to_string());
             examined.findings.push(finding.ending(Exit::Usage));
         }
     }
@@ -57,7 +57,7 @@ fn chain(domain: &DnsName, place: &Place) -> Vec<Finding> {
     let names: Vec<_> = place.chain.iter().map(DnsName::as_str).collect();
     let mut findings = Vec::new();
     if names.len() > 1 {
-        findings.push(Finding::ok("alias", domain.as_str(), format!("alias: {}", names.join(" -> "))));
+        findings.push(Finding::ok("alias", domain, format!("alias: {}", names.join(" -> "))));
     }
     let warn = |note: &String| {
         let advice = if note.contains("wildcard") {
@@ -65,7 +65,7 @@ fn chain(domain: &DnsName, place: &Place) -> Vec<Finding> {
         } else {
             "remove the one that is not needed: a CA may see either"
         };
-        Finding::warning("alias_doubtful", domain.as_str(), note.clone()).advise(advice)
+        Finding::warning("alias_doubtful", domain, note.clone()).advise(advice)
     };
     findings.extend(place.notes.iter().map(warn));
     findings
@@ -75,7 +75,7 @@ fn chain(domain: &DnsName, place: &Place) -> Vec<Finding> {
 fn suffix(domain: &DnsName) -> Option<Finding> {
     let suffix = provider::shared_suffix(domain)?;
     let text = format!("`{suffix}` is not on the Public Suffix List: all its users share the CA's weekly limit");
-    Some(Finding::note("shared_limit", domain.as_str(), text).advise(
+    Some(Finding::note("shared_limit", domain, text).advise(
         "if the CA says \"too many certificates already issued\", take a name below ipv64.net, ipv64.de or home64.de",
     ))
 }
@@ -89,18 +89,17 @@ impl Examined {
         )?;
         match place {
             Ok(place) => {
+                let place = self.place.insert(place);
                 if let Some(missing) = zone::missing(domain, &place.zone) {
                     self.findings.push(missing);
-                    self.place = Some(place);
                     return Ok(());
                 }
-                self.findings.extend(chain(domain, &place));
+                self.findings.extend(chain(domain, place));
                 self.findings.extend(zone::check(domain, &place.zone, lookup, Instant::now() + LOOKUP));
                 self.zone = Some(place.zone.clone());
-                self.place = Some(place);
             }
             Err(error) => {
-                self.findings.push(Finding::of(domain.as_str(), &error));
+                self.findings.push(Finding::of(domain, &error));
                 self.zone = if let PlaceError::NoAnswer { zone, .. } = error { zone.map(|zone| *zone) } else { None };
             }
         }
@@ -131,7 +130,7 @@ impl Examined {
     fn held(&self, domains: &[Domain]) -> Vec<Finding> {
         let target = self.place.as_ref().map_or(&self.challenge, |place| place.target(&self.challenge));
         let names: Vec<_> = domains.iter().map(|domain| domain.name.clone()).collect();
-        let subject = self.domain.as_str();
+        let subject = &self.domain;
         let held = holder(&names, target).and_then(|name| domains.iter().find(|domain| domain.name == *name));
         let Some(held) = held else {
             return vec![Finding::of(subject, &AccountError::NoDomain { name: target.clone(), domains: names })];
@@ -149,7 +148,7 @@ impl Examined {
     }
 }
 
-fn left_over(subject: &str, held: &Domain, target: &DnsName) -> Option<Finding> {
+fn left_over(subject: &DnsName, held: &Domain, target: &DnsName) -> Option<Finding> {
     let at_target = |record: &&crate::api::Record| record.name_in(&held.name) == target.as_str();
     let texts = held.records.iter().filter(at_target).filter(|record| record.record_type.as_str() == "TXT").count();
     (texts > 0).then(|| {
@@ -162,7 +161,7 @@ fn left_over(subject: &str, held: &Domain, target: &DnsName) -> Option<Finding> 
 
 /// While `_acme-challenge.foo` exists, `foo` exists too, as an empty name, and gets nothing from the wildcard
 /// (RFC 4592 section 2.2.2).
-fn empty_non_terminal(subject: &str, held: &Domain, target: &DnsName) -> Option<Finding> {
+fn empty_non_terminal(subject: &DnsName, held: &Domain, target: &DnsName) -> Option<Finding> {
     let above = target.parent().filter(|above| *above != held.name && above.is_within(&held.name))?;
     let exists = held.records.iter().any(|record| record.name_in(&held.name) == above.as_str());
     if held.wildcard != Some(true) || exists {

@@ -1,5 +1,7 @@
 //! One finding: how bad, about what, and what to do. The words for the way out stand next to those for the fault.
 
+use std::fmt;
+
 use serde::Serialize;
 
 use crate::error::Explain;
@@ -51,43 +53,35 @@ pub struct Finding {
 }
 
 impl Finding {
-    fn new(level: Level, kind: &'static str, subject: impl Into<String>, text: impl Into<String>) -> Self {
+    fn new(level: Level, kind: &'static str, subject: impl fmt::Display, text: impl Into<String>) -> Self {
         let exit = if level == Level::Error { Exit::Failed } else { Exit::Done };
-        Self { level, kind, subject: subject.into(), text: text.into(), advice: None, exit }
+        Self { level, kind, subject: subject.to_string(), text: text.into(), advice: None, exit }
     }
 
     /// Something is as it should be.
-    pub fn ok(kind: &'static str, subject: impl Into<String>, text: impl Into<String>) -> Self {
+    pub fn ok(kind: &'static str, subject: impl fmt::Display, text: impl Into<String>) -> Self {
         Self::new(Level::Ok, kind, subject, text)
     }
 
     /// Something is worth knowing.
-    pub fn note(kind: &'static str, subject: impl Into<String>, text: impl Into<String>) -> Self {
+    pub fn note(kind: &'static str, subject: impl fmt::Display, text: impl Into<String>) -> Self {
         Self::new(Level::Note, kind, subject, text)
     }
 
     /// Something should be looked at.
-    pub fn warning(kind: &'static str, subject: impl Into<String>, text: impl Into<String>) -> Self {
+    pub fn warning(kind: &'static str, subject: impl fmt::Display, text: impl Into<String>) -> Self {
         Self::new(Level::Warning, kind, subject, text)
     }
 
     /// Something is in the way.
-    pub fn error(kind: &'static str, subject: impl Into<String>, text: impl Into<String>) -> Self {
+    pub fn error(kind: &'static str, subject: impl fmt::Display, text: impl Into<String>) -> Self {
         Self::new(Level::Error, kind, subject, text)
     }
 
     /// An error of another room, in its own words.
-    pub fn of(subject: impl Into<String>, error: &dyn Explain) -> Self {
-        let mut text = error.to_string();
-        for line in error.details() {
-            text.push_str("; ");
-            text.push_str(&line);
-        }
-        let finding = Self { exit: error.exit(), ..Self::error(error.kind().as_str(), subject, text) };
-        match error.hint() {
-            Some(hint) => finding.advise(hint),
-            None => finding,
-        }
+    pub fn of(subject: impl fmt::Display, error: &dyn Explain) -> Self {
+        let text = [vec![error.to_string()], error.details()].concat().join("; ");
+        Self { advice: error.hint(), ..Self::error(error.kind().as_str(), subject, text) }.ending(error.exit())
     }
 
     /// Adds what to do.
@@ -109,7 +103,6 @@ impl Finding {
 /// explains more than what follows from it.
 #[must_use]
 pub fn exit(findings: &[Finding]) -> Exit {
-    let errors = || findings.iter().filter(|finding| finding.level == Level::Error);
     let weight = |exit: Exit| match exit {
         Exit::Key => 6,
         Exit::Usage => 5,
@@ -119,7 +112,8 @@ pub fn exit(findings: &[Finding]) -> Exit {
         Exit::RateLimit => 1,
         Exit::Failed | Exit::Done | Exit::NotOurs => 0,
     };
-    errors().map(|finding| finding.exit).max_by_key(|exit| weight(*exit)).unwrap_or(Exit::Done)
+    let errors = findings.iter().filter(|finding| finding.level == Level::Error);
+    errors.map(|finding| finding.exit).max_by_key(|exit| weight(*exit)).unwrap_or(Exit::Done)
 }
 
 #[cfg(test)]

@@ -26,11 +26,9 @@ pub fn settings(sources: &Sources<'_>) -> Vec<Finding> {
         Some(file) => Finding::ok("config", "configuration", format!("read from `{}`", visible_path(file.path()))),
         None => Finding::ok("config", "configuration", "no configuration file: environment and defaults only"),
     };
+    let place = || key::describe_place(sources).unwrap_or_default();
     let key = match key::find(sources) {
-        Ok(_) => {
-            let place = key::describe_place(sources).unwrap_or_default();
-            Finding::ok("key", "API key", format!("found in {place}"))
-        }
+        Ok(_) => Finding::ok("key", "API key", format!("found in {}", place())),
         Err(error) => Finding::of("API key", &error),
     };
     [file].into_iter().chain(hidden_file(sources)).chain([key]).collect()
@@ -39,10 +37,8 @@ pub fn settings(sources: &Sources<'_>) -> Vec<Finding> {
 fn hidden_file(sources: &Sources<'_>) -> Option<Finding> {
     let hidden = sources.file?.hides(sources.environment)?;
     let text = format!("`{}` is not read: only the first file found is", visible_path(&hidden));
-    Some(
-        Finding::note("config_hidden", "configuration", text)
-            .advise("name the one you want with IPV64_CONFIG or --config"),
-    )
+    let finding = Finding::note("config_hidden", "configuration", text);
+    Some(finding.advise("name the one you want with IPV64_CONFIG or --config"))
 }
 
 /// Looks whether state can be kept, and whether the clock can be right.
@@ -72,8 +68,7 @@ fn state(settings: &Settings) -> Finding {
                 StateError::Directory { source, .. } => format!("{error}: {source}"),
                 other => other.to_string(),
             };
-            let hint = error.hint().unwrap_or_default();
-            Finding::warning("state", SUBJECT, reason).advise(hint)
+            Finding::warning("state", SUBJECT, reason).advise(error.hint().unwrap_or_default())
         }
     }
 }
@@ -87,11 +82,8 @@ pub fn way_to_api(settings: &Settings) -> io::Result<Vec<Finding>> {
     let (host, port) = (settings.api_url.host().to_owned(), settings.api_url.port());
     let proxied = settings.proxy.https.is_some() || settings.proxy.all.is_some();
     if settings.api_url.is_https() && !settings.api_url.is_loopback() && proxied {
-        return Ok(vec![Finding::note(
-            "api_way",
-            subject,
-            "a proxy is set (HTTPS_PROXY or ALL_PROXY); requests go there",
-        )]);
+        let text = "a proxy is set (HTTPS_PROXY or ALL_PROXY); requests go there";
+        return Ok(vec![Finding::note("api_way", subject, text)]);
     }
     let addresses = look_up(&host, port)?;
     if addresses.is_empty() {

@@ -112,23 +112,18 @@ fn probe(server: &Server, question: &Question, transport: Transport, pace: &Arc<
 
 fn describe(probed: &Probed, zone_is_served: bool) -> Finding {
     let Probed { server, udp, tcp } = probed;
-    let subject = server.to_string();
     let text = format!("UDP {}, TCP {}", udp.words(), tcp.words());
     match (udp, tcp) {
-        (Outcome::Serves(..), Outcome::Serves(..)) => Finding::ok("server", subject, text),
-        (Outcome::Serves(..), _) => Finding::warning("server_tcp", subject, text)
+        (Outcome::Serves(..), Outcome::Serves(..)) => Finding::ok("server", server, text),
+        (Outcome::Serves(..), _) => Finding::warning("server_tcp", server, text)
             .advise("open port 53 over TCP: a CA needs it for long answers, and one query of ours goes over it"),
-        (_, Outcome::Serves(..)) => Finding::warning("server_udp", subject, text).advise("open port 53 over UDP"),
-        _ if zone_is_served && probed.any(Outcome::is_cut_off) => Finding::note(
-            "server_no_route",
-            subject,
-            "this machine has no way there (no IPv6?); the other addresses do",
-        ),
-        _ if probed.any(|outcome| matches!(outcome, Outcome::Lame(_))) => {
-            Finding::warning("server_lame", subject, text)
-                .advise("it does not serve the zone: remove it from the delegation, or tell its operator")
+        (_, Outcome::Serves(..)) => Finding::warning("server_udp", server, text).advise("open port 53 over UDP"),
+        _ if zone_is_served && probed.any(Outcome::is_cut_off) => {
+            Finding::note("server_no_route", server, "this machine has no way there (no IPv6?); the other addresses do")
         }
-        _ => Finding::warning("server_down", subject, text).advise(if zone_is_served {
+        _ if probed.any(|outcome| matches!(outcome, Outcome::Lame(_))) => Finding::warning("server_lame", server, text)
+            .advise("it does not serve the zone: remove it from the delegation, or tell its operator"),
+        _ => Finding::warning("server_down", server, text).advise(if zone_is_served {
             "it is not waited for as long as another one serves"
         } else {
             "no other one serves the zone either: see the error about the zone"
@@ -141,14 +136,14 @@ fn nobody(apex: &DnsName, probed: &[Probed]) -> Finding {
     let is_intercepted = |one: &Probed| matches!(one.udp, Outcome::Intercepted(_));
     if !probed.is_empty() && probed.iter().all(is_intercepted) {
         let text = "something in this network answers in place of the name servers";
-        return Finding::error("intercepted", apex.as_str(), text).ending(Exit::NoAnswer).advise(
+        return Finding::error("intercepted", apex, text).ending(Exit::NoAnswer).advise(
             "exempt this host from the redirection of port 53 (router, firewall); until then resolvers over HTTPS are \
              asked (IPV64_DOH)",
         );
     }
     let is_heard = |one: &Probed| one.any(|outcome| !matches!(outcome, Outcome::Unheard(_)));
     let text = "no name server of the zone gives an authoritative answer";
-    let finding = Finding::error("no_server", apex.as_str(), text).ending(Exit::NoAnswer);
+    let finding = Finding::error("no_server", apex, text).ending(Exit::NoAnswer);
     finding.advise(if probed.iter().any(is_heard) {
         "the servers do not serve this zone: check in the domain's settings at IPv64.net and at its registrar that it \
          is delegated to ns1.ipv64.net and ns2.ipv64.net"
@@ -167,6 +162,6 @@ fn serials(apex: &DnsName, probed: &[Probed]) -> Option<Finding> {
     }
     let shown: Vec<_> = serials.iter().map(ToString::to_string).collect();
     let text = format!("the name servers have different versions of the zone: serials {}", shown.join(", "));
-    let finding = Finding::warning("serials_differ", apex.as_str(), text);
+    let finding = Finding::warning("serials_differ", apex, text);
     Some(finding.advise("usual for some seconds after a change; if it lasts, tell the provider"))
 }

@@ -22,19 +22,19 @@ pub(super) fn missing(domain: &DnsName, zone: &Zone) -> Option<Finding> {
         }
         _ => return None,
     };
-    let finding = Finding::error("no_zone", domain.as_str(), text).ending(Exit::NotPropagated);
+    let finding = Finding::error("no_zone", domain, text).ending(Exit::NotPropagated);
     Some(finding.advise("check the spelling, and at its registrar that it has name servers"))
 }
 
 /// Checks the zone of a domain by the deadline.
 pub(super) fn check(domain: &DnsName, zone: &Zone, lookup: &Lookup, deadline: Instant) -> Vec<Finding> {
     let Some(apex) = &zone.apex else {
-        return vec![Finding::note("zone", domain.as_str(), "the name servers are those of IPV64_NAMESERVERS")];
+        return vec![Finding::note("zone", domain, "the name servers are those of IPV64_NAMESERVERS")];
     };
     let mut findings = vec![delegation(domain, apex, zone)];
     findings.extend(difference(domain, apex, zone));
     findings.extend(zone.not_asked().into_iter().map(|line| {
-        Finding::warning("server_not_asked", domain.as_str(), line).advise(
+        Finding::warning("server_not_asked", domain, line).advise(
             "a CA may ask it all the same: mend its address record, or remove it from the delegation and the zone",
         )
     }));
@@ -53,7 +53,7 @@ fn delegation(domain: &DnsName, apex: &DnsName, zone: &Zone) -> Finding {
     let shown = list(&names);
     let foreign = names.iter().filter(|name| !name.as_str().ends_with(PROVIDER)).count();
     if foreign == 0 {
-        return Finding::ok("delegation", domain.as_str(), format!("zone `{apex}`, served by {shown}"));
+        return Finding::ok("delegation", domain, format!("zone `{apex}`, served by {shown}"));
     }
     let advice = format!(
         "records at IPv64 are not seen there: delegate `{apex}` to ns1.ipv64.net and ns2.ipv64.net at its registrar, or \
@@ -61,10 +61,10 @@ fn delegation(domain: &DnsName, apex: &DnsName, zone: &Zone) -> Finding {
     );
     let finding = if foreign == names.len() {
         let text = format!("its zone `{apex}` is not served by IPv64, but by {shown}");
-        Finding::error("delegation", domain.as_str(), text).ending(Exit::NotPropagated)
+        Finding::error("delegation", domain, text).ending(Exit::NotPropagated)
     } else {
         let text = format!("its zone `{apex}` is served by {shown}, which are not all of IPv64");
-        Finding::warning("delegation", domain.as_str(), text)
+        Finding::warning("delegation", domain, text)
     };
     finding.advise(advice)
 }
@@ -76,21 +76,20 @@ fn difference(domain: &DnsName, apex: &DnsName, zone: &Zone) -> Option<Finding> 
     let sides: Vec<_> = sides.into_iter().flatten().collect();
     (!sides.is_empty()).then(|| {
         let text = format!("the name servers of `{apex}` differ on both sides of the zone cut: {}", sides.join(", "));
-        Finding::warning("delegation_differs", domain.as_str(), text).advise(
+        Finding::warning("delegation_differs", domain, text).advise(
             "CAs may ask any of them, so all are waited for: name the same ones at the registrar and in the zone",
         )
     })
 }
 
 fn dnssec(domain: &DnsName, apex: &DnsName, signing: Signing) -> Finding {
-    let subject = domain.as_str();
     let refuse = |what: &str, advice: &str| {
         let text = format!("`{apex}` has a DS record at its parent, but {what}");
-        Finding::error("dnssec", subject, text).ending(Exit::NotPropagated).advise(advice)
+        Finding::error("dnssec", domain, text).ending(Exit::NotPropagated).advise(advice)
     };
     match signing {
-        Signing::Unsigned => Finding::ok("dnssec", subject, format!("`{apex}` is not signed, and need not be")),
-        Signing::Signed => Finding::ok("dnssec", subject, format!("`{apex}` is signed")),
+        Signing::Unsigned => Finding::ok("dnssec", domain, format!("`{apex}` is not signed, and need not be")),
+        Signing::Signed => Finding::ok("dnssec", domain, format!("`{apex}` is signed")),
         Signing::NoKeys => {
             refuse("no keys", "remove the DS record at the registrar: until then CAs refuse what the zone says")
         }
@@ -109,7 +108,7 @@ fn way(domain: &DnsName, found_by: FoundBy) -> Option<Finding> {
     };
     let text = format!("the configured resolvers did not find its name servers; {instead}");
     let advice = "it works, but slower: check /etc/resolv.conf, or set IPV64_RESOLVERS";
-    Some(Finding::warning("resolvers", domain.as_str(), text).advise(advice))
+    Some(Finding::warning("resolvers", domain, text).advise(advice))
 }
 
 fn list(names: &[DnsName]) -> String {
