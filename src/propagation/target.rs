@@ -206,7 +206,7 @@ impl Target {
         let (place, view) = waiting.min_by_key(|(_, view)| (view.is_serving(), view.last_polled))?;
         view.last_polled = Some(now);
         // The newest that was not there yet, else the newest.
-        let record = view.evidence.unseen().next().unwrap_or(view.added.len().saturating_sub(1));
+        let record = view.evidence.unseen().next().unwrap_or_else(|| view.added.len().saturating_sub(1));
         let query = NextQuery { view: place, record, transport: Transport::Udp, confirms: false };
         if view.evidence.udp_silent {
             self.extra.push(NextQuery { transport: Transport::Tcp, ..query });
