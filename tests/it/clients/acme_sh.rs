@@ -15,11 +15,12 @@ pub(super) struct AcmeSh;
 impl AcmeSh {
     /// Asks for a certificate, waiting for the name servers for so many seconds.
     pub(super) fn obtain_within(stage: &Stage, names: &[&str], seconds: &str) -> Finished {
+        let key = page::shell_block(PAGE, "Without `init`");
+        let key = key.replace("0123456789abcdef", &stage.variable("IPV64_API_KEY"));
         let settings = page::shell_block(PAGE, "Configure")
-            .replace("0123456789abcdef", &stage.variable("IPV64_API_KEY"))
             .replace("IPV64_PROPAGATION_TIMEOUT=180", &format!("IPV64_PROPAGATION_TIMEOUT={seconds}"));
         let block = with_names(&page::shell_block(PAGE, "Get a certificate"), names);
-        stage.shell(&format!("unset IPV64_API_KEY\n{settings}\n{block}"), &[])
+        stage.shell(&format!("unset IPV64_API_KEY\n{key}\n{settings}\n{block}"), &[])
     }
 }
 

@@ -123,7 +123,7 @@ fn renews_with_the_key_file_that_the_hooks_name() {
     fs::set_permissions(&key_file, fs::Permissions::from_mode(0o600)).unwrap();
     stage.set_variable("IPV64_API_KEY", "");
     let block = page::shell_block(PAGE, "Renew in the background");
-    let block = block.replace("/etc/ipv64-acme/api-key", &key_file.display().to_string());
+    let block = block.replace("/root/ipv64.key", &key_file.display().to_string());
     for command in [block.as_str(), RENEW] {
         let finished = stage.shell(command, &Certbot::variables(&stage));
         assert!(finished.status.success(), "{}", finished.said());

@@ -25,8 +25,7 @@ impl Dehydrated {
         let hook = stage.path("bin/ipv64-acme").display().to_string();
         let own = settings
             .replace("/usr/local/bin/ipv64-acme", &hook)
-            .replace("HOOK_CHAIN=\"yes\"", &format!("HOOK_CHAIN=\"{}\"", self.chain))
-            .replace("export IPV64_API_KEY_FILE=/etc/ipv64-acme/api-key", "");
+            .replace("HOOK_CHAIN=\"yes\"", &format!("HOOK_CHAIN=\"{}\"", self.chain));
         let of_test = format!(
             // Short keys are soon made. The second name is that of later versions.
             "KEYSIZE=2048\nACCOUNT_KEYSIZE=2048\nCA='{}'\nCURL_OPTS='--cacert {}'\nBASEDIR='{}'\n",

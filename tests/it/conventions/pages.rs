@@ -24,7 +24,6 @@ fn assert_done(finished: &Finished) {
 fn getssl_adds_twice_and_removes() {
     let world = World::start();
     let settings = page::shell_block("clients/scripts.md", "getssl");
-    let settings = settings.replace("export IPV64_API_KEY_FILE=/etc/ipv64-acme/api-key", "");
     let call = |command: &str| shell(&world, &format!("{settings}\neval \"${command}\" name.ipv64.net -v"));
     assert_done(&call("DNS_ADD_COMMAND"));
     assert_done(&call("DNS_ADD_COMMAND"));
@@ -112,14 +111,18 @@ fn the_lines_for_a_unit_are_all_that_a_hook_needs() {
 #[test]
 fn the_lines_for_cron_find_program_and_key() {
     let mut world = World::start();
-    let block = page::shell_block("automation.md", "cron");
+    let block = page::block("automation.md", "cron", "crontab");
     let key = world.path("key");
     fs::write(&key, world.sim.key(0).unwrap()).unwrap();
     fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
     world.set("IPV64_API_KEY", "");
     world.set("IPV64_API_KEY_FILE", &key.display().to_string());
-    let command = block.lines().find_map(|line| line.split_once(" root ipv64-acme")).unwrap().1;
-    let finished = shell(&world, &format!("ipv64-acme{command}"));
+    // The crontab of a user: variables, and lines of five times and a command (crontab(5)).
+    let lines = block.lines().filter(|line| !line.starts_with("PATH="));
+    let commands: Vec<_> = lines.map(|line| line.splitn(6, ' ').last().unwrap()).collect();
+    let [certbot, ours] = commands[..] else { panic!("{block}") };
+    assert!(certbot.starts_with("certbot -q"), "{block}");
+    let finished = shell(&world, ours);
     assert_done(&finished);
     assert_eq!(finished.stdout, "", "cron would send it by mail");
 }

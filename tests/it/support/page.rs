@@ -8,30 +8,34 @@ pub(crate) fn shell_block(page: &str, heading: &str) -> String {
     block(page, heading, "sh")
 }
 
-/// Returns the block in a language that stands below the heading `heading`.
+/// Returns the first block in a language below the heading `heading`.
 pub(crate) fn block(page: &str, heading: &str, language: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(page);
-    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    block_below(&text, heading, language)
-        .unwrap_or_else(|| panic!("{} has no `{language}` block below `{heading}`", path.display()))
+    let first = blocks(page, heading, language).into_iter().next();
+    first.unwrap_or_else(|| panic!("{page} has no `{language}` block below `{heading}`"))
 }
 
-fn block_below(text: &str, heading: &str, language: &str) -> Option<String> {
+/// Returns the blocks in a language below the heading `heading`.
+pub(crate) fn blocks(page: &str, heading: &str, language: &str) -> Vec<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(page);
+    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    blocks_below(&text, heading, language)
+}
+
+fn blocks_below(text: &str, heading: &str, language: &str) -> Vec<String> {
     let section: Vec<_> = text
         .lines()
         .skip_while(|line| line.trim_start_matches('#').trim() != heading || !line.starts_with('#'))
         .skip(1)
         .take_while(|line| !line.starts_with("## "))
         .collect();
-    let start = section.iter().position(|line| line.strip_prefix("```") == Some(language))? + 1;
-    let length = section[start..].iter().position(|line| *line == "```")?;
-    Some(section[start..start + length].join("\n"))
+    let starts = (0..section.len()).filter(|at| section[*at].strip_prefix("```") == Some(language));
+    let block = |start: usize| section[start + 1..].iter().take_while(|line| **line != "```").copied();
+    starts.map(|start| block(start).collect::<Vec<_>>().join("\n")).collect()
 }
 
 #[test]
-fn the_first_shell_block_below_the_heading_is_taken() {
-    let text = "# A\n```sh\nno\n```\n## B\ntext\n```sh\none\ntwo\n```\n```sh\nthree\n```\n## C\n";
-    assert_eq!(block_below(text, "B", "sh").as_deref(), Some("one\ntwo"));
-    assert_eq!(block_below(text, "C", "sh"), None);
-    assert_eq!(block_below(text, "D", "sh"), None);
+fn only_blocks_of_the_language_below_the_heading_are_taken() {
+    let text = "# A\n```sh\nno\n```\n## B\ntext\n```sh\none\ntwo\n```\n```ini\nno\n```\n```sh\nthree\n```\n## C\n";
+    assert_eq!(blocks_below(text, "B", "sh"), ["one\ntwo", "three"]);
+    assert!(blocks_below(text, "C", "sh").is_empty() && blocks_below(text, "D", "sh").is_empty());
 }
