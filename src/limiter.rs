@@ -17,8 +17,9 @@ pub struct SharedLimiter {
 
 impl RateLimiter for SharedLimiter {
     fn acquire(&self, kind: CallKind, deadline: Instant) -> Result<Permit, LimitError> {
-        let permit = self.state.take_turn(kind, self.rate, deadline, &*self.waiting)?;
-        Ok(Box::new(|| permit.finish()))
+        let sent_at = self.state.take_turn(kind, self.rate, deadline, &*self.waiting)?;
+        let state = self.state.clone();
+        Ok(Box::new(move || state.usage(|usage, now| usage.window.finish(sent_at, now))))
     }
 
     fn refused(&self, retry_after: Option<Duration>, limit: Limit) {

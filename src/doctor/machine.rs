@@ -65,7 +65,7 @@ fn state(settings: &Settings) -> Finding {
         Ok(_) => Finding::ok("state", SUBJECT, format!("`{}` can be written", visible_path(path))),
         Err(error) => {
             let reason = match &error {
-                StateError::Directory { source, .. } => format!("{error}: {source}"),
+                StateError::Directory(_, source) => format!("{error}: {source}"),
                 other => other.to_string(),
             };
             Finding::warning("state", SUBJECT, reason).advise(error.hint().unwrap_or_default())

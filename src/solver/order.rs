@@ -118,7 +118,7 @@ impl Solver<'_> {
                 return Err(OrderError { name: failed.name.clone() }.into());
             }
             // A CA may give apex and wildcard one token: two calls, one record.
-            let asked: usize = journal.iter().map(|entry| 1 + usize::from(entry.was_open())).sum();
+            let asked: usize = journal.iter().map(|entry| 1 + usize::from(entry.was_open)).sum();
             if asked >= wanted {
                 let record =
                     |entry: Entry| OrderRecord { name: entry.record, value: entry.value, domain: entry.domain };
@@ -142,7 +142,7 @@ impl Solver<'_> {
 
     fn of_journal(&self, name: &DnsName) -> Vec<Entry> {
         let recent = |entry: &Entry| self.state.age(entry.added_at) < LEFT_OVER_AFTER;
-        let open = |entry: &Entry| !matches!(entry.progress, Progress::RemoveAsked { .. });
+        let open = |entry: &Entry| !entry.is_being_removed();
         let entries = self.state.journal(|journal, _| journal.find(self.state.account(), name, None)).into_iter();
         entries.filter(|entry| open(entry) && recent(entry)).collect()
     }

@@ -32,30 +32,6 @@ pub struct StateDir {
     path: PathBuf,
 }
 
-/// How well a replaced file must survive a power cut.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Durability {
-    /// On the disk, under its name, before the call returns.
-    Synced,
-    /// Whatever the file system makes of it: losing it costs a few API calls.
-    Unsynced,
-}
-
-/// Why a file makes no sense.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Unreadable {
-    Damaged,
-    /// It is of another format.
-    Version(u64),
-}
-
-/// The lock; free again when it is dropped or the process dies.
-#[derive(Debug)]
-pub(super) struct Locked {
-    /// `flock(2)` belongs to the open file, so the file is the lock.
-    _file: File,
-}
-
 impl StateDir {
     /// Opens the directory, and makes it where it is missing (mode 0700).
     ///
@@ -63,7 +39,7 @@ impl StateDir {
     /// [`StateError`] if the directory cannot be made or written, belongs to another user, or may be written or replaced
     /// by others.
     pub fn open(path: &Path) -> Result<Self, StateError> {
-        let failed = |source| StateError::Directory { path: path.to_owned(), source };
+        let failed = |error| StateError::Directory(path.to_owned(), error);
         let metadata = match fs::metadata(path) {
             Ok(metadata) => metadata,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -92,24 +68,25 @@ impl StateDir {
         &self.path
     }
 
-    /// Waits for the lock, at most [`LOCK_PATIENCE`].
+    /// Waits for the lock, at most [`LOCK_PATIENCE`]. `flock(2)` belongs to the open file: it is free again when that is
+    /// dropped, or the process dies.
     ///
     /// Hold it for one read and replace, never across a request or a wait: a slow name server would make every
     /// other hook run into its client's timeout.
-    pub(super) fn lock(&self) -> Result<Locked, StateError> {
+    pub(super) fn lock(&self) -> Result<File, StateError> {
         let file = self.open_lock()?;
         let started = Instant::now();
         loop {
             match file.try_lock() {
-                Ok(()) => return Ok(Locked { _file: file }),
+                Ok(()) => return Ok(file),
                 Err(TryLockError::WouldBlock) if started.elapsed() < LOCK_PATIENCE => std::thread::sleep(LOCK_PAUSE),
                 Err(TryLockError::WouldBlock) => {
-                    return Err(StateError::LockBusy { path: self.file(LOCK), waited: LOCK_PATIENCE.as_secs() });
+                    return Err(StateError::LockBusy(self.file(LOCK), LOCK_PATIENCE.as_secs()));
                 }
                 Err(TryLockError::Error(error)) if means_no_locks(&error) => {
                     return Err(StateError::NoLocks(self.path.clone()));
                 }
-                Err(TryLockError::Error(source)) => return Err(self.failed("lock", LOCK, source)),
+                Err(TryLockError::Error(error)) => return Err(self.failed("lock", LOCK, error)),
             }
         }
     }
@@ -121,43 +98,41 @@ impl StateDir {
         if !exists_as_file(&path)? {
             return Ok(None);
         }
-        let file = File::open(&path).map_err(|source| self.failed("read", name, source))?;
+        let file = File::open(&path).map_err(|error| self.failed("read", name, error))?;
         let mut bytes = Vec::new();
-        file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(|source| self.failed("read", name, source))?;
+        file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(|error| self.failed("read", name, error))?;
         if bytes.len() as u64 > MAX_FILE {
             bytes.clear();
         }
         Ok(Some(String::from_utf8(bytes).unwrap_or_default()))
     }
 
-    /// Replaces a file in one step: a reader sees the old content or the new one. Needs the lock.
-    pub(super) fn replace(&self, name: &str, content: &str, durability: Durability) -> Result<(), StateError> {
+    /// Replaces a file in one step: a reader sees the old content or the new one. Needs the lock. Where it is `synced`, the
+    /// content is on the disk, under its name, when the call returns.
+    pub(super) fn replace(&self, name: &str, content: &str, synced: bool) -> Result<(), StateError> {
         exists_as_file(&self.file(name))?;
-        self.try_replace(name, content, durability).map_err(|source| self.failed("write", name, source))
+        self.try_replace(name, content, synced).map_err(|error| self.failed("write", name, error))
     }
 
-    fn try_replace(&self, name: &str, content: &str, durability: Durability) -> io::Result<()> {
+    fn try_replace(&self, name: &str, content: &str, synced: bool) -> io::Result<()> {
         let draft = format!("{name}.new");
         // The draft of a process that was killed, if there is one; ours alone to remove, as we hold the lock.
         fs::remove_file(self.file(&draft)).ok();
         let mut file = tempfile::Builder::new().prefix(&draft).rand_bytes(0).tempfile_in(&self.path)?;
         file.as_file().set_permissions(Permissions::from_mode(FILE_MODE))?;
         file.write_all(content.as_bytes())?;
-        if durability == Durability::Synced {
+        if synced {
             file.as_file().sync_all()?;
         }
         file.persist(self.file(name)).map_err(|error| error.error)?;
-        if durability == Durability::Synced { File::open(&self.path)?.sync_all() } else { Ok(()) }
+        if synced { File::open(&self.path)?.sync_all() } else { Ok(()) }
     }
 
-    /// Renames a file out of the way, to `NAME.WORD-SECONDS`, and returns the warning that says so. Needs the lock.
-    pub(super) fn set_aside(&self, name: &str, reason: Unreadable) -> Result<StateError, StateError> {
-        let (word, why) = match reason {
-            Unreadable::Damaged => ("damaged", "is damaged".to_owned()),
-            Unreadable::Version(version) => ("unknown", format!("has format version {version}, unknown here")),
-        };
-        let (path, aside) = (self.file(name), self.file(&format!("{name}.{word}-{}", SystemClock::now().as_secs())));
-        fs::rename(&path, &aside).map_err(|source| self.failed("set aside", name, source))?;
+    /// Renames a file out of the way that `is damaged`, or whatever `why` says, and returns the warning that says so. Needs
+    /// the lock.
+    pub(super) fn set_aside(&self, name: &str, why: String) -> Result<StateError, StateError> {
+        let (path, aside) = (self.file(name), self.file(&format!("{name}.unusable-{}", SystemClock::now().as_secs())));
+        fs::rename(&path, &aside).map_err(|error| self.failed("set aside", name, error))?;
         Ok(StateError::SetAside { path, aside, why })
     }
 
@@ -167,20 +142,18 @@ impl StateDir {
     }
 
     fn open_lock(&self) -> Result<File, StateError> {
-        let path = self.file(LOCK);
-        let there = exists_as_file(&path)?;
-        let mut options = OpenOptions::new();
-        let opened = options.write(true).create(true).truncate(false).mode(FILE_MODE).open(&path);
-        let file = opened.map_err(|source| self.failed("lock", LOCK, source))?;
-        if !there {
-            let set = file.set_permissions(Permissions::from_mode(FILE_MODE));
-            set.map_err(|source| self.failed("lock", LOCK, source))?;
-        }
-        Ok(file)
+        exists_as_file(&self.file(LOCK))?;
+        let open = || {
+            let mut options = OpenOptions::new();
+            let file = options.write(true).create(true).truncate(false).mode(FILE_MODE).open(self.file(LOCK))?;
+            file.set_permissions(Permissions::from_mode(FILE_MODE))?;
+            Ok(file)
+        };
+        open().map_err(|error| self.failed("lock", LOCK, error))
     }
 
-    fn failed(&self, action: &'static str, name: &str, source: io::Error) -> StateError {
-        StateError::File { action, path: self.file(name), source }
+    fn failed(&self, action: &'static str, name: &str, error: io::Error) -> StateError {
+        StateError::File(action, self.file(name), error)
     }
 }
 

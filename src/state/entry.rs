@@ -52,9 +52,10 @@ pub struct Entry {
     pub added_at: Timestamp,
     /// How far it has come.
     pub progress: Progress,
-    /// Whether an earlier call had asked for it too: then it may be at IPv64 whatever becomes of this call.
+    /// Whether an earlier call had asked for it too, as apex and wildcard may have one value: then it may be at IPv64
+    /// whatever becomes of this call.
     #[serde(default)]
-    pub(super) was_open: bool,
+    pub was_open: bool,
 }
 
 /// How far a record has come.
@@ -113,12 +114,6 @@ impl Entry {
         }
     }
 
-    /// Returns whether an earlier call had asked for the same record: apex and wildcard may have one value.
-    #[must_use]
-    pub const fn was_open(&self) -> bool {
-        self.was_open
-    }
-
     /// Returns how often a remove was tried.
     #[must_use]
     pub const fn tries(&self) -> u32 {
@@ -128,31 +123,14 @@ impl Entry {
         }
     }
 
-    // A client that gave up may ask for the remove while its add still waits: what is being removed stays so.
-    pub(super) const fn confirm(&mut self) {
-        if matches!(self.progress, Progress::Intended) {
-            self.progress = Progress::Confirmed;
-        }
+    /// Returns whether a remove was asked for.
+    #[must_use]
+    pub const fn is_being_removed(&self) -> bool {
+        matches!(self.progress, Progress::RemoveAsked { .. })
     }
 
-    pub(super) const fn mark_ready(&mut self, now: Timestamp) {
-        if !matches!(self.progress, Progress::RemoveAsked { .. }) {
-            self.progress = Progress::Ready { at: now };
-        }
-    }
-
-    pub(super) fn mark(&self, now: Timestamp) -> RecordMark {
-        RecordMark { record: self.record.clone(), value: self.value.clone(), at: now }
-    }
-
-    pub(super) const fn ask_remove(&mut self, now: Timestamp) {
+    pub(super) const fn begin_remove(&mut self, now: Timestamp) {
         self.progress = Progress::RemoveAsked { at: now, tries: self.tries().saturating_add(1), failed: false };
-    }
-
-    /// Notes that the last try failed; one of `uncounted` tries was none, for no request left.
-    pub(super) fn fail_remove(&mut self, uncounted: u32, now: Timestamp) {
-        let tries = self.tries().saturating_sub(uncounted).max(1);
-        self.progress = Progress::RemoveAsked { at: now, tries, failed: true };
     }
 
     pub(super) fn each_time(&mut self, change: &mut dyn FnMut(&mut Timestamp)) {
@@ -164,7 +142,7 @@ impl Entry {
 
     /// Whether nobody has asked for the remove in the time that a client may take.
     pub(super) fn is_abandoned(&self, now: Timestamp) -> bool {
-        !matches!(self.progress, Progress::RemoveAsked { .. }) && now.since(self.added_at) >= LEFT_OVER_AFTER
+        !self.is_being_removed() && now.since(self.added_at) >= LEFT_OVER_AFTER
     }
 
     /// Whether a remove has failed, or was killed.

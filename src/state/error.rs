@@ -14,13 +14,8 @@ pub enum StateError {
     #[error("there is no place for the state directory: neither IPV64_STATE_DIR nor HOME is set")]
     NoPlace,
     /// The directory is not there and cannot be made, or no file can be made in it.
-    #[error("cannot use the state directory `{}`", visible_path(.path))]
-    Directory {
-        /// The directory.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+    #[error("cannot use the state directory `{}`", visible_path(.0))]
+    Directory(PathBuf, #[source] io::Error),
     /// Somebody else can change what is in the directory or in a file, and could so choose what we delete.
     #[error("{what}")]
     Unsafe {
@@ -29,24 +24,12 @@ pub enum StateError {
         /// How to make it safe.
         remedy: String,
     },
-    /// One file cannot be read or replaced.
-    #[error("cannot {action} `{}`", visible_path(.path))]
-    File {
-        /// `read`, `write`, `lock` or `set aside`.
-        action: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// Another process held the lock for as long as we were ready to wait.
-    #[error("`{}` was locked by another process for {waited} s", visible_path(.path))]
-    LockBusy {
-        /// The lock file.
-        path: PathBuf,
-        /// How long, in seconds.
-        waited: u64,
-    },
+    /// One file cannot be used; first what was tried: `read`, `write`, `lock` or `set aside`.
+    #[error("cannot {action} `{path}`", action = .0, path = visible_path(.1))]
+    File(&'static str, PathBuf, #[source] io::Error),
+    /// Another process held the lock for as long as we were ready to wait, in seconds.
+    #[error("`{path}` was locked by another process for {seconds} s", path = visible_path(.0), seconds = .1)]
+    LockBusy(PathBuf, u64),
     /// The file system has no locks. Files are used, without protection against a second process.
     #[error("the file system of `{}` has no file locks", visible_path(.0))]
     NoLocks(PathBuf),
@@ -65,25 +48,25 @@ pub enum StateError {
 impl Explain for StateError {
     fn kind(&self) -> Kind {
         match self {
-            Self::NoPlace | Self::Directory { .. } | Self::File { .. } => Kind::StateUnusable,
+            Self::NoPlace | Self::Directory(..) | Self::File(..) => Kind::StateUnusable,
             Self::Unsafe { .. } => Kind::StateUnsafe,
-            Self::LockBusy { .. } | Self::NoLocks(_) => Kind::StateNotLocked,
+            Self::LockBusy(..) | Self::NoLocks(_) => Kind::StateNotLocked,
             Self::SetAside { .. } => Kind::StateSetAside,
         }
     }
 
     fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::NoPlace | Self::Directory { .. } => {
+            Self::NoPlace | Self::Directory(..) => {
                 "set IPV64_STATE_DIR to a folder that this user can write; until then a record that a killed hook \
                  leaves behind is not remembered, and parallel hooks do not share one request limit"
             }
-            Self::Unsafe { remedy, .. } => remedy,
-            Self::File { .. } => {
+            Self::Unsafe { remedy, .. } => return Some(format!("this run goes on without it; {remedy}")),
+            Self::File(..) => {
                 "this run goes on without it; make room or put the mode right, and look for records left over with \
                  `ipv64-acme sweep --all`"
             }
-            Self::LockBusy { .. } => "this run goes on without it; see whether an `ipv64-acme` process is stopped",
+            Self::LockBusy(..) => "this run goes on without it; see whether an `ipv64-acme` process is stopped",
             Self::NoLocks(_) => "set IPV64_STATE_DIR to a folder on a local disk",
             Self::SetAside { .. } => "records that only that file knew of are listed by `ipv64-acme sweep --all`",
         };

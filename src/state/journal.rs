@@ -8,7 +8,6 @@ use crate::name::DnsName;
 use crate::time::Timestamp;
 
 use super::account::Account;
-use super::directory::Durability;
 use super::entry::{Entry, EntryId, Progress, RecordMark};
 use super::store::Document;
 
@@ -28,7 +27,7 @@ pub struct Journal {
 
 impl Document for Journal {
     const FILE: &'static str = "journal.json";
-    const DURABILITY: Durability = Durability::Synced;
+    const SYNCED: bool = true;
 
     fn each_time(&mut self, change: &mut dyn FnMut(&mut Timestamp)) {
         self.entries.iter_mut().for_each(|entry| entry.each_time(change));
@@ -84,7 +83,7 @@ impl Journal {
         let open = self.entries.iter().find(|entry| is_same(entry));
         let was_open = open.is_some();
         // Whoever is removing the record knows it by its id.
-        let kept = open.filter(|entry| !matches!(entry.progress, Progress::RemoveAsked { .. }));
+        let kept = open.filter(|entry| !entry.is_being_removed());
         let id = kept.map_or_else(EntryId::random, |entry| entry.id.clone());
         self.entries.retain(|entry| !is_same(entry));
         self.entries.push(Entry { id: id.clone(), added_at: now, was_open, ..new.clone() });
@@ -100,12 +99,17 @@ impl Journal {
 
     /// Notes that IPv64 has stored these records, or had them already.
     pub fn confirm(&mut self, ids: &[EntryId]) {
-        self.with_ids(ids).for_each(Entry::confirm);
+        for entry in self.with_ids(ids).filter(|entry| entry.progress == Progress::Intended) {
+            entry.progress = Progress::Confirmed;
+        }
     }
 
     /// Notes that these records were reported as ready to the client, which may now ask the CA to look.
     pub fn ready(&mut self, ids: &[EntryId], now: Timestamp) {
-        self.with_ids(ids).for_each(|entry| entry.mark_ready(now));
+        // A client that gave up may ask for the remove while its add still waits: what is being removed stays so.
+        for entry in self.with_ids(ids).filter(|entry| !entry.is_being_removed()) {
+            entry.progress = Progress::Ready { at: now };
+        }
         remember(&mut self.ready, &self.entries, ids, now);
     }
 
@@ -119,17 +123,22 @@ impl Journal {
 
     /// Notes that a remove of these records is being tried.
     pub fn remove_asked(&mut self, ids: &[EntryId], now: Timestamp) {
-        self.with_ids(ids).for_each(|entry| entry.ask_remove(now));
+        self.with_ids(ids).for_each(|entry| entry.begin_remove(now));
     }
 
     /// Notes that the remove did not work, so that the next hook call tries again.
     pub fn remove_failed(&mut self, ids: &[EntryId], now: Timestamp) {
-        self.with_ids(ids).for_each(|entry| entry.fail_remove(0, now));
+        for entry in self.with_ids(ids) {
+            entry.progress = Progress::RemoveAsked { at: now, tries: entry.tries().max(1), failed: true };
+        }
     }
 
     /// Notes that no request left to remove these records: the next hook call tries again, and this try does not count.
     pub fn remove_postponed(&mut self, ids: &[EntryId], now: Timestamp) {
-        self.with_ids(ids).for_each(|entry| entry.fail_remove(1, now));
+        for entry in self.with_ids(ids) {
+            let tries = entry.tries().saturating_sub(1).max(1);
+            entry.progress = Progress::RemoveAsked { at: now, tries, failed: true };
+        }
     }
 
     /// Forgets these records: IPv64 has removed them. Its name servers may still show them for a while.
@@ -154,7 +163,7 @@ impl Journal {
     /// may have; returns their ids.
     #[must_use]
     pub fn withdraw(&mut self, ids: &[EntryId]) -> Vec<EntryId> {
-        self.entries.retain(|entry| entry.was_open() || !ids.contains(&entry.id));
+        self.entries.retain(|entry| entry.was_open || !ids.contains(&entry.id));
         self.with_ids(ids).map(|entry| entry.id.clone()).collect()
     }
 
@@ -178,7 +187,7 @@ impl Journal {
 
     fn take(&mut self, now: Timestamp, wanted: impl Fn(&Entry) -> bool) -> Option<Entry> {
         let entry = self.entries.iter_mut().find(|entry| wanted(entry))?;
-        entry.ask_remove(now);
+        entry.begin_remove(now);
         Some(entry.clone())
     }
 
@@ -191,7 +200,7 @@ impl Journal {
 fn remember(marks: &mut Vec<RecordMark>, entries: &[Entry], ids: &[EntryId], now: Timestamp) {
     for entry in entries.iter().filter(|entry| ids.contains(&entry.id)) {
         marks.retain(|old| (&old.record, &old.value) != (&entry.record, &entry.value));
-        marks.push(entry.mark(now));
+        marks.push(RecordMark { record: entry.record.clone(), value: entry.value.clone(), at: now });
     }
     marks.retain(|mark| now.since(mark.at) < MARKS_KEPT);
 }

@@ -18,40 +18,27 @@ const WORLD_WITHOUT_STICKY: u32 = 0o002;
 const ROOT: u32 = 0;
 /// What the kernel shows for owners that have no number in this user namespace: in a container, those of system folders.
 const OVERFLOW_USER: u32 = 65534;
+
 /// Refuses a directory that others own, may write to, or can put another in place of.
 pub(super) fn check_directory(path: &Path, metadata: &Metadata) -> Result<(), StateError> {
-    let mode = metadata.mode() & 0o777;
+    let (mode, owner, user) = (metadata.mode() & 0o777, metadata.uid(), geteuid().as_raw());
     let shown = visible_path(path);
-    if mode & WRITABLE_BY_OTHERS != 0 {
-        return Err(StateError::Unsafe {
-            what: format!("the state directory `{shown}` has mode {mode:03o}: others may write to it"),
-            remedy: format!("this run goes on without it; `chmod 700 {shown}`"),
-        });
-    }
-    let (user, owner) = (geteuid().as_raw(), metadata.uid());
-    if owner != user {
-        return Err(StateError::Unsafe {
-            what: format!(
-                "the state directory `{shown}` belongs to user {owner}, but this process runs as user {user}"
-            ),
-            remedy: format!(
-                "this run goes on without it; `chown -R {user} {shown}`, or set IPV64_STATE_DIR to a folder of this \
-                 user's own"
-            ),
-        });
-    }
-    if let Some(parent) = parent_of_others(path, user) {
-        let parent = visible_path(&parent);
-        return Err(StateError::Unsafe {
-            what: format!(
-                "the state directory `{shown}` lies in `{parent}`, where others can put another in its place"
-            ),
-            remedy: "this run goes on without it; set IPV64_STATE_DIR to a folder below folders that only root and \
-                     this user can change"
-                .to_owned(),
-        });
-    }
-    Ok(())
+    let (reason, remedy) = if mode & WRITABLE_BY_OTHERS != 0 {
+        (format!("has mode {mode:03o}: others may write to it"), format!("`chmod 700 {shown}`"))
+    } else if owner != user {
+        (
+            format!("belongs to user {owner}, but this process runs as user {user}"),
+            format!("`chown -R {user} {shown}`, or set IPV64_STATE_DIR to a folder of this user's own"),
+        )
+    } else if let Some(parent) = parent_of_others(path, user) {
+        (
+            format!("lies in `{}`, where others can put another in its place", visible_path(&parent)),
+            "set IPV64_STATE_DIR to a folder below folders that only root and this user can change".to_owned(),
+        )
+    } else {
+        return Ok(());
+    };
+    Err(StateError::Unsafe { what: format!("the state directory `{shown}` {reason}"), remedy })
 }
 
 /// Returns a folder above the directory in which others can put something else in its place, as it is named or as it
@@ -73,24 +60,19 @@ pub(super) fn exists_as_file(path: &Path) -> Result<bool, StateError> {
     let metadata = match fs::symlink_metadata(path) {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        Err(source) => return Err(StateError::File { action: "read", path: path.to_owned(), source }),
+        Err(error) => return Err(StateError::File("read", path.to_owned(), error)),
     };
-    let (user, shown) = (geteuid().as_raw(), visible_path(path));
-    if !metadata.is_file() {
-        return Err(StateError::Unsafe {
-            what: format!("`{shown}` is not a regular file"),
-            remedy: format!("find out who put `{shown}` there, then remove it"),
-        });
-    }
-    let (owner, mode) = (metadata.uid(), metadata.mode() & 0o777);
-    if owner != user || mode & WRITABLE_BY_OTHERS != 0 {
-        return Err(StateError::Unsafe {
-            what: format!("`{shown}` belongs to user {owner} and has mode {mode:03o}: others may write to it"),
-            remedy: format!(
-                "this run goes on without it; if you trust what it says, `chown {user} {shown} && chmod 600 {shown}`, \
-                 else remove it"
-            ),
-        });
-    }
-    Ok(true)
+    let (mode, owner, user) = (metadata.mode() & 0o777, metadata.uid(), geteuid().as_raw());
+    let shown = visible_path(path);
+    let (what, remedy) = if !metadata.is_file() {
+        (format!("`{shown}` is not a regular file"), format!("find out who put `{shown}` there, then remove it"))
+    } else if owner != user || mode & WRITABLE_BY_OTHERS != 0 {
+        (
+            format!("`{shown}` belongs to user {owner} and has mode {mode:03o}: others may write to it"),
+            format!("if you trust what it says, `chown {user} {shown} && chmod 600 {shown}`, else remove it"),
+        )
+    } else {
+        return Ok(true);
+    };
+    Err(StateError::Unsafe { what, remedy })
 }

@@ -1,48 +1,64 @@
-//! Documents: values with a format version, one per file, read and changed under the lock.
-//! Where the disk fails, memory takes over; what the documents say is the business of the other files.
+//! The two files as values: each change is made under the lock, at the time that is read meanwhile, and written back.
+//! Where the disk fails, memory takes over; what can be changed is known by [`Journal`] and [`AccountUsage`].
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::directory::{Durability, Locked, StateDir, Unreadable};
+use super::account::Account;
+use super::directory::StateDir;
 use super::error::StateError;
+use super::journal::Journal;
+use super::usage::{AccountUsage, Usage};
 use crate::time::{Clock, ClockReading, Timestamp};
 
 /// Raised when an older program could no longer read a file rightly; new optional fields do not raise it.
 const VERSION: u64 = 1;
 
-/// What one file holds.
-pub(super) trait Document: Default + serde::Serialize + DeserializeOwned {
-    /// The name of the file.
-    const FILE: &'static str;
-    /// Whether a change must survive a power cut.
-    const DURABILITY: Durability;
-
-    /// Lets `change` change every time in the document.
-    fn each_time(&mut self, change: &mut dyn FnMut(&mut Timestamp));
+/// Everything that outlives the process, for one account. Clones share it.
+#[derive(Clone)]
+pub struct State {
+    pub(super) shared: Arc<Shared>,
+    pub(super) account: Account,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) opened: Instant,
 }
 
-/// The documents of one state directory, or of no directory at all.
-#[derive(Debug)]
-pub(super) struct Store {
+/// The state directory, if it can be used, for all threads of the process.
+#[derive(Default)]
+pub(super) struct Shared {
     pub(super) directory: Option<StateDir>,
-    pub(super) inner: Mutex<Inner>,
+    files: Mutex<Files>,
 }
 
-#[derive(Debug, Default)]
-pub(super) struct Inner {
+#[derive(Default)]
+struct Files {
     /// Documents whose file could not be used, as text. Once here, a document stays here: the file may since have
     /// been changed by others, and two truths cannot be merged.
     memory: BTreeMap<&'static str, String>,
     warnings: Vec<StateError>,
     /// What is wrong with the directory as a whole was said once; saying it for each file helps nobody.
     disk_complained: bool,
-    /// Whether files are written without the lock, once it could not be had: asking again would mean waiting again.
-    without_lock: Option<bool>,
+    /// The lock could not be had once: asking again would mean waiting again.
+    is_lockless: bool,
+    /// Files are read, but changes stay in memory.
+    is_read_only: bool,
+}
+
+/// What one file holds.
+pub(super) trait Document: Default + serde::Serialize + DeserializeOwned {
+    /// The name of the file.
+    const FILE: &'static str;
+    /// Whether a change must survive a power cut.
+    const SYNCED: bool;
+
+    /// Lets `change` change every time in the document.
+    fn each_time(&mut self, change: &mut dyn FnMut(&mut Timestamp));
 }
 
 #[derive(Default, serde::Serialize, serde::Deserialize)]
@@ -54,108 +70,121 @@ struct Envelope<T> {
     content: T,
 }
 
-impl<T: Document> Envelope<T> {
-    /// Lets no time be of the future, and none grow older by a jump of the wall clock: each moves along with it.
-    fn follow(&mut self, now: &ClockReading) {
-        let jump = self.clock.as_ref().and_then(|written| now.jump_since(written)).unwrap_or_default();
-        self.content.each_time(&mut |time| *time = time.moved_by(jump).min(now.wall));
+impl State {
+    /// Uses a directory, and makes it where it is missing. If it cannot be used, or none is known, everything is kept in
+    /// memory and [`State::take_warnings`] says why.
+    #[must_use]
+    pub fn open(directory: Option<&Path>, account: Account, clock: Arc<dyn Clock>) -> Self {
+        let mut shared = Shared::default();
+        match directory.ok_or(StateError::NoPlace).and_then(StateDir::open) {
+            Ok(directory) => shared.directory = Some(directory),
+            Err(error) => shared.files = Mutex::new(Files { warnings: vec![error], ..Files::default() }),
+        }
+        Self { shared: Arc::new(shared), account, opened: clock.instant(), clock }
     }
 
-    /// Nothing for a document that cannot be written down, of which there are none.
-    fn text(&self) -> Option<String> {
-        serde_json::to_string(self).ok()
-    }
-}
-
-impl Store {
-    /// Uses the directory if it can be used, and memory if not; the reason is then the first warning. Without a directory that
-    /// is the reason.
-    pub(super) fn open(path: Option<&Path>) -> Self {
-        let opened = path.ok_or(StateError::NoPlace).and_then(StateDir::open);
-        let (directory, warnings) = match opened {
-            Ok(directory) => (Some(directory), Vec::new()),
-            Err(error) => (None, vec![error]),
-        };
-        Self { directory, inner: Mutex::new(Inner { warnings, ..Inner::default() }) }
+    /// Returns the account that this is for.
+    #[must_use]
+    pub fn account(&self) -> &Account {
+        &self.account
     }
 
-    pub(super) fn directory(&self) -> Option<&StateDir> {
-        self.directory.as_ref()
+    /// Returns the directory in use; nothing if all is kept in memory.
+    #[must_use]
+    pub fn directory(&self) -> Option<&Path> {
+        self.shared.directory.as_ref().map(StateDir::path)
     }
 
-    pub(super) fn take_warnings(&self) -> Vec<StateError> {
-        std::mem::take(&mut self.inner().warnings)
+    /// Returns what went wrong since the last call, oldest first. None of it has stopped anything.
+    #[must_use]
+    pub fn take_warnings(&self) -> Vec<StateError> {
+        std::mem::take(&mut self.shared.files.lock().unwrap_or_else(PoisonError::into_inner).warnings)
     }
 
-    /// Reads a document, lets `change` change it, and writes it back if it did. One at a time over all threads and
-    /// processes; the time is read while nobody else can change anything. Never fails: where the file cannot be used, memory
-    /// takes over and a warning is kept.
-    pub(super) fn update<T: Document, R>(&self, clock: &dyn Clock, change: impl FnOnce(&mut T, Timestamp) -> R) -> R {
-        let mut inner = self.inner();
-        let (directory, _lock) = self.lock(&mut inner);
-        let mut envelope = self.load::<T>(&mut inner).unwrap_or_default();
+    /// Returns how long ago a moment was; zero for one in the future, where the clock was set back.
+    #[must_use]
+    pub fn age(&self, moment: Timestamp) -> Duration {
+        self.clock.now().since(moment)
+    }
+
+    /// Returns how long this process has had its state open.
+    #[must_use]
+    pub fn running_for(&self) -> Duration {
+        self.clock.instant().saturating_duration_since(self.opened)
+    }
+
+    /// Reads the journal of records, of all accounts, lets `change` change it, and has it on the disk before it returns.
+    /// Keep requests and waits out of `change`, for every other hook waits for its end; and calls of this handle, for they
+    /// would wait for it too.
+    pub fn journal<R>(&self, change: impl FnOnce(&mut Journal, Timestamp) -> R) -> R {
+        self.update(change)
+    }
+
+    /// Reads what the account has used of its limits, and lets `change` change it; likewise, but a power cut may lose it.
+    pub fn usage<R>(&self, change: impl FnOnce(&mut AccountUsage, Timestamp) -> R) -> R {
+        self.update(|usage: &mut Usage, now| change(usage.of(&self.account, now), now))
+    }
+
+    /// One at a time over all threads and processes; writes nothing where nothing was changed. Never fails: where the file
+    /// cannot be used, memory takes over and a warning is kept.
+    pub(super) fn update<T: Document, R>(&self, change: impl FnOnce(&mut T, Timestamp) -> R) -> R {
+        let directory = self.shared.directory.as_ref();
+        // A panic elsewhere left the maps whole: every change to them is one insert.
+        let mut files = self.shared.files.lock().unwrap_or_else(PoisonError::into_inner);
+        let _lock = directory.and_then(|directory| files.lock(directory));
+        let mut envelope = files.load::<T>(directory).unwrap_or_default();
         envelope.version = VERSION;
         let before = envelope.text();
-        let now = ClockReading::take(clock);
+        let now = ClockReading::take(&*self.clock);
         envelope.follow(&now);
         let result = change(&mut envelope.content, now.wall);
         if envelope.text() != before {
             envelope.clock = Some(now);
-            inner.save::<T>(directory, envelope.text().unwrap_or_default());
+            files.save::<T>(directory, envelope.text());
         }
         result
     }
+}
 
-    /// Takes the lock of the directory, if there is one to be had, and returns where may be written.
-    fn lock(&self, inner: &mut Inner) -> (Option<&StateDir>, Option<Locked>) {
-        let directory = self.directory.as_ref();
-        if let Some(may_write) = inner.without_lock {
-            return (directory.filter(|_| may_write), None);
+impl Files {
+    fn lock(&mut self, directory: &StateDir) -> Option<File> {
+        if self.is_lockless {
+            return None;
         }
-        match directory.map(StateDir::lock) {
-            None => (None, None),
-            Some(Ok(lock)) => (directory, Some(lock)),
-            Some(Err(error)) => {
+        let locked = directory.lock();
+        locked
+            .map_err(|error| {
+                self.is_lockless = true;
                 // Without locks two processes may lose a change of each other; without files they surely would.
-                let may_write = matches!(error, StateError::NoLocks(_));
-                inner.without_lock = Some(may_write);
-                inner.warnings.push(error);
-                (directory.filter(|_| may_write), None)
-            }
-        }
+                self.is_read_only = !matches!(error, StateError::NoLocks(_));
+                self.warnings.push(error);
+            })
+            .ok()
     }
 
     /// Returns a document, after setting aside a file that makes no sense; nothing if there is none.
-    fn load<T: Document>(&self, inner: &mut Inner) -> Option<Envelope<T>> {
-        if let Some(text) = inner.memory.get(T::FILE) {
+    fn load<T: Document>(&mut self, directory: Option<&StateDir>) -> Option<Envelope<T>> {
+        if let Some(text) = self.memory.get(T::FILE) {
             return parse(text).ok();
         }
-        let directory = self.directory.as_ref()?;
+        let directory = directory?;
         let set_aside = match directory.read(T::FILE).transpose()?.map(|text| parse(&text)) {
             Ok(Ok(envelope)) => return Some(envelope),
-            Ok(Err(reason)) => directory.set_aside(T::FILE, reason),
+            Ok(Err(why)) => directory.set_aside(T::FILE, why),
             Err(error) => Err(error),
         };
-        let warning = set_aside.unwrap_or_else(|error| {
+        self.warnings.push(set_aside.unwrap_or_else(|error| {
             // What could neither be read nor moved must not be overwritten either.
-            inner.memory.insert(T::FILE, String::new());
+            self.memory.insert(T::FILE, String::new());
             error
-        });
-        inner.warnings.push(warning);
+        }));
         None
     }
 
-    fn inner(&self) -> MutexGuard<'_, Inner> {
-        // A panic elsewhere left the maps whole: every change to them is one insert.
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Inner {
     /// Replaces the file of a document, or keeps the text in memory if there is none or that fails.
     fn save<T: Document>(&mut self, directory: Option<&StateDir>, text: String) {
-        let directory = directory.filter(|_| !self.memory.contains_key(T::FILE));
-        match directory.map(|directory| directory.replace(T::FILE, &text, T::DURABILITY)) {
+        let directory = directory.filter(|_| !self.is_read_only && !self.memory.contains_key(T::FILE));
+        match directory.map(|directory| directory.replace(T::FILE, &text, T::SYNCED)) {
             Some(Ok(())) => return,
             Some(Err(error)) if !self.disk_complained => {
                 self.disk_complained = true;
@@ -167,13 +196,27 @@ impl Inner {
     }
 }
 
+impl<T: Document> Envelope<T> {
+    /// Lets no time be of the future, and none grow older by a jump of the wall clock: each moves along with it.
+    fn follow(&mut self, now: &ClockReading) {
+        let jump = self.clock.as_ref().and_then(|written| now.jump_since(written)).unwrap_or_default();
+        self.content.each_time(&mut |time| *time = time.moved_by(jump).min(now.wall));
+    }
+
+    /// Empty for a document that cannot be written down, of which there are none.
+    fn text(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
 /// Reads a document; else says what is wrong with it.
-fn parse<T: Document>(text: &str) -> Result<Envelope<T>, Unreadable> {
-    let value: Value = serde_json::from_str(text).map_err(|_| Unreadable::Damaged)?;
+fn parse<T: Document>(text: &str) -> Result<Envelope<T>, String> {
+    let damaged = || "is damaged".to_owned();
+    let value: Value = serde_json::from_str(text).map_err(|_| damaged())?;
     match value.get("version").and_then(Value::as_u64) {
-        Some(VERSION) => serde_json::from_value(value).map_err(|_| Unreadable::Damaged),
-        Some(other) => Err(Unreadable::Version(other)),
-        None => Err(Unreadable::Damaged),
+        Some(VERSION) => serde_json::from_value(value).map_err(|_| damaged()),
+        Some(other) => Err(format!("has format version {other}, unknown here")),
+        None => Err(damaged()),
     }
 }
 

@@ -3,9 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::handle::State;
 use super::limit::{CallKind, LimitError};
 use super::rate::Rate;
+use super::store::State;
 use super::window::Turn;
 use crate::time::Timestamp;
 
@@ -15,16 +15,9 @@ const SHORTEST_SLEEP: Duration = Duration::from_millis(5);
 /// all come back at once.
 const JITTER_DIVISOR: u32 = 4;
 
-/// The right to send one request now.
-#[must_use = "the request counts from now on"]
-pub struct Permit {
-    state: State,
-    sent_at: Timestamp,
-}
-
 impl State {
-    /// Waits until a request may be sent; it is to be sent at once. `waiting` hears once that there is a wait, and how long
-    /// it takes as things are.
+    /// Waits until a request may be sent, and returns when that was, for [`super::Window::finish`]; it is to be sent at
+    /// once. `waiting` hears once that there is a wait, and how long it takes as things are.
     ///
     /// Removals go first; apart from that it goes as it comes. No lock is held meanwhile. A free turn is taken even when the
     /// deadline has passed.
@@ -38,12 +31,12 @@ impl State {
         rate: Rate,
         deadline: Instant,
         waiting: &dyn Fn(Duration),
-    ) -> Result<Permit, LimitError> {
+    ) -> Result<Timestamp, LimitError> {
         let mut is_told = false;
         loop {
             let left = deadline.saturating_duration_since(self.clock.instant());
             let wait = match self.usage(|usage, now| usage.ask(kind, rate, left, now))? {
-                Turn::Now(sent_at) => return Ok(Permit { state: self.clone(), sent_at }),
+                Turn::Now(sent_at) => return Ok(sent_at),
                 Turn::Wait(wait) => wait,
             };
             if !std::mem::replace(&mut is_told, true) {
@@ -59,14 +52,6 @@ impl State {
     pub fn refused(&self, retry_after: Option<Duration>, rate: Rate) {
         let length = retry_after.unwrap_or_else(|| rate.period() + random_part(rate.period() / JITTER_DIVISOR));
         self.usage(|usage, now| usage.window.pause(length, now));
-    }
-}
-
-impl Permit {
-    /// Notes that the answer is there, or that there will be none. Until then the request counts as sent when the
-    /// turn came, with a small margin for its way; a slow one is only counted rightly with this.
-    pub fn finish(self) {
-        self.state.usage(|usage, now| usage.window.finish(self.sent_at, now));
     }
 }
 

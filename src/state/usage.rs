@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use super::account::Account;
-use super::directory::Durability;
 use super::domains::DomainCache;
 use super::limit::{CallKind, LimitError};
 use super::quota::DailyUsage;
@@ -38,7 +37,7 @@ pub struct AccountUsage {
 
 impl Document for Usage {
     const FILE: &'static str = "usage.json";
-    const DURABILITY: Durability = Durability::Unsynced;
+    const SYNCED: bool = false;
 
     fn each_time(&mut self, change: &mut dyn FnMut(&mut Timestamp)) {
         for account in self.accounts.values_mut() {

@@ -91,11 +91,11 @@ impl Window {
         self.delay(rate, now).is_zero() && self.waiting.values().all(|interval| interval.left(now).is_zero())
     }
 
-    /// Notes that a request has its answer, so it has reached the server before now.
+    /// Notes that a request has its answer, or will have none, so it has reached the server before now.
     ///
     /// Until then it counts from when it was allowed. A first request that spends a second on name look-up and TLS would
     /// otherwise let a later, faster one arrive within the period of the server.
-    pub(super) fn finish(&mut self, sent_at: Timestamp, now: Timestamp) {
+    pub fn finish(&mut self, sent_at: Timestamp, now: Timestamp) {
         if let Some(position) = self.sent.iter().position(|sent| *sent == sent_at) {
             self.sent.remove(position);
             self.sent.push(now);

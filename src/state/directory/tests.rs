@@ -41,7 +41,7 @@ fn a_file_that_others_have_made_or_may_write_to_is_neither_read_nor_replaced() {
         let error = directory.read("f.json").unwrap_err();
         assert!(error.to_string().ends_with("others may write to it"), "{error}");
         assert_eq!(error.kind(), "state_unsafe");
-        assert!(directory.replace("f.json", "x", Durability::Unsynced).is_err());
+        assert!(directory.replace("f.json", "x", false).is_err());
     };
     fs::write(&path, "theirs").unwrap();
     fs::set_permissions(&path, Permissions::from_mode(0o666)).unwrap();
@@ -121,8 +121,8 @@ fn a_symbolic_link_in_place_of_a_file_is_neither_read_nor_written() {
     std::os::unix::fs::symlink(&target, path.join("f.json")).unwrap();
     std::os::unix::fs::symlink(&target, path.join("g.json.new")).unwrap();
     assert!(matches!(directory.read("f.json"), Err(StateError::Unsafe { .. })));
-    assert!(matches!(directory.replace("f.json", "x", Durability::Unsynced), Err(StateError::Unsafe { .. })));
-    directory.replace("g.json", "x", Durability::Synced).unwrap();
+    assert!(matches!(directory.replace("f.json", "x", false), Err(StateError::Unsafe { .. })));
+    directory.replace("g.json", "x", true).unwrap();
     assert_eq!(fs::read_to_string(&target).unwrap(), "precious");
     fs::remove_file(path.join(LOCK)).unwrap();
     std::os::unix::fs::symlink(&target, path.join(LOCK)).unwrap();
@@ -144,7 +144,7 @@ fn the_draft_of_a_killed_process_is_in_nobodys_way() {
     let temp = tempfile::tempdir().unwrap();
     let directory = StateDir::open(temp.path()).unwrap();
     fs::write(temp.path().join("f.json.new"), "half of").unwrap();
-    directory.replace("f.json", "whole", Durability::Synced).unwrap();
+    directory.replace("f.json", "whole", true).unwrap();
     assert_eq!(directory.read("f.json").unwrap().unwrap(), "whole");
     assert!(!temp.path().join("f.json.new").exists());
     assert_eq!(mode(&temp.path().join("f.json")), 0o600);

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::super::entry::LEFT_OVER_AFTER;
-use super::super::handle::State;
+use super::super::store::State;
 use super::super::tests::*;
 use super::*;
 use crate::time::ManualClock;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::challenge::{Challenge, TxtValue};
 use crate::name::DnsName;
 use crate::secret::Secret;
-use crate::state::store::Store;
+use crate::state::store::Shared;
 use crate::state::*;
 use crate::time::{BootTime, Clock, Interrupted, ManualClock, SystemClock, Timestamp};
 
@@ -64,16 +64,10 @@ impl Clock for WallClock {
     }
 }
 
-impl Store {
-    pub(in crate::state) fn in_memory() -> Self {
-        Self { directory: None, inner: std::sync::Mutex::default() }
-    }
-}
-
 impl State {
     /// Keeps everything in memory, for one process.
     pub(crate) fn in_memory(account: Account, clock: Arc<dyn Clock>) -> Self {
-        Self::new(Store::in_memory(), account, clock)
+        Self { shared: Arc::new(Shared::default()), account, opened: clock.instant(), clock }
     }
 
     /// The same files for another account.

@@ -38,7 +38,7 @@ fn child() {
             assert!(state.take_warnings().is_empty());
         }
         "hold the lock" => {
-            let _lock = state.store.directory().unwrap().lock().unwrap();
+            let _lock = state.shared.directory.as_ref().unwrap().lock().unwrap();
             println!("{READY}");
             std::thread::sleep(Duration::from_secs(60));
         }
@@ -56,7 +56,8 @@ fn child() {
         "use everything" => {
             let ids = state.intend(&[random_record()]);
             state.confirm(&ids);
-            turn(CallKind::Addition, "1/1", &|_| ()).unwrap().finish();
+            let sent_at = turn(CallKind::Addition, "1/1", &|_| ()).unwrap();
+            state.usage(|usage, now| usage.window.finish(sent_at, now));
             state.usage(|usage, now| usage.domains.remember(&[random_record().domain], &[], now));
             assert_eq!(state.entries().last().unwrap().progress, Progress::Confirmed);
             println!("warnings: {:?}", state.take_warnings().iter().map(ToString::to_string).collect::<Vec<_>>());
@@ -184,9 +185,9 @@ fn a_lock_that_is_never_freed_costs_a_warning() {
     let temp = tempfile::tempdir().unwrap();
     let state = open(temp.path());
     let earlier = state.intend(&[random_record()]);
-    let lock = state.store.directory().unwrap().lock().unwrap();
+    let lock = state.shared.directory.as_ref().unwrap().lock().unwrap();
     let other = open(temp.path());
     assert_eq!(other.entries()[0].id, earlier[0], "what is there can be read");
-    assert!(matches!(other.take_warnings().as_slice(), [StateError::LockBusy { .. }]));
+    assert!(matches!(other.take_warnings().as_slice(), [StateError::LockBusy(..)]));
     drop(lock);
 }

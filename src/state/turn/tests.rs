@@ -12,7 +12,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// Asks with so much patience, and returns how long it took.
 fn wait_for(state: &State, clock: &ManualClock, kind: CallKind, patience: Duration) -> Result<Duration, LimitError> {
     let before = clock.instant();
-    state.take_turn(kind, Rate::default(), before + patience, &|_| ()).map(|_permit| clock.instant() - before)
+    state.take_turn(kind, Rate::default(), before + patience, &|_| ()).map(|_| clock.instant() - before)
 }
 
 /// A removal, which has no jitter, with a minute's patience.
@@ -43,7 +43,7 @@ fn a_finished_request_counts_from_its_answer() {
     let turn = || state.take_turn(CallKind::Addition, Rate::default(), deadline, &|_| ()).unwrap();
     let permits: Vec<_> = (0..3).map(|_| turn()).collect();
     clock.advance(Duration::from_secs(4));
-    permits.into_iter().for_each(Permit::finish);
+    permits.into_iter().for_each(|sent_at| state.usage(|usage, now| usage.window.finish(sent_at, now)));
     assert_eq!(wait(&state, &clock).unwrap().as_millis(), 10_300);
 }
 

@@ -143,7 +143,7 @@ fn assert_usage(folder: &Path) {
     let now = Instant::now();
     for kind in [CallKind::Removal, CallKind::Addition, CallKind::Read] {
         match state.take_turn(kind, rate, now, &|_| ()) {
-            Ok(permit) => permit.finish(),
+            Ok(sent_at) => state.usage(|usage, now| usage.window.finish(sent_at, now)),
             Err(error) => {
                 super::assert_explained(&error);
                 if let LimitError::TooLate { soonest, .. } = error {
