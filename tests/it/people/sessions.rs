@@ -132,6 +132,8 @@ fn the_pages_show_what_is_printed() {
         let text = fs::read_to_string(&path).unwrap();
         let mut written = text.clone();
         for session in sessions(&text) {
+            // A reader takes a moment between two sessions: meanwhile both name servers have the last removal.
+            std::thread::sleep(DELAYS[1]);
             let printed = replayed(&stage, session);
             if std::env::var_os("WRITE_SESSIONS").is_some() {
                 written = written.replace(session, &format!("{printed}\n"));
