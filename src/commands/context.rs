@@ -161,9 +161,10 @@ pub(super) fn http_client(settings: &Settings) -> Result<Arc<HttpClient>> {
 /// Prepares look-ups; asks nothing yet.
 pub(super) fn lookup(settings: &Settings, http: &Arc<HttpClient>) -> Lookup {
     let post = doh_post(http);
-    let configured =
-        if settings.resolvers.is_empty() { dns::recursive::of_system() } else { settings.resolvers.clone() };
-    let resolvers = Recursive::new(configured, Arc::clone(&post));
+    let resolvers = match settings.resolvers.as_slice() {
+        [] => Recursive::of_system(Arc::clone(&post)),
+        named => Recursive::new(named.to_vec(), Arc::clone(&post)),
+    };
     let (mut servers, mut server_names) = (Vec::new(), Vec::new());
     for named in &settings.nameservers {
         match named {

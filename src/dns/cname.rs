@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::authority::Authority;
 use super::message::{Question, RecordType, Reply};
 use super::server::Found;
-use super::zone::{FoundBy, Lookup, Zone};
+use super::zone::{FoundBy, Lookup, Zone, no_address_in_settings};
 use crate::error::{self, Explain};
 use crate::name::DnsName;
 
@@ -78,7 +78,17 @@ pub enum PlaceError {
         tried: Vec<String>,
         /// The zone that was asked in vain; nothing if it is not known either.
         zone: Option<Box<Zone>>,
+        /// Whether it may be answered a moment later: not where a server that the settings name does not exist.
+        is_passing: bool,
     },
+}
+
+impl PlaceError {
+    /// Whether DNS may tell the place a moment later without anybody doing anything.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::NoAnswer { is_passing: true, .. })
+    }
 }
 
 fn first(chain: &[DnsName]) -> &str {
@@ -200,10 +210,16 @@ impl Lookup {
             Ok(step) => return Ok(step),
             Err(unheard) => unheard,
         };
-        let no_answer = |tried, zone| PlaceError::NoAnswer { name: name.clone(), tried, zone };
+        let is_named = self.ways() == [FoundBy::Settings];
+        let no_answer = |tried, zone: Option<_>| {
+            let is_passing = !is_named || zone.is_some();
+            PlaceError::NoAnswer { name: name.clone(), tried, zone, is_passing }
+        };
         // Whoever names servers wants no others to be asked.
-        if zone.is_none() && self.ways() == [FoundBy::Settings] {
-            return Err(no_answer(tried, None));
+        if is_named && zone.as_ref().is_none_or(|zone| zone.servers.is_empty()) {
+            let unfound = zone.iter().flat_map(|zone| &zone.unfound);
+            tried.extend(unfound.map(no_address_in_settings));
+            return Err(no_answer(tried, zone));
         }
         let known = |zone: Option<Box<Zone>>| zone.map_or_else(|| Place::unknown(name).zone, |zone| *zone);
         match self.ask_resolvers_for_alias(name, deadline) {

@@ -2,11 +2,12 @@
 //! A dead or lying one costs nothing as long as another one gives a useful reply. They are asked about zones and
 //! addresses of name servers; about a challenge record only where no authoritative server can be asked.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::fs;
 use std::io::{self, Read as _};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -50,13 +51,21 @@ impl fmt::Display for Resolver {
 /// A set of resolvers that are asked together.
 #[derive(Clone)]
 pub struct Recursive {
-    resolvers: Vec<Resolver>,
+    source: Source,
     post: DohPost,
+}
+
+/// Where the resolvers of a set are named.
+#[derive(Clone)]
+enum Source {
+    Settings(Vec<Resolver>),
+    /// A file like resolv.conf(5): read for each question, since a network that comes up late changes it.
+    File(PathBuf),
 }
 
 impl fmt::Debug for Recursive {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(&self.resolvers).finish()
+        f.debug_list().entries(self.resolvers().as_ref()).finish()
     }
 }
 
@@ -64,13 +73,23 @@ impl Recursive {
     /// Makes a set; `post` carries the queries of the resolvers that are asked over HTTPS.
     #[must_use]
     pub fn new(resolvers: Vec<Resolver>, post: DohPost) -> Self {
-        Self { resolvers, post }
+        Self { source: Source::Settings(resolvers), post }
+    }
+
+    /// Makes a set of the resolvers that the system is configured with, now and later; none while its configuration cannot be
+    /// read.
+    #[must_use]
+    pub fn of_system(post: DohPost) -> Self {
+        Self { source: Source::File(PathBuf::from("/etc/resolv.conf")), post }
     }
 
     /// Returns the resolvers of the set.
     #[must_use]
-    pub fn resolvers(&self) -> &[Resolver] {
-        &self.resolvers
+    pub fn resolvers(&self) -> Cow<'_, [Resolver]> {
+        match &self.source {
+            Source::Settings(resolvers) => resolvers.into(),
+            Source::File(file) => resolvers_in(file).unwrap_or_default().into(),
+        }
     }
 
     /// Asks all resolvers at once and returns the first reply that `useful` accepts. Once one has answered that there is
@@ -97,7 +116,7 @@ impl Recursive {
     /// Sends a question to all resolvers; what they answer is looked at later.
     pub(super) fn start(&self, question: &Question, deadline: Instant) -> Asked {
         let (sender, outcomes) = mpsc::channel();
-        for resolver in &self.resolvers {
+        for resolver in self.resolvers().as_ref() {
             let (name, question, post) = (resolver.clone(), question.clone(), Arc::clone(&self.post));
             let answer = sender.clone();
             // Not joined: a resolver that hangs must not hold up the others; the deadline ends the thread.
@@ -178,12 +197,6 @@ fn ask_plain(address: SocketAddr, question: &Question, deadline: Instant) -> Res
             other => return other,
         }
     }
-}
-
-/// Returns the resolvers that the system is configured with; none if its configuration cannot be read.
-#[must_use]
-pub fn of_system() -> Vec<Resolver> {
-    resolvers_in(Path::new("/etc/resolv.conf")).unwrap_or_default()
 }
 
 /// Reads a file as resolv.conf(5). Not by hickory, which refuses the whole file for an odd `search` line and drops the

@@ -93,18 +93,20 @@ impl Lookup {
         Walk { roots: &self.roots, port: self.port, pace: &self.pace, deadline }
     }
 
-    /// The servers of the settings: all of them, or a line on each name without an address.
+    /// The servers of the settings, or a line on each name that has no address as somebody says. Names of which nobody says
+    /// anything are still to be found.
     fn named(&self, deadline: Instant) -> Result<Zone, Vec<String>> {
         let by_name = Found::unfound(self.server_names.iter().cloned().collect());
         let mut found = self.complete(by_name, FoundBy::Settings, deadline);
         let names: BTreeSet<_> = found.servers.iter().filter_map(|server| server.name.as_ref()).collect();
-        let missing: Vec<_> = self.server_names.iter().filter(|name| !names.contains(name)).collect();
+        let unfound: BTreeSet<_> = found.unfound.iter().filter(|name| !names.contains(name)).cloned().collect();
+        let is_missing = |name: &&DnsName| !names.contains(name) && !unfound.contains(name);
+        let missing: Vec<_> = self.server_names.iter().filter(is_missing).collect();
         if !missing.is_empty() {
-            let line = |name| format!("no address of `{name}` (IPV64_NAMESERVERS) could be found");
-            return Err(missing.into_iter().map(line).collect());
+            return Err(missing.into_iter().map(no_address_in_settings).collect());
         }
         found.servers.extend(self.servers.iter().cloned());
-        Ok(Found { unfound: BTreeSet::new(), ..found }.into_zone(None, FoundBy::Settings))
+        Ok(Found { unfound, ..found }.into_zone(None, FoundBy::Settings))
     }
 
     /// Makes a zone of the servers that the delegation names and those that the zone itself names (RFC 1034 section 4.2.2
@@ -203,6 +205,11 @@ impl Lookup {
         }
         found
     }
+}
+
+/// Returns a line on a server of the settings.
+pub(super) fn no_address_in_settings(name: &DnsName) -> String {
+    format!("no address of `{name}` (IPV64_NAMESERVERS) could be found")
 }
 
 /// Asks for the SOA upwards until a resolver knows the zone.

@@ -10,8 +10,6 @@ use crate::time::Interrupted;
 
 /// How long the CA's resolvers keep an answer: they honour a TTL up to about 60 s (stated by Let's Encrypt's community).
 const CA_CACHE: Duration = Duration::from_secs(65);
-/// How often the wait checks whether a signal has come.
-const TICK: Duration = Duration::from_millis(100);
 
 impl Solver<'_> {
     /// Waits out the CA's cache where another value at the same name was reported ready a moment ago: the CA would be
@@ -33,11 +31,6 @@ impl Solver<'_> {
             "waiting {:.0} s more: the CA may still have the previous value of this name in its cache",
             rest.as_secs_f64()
         ));
-        let until = Instant::now() + rest;
-        while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
-            self.check_interrupted()?;
-            std::thread::sleep(left.min(TICK));
-        }
-        Ok(())
+        self.pause_until(Instant::now() + rest)
     }
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::Solver;
 use crate::account::{AccountError, holder};
-use crate::api::{RecordSpec, RecordType, RetryPolicy};
+use crate::api::{CallKind, RecordSpec, RecordType, RetryPolicy};
 use crate::challenge::Challenge;
 use crate::dns::cname::{Follow, Place, PlaceError};
 use crate::dns::zone::Zone;
@@ -16,6 +16,10 @@ use crate::state::DomainList;
 const ANOTHER_ASKS: Duration = Duration::from_secs(30);
 /// The pause between two reads of the cache.
 const CACHE_POLL: Duration = Duration::from_millis(50);
+
+/// The pause before DNS is asked again where nobody answers, which grows twofold, and the longest one.
+const PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// The place of one record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,13 +71,31 @@ impl Solver<'_> {
         self.place_by(follow, name, policy).map(Some)
     }
 
-    /// Asks DNS where a name belongs.
+    /// Asks DNS where a name belongs. Before an addition a network that is not up yet (a timer at boot, a line that is dialled
+    /// again) is waited for until the time limit.
     pub(super) fn place_by(&self, follow: Follow, name: &DnsName, policy: &RetryPolicy) -> Result<Place> {
-        match self.lookup.place(name, follow, policy.deadline) {
-            Ok(place) => Ok(place),
+        let is_addition = policy.reads_for == CallKind::Addition;
+        let limit = policy.deadline.min(Instant::now() + self.settings.propagation_timeout);
+        let (mut deadline, mut pause) = (policy.deadline, PAUSE);
+        loop {
+            let error = match self.lookup.place(name, follow, deadline) {
+                Ok(place) => return Ok(place),
+                Err(error) => error,
+            };
             // The user has allowed to go on blindly where nobody can be asked.
-            Err(PlaceError::NoAnswer { .. }) if self.settings.blind_wait.is_some() => Ok(Place::unknown(name)),
-            Err(error) => Err(error).with_context(|| format!("cannot find out where the record of `{name}` belongs")),
+            if self.settings.blind_wait.is_some() && matches!(error, PlaceError::NoAnswer { .. }) {
+                return Ok(Place::unknown(name));
+            }
+            let again = Instant::now() + pause;
+            if !(is_addition && error.is_passing() && again < limit) {
+                return Err(error).with_context(|| format!("cannot find out where the record of `{name}` belongs"));
+            }
+            if pause == PAUSE {
+                let left = limit.saturating_duration_since(Instant::now()).as_secs();
+                self.events.step(&format!("{error}: trying again for {left} s, in case the network is not up yet"));
+            }
+            self.pause_until(again)?;
+            (deadline, pause) = (limit, (2 * pause).min(LONGEST_PAUSE));
         }
     }
 

@@ -44,3 +44,15 @@ fn a_file_of_the_system_that_is_odd_is_read_as_far_as_it_goes() {
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     assert!(resolvers_in(&pipe).is_err());
 }
+
+#[test]
+fn a_file_that_names_resolvers_late_is_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("resolv.conf");
+    let set = Recursive { source: Source::File(file.clone()), post: fake::no_post() };
+    assert!(set.resolvers().is_empty());
+    for (text, count) in [("", 0), ("nameserver 192.0.2.1\n", 1)] {
+        fs::write(&file, text).unwrap();
+        assert_eq!(set.resolvers().len(), count, "{text:?}");
+    }
+}

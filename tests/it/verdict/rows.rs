@@ -309,6 +309,16 @@ fn one_sided(named_by: NamedBy) -> Config {
     world
 }
 
+/// DNS of this machine is away at first, as before a network is up; then both servers show the record after their delays.
+fn away(until: f64, delays: [f64; 2]) -> Row {
+    let mut world = resolver(ResolverMode::Silent);
+    world.name_servers = Config::with_delays(&delays.map(seconds)).name_servers;
+    Row::new("DNS of this machine is away at first", world)
+        .with("IPV64_ROOT_SERVERS", "127.255.255.1")
+        .at(until, |sim| sim.set_resolver("system", &ResolverSettings::default()).unwrap())
+        .with_resolvers()
+}
+
 fn finding() -> Vec<Row> {
     let ready = |condition, mode| Row::new(condition, resolver(mode)).ready(2.0, &["ready on 2 of 2"]);
     let lie = vec![StaticRecord::new("ipv64.net", "NS", "foreign.example")];
@@ -334,6 +344,13 @@ fn finding() -> Vec<Row> {
             world
         })
         .ready(8.0, &["ready on 2 of 2"]),
+        Row::new("the address of a server cannot be found at all", {
+            let mut world = Config::with_delays(&[seconds(1.0), seconds(1.0)]);
+            world.lookup_faults =
+                vec![LookupFault { name: "ns2.ipv64.net".into(), answer: LookupAnswer::ServFail, lasts: seconds(0.0) }];
+            world
+        })
+        .ready(10.0, &["ready on 1 of 2", "ns2.ipv64.net not every address of it could be found"]),
         Row::new("a late server that only the zone names", one_sided(NamedBy::Child)).ready(6.0, &["ready on 2 of 2"]),
         Row::new("a caching resolver", caching).ready(2.0, &["ready on 2 of 2"]),
         Row::new("one of two resolvers is silent", slow).ready(2.0, &["ready on 2 of 2"]),
@@ -346,6 +363,11 @@ fn finding() -> Vec<Row> {
             .at(6.0, heal("ns2.ipv64.net", 2.0))
             .with_resolvers()
             .ready(8.0, &["ready on 2 of 2"]),
+        away(6.0, [0.0, 14.0]).ready(14.0, &["ready on 2 of 2"]),
+        away(12.0, [0.0, 1.0]).ready(12.0, &["no name server answered", "trying again", "ready on 2 of 2"]),
+        away(12.0, [0.0, 1.0])
+            .with("IPV64_NAMESERVERS", "ns1.ipv64.net,ns2.ipv64.net")
+            .ready(12.0, &["ready on 2 of 2"]),
         Row::new("a server by a name that does not exist", Config::default())
             .with("IPV64_NAMESERVERS", "ns1.ipv64.net,ns9.ipv64.net")
             .ends(6, 0.0, &["no address of `ns9.ipv64.net` (IPV64_NAMESERVERS) could be found"]),
@@ -423,8 +445,10 @@ fn between() -> Vec<Row> {
         Row::new("nobody can be asked", both(|s| s.drop = 1))
             .with("IPV64_RESOLVERS", "127.255.255.1:9")
             .with("IPV64_ROOT_SERVERS", "127.255.255.1")
+            .with("IPV64_PROPAGATION_TIMEOUT", "6")
             .with_resolvers()
-            .ends(6, 0.0, &["no name server answered the CNAME query for", "IPV64_RESOLVERS"]),
+            .within(20.0)
+            .ends(6, 2.0, &["no name server answered the CNAME query for", "IPV64_RESOLVERS"]),
         Row::new("nobody can be asked, and the user allows to go on", both(|s| s.drop = 1))
             .with("IPV64_RESOLVERS", "127.255.255.1:9")
             .with("IPV64_ROOT_SERVERS", "127.255.255.1")
