@@ -108,9 +108,13 @@ fn servers_of_the_settings_are_looked_up_when_they_are_needed() {
     assert_eq!(lookup.ways(), [FoundBy::Settings]);
     let zone = lookup.zone_by(FoundBy::Settings, &name("example"), fake::late()).unwrap();
     assert_eq!(zone.servers.len(), 1);
+    // One that nobody tells of is still to be found; one that does not exist is an error.
     lookup.server_names.push(name("ns2.example"));
+    let zone = lookup.zone_by(FoundBy::Settings, &name("example"), fake::late()).unwrap();
+    assert_eq!((zone.servers.len(), zone.unfound), (1, vec![name("ns2.example")]));
+    lookup.server_names.push(name("ns9.example"));
     let lines = lookup.zone_by(FoundBy::Settings, &name("example"), fake::late()).unwrap_err();
-    assert!(lines[0].contains("`ns2.example`"), "{lines:?}");
+    assert!(lines[0].contains("`ns9.example`"), "{lines:?}");
 }
 
 #[test]
