@@ -3,7 +3,6 @@
 
 mod api;
 mod client;
-mod error;
 mod help;
 mod people;
 mod upkeep;
@@ -19,7 +18,6 @@ use crate::settings::Setting;
 
 pub use api::{DomainCommand, RecordAddArgs, RecordCommand, RecordDeleteArgs, RecordListArgs, SecretArgs};
 pub use client::{BatchAction, BatchArgs, ClientCall};
-pub use error::CliError;
 pub use help::EXAMPLES;
 pub use people::{DoctorArgs, InitArgs, ManArgs, TestArgs};
 pub use upkeep::SweepArgs;

@@ -157,6 +157,23 @@ pub struct Error {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
+    /// Makes an error with none below it; what is wrong is one line without a final full stop.
+    pub fn new(kind: Kind, problem: impl Into<String>) -> Self {
+        Self { chain: anyhow::Error::msg(problem.into()), kind, hint: None, details: Vec::new() }
+    }
+
+    /// Says what to do now; one or two sentences in lower case without a final full stop.
+    #[must_use]
+    pub fn advise(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+
+    /// Adds what was observed, a line each.
+    #[must_use]
+    pub fn observed(self, details: Vec<String>) -> Self {
+        Self { details, ..self }
+    }
+
     /// Adds what was being done.
     #[must_use]
     pub fn context(self, what: impl Into<String>) -> Self {

@@ -68,3 +68,13 @@ pub struct Call {
     /// When the client asks the CA.
     pub ca_asked: CaAsked,
 }
+
+impl Call {
+    /// Makes a call of a client that will not ask for the removal of a record that it could not add, and that asks the CA
+    /// after all adds.
+    #[must_use]
+    pub fn new(client: &'static str, action: Action, challenges: Vec<Challenge>) -> Self {
+        let (wait, on_failure, ca_asked) = (Wait::Now, OnFailure::Undo, CaAsked::AfterAll);
+        Self { client, action, challenges, wait, on_failure, ca_asked }
+    }
+}

@@ -2,8 +2,6 @@
 //! errors to stderr. Nothing here fails because nobody reads; a result that could not be written is kept for
 //! [`Report::conclude`].
 
-mod chart;
-mod fit;
 mod harmless;
 mod live;
 mod outcome;
@@ -18,7 +16,6 @@ use crate::cli::OutputArgs;
 use crate::error::Error;
 use crate::exit::Exit;
 
-pub use chart::Bar;
 pub use live::Live;
 pub use outcome::{ProgressReporter, record_entry, seconds};
 use table::Layout;
@@ -92,13 +89,15 @@ impl Report {
         }
     }
 
-    /// Prints times as bars on a terminal, else as seconds with tabs.
-    pub fn bars(&self, bars: &[Bar]) {
-        let stdout = io::stdout();
-        let lines = if stdout.is_terminal() { chart::draw(bars, columns(&stdout)) } else { chart::tabs(bars) };
-        for line in lines {
-            self.line(&line);
+    /// Prints a list: for programs a document with all fields of its entries, for people a table of some of them, each
+    /// column with its head and the name of the field.
+    pub fn list(&self, name: &str, columns: &[(&'static str, &str)], entries: &[Value]) {
+        let mut table = Table::new(&columns.iter().map(|(head, _)| *head).collect::<Vec<_>>());
+        for entry in entries {
+            table.row(columns.iter().map(|(_, field)| cell(&entry[field])));
         }
+        self.table(&table);
+        self.document(&json!({ name: entries }));
     }
 
     /// Returns the columns of the terminal on which lines may be redrawn; nothing where there is none, where it is too
@@ -216,6 +215,16 @@ fn causes(error: &Error) -> Vec<String> {
         }
     }
     causes
+}
+
+/// A field of a document as people read it.
+fn cell(field: &Value) -> String {
+    match field {
+        Value::Null => String::new(),
+        Value::Bool(is_so) => if *is_so { "yes" } else { "no" }.to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
 }
 
 /// The width of the terminal behind a stream.

@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 
 use crate::name::DnsName;
+use crate::secret::Secret;
 
 /// Whether secrets are shown.
 #[derive(Debug, Clone, Copy, Args)]
@@ -10,6 +11,14 @@ pub struct SecretArgs {
     /// Show the API key, update hashes, record keys and the e-mail address instead of ********
     #[arg(long)]
     pub show_secrets: bool,
+}
+
+impl SecretArgs {
+    /// Returns what is printed of a field that is secret, if the answer has it.
+    #[must_use]
+    pub fn text(self, field: Option<&Secret>) -> Option<String> {
+        field.map(|secret| if self.show_secrets { secret.expose().to_owned() } else { secret.to_string() })
+    }
 }
 
 /// What can be done with domains.

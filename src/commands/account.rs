@@ -3,8 +3,7 @@
 use serde_json::{Value, json};
 
 use super::context::Context;
-use super::secrets::Secrets;
-use crate::api::{Account, RetryPolicy};
+use crate::api::{Account, LogEntry, RetryPolicy};
 use crate::cli::SecretArgs;
 use crate::error::{Context as _, Result};
 use crate::exit::Exit;
@@ -14,28 +13,24 @@ use crate::report::Table;
 pub(super) fn show(context: &Context, args: SecretArgs) -> Result<Exit> {
     let account = context.client.account(&RetryPolicy::interactive()).context("cannot read the account")?;
     context.learn_quota(&account);
-    let secrets = Secrets::from(args);
-    context.report.table(&table(&account, secrets));
-    context.report.document(&document(&account, secrets));
+    context.report.table(&table(&account, args));
+    context.report.document(&document(&account, args));
     Ok(Exit::Done)
 }
 
 /// `logs`: the last entries of the account's log, as they come.
 pub(super) fn logs(context: &Context) -> Result<Exit> {
     let logs = context.client.logs(&RetryPolicy::interactive()).context("cannot read the log of the account")?;
-    let mut table = Table::new(&["TIME", "DOMAIN", "EVENT", "TEXT"]);
-    let mut entries = Vec::new();
-    for entry in &logs {
-        table.row([&entry.time, &entry.subdomain, &entry.header, &entry.content]);
-        entries.push(json!({
+    let entry = |entry: &LogEntry| {
+        json!({
             "time": entry.time,
             "domain": entry.subdomain,
             "header": entry.header,
             "content": entry.content,
-        }));
-    }
-    context.report.table(&table);
-    context.report.document(&json!({ "logs": entries }));
+        })
+    };
+    let columns = [("TIME", "time"), ("DOMAIN", "domain"), ("EVENT", "header"), ("TEXT", "content")];
+    context.report.list("logs", &columns, &logs.iter().map(entry).collect::<Vec<_>>());
     Ok(Exit::Done)
 }
 
@@ -83,7 +78,7 @@ impl Usage {
 }
 
 /// The account as `--json` gives it.
-fn document(account: &Account, secrets: Secrets) -> Value {
+fn document(account: &Account, secrets: SecretArgs) -> Value {
     let mut document = json!({
         "class": account.class.name,
         "registered": account.registered,
@@ -102,7 +97,7 @@ fn document(account: &Account, secrets: Secrets) -> Value {
 }
 
 /// The rows that the answer has something for.
-fn table(account: &Account, secrets: Secrets) -> Table {
+fn table(account: &Account, secrets: SecretArgs) -> Table {
     let mut rows = vec![
         ("class", account.class.name.clone()),
         ("registered", account.registered.clone()),

@@ -5,22 +5,22 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::Invocation;
 use super::context::Context;
 use super::stop::{clear_leftovers, run_stoppable};
 use crate::challenge::Challenge;
-use crate::cli::Cli;
 use crate::error::{Context as _, Result};
 use crate::exit::Exit;
 use crate::hook::batch;
 use crate::order::Action;
 use crate::report::{Report, error_entry, record_entry};
-use crate::settings::Environment;
 use crate::solver::{Failure, Outcome, RecordFailure, is_about_api};
 
 /// Reads a batch from stdin and works through it.
-pub(super) fn run(cli: &Cli, action: Action, environment: &Environment, report: Report) -> Result<Exit> {
+pub(super) fn run(invocation: &Invocation<'_>, action: Action) -> Result<Exit> {
+    let report = invocation.report;
     let call = batch::parse(action, &read()?)?;
-    let context = Arc::new(Context::open(cli, environment, report)?);
+    let context = Arc::new(Context::open(invocation)?);
     let work = call.clone();
     let outcome = run_stoppable(&context, &call, move |solver| solver.run_in_parts(&work));
     context.tell_warnings();

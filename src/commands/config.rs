@@ -2,22 +2,23 @@
 
 use serde::Serialize;
 
-use crate::cli::Cli;
+use super::Invocation;
 use crate::error::Result;
 use crate::excerpt::visible_path;
 use crate::exit::Exit;
 use crate::http::without_secrets;
-use crate::report::{Report, Table};
+use crate::report::Table;
 use crate::secret::MASK;
-use crate::settings::{ConfigFile, Environment, Origin, Setting, Settings, Shown, Sources, key};
+use crate::settings::{Origin, Setting, Settings, Shown, Sources, key};
 
 /// Shows all settings, and then fails if one of them cannot be used.
-pub(super) fn run(cli: &Cli, environment: &Environment, report: Report) -> Result<Exit> {
-    let file = ConfigFile::find(cli.config.as_deref(), environment)?;
-    let sources = Sources { flags: &cli.settings.0, environment, file: file.as_ref() };
+pub(super) fn run(call: &Invocation<'_>) -> Result<Exit> {
+    let report = call.report;
+    let sources = call.sources()?;
+    let file = sources.file.as_ref();
     let place = key::describe_place(&sources);
     let view = View {
-        config_file: file.as_ref().map(|file| file.path().display().to_string()),
+        config_file: file.map(|file| file.path().display().to_string()),
         api_key: Row {
             name: "api_key".to_owned(),
             value: place.as_ref().map(|_| MASK.to_owned()),
@@ -25,7 +26,7 @@ pub(super) fn run(cli: &Cli, environment: &Environment, report: Report) -> Resul
         },
         settings: Setting::ALL.into_iter().map(|setting| row(setting, &sources)).collect(),
     };
-    if let Some(hidden) = file.as_ref().and_then(|file| file.hides(environment)) {
+    if let Some(hidden) = file.and_then(|file| file.hides(call.environment)) {
         report.warning(&format!("`{}` is not read: only the first file found is", visible_path(&hidden)));
     }
     // A value that cannot be used ends in the one document that --json prints.

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 
+use super::Invocation;
 use crate::api::{Access, Account, Client, Domain, RetryPolicy};
-use crate::cli::Cli;
 use crate::dns;
 use crate::dns::pace::Pace;
 use crate::dns::recursive::{DohPost, MAX_MESSAGE, Recursive};
@@ -19,7 +19,7 @@ use crate::http::{Endpoint, HttpClient, HttpConfig, HttpRequest, Method, Payload
 use crate::limiter::SharedLimiter;
 use crate::report::Report;
 use crate::secret::Secret;
-use crate::settings::{ConfigFile, Environment, NamedServer, Settings, Sources, key};
+use crate::settings::{NamedServer, Settings, key};
 use crate::solver::{Events, Solver};
 use crate::state::{self, AccountUsage, State};
 use crate::time::{Clock, Interrupted, Timestamp};
@@ -42,12 +42,9 @@ pub(super) struct Context {
 
 impl Context {
     /// Reads settings and key, and prepares everything; sends nothing to IPv64.
-    pub(super) fn open(cli: &Cli, environment: &Environment, report: Report) -> Result<Self> {
-        let file = ConfigFile::find(cli.config.as_deref(), environment)?;
-        let sources = Sources { flags: &cli.settings.0, environment, file: file.as_ref() };
-        let settings = Settings::load(&sources)?;
-        let key = key::find(&sources)?;
-        Self::with_key(settings, key, report)
+    pub(super) fn open(call: &Invocation<'_>) -> Result<Self> {
+        let sources = call.sources()?;
+        Self::with_key(Settings::load(&sources)?, key::find(&sources)?, call.report)
     }
 
     /// Prepares everything for a key that may not be stored yet.

@@ -5,23 +5,23 @@ use std::io;
 
 use serde_json::json;
 
+use super::Invocation;
 use super::context::{self, Context};
-use crate::cli::{Cli, DoctorArgs};
+use crate::cli::DoctorArgs;
 use crate::dns::zone::Lookup;
 use crate::doctor::domain::{Examined, examine};
 use crate::doctor::{Finding, account, finding, machine, parallel, servers};
 use crate::error::{Context as _, Result};
 use crate::exit::Exit;
 use crate::report::Report;
-use crate::settings::{ConfigFile, Environment, Settings, Sources};
+use crate::settings::Settings;
 
 /// What failed where the system gives no thread.
 const NO_THREAD: &str = "cannot check several things at once";
 
 /// Checks, prints, and ends with the code of the worst finding.
-pub(super) fn run(cli: &Cli, args: &DoctorArgs, environment: &Environment, report: Report) -> Result<Exit> {
-    let file = ConfigFile::find(cli.config.as_deref(), environment)?;
-    let sources = Sources { flags: &cli.settings.0, environment, file: file.as_ref() };
+pub(super) fn run(call: &Invocation<'_>, args: &DoctorArgs) -> Result<Exit> {
+    let sources = call.sources()?;
     let settings = Settings::load(&sources)?;
     let mut findings = machine::settings(&sources);
     findings.extend(machine::surroundings(&settings));
@@ -29,7 +29,7 @@ pub(super) fn run(cli: &Cli, args: &DoctorArgs, environment: &Environment, repor
     let http = context::http_client(&settings)?;
     let (settings, lookup) = (&settings, &context::lookup(&settings, &http));
     let examine = |domain| examine(domain, lookup, settings.follow_cname);
-    let account = || has_key.then(|| check_account(cli, environment, report));
+    let account = || has_key.then(|| check_account(call));
     let (way, (examined, account)) = parallel::both(
         || machine::way_to_api(settings),
         || parallel::both(|| parallel::each(&args.domains, examine), account),
@@ -45,7 +45,7 @@ pub(super) fn run(cli: &Cli, args: &DoctorArgs, environment: &Environment, repor
         findings.extend(examined.findings(account.domains.as_deref()));
     }
     findings.extend(servers);
-    show(&findings, report);
+    show(&findings, call.report);
     Ok(finding::exit(&findings))
 }
 
@@ -66,8 +66,8 @@ fn check_servers(examined: &[Examined], lookup: &Lookup) -> io::Result<Vec<Findi
     Ok(findings)
 }
 
-fn check_account(cli: &Cli, environment: &Environment, report: Report) -> Result<account::AccountCheck> {
-    let context = Context::open(cli, environment, report)?;
+fn check_account(call: &Invocation<'_>) -> Result<account::AccountCheck> {
+    let context = Context::open(call)?;
     let check = account::check(&context.client);
     check.account.iter().for_each(|account| context.learn_quota(account));
     Ok(check)

@@ -2,16 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::confirm::confirm;
 use super::context::Context;
-use super::secrets::Secrets;
+use crate::account::listed;
 use crate::api::{Domain, RetryPolicy};
-use crate::cli::{CliError, DomainCommand, SecretArgs};
-use crate::error::{Context as _, Result};
+use crate::cli::{DomainCommand, SecretArgs};
+use crate::error::{Context as _, Error, Kind, Result};
 use crate::exit::Exit;
 use crate::name::DnsName;
-use crate::report::Table;
-use crate::setup::prompt::can_ask;
+use crate::setup::prompt;
 
 /// Runs one of the commands.
 pub(super) fn run(context: &Context, command: &DomainCommand) -> Result<Exit> {
@@ -19,32 +17,17 @@ pub(super) fn run(context: &Context, command: &DomainCommand) -> Result<Exit> {
         DomainCommand::List(args) => list(context, *args),
         DomainCommand::Add { name } => add(context, name),
         DomainCommand::Delete { name, yes: true } => delete(context, name, |_| Ok(())),
-        DomainCommand::Delete { name, .. } if !can_ask() => Err(CliError::NeedsYes { what: name.to_string() }.into()),
+        DomainCommand::Delete { name, .. } if !prompt::can_ask() => Err(needs_yes(name)),
         DomainCommand::Delete { name, .. } => delete(context, name, |question| confirm(context, question)),
     }
 }
 
-fn list(context: &Context, args: SecretArgs) -> Result<Exit> {
+fn list(context: &Context, secrets: SecretArgs) -> Result<Exit> {
     let domains = context.domains(&RetryPolicy::interactive())?;
-    let secrets = Secrets::from(args);
-    let mut heads = vec!["NAME", "RECORDS", "WILDCARD", "UPDATES"];
-    heads.extend((secrets == Secrets::Shown).then_some("UPDATE HASH"));
-    let mut table = Table::new(&heads);
-    for domain in &domains {
-        let records = domain.records.len().to_string();
-        let wildcard = domain.wildcard.map_or("", |wildcard| if wildcard { "yes" } else { "no" });
-        let updates = domain.updates.map(|updates| updates.to_string()).unwrap_or_default();
-        match secrets {
-            Secrets::Masked => table.row([domain.name.as_str(), &records, wildcard, &updates]),
-            Secrets::Shown => {
-                let hash = secrets.text(domain.update_hash.as_ref()).unwrap_or_default();
-                table.row([domain.name.as_str(), &records, wildcard, &updates, &hash]);
-            }
-        }
-    }
-    context.report.table(&table);
+    let mut columns = vec![("NAME", "name"), ("RECORDS", "records"), ("WILDCARD", "wildcard"), ("UPDATES", "updates")];
+    columns.extend(secrets.show_secrets.then_some(("UPDATE HASH", "update_hash")));
     let entries: Vec<_> = domains.iter().map(|domain| entry(domain, secrets)).collect();
-    context.report.document(&json!({ "domains": entries }));
+    context.report.list("domains", &columns, &entries);
     Ok(Exit::Done)
 }
 
@@ -59,11 +42,10 @@ fn add(context: &Context, name: &DnsName) -> Result<Exit> {
 
 /// Deletes a domain. The list is asked for first: to say how much goes with it, and because a name that is not the
 /// account's has to be told from one that IPv64 does not delete.
-fn delete(context: &Context, name: &DnsName, agree: impl FnOnce(&str) -> Result<(), CliError>) -> Result<Exit> {
+fn delete(context: &Context, name: &DnsName, agree: impl FnOnce(&str) -> Result<()>) -> Result<Exit> {
     let domains = context.domains(&RetryPolicy::interactive())?;
     let Some(domain) = domains.iter().find(|domain| domain.name == *name) else {
-        let domains = domains.into_iter().map(|domain| domain.name).collect();
-        return Err(CliError::NoSuchDomain { name: name.clone(), domains }.into());
+        return Err(no_such_domain(name, domains));
     };
     let records = domain.records.len();
     let counted = if records == 1 { "1 record".to_owned() } else { format!("{records} records") };
@@ -77,8 +59,31 @@ fn delete(context: &Context, name: &DnsName, agree: impl FnOnce(&str) -> Result<
     Ok(Exit::Done)
 }
 
+/// Asks; anything but `y` and `yes` is a no, and so are the end of input and a signal.
+fn confirm(context: &Context, question: &str) -> Result<()> {
+    context.report.question(&format!("{question} [y/N]"));
+    let answer = prompt::read_line(&context.interrupted).unwrap_or_default();
+    match answer.trim().to_ascii_lowercase().as_str() {
+        "y" | "yes" => Ok(()),
+        _ => Err(Error::new(Kind::Declined, "nothing was deleted")),
+    }
+}
+
+fn needs_yes(name: &DnsName) -> Error {
+    Error::new(Kind::NeedsYes, format!("deleting `{name}` needs --yes where nobody can be asked"))
+        .advise("add --yes if it really is to go, with all its records")
+}
+
+/// The error for a domain that has to be the account's, and is not.
+pub(super) fn no_such_domain(name: &DnsName, domains: Vec<Domain>) -> Error {
+    let domains: Vec<_> = domains.into_iter().map(|domain| domain.name).collect();
+    Error::new(Kind::NoDomain, format!("`{name}` is not a domain of this IPv64 account"))
+        .advise("`ipv64-acme domain list` shows the domains of the account")
+        .observed(vec![listed(&domains)])
+}
+
 /// A domain as `--json` gives it.
-fn entry(domain: &Domain, secrets: Secrets) -> Value {
+fn entry(domain: &Domain, secrets: SecretArgs) -> Value {
     json!({
         "name": domain.name,
         "records": domain.records.len(),

@@ -1,74 +1,67 @@
 //! The verbs that ACME clients call: understand, solve, report.
 
-use std::ffi::OsString;
 use std::sync::Arc;
 
 use serde_json::json;
 
+use super::Invocation;
 use super::context::Context;
 use super::stop::{clear_leftovers, run_stoppable};
-use crate::cli::{Cli, ClientCall, HookArgs};
-use crate::error::Result;
+use crate::cli::{ClientCall, HookArgs};
+use crate::error::{Error, Kind, Result};
 use crate::exit::Exit;
-use crate::hook::{self, HookError, Request, lego::Form};
+use crate::hook::{self, Request, lego::Form};
 use crate::order::{Action, Call};
-use crate::report::{ProgressReporter, Report, record_entry};
-use crate::settings::Environment;
+use crate::report::{ProgressReporter, record_entry};
 use crate::solver::is_about_api;
 
 /// `auth`: certbot's manual auth hook.
-pub(super) fn auth(cli: &Cli, args: &HookArgs, environment: &Environment, report: Report) -> Result<Exit> {
+pub(super) fn auth(invocation: &Invocation<'_>, args: &HookArgs) -> Result<Exit> {
     if args.identifier || !args.args.is_empty() {
         let hint = "`auth` is certbot's and takes no arguments; use `ipv64-acme present NAME VALUE`";
-        return Err(HookError::new("`auth` does not take arguments", hint).into());
+        return Err(Error::new(Kind::InvalidCall, "`auth` does not take arguments").advise(hint));
     }
-    let call = hook::certbot::parse(Action::Add, &|name| environment.get(name))?;
-    solve(cli, &call, environment, report)
+    solve(invocation, &hook::certbot::parse(Action::Add, &|name| invocation.environment.get(name))?)
 }
 
 /// `present` and `cleanup`: by arguments, or for `cleanup` without any by certbot's variables.
-pub(super) fn record(
-    cli: &Cli,
-    (action, hook): (Action, &HookArgs),
-    (argv, environment): (&[OsString], &Environment),
-    report: Report,
-) -> Result<Exit> {
+pub(super) fn record(invocation: &Invocation<'_>, action: Action, hook: &HookArgs) -> Result<Exit> {
+    let variables = |name: &str| invocation.environment.get(name);
     let args = hook::texts(&hook.args)?;
     let call = if hook.identifier {
         hook::identifier::parse(action, &args)?
     } else if args.is_empty() && action == Action::Remove {
-        hook::certbot::parse(action, &|name| environment.get(name))?
-    } else if args.is_empty() && environment.get("CERTBOT_DOMAIN").is_some() {
-        return Err(hook::certbot::without_verb().into());
+        hook::certbot::parse(action, &variables)?
+    } else if args.is_empty() && variables("CERTBOT_DOMAIN").is_some() {
+        return Err(hook::certbot::without_verb());
     } else {
         // No name and no value is `--`, so one in argv is the separator that only lego's RAW mode sends.
-        let form = if argv.iter().any(|arg| arg == "--") { Form::Raw } else { Form::Record };
+        let form = if invocation.args.iter().any(|arg| arg == "--") { Form::Raw } else { Form::Record };
         hook::lego::parse(action, form, &args)?
     };
-    solve(cli, &call, environment, report)
+    solve(invocation, &call)
 }
 
 /// The verb of one client.
-pub(super) fn client(cli: &Cli, call: &ClientCall, environment: &Environment, report: Report) -> Result<Exit> {
+pub(super) fn client(invocation: &Invocation<'_>, call: &ClientCall) -> Result<Exit> {
     let args = hook::texts(&call.args)?;
-    let request = call.verb.parse(&args, &|name| environment.get(name))?;
+    let request = call.verb.parse(&args, &|name| invocation.environment.get(name))?;
     if !matches!(request, Request::Nothing(_)) {
-        super::warn_of_unknown(environment, report);
+        super::warn_of_unknown(invocation.environment, invocation.report);
     }
     match request {
-        Request::Solve(call) => solve(cli, &call, environment, report),
+        Request::Solve(call) => solve(invocation, &call),
         Request::Nothing(exit) => Ok(exit),
         Request::RemoveAllAt(name) => {
-            let context = Context::open(cli, environment, report)?;
-            let events = ProgressReporter::new(report);
-            let all = context.solver(&events).all_at(&name);
+            let context = Context::open(invocation)?;
+            let all = context.solver(&ProgressReporter::new(context.report)).all_at(&name);
             solve_in(&Arc::new(context), &all)
         }
     }
 }
 
-fn solve(cli: &Cli, call: &Call, environment: &Environment, report: Report) -> Result<Exit> {
-    solve_in(&Arc::new(Context::open(cli, environment, report)?), call)
+fn solve(invocation: &Invocation<'_>, call: &Call) -> Result<Exit> {
+    solve_in(&Arc::new(Context::open(invocation)?), call)
 }
 
 fn solve_in(context: &Arc<Context>, call: &Call) -> Result<Exit> {

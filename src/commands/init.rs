@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::json;
 
+use super::Invocation;
 use super::context::{Context, watch_signals};
 use crate::api::{Account, RetryPolicy};
-use crate::cli::{Cli, InitArgs};
-use crate::error::{Context as _, Result};
+use crate::cli::InitArgs;
+use crate::error::{Context as _, Error, Kind, Result};
 use crate::excerpt::{visible, visible_path};
 use crate::exit::Exit;
 use crate::report::Report;
@@ -18,17 +19,18 @@ use crate::secret::{LONGEST_KEY, Secret};
 use crate::settings::file::FILE_NAME;
 use crate::settings::{ConfigFile, Environment, Origin, Setting, Settings, Sources, key};
 use crate::setup::clients::{self, Installed};
-use crate::setup::{SetupError, prompt, store};
+use crate::setup::{self, prompt, store};
 
 /// Where people find their key.
 const QUESTION: &str = "API key (from your account page at IPv64.net; it is not shown):";
 
 /// Asks, checks, stores, and tells what to do next.
-pub(super) fn run(cli: &Cli, args: &InitArgs, environment: &Environment, report: Report) -> Result<Exit> {
+pub(super) fn run(call: &Invocation<'_>, args: &InitArgs) -> Result<Exit> {
+    let (environment, report) = (call.environment, call.report);
     let interrupted = watch_signals()?;
-    let config = place(cli, environment)?;
+    let config = place(call)?;
     let file = if config.exists() { Some(ConfigFile::read(&config)?) } else { None };
-    let sources = Sources { flags: &cli.settings.0, environment, file: file.as_ref() };
+    let sources = Sources { flags: &call.cli.settings.0, environment, file };
     let settings = Settings::load(&sources)?;
     let given = given_file(&sources)?;
     let key = match &given {
@@ -38,7 +40,7 @@ pub(super) fn run(cli: &Cli, args: &InitArgs, environment: &Environment, report:
     let account = check(settings, key.clone(), report)?;
     tell_account(&account, report);
     if interrupted.load(Ordering::Relaxed) {
-        return Err(SetupError::Interrupted.into());
+        return Err(setup::interrupted());
     }
     let key_file = match given {
         Some(path) => path,
@@ -61,19 +63,24 @@ pub(super) fn run(cli: &Cli, args: &InitArgs, environment: &Environment, report:
 }
 
 /// Where the configuration is written: where the user says, else the system's place for root, else the user's.
-fn place(cli: &Cli, environment: &Environment) -> Result<PathBuf> {
-    let named = cli.config.clone().or_else(|| environment.get("IPV64_CONFIG").map(PathBuf::from));
-    let usual = || environment.own_config_dir().map(|folder| folder.join(FILE_NAME));
-    let path = named.or_else(usual).ok_or(SetupError::NoPlace)?;
-    std::path::absolute(&path).with_context(|| format!("cannot find `{}`", visible_path(&path)))
+fn place(call: &Invocation<'_>) -> Result<PathBuf> {
+    let named = call.cli.config.clone().or_else(|| call.environment.get("IPV64_CONFIG").map(PathBuf::from));
+    let usual = || call.environment.own_config_dir().map(|folder| folder.join(FILE_NAME));
+    let no_place = || {
+        Error::new(Kind::NoPlace, "there is no place for the configuration: HOME is not set")
+            .advise("set HOME, or name a file with --config: the key is stored beside it")
+    };
+    absolute(&named.or_else(usual).ok_or_else(no_place)?)
+}
+
+fn absolute(path: &Path) -> Result<PathBuf> {
+    std::path::absolute(path).with_context(|| format!("cannot find `{}`", visible_path(path)))
 }
 
 /// The key file that a flag names: it stays where it is.
 fn given_file(sources: &Sources<'_>) -> Result<Option<PathBuf>> {
     match sources.find(Setting::ApiKeyFile) {
-        Some((path, Origin::Flag(_))) => {
-            Ok(Some(std::path::absolute(&path).with_context(|| format!("cannot find `{}`", visible(&path)))?))
-        }
+        Some((path, Origin::Flag(_))) => absolute(Path::new(&path)).map(Some),
         _ => Ok(None),
     }
 }
@@ -81,14 +88,20 @@ fn given_file(sources: &Sources<'_>) -> Result<Option<PathBuf>> {
 fn ask(args: &InitArgs, interrupted: &AtomicBool) -> Result<Secret> {
     let text = if args.stdin {
         let mut text = String::new();
-        std::io::stdin().lock().take(LONGEST_KEY + 1).read_to_string(&mut text).map_err(SetupError::Unreadable)?;
+        std::io::stdin()
+            .lock()
+            .take(LONGEST_KEY + 1)
+            .read_to_string(&mut text)
+            .map_err(|error| setup::unreadable(&error))?;
         text
     } else if prompt::can_ask() {
         prompt::read_hidden(interrupted, format!("{QUESTION} "))?
     } else {
-        return Err(SetupError::NobodyToAsk.into());
+        let problem = "there is nobody to ask for the API key: this is not a terminal";
+        let hint = "pipe the key in with `ipv64-acme init --stdin`, or name its file with --api-key-file";
+        return Err(Error::new(Kind::NobodyToAsk, problem).advise(hint));
     };
-    Ok(Secret::parse(&text).map_err(SetupError::NotAKey)?)
+    key::parse("what was typed", &text)
 }
 
 /// One call, which shows whose key it is.

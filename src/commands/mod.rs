@@ -4,7 +4,6 @@
 mod account;
 mod batch;
 mod config;
-mod confirm;
 mod context;
 mod doctor;
 mod domain;
@@ -12,7 +11,6 @@ mod hook;
 mod init;
 mod manual;
 mod record;
-mod secrets;
 #[cfg(feature = "sim")]
 mod sim;
 mod status;
@@ -27,13 +25,13 @@ use context::Context;
 use serde_json::{Value, json};
 
 use crate::cli::{self, Cli, Command, OutputArgs};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::excerpt::{excerpt, visible};
 use crate::exit::Exit;
 use crate::order::Action;
 use crate::report::{Report, Terminal};
 use crate::secret::MASK;
-use crate::settings::{Environment, key};
+use crate::settings::{Environment, Sources, key};
 
 /// The most characters of a mistake in the command line that the document of `--json` repeats.
 const LONGEST_PROBLEM: usize = 300;
@@ -49,7 +47,7 @@ pub fn run(args: &[OsString], environment: &Environment) -> Exit {
     let cli = match cli::parse(args) {
         Ok(cli) => cli,
         Err(_) if args.len() == 1 && environment.get("CERTBOT_DOMAIN").is_some() => {
-            return plain_report(args).error(&crate::hook::certbot::without_verb().into());
+            return plain_report(args).error(&crate::hook::certbot::without_verb());
         }
         Err(error) => return ignored_event(args, &error, environment).unwrap_or_else(|| usage(args, &error)),
     };
@@ -60,24 +58,25 @@ pub fn run(args: &[OsString], environment: &Environment) -> Exit {
     if !by_lego && !matches!(cli.command, Command::Client(_)) {
         warn_of_unknown(environment, report);
     }
+    let call = Invocation { args, cli: &cli, environment, report };
     let done = match &cli.command {
-        Command::Auth(hook) => hook::auth(&cli, hook, environment, report),
-        Command::Present(hook) => hook::record(&cli, (Action::Add, hook), (args, environment), report),
-        Command::Cleanup(hook) => hook::record(&cli, (Action::Remove, hook), (args, environment), report),
-        Command::Batch(batch) => batch::run(&cli, batch.action.into(), environment, report),
-        Command::Client(call) => hook::client(&cli, call, environment, report),
-        Command::Account(secrets) => with(&cli, environment, report, |context| account::show(context, *secrets)),
-        Command::Logs => with(&cli, environment, report, account::logs),
-        Command::Domain(command) => with(&cli, environment, report, |context| domain::run(context, command)),
-        Command::Record(command) => record::check(command)
-            .map_err(Into::into)
-            .and_then(|()| with(&cli, environment, report, |context| record::run(context, command))),
-        Command::Init(args) => init::run(&cli, args, environment, report),
-        Command::Doctor(args) => doctor::run(&cli, args, environment, report),
-        Command::Test(args) => test::run(&cli, args, environment, report),
-        Command::Config => config::run(&cli, environment, report),
-        Command::Sweep(args) => with(&cli, environment, report, |context| sweep::run(context, args)),
-        Command::Status => with(&cli, environment, report, status::run),
+        Command::Auth(args) => hook::auth(&call, args),
+        Command::Present(args) => hook::record(&call, Action::Add, args),
+        Command::Cleanup(args) => hook::record(&call, Action::Remove, args),
+        Command::Batch(args) => batch::run(&call, args.action.into()),
+        Command::Client(verb) => hook::client(&call, verb),
+        Command::Account(secrets) => call.with(|context| account::show(context, *secrets)),
+        Command::Logs => call.with(account::logs),
+        Command::Domain(command) => call.with(|context| domain::run(context, command)),
+        Command::Record(command) => {
+            record::check(command).and_then(|()| call.with(|context| record::run(context, command)))
+        }
+        Command::Init(args) => init::run(&call, args),
+        Command::Doctor(args) => doctor::run(&call, args),
+        Command::Test(args) => test::run(&call, args),
+        Command::Config => config::run(&call),
+        Command::Sweep(args) => call.with(|context| sweep::run(context, args)),
+        Command::Status => call.with(status::run),
         Command::Completions { shell } => Ok(manual::completions(*shell, report)),
         Command::Man(args) => manual::man(args, report),
         #[cfg(feature = "sim")]
@@ -115,17 +114,32 @@ fn ignored_event(args: &[OsString], error: &clap::Error, environment: &Environme
     crate::hook::ignored_event(word, &|name| environment.get(name)).filter(|_| is_first)
 }
 
-/// Runs a command for people with what it needs.
-fn with(
-    cli: &Cli,
-    environment: &Environment,
+/// One call of the program: what was typed, the environment, and where to print.
+struct Invocation<'a> {
+    args: &'a [OsString],
+    cli: &'a Cli,
+    environment: &'a Environment,
     report: Report,
-    action: impl FnOnce(&Context) -> Result<Exit>,
-) -> Result<Exit> {
-    let context = Context::open(cli, environment, report)?;
-    let done = action(&context);
-    context.tell_warnings();
-    done
+}
+
+impl Invocation<'_> {
+    /// Returns the places of settings, with the configuration file read.
+    fn sources(&self) -> Result<Sources<'_>> {
+        Sources::read(&self.cli.settings.0, self.cli.config.as_deref(), self.environment)
+    }
+
+    /// Runs a command for people with what it needs.
+    fn with(&self, action: impl FnOnce(&Context) -> Result<Exit>) -> Result<Exit> {
+        let context = Context::open(self)?;
+        let done = action(&context);
+        context.tell_warnings();
+        done
+    }
+}
+
+/// The error for an argument, or a value of a setting, that clap let through.
+fn invalid_argument(argument: &str, problem: &str, hint: &str) -> Error {
+    Error::new(Kind::InvalidArgument, format!("{argument} cannot be used: {problem}")).advise(hint)
 }
 
 /// Prints what clap has to say: help and version on stdout, mistakes on stderr, and for programs as a document too.

@@ -3,14 +3,15 @@
 use serde_json::{Value, json};
 
 use super::context::Context;
-use super::secrets::Secrets;
+use super::domain::no_such_domain;
+use super::invalid_argument;
 use crate::account::{AccountError, holder};
 use crate::api::{ApiError, Change, Domain, Record, RecordSpec, RecordType, RetryPolicy, check_content};
-use crate::cli::{CliError, RecordAddArgs, RecordCommand, RecordDeleteArgs, RecordListArgs};
-use crate::error::{Context as _, Result};
+use crate::cli::{RecordAddArgs, RecordCommand, RecordDeleteArgs, RecordListArgs, SecretArgs};
+use crate::error::{Context as _, Error, Result};
+use crate::excerpt::{excerpt, visible};
 use crate::exit::Exit;
 use crate::name::DnsName;
-use crate::report::Table;
 
 /// Runs one of the commands.
 pub(super) fn run(context: &Context, command: &RecordCommand) -> Result<Exit> {
@@ -22,29 +23,26 @@ pub(super) fn run(context: &Context, command: &RecordCommand) -> Result<Exit> {
 }
 
 /// Checks what can be checked without settings, so that a mistake is told before anything else is looked at.
-pub(super) fn check(command: &RecordCommand) -> Result<(), CliError> {
+pub(super) fn check(command: &RecordCommand) -> Result<()> {
     match command {
         RecordCommand::List(RecordListArgs { record_type: Some(name), .. }) => record_type(name).map(drop),
         RecordCommand::List(_) => Ok(()),
         RecordCommand::Add(args) => {
             let wanted = record_type(&args.record_type)?;
+            let hint = "--unchecked sends it all the same";
             if args.unchecked {
                 return Ok(());
             }
             if !RecordType::DOCUMENTED.contains(&wanted.as_str()) {
-                return Err(unknown_type(wanted.as_str(), "--unchecked sends it all the same"));
+                return Err(unknown_type(wanted.as_str(), hint));
             }
-            check_content(&wanted, &args.content).map_err(|error| CliError::Argument {
-                argument: "CONTENT",
-                problem: error.to_string(),
-                hint: "--unchecked sends it all the same".to_owned(),
-            })
+            check_content(&wanted, &args.content).map_err(|error| invalid_argument("CONTENT", &error.to_string(), hint))
         }
         RecordCommand::Delete(args) => Target::of(args).map(drop),
     }
 }
 
-fn record_type(name: &str) -> Result<RecordType, CliError> {
+fn record_type(name: &str) -> Result<RecordType> {
     let found = RecordType::from_name(name);
     if found.as_str().is_empty() || !found.as_str().bytes().all(|b| b.is_ascii_alphanumeric()) {
         return Err(unknown_type(name, "a type has letters and digits, such as TXT"));
@@ -52,17 +50,15 @@ fn record_type(name: &str) -> Result<RecordType, CliError> {
     Ok(found)
 }
 
-fn unknown_type(name: &str, hint: &str) -> CliError {
+fn unknown_type(name: &str, hint: &str) -> Error {
     let known = RecordType::DOCUMENTED.join(", ");
-    let problem = format!("`{}` is not one of {known}", crate::excerpt::excerpt(name, 40));
-    CliError::Argument { argument: "TYPE", problem, hint: hint.to_owned() }
+    invalid_argument("TYPE", &format!("`{}` is not one of {known}", excerpt(name, 40)), hint)
 }
 
 fn list(context: &Context, args: &RecordListArgs) -> Result<Exit> {
     let domains = context.domains(&RetryPolicy::interactive())?;
     if let Some(name) = args.of.as_ref().filter(|name| !domains.iter().any(|domain| domain.name == **name)) {
-        let domains = domains.into_iter().map(|domain| domain.name).collect();
-        return Err(CliError::NoSuchDomain { name: name.clone(), domains }.into());
+        return Err(no_such_domain(name, domains));
     }
     let wanted = args.record_type.as_deref().map(record_type).transpose()?;
     // A prefix can be written at IPv64 that is no name here; such a text is compared as it is.
@@ -74,30 +70,12 @@ fn list(context: &Context, args: &RecordListArgs) -> Result<Exit> {
         wanted.as_ref().is_none_or(|wanted| *wanted == record.record_type)
             && name.as_ref().is_none_or(|name| record.name_in(&domain.name).eq_ignore_ascii_case(name))
     });
-    let secrets = Secrets::from(args.secrets);
-    context.report.table(&table(&found, secrets));
-    let entries: Vec<_> = found.iter().map(|(domain, record)| entry(domain, record, secrets)).collect();
-    context.report.document(&json!({ "records": entries }));
+    let mut columns = vec![("ID", "id"), ("NAME", "name"), ("TYPE", "type"), ("TTL", "ttl")];
+    columns.extend([("LAST UPDATE", "last_update"), ("CONTENT", "content")]);
+    columns.extend(args.secrets.show_secrets.then_some(("RECORD KEY", "key")));
+    let entries: Vec<_> = found.iter().map(|(domain, record)| entry(domain, record, args.secrets)).collect();
+    context.report.list("records", &columns, &entries);
     Ok(Exit::Done)
-}
-
-fn table(found: &[(&Domain, &Record)], secrets: Secrets) -> Table {
-    let mut heads = vec!["ID", "NAME", "TYPE", "TTL", "LAST UPDATE", "CONTENT"];
-    heads.extend((secrets == Secrets::Shown).then_some("RECORD KEY"));
-    let mut table = Table::new(&heads);
-    for (domain, record) in found {
-        let number = |number: Option<u64>| number.map(|number| number.to_string()).unwrap_or_default();
-        let (id, ttl, name) = (number(record.id), number(record.ttl), record.name_in(&domain.name));
-        let (kind, updated) = (record.record_type.as_str(), record.last_update.as_deref().unwrap_or_default());
-        match secrets {
-            Secrets::Masked => table.row([&id, &name, kind, &ttl, updated, &record.content]),
-            Secrets::Shown => {
-                let key = secrets.text(record.key.as_ref()).unwrap_or_default();
-                table.row([&id, &name, kind, &ttl, updated, &record.content, &key]);
-            }
-        }
-    }
-    table
 }
 
 fn add(context: &Context, args: &RecordAddArgs) -> Result<Exit> {
@@ -116,7 +94,7 @@ fn add(context: &Context, args: &RecordAddArgs) -> Result<Exit> {
         Change::Made => ("added", "added"),
         Change::HeldBefore => ("was there already", "already_there"),
     };
-    context.report.line(&format!("{} {wanted} {}: {said}", args.name, crate::excerpt::visible(&args.content)));
+    context.report.line(&format!("{} {wanted} {}: {said}", args.name, visible(&args.content)));
     context.report.document(&json!({ "record": document(&args.name, &spec), "status": status }));
     Ok(Exit::Done)
 }
@@ -128,18 +106,17 @@ enum Target {
 }
 
 impl Target {
-    fn of(args: &RecordDeleteArgs) -> Result<Self, CliError> {
-        let refuse =
-            |argument, problem: String, hint: &str| CliError::Argument { argument, problem, hint: hint.into() };
+    fn of(args: &RecordDeleteArgs) -> Result<Self> {
         let (Some(name), Some(content)) = (&args.record_type, &args.content) else {
             let hint = "give a number as `record list` shows it, or NAME TYPE CONTENT";
-            let problem = format!("`{}` is not a record number", crate::excerpt::excerpt(&args.target, 80));
-            return args.target.parse().map(Self::Id).map_err(|_| refuse("ID", problem, hint));
+            let problem = format!("`{}` is not a record number", excerpt(&args.target, 80));
+            return args.target.parse().map(Self::Id).map_err(|_| invalid_argument("ID", &problem, hint));
         };
         let hint = "give the full name of the record, such as _acme-challenge.name.ipv64.net";
-        let target = DnsName::parse(&args.target).map_err(|error| refuse("NAME", error.to_string(), hint))?;
+        let target = DnsName::parse(&args.target);
+        let target = target.map_err(|error| invalid_argument("NAME", &error.to_string(), hint))?;
         if content.is_empty() {
-            return Err(refuse("CONTENT", "it is empty".to_owned(), "give it exactly as `record list` shows it"));
+            return Err(invalid_argument("CONTENT", "it is empty", "give it exactly as `record list` shows it"));
         }
         Ok(Self::Record(target, record_type(name)?, content.clone()))
     }
@@ -161,7 +138,7 @@ fn delete(context: &Context, args: &RecordDeleteArgs) -> Result<Exit> {
             let spec = place(context, &name, &policy, within)?;
             let deleted = context.client.delete_record(&spec, &policy);
             let deleted = deleted.with_context(|| format!("cannot delete the {wanted} record `{name}`"))?;
-            (deleted, format!("{name} {wanted} {}", crate::excerpt::visible(&content)), document(&name, &spec))
+            (deleted, format!("{name} {wanted} {}", visible(&content)), document(&name, &spec))
         }
     };
     let (said, status) = match deleted {
@@ -206,7 +183,7 @@ fn document(name: &DnsName, spec: &RecordSpec) -> Value {
 }
 
 /// A record as `--json` gives it.
-fn entry(domain: &Domain, record: &Record, secrets: Secrets) -> Value {
+fn entry(domain: &Domain, record: &Record, secrets: SecretArgs) -> Value {
     json!({
         "id": record.id,
         "name": record.name_in(&domain.name),

@@ -9,7 +9,8 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::context::watch_signals;
-use crate::cli::{CliError, SimArgs};
+use super::invalid_argument;
+use crate::cli::SimArgs;
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::report::Report;
@@ -20,7 +21,7 @@ const TICK: Duration = Duration::from_millis(100);
 
 /// Starts the simulation, prints the variables that programs need to use it, and serves until SIGINT or SIGTERM.
 pub(super) fn run(args: &SimArgs, report: Report) -> Result<Exit> {
-    let delays = args.delays.iter().map(|seconds| delay(*seconds)).collect::<Result<Vec<_>, _>>()?;
+    let delays = args.delays.iter().map(|seconds| delay(*seconds)).collect::<Result<Vec<_>>>()?;
     let mut config = Config::with_delays(&delays);
     config.dns_port = args.dns_port.unwrap_or_default();
     if args.limits {
@@ -47,10 +48,9 @@ pub(super) fn run(args: &SimArgs, report: Report) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn delay(seconds: f64) -> Result<Duration, CliError> {
-    Duration::try_from_secs_f64(seconds).map_err(|_| CliError::Argument {
-        argument: "--delays",
-        problem: format!("`{seconds}` is not a number of seconds"),
-        hint: "give one for each name server, for example 3,5".to_owned(),
+fn delay(seconds: f64) -> Result<Duration> {
+    let problem = |_| format!("`{seconds}` is not a number of seconds");
+    Duration::try_from_secs_f64(seconds).map_err(|error| {
+        invalid_argument("--delays", &problem(error), "give one for each name server, for example 3,5")
     })
 }

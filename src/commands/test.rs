@@ -8,39 +8,32 @@ use serde_json::{Value, json};
 
 use super::context::Context;
 use super::stop::run_stoppable;
+use super::{Invocation, invalid_argument};
 use crate::challenge::{Challenge, TxtValue};
-use crate::cli::{Cli, CliError, TestArgs};
+use crate::cli::TestArgs;
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::name::DnsName;
-use crate::order::{Action, CaAsked, Call, OnFailure, Wait};
+use crate::order::{Action, Call};
 use crate::propagation::Row;
-use crate::report::{Bar, Report, error_entry, record_entry, seconds};
-use crate::settings::Environment;
+use crate::report::{Report, Table, error_entry, record_entry, seconds};
 use crate::solver::Outcome;
 
 /// Tries a challenge for each domain, all at once.
-pub(super) fn run(cli: &Cli, args: &TestArgs, environment: &Environment, report: Report) -> Result<Exit> {
-    let context = Arc::new(Context::open(cli, environment, report)?);
+pub(super) fn run(invocation: &Invocation<'_>, args: &TestArgs) -> Result<Exit> {
+    let context = Arc::new(Context::open(invocation)?);
     if context.settings.propagation_timeout.is_zero() {
-        let hint = "set it to the seconds that a hook may wait, for example --propagation-timeout 180".to_owned();
-        let problem = "0 = do not wait, and waiting is what is tried".to_owned();
-        return Err(CliError::Argument { argument: "IPV64_PROPAGATION_TIMEOUT", problem, hint }.into());
+        let hint = "set it to the seconds that a hook may wait, for example --propagation-timeout 180";
+        let problem = "0 = do not wait, and waiting is what is tried";
+        return Err(invalid_argument("IPV64_PROPAGATION_TIMEOUT", problem, hint));
     }
-    let add = Call {
-        client: "test",
-        action: Action::Add,
-        challenges: challenges(&args.domains)?,
-        wait: Wait::Now,
-        on_failure: OnFailure::Undo,
-        ca_asked: CaAsked::AfterAll,
-    };
+    let add = Call::new("test", Action::Add, challenges(&args.domains)?);
     let work = add.clone();
     let added: Result<Outcome> = run_stoppable(&context, &add, move |solver| solver.run(&work));
     let removed = if added.is_ok() || is_open(&context, &add) { Some(remove(&context, &add)) } else { None };
     context.tell_warnings();
     let added = added?;
-    show(&added, removed, report)
+    show(&added, removed, invocation.report)
 }
 
 /// One random value for each domain; a domain and its wildcard share one record name, and one value is enough to see it.
@@ -70,8 +63,11 @@ fn remove(context: &Arc<Context>, add: &Call) -> Result<Outcome> {
 fn show(added: &Outcome, removed: Option<Result<Outcome>>, report: Report) -> Result<Exit> {
     let rows = added.ready.as_ref().map(|ready| ready.rows.as_slice()).unwrap_or_default();
     report.outcome(added);
-    let bar = |row: &Row| Bar { label: row.host.to_string(), length: row.after, text: row.describe() };
-    report.bars(&rows.iter().map(bar).collect::<Vec<_>>());
+    let mut table = Table::default();
+    for row in rows {
+        table.row([&row.host.to_string(), &row.describe()]);
+    }
+    report.table(&table);
     let removed = removed.transpose();
     if let Ok(Some(removed)) = &removed {
         report.outcome(removed);

@@ -46,10 +46,10 @@ pub fn check(client: &Client) -> AccountCheck {
                     check.findings.push(listed(&domains));
                     check.domains = Some(domains);
                 }
-                Err(error) => check.findings.push(Finding::of("API", &error)),
+                Err(error) => check.findings.push(Finding::of("API", error)),
             }
         }
-        Err(error) => check.findings.push(Finding::of("API", &error)),
+        Err(error) => check.findings.push(Finding::of("API", error)),
     }
     check.findings.extend(client.skew().map(clock));
     check

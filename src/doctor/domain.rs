@@ -99,8 +99,9 @@ impl Examined {
                 self.zone = Some(place.zone.clone());
             }
             Err(error) => {
-                self.findings.push(Finding::of(domain, &error));
-                self.zone = if let PlaceError::NoAnswer { zone, .. } = error { zone.map(|zone| *zone) } else { None };
+                self.zone =
+                    if let PlaceError::NoAnswer { zone, .. } = &error { zone.as_deref().cloned() } else { None };
+                self.findings.push(Finding::of(domain, error));
             }
         }
         // Where validating resolvers refuse the zone, they refuse its CAA records for the same reason.
@@ -133,7 +134,7 @@ impl Examined {
         let subject = &self.domain;
         let held = holder(&names, target).and_then(|name| domains.iter().find(|domain| domain.name == *name));
         let Some(held) = held else {
-            return vec![Finding::of(subject, &AccountError::NoDomain { name: target.clone(), domains: names })];
+            return vec![Finding::of(subject, AccountError::NoDomain { name: target.clone(), domains: names })];
         };
         let text = format!("the record `{target}` goes into the domain `{}` of the account", held.name);
         let mut findings = vec![Finding::ok("account_domain", subject, text)];

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::error::Explain;
+use crate::error::Error;
 use crate::exit::Exit;
 
 /// How bad a finding is.
@@ -79,9 +79,11 @@ impl Finding {
     }
 
     /// An error of another room, in its own words.
-    pub fn of(subject: impl fmt::Display, error: &dyn Explain) -> Self {
-        let text = [vec![error.to_string()], error.details()].concat().join("; ");
-        Self { advice: error.hint(), ..Self::error(error.kind().as_str(), subject, text) }.ending(error.exit())
+    pub fn of(subject: impl fmt::Display, error: impl Into<Error>) -> Self {
+        let error = error.into();
+        let text = [&[error.to_string()], error.details()].concat().join("; ");
+        let advice = error.hint().map(str::to_owned);
+        Self { advice, ..Self::error(error.kind().as_str(), subject, text) }.ending(error.kind().exit())
     }
 
     /// Adds what to do.

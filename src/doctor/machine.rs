@@ -22,20 +22,20 @@ const OLDEST_TIME: Duration = Duration::from_secs(1_767_225_600);
 /// Tells which configuration file is read, and whether there is a key that can be used.
 #[must_use]
 pub fn settings(sources: &Sources<'_>) -> Vec<Finding> {
-    let file = match sources.file {
+    let file = match &sources.file {
         Some(file) => Finding::ok("config", "configuration", format!("read from `{}`", visible_path(file.path()))),
         None => Finding::ok("config", "configuration", "no configuration file: environment and defaults only"),
     };
     let place = || key::describe_place(sources).unwrap_or_default();
     let key = match key::find(sources) {
         Ok(_) => Finding::ok("key", "API key", format!("found in {}", place())),
-        Err(error) => Finding::of("API key", &error),
+        Err(error) => Finding::of("API key", error),
     };
     [file].into_iter().chain(hidden_file(sources)).chain([key]).collect()
 }
 
 fn hidden_file(sources: &Sources<'_>) -> Option<Finding> {
-    let hidden = sources.file?.hides(sources.environment)?;
+    let hidden = sources.file.as_ref()?.hides(sources.environment)?;
     let text = format!("`{}` is not read: only the first file found is", visible_path(&hidden));
     let finding = Finding::note("config_hidden", "configuration", text);
     Some(finding.advise("name the one you want with IPV64_CONFIG or --config"))

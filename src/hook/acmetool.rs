@@ -1,9 +1,10 @@
 //! acmetool's hooks folder: `challenge-dns-start|challenge-dns-stop HOST FILE VALUE`, and an exit code of its own for
 //! events that are not meant for a hook.
 
-use super::{Convention, HookError, Request, Variables, Verb};
+use super::{Convention, Request, Variables, Verb};
+use crate::error::Result;
 use crate::exit::Exit;
-use crate::order::{Action, CaAsked, Call, OnFailure, Wait};
+use crate::order::{Action, Call};
 
 const HINT: &str = "acmetool calls the programs in its hooks folder (/etc/acme/hooks, or `--hooks`) with HOST FILE VALUE; \
                     put a link to ipv64-acme there";
@@ -25,22 +26,15 @@ pub const CONVENTION: Convention = Convention {
 };
 
 /// Reads one call. Version 0.2.2 passes a further argument (observed): empty, or the word `wildcard`.
-fn parse(verb: &Verb, args: &[String], _: &Variables<'_>) -> Result<Request, HookError> {
+fn parse(verb: &Verb, args: &[String], _: &Variables<'_>) -> Result<Request> {
     let (host, value) = match args {
         [host, _file, value] => (host, value),
         [host, _file, value, further] if matches!(further.as_str(), "" | "wildcard") => (host, value),
         _ => return Err(super::wrong_count(verb.word, "3 arguments", args, HINT)),
     };
-    let value = super::value(value, WRONG_TYPE)?;
-    Ok(Request::Solve(Call {
-        client: "acmetool",
-        action: verb.action,
-        challenges: vec![super::for_domain(host, value, HINT)?],
-        wait: Wait::Now,
-        // No challenge-dns-stop follows a start that failed.
-        on_failure: OnFailure::Undo,
-        ca_asked: CaAsked::AfterAll,
-    }))
+    let challenge = super::for_domain(host, super::value(value, WRONG_TYPE)?, HINT)?;
+    // No challenge-dns-stop follows a start that failed.
+    Ok(Request::Solve(Call::new("acmetool", verb.action, vec![challenge])))
 }
 
 /// Whether a word is an event of acmetool that is not ours.

@@ -3,10 +3,11 @@
 
 use serde::Deserialize;
 
-use super::HookError;
+use super::invalid;
 use crate::challenge::Challenge;
+use crate::error::Result;
 use crate::excerpt::visible;
-use crate::order::{Action, CaAsked, Call, OnFailure, Wait};
+use crate::order::{Action, Call, OnFailure};
 
 /// The most octets of a batch: some 500 records, where a CA takes 100 names (Let's Encrypt's documented limit).
 pub const MOST_OCTETS: usize = 64 * 1024;
@@ -26,40 +27,32 @@ struct Item {
 /// Reads a batch.
 ///
 /// # Errors
-/// [`HookError`] for a text that is too long, no such array, or empty, and for the first record that cannot be.
-pub fn parse(action: Action, text: &[u8]) -> Result<Call, HookError> {
+/// [`Kind::InvalidCall`] for a text that is too long, no such array, or empty, and for the first record that cannot be.
+pub fn parse(action: Action, text: &[u8]) -> Result<Call> {
     if text.len() > MOST_OCTETS {
-        return Err(HookError::new(format!("the batch has more than {MOST_OCTETS} octets"), HINT));
+        return Err(invalid(format!("the batch has more than {MOST_OCTETS} octets"), HINT));
     }
     // The parser repeats names of unknown fields.
     let items: Vec<Item> = serde_json::from_slice(text).map_err(|error| {
-        HookError::new(format!("the batch on stdin cannot be read: {}", visible(&error.to_string())), HINT)
+        invalid(format!("the batch on stdin cannot be read: {}", visible(&error.to_string())), HINT)
     })?;
     if items.is_empty() {
-        return Err(HookError::new("the batch on stdin holds no record", HINT));
+        return Err(invalid("the batch on stdin holds no record", HINT));
     }
     let challenges = items.iter().map(|item| {
         let name = super::name(&item.name, HINT)?;
         // Dropping the `*.` would act on another name than the one that stands there.
         if name != name.without_wildcard() {
-            return Err(HookError::new(format!("`{name}` is not the name of a record"), HINT));
+            return Err(invalid(format!("`{name}` is not the name of a record"), HINT));
         }
         Ok(Challenge { name, value: super::value(&item.value, WRONG_TYPE)? })
     });
-    Ok(Call {
-        client: "batch",
-        action,
-        challenges: challenges.collect::<Result<_, _>>()?,
-        wait: Wait::Now,
-        // certbot calls the clean-up of its plugin for every challenge, also after a failure.
-        on_failure: OnFailure::Leave,
-        ca_asked: CaAsked::AfterAll,
-    })
+    // certbot calls the clean-up of its plugin for every challenge, also after a failure.
+    Ok(Call { on_failure: OnFailure::Leave, ..Call::new("batch", action, challenges.collect::<Result<_>>()?) })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::Explain as _;
     use super::*;
 
     #[test]

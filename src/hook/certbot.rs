@@ -2,9 +2,10 @@
 //! Which of the two hooks this is has to be said by a verb: certbot never unsets the variables, so that in one
 //! `certbot renew` the auth hook of the second certificate still sees `CERTBOT_AUTH_OUTPUT` of the first clean-up.
 
-use super::{Convention, HookError, Variables};
+use super::{Convention, Variables, invalid};
+use crate::error::{Error, Result};
 use crate::excerpt::excerpt;
-use crate::order::{Action, CaAsked, Call, OnFailure, Order, Wait};
+use crate::order::{Action, Call, OnFailure, Order, Wait};
 
 const HINT: &str = "give it to certbot as --manual-auth-hook \"ipv64-acme auth\" --manual-cleanup-hook \"ipv64-acme \
                     cleanup\"; by hand use `ipv64-acme present NAME VALUE`";
@@ -27,13 +28,13 @@ pub const CONVENTION: Convention = Convention {
 /// `CERTBOT_VALIDATION`; both records must exist at once.
 ///
 /// # Errors
-/// [`HookError`] if certbot did not make this call, or makes it for another challenge type.
-pub fn parse(action: Action, variables: &Variables<'_>) -> Result<Call, HookError> {
+/// [`Kind::InvalidCall`] if certbot did not make this call, or makes it for another challenge type.
+pub fn parse(action: Action, variables: &Variables<'_>) -> Result<Call> {
     let identifier = variables("CERTBOT_DOMAIN")
         .or_else(|| variables("CERTBOT_IDENTIFIER"))
-        .ok_or_else(|| HookError::new("CERTBOT_DOMAIN is not set, so certbot did not make this call", HINT))?;
+        .ok_or_else(|| invalid("CERTBOT_DOMAIN is not set, so certbot did not make this call", HINT))?;
     let validation = variables("CERTBOT_VALIDATION")
-        .ok_or_else(|| HookError::new("CERTBOT_VALIDATION is not set, so certbot did not make this call", HINT))?;
+        .ok_or_else(|| invalid("CERTBOT_VALIDATION is not set, so certbot did not make this call", HINT))?;
     let value = super::value(&validation, WRONG_TYPE)?;
     let challenge = super::for_domain(&identifier, value, HINT)?;
     let order = order(variables);
@@ -42,31 +43,21 @@ pub fn parse(action: Action, variables: &Variables<'_>) -> Result<Call, HookErro
         (Action::Add, Some(0), Some(order)) if order.names.len() > 1 => Wait::Order(order),
         _ => Wait::Now,
     };
-    Ok(Call {
-        client: "certbot",
-        action,
-        challenges: vec![challenge],
-        wait,
-        // certbot calls the cleanup hook for every challenge, also for those whose auth hook failed.
-        on_failure: OnFailure::Leave,
-        ca_asked: CaAsked::AfterAll,
-    })
+    // certbot calls the cleanup hook for every challenge, also for those whose auth hook failed.
+    Ok(Call { wait, on_failure: OnFailure::Leave, ..Call::new("certbot", action, vec![challenge]) })
 }
 
 /// The error for a call without a verb: `--manual-auth-hook ipv64-acme`.
 #[must_use]
-pub fn without_verb() -> HookError {
-    HookError::new("certbot called ipv64-acme without a verb", HINT)
+pub fn without_verb() -> Error {
+    invalid("certbot called ipv64-acme without a verb", HINT)
 }
 
 /// How many auth calls follow (certbot 1.4 and later); nothing if certbot does not say.
-fn remaining(variables: &Variables<'_>) -> Result<Option<u32>, HookError> {
+fn remaining(variables: &Variables<'_>) -> Result<Option<u32>> {
     let Some(text) = variables("CERTBOT_REMAINING_CHALLENGES") else { return Ok(None) };
     let number = text.trim().parse().map_err(|_| {
-        HookError::new(
-            format!("CERTBOT_REMAINING_CHALLENGES is `{}`, not a number", excerpt(&text, super::SHOWN)),
-            HINT,
-        )
+        invalid(format!("CERTBOT_REMAINING_CHALLENGES is `{}`, not a number", excerpt(&text, super::SHOWN)), HINT)
     })?;
     Ok(Some(number))
 }

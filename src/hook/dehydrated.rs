@@ -1,11 +1,11 @@
 //! dehydrated's `HOOK`: `deploy_challenge` and `clean_challenge` with one triple, or with `HOOK_CHAIN=yes` with one for
 //! every name of the certificate. All its other events have to end with 0 and say nothing.
 
-use super::{Convention, HookError, Request, Variables, Verb};
-use crate::challenge::Challenge;
+use super::{Convention, Request, Variables, Verb, invalid};
+use crate::error::Result;
 use crate::excerpt::excerpt;
 use crate::exit::Exit;
-use crate::order::{Action, CaAsked, Call, OnFailure, Wait};
+use crate::order::{Action, Call, OnFailure};
 
 const HINT: &str = "set HOOK to the path of ipv64-acme in dehydrated's config; it passes DOMAIN TOKEN VALUE, with \
                     HOOK_CHAIN=yes once for each name";
@@ -56,7 +56,7 @@ const PROBE: &str = "this_hookscript_is_broken__dehydrated";
 const EXPORTED: [&str; 3] = ["BASEDIR", "COMMAND", "WELLKNOWN"];
 
 /// Reads one call; another challenge type than dns-01 is refused.
-fn parse(verb: &Verb, args: &[String], variables: &Variables<'_>) -> Result<Request, HookError> {
+fn parse(verb: &Verb, args: &[String], variables: &Variables<'_>) -> Result<Request> {
     let on_failure = match verb.action {
         // After a failed deploy_challenge dehydrated calls no clean_challenge.
         Action::Add => OnFailure::Undo,
@@ -70,21 +70,15 @@ fn parse(verb: &Verb, args: &[String], variables: &Variables<'_>) -> Result<Requ
     if let Some(other) = variables("CHALLENGETYPE").filter(|kind| kind != "dns-01") {
         let kind = excerpt(&other, super::SHOWN);
         let problem = format!("dehydrated is sending {kind}, not dns-01");
-        return Err(HookError::new(problem, WRONG_TYPE));
+        return Err(invalid(problem, WRONG_TYPE));
     }
     let (triples, _) = args.as_chunks::<3>();
     let challenges = triples.iter().map(|[domain, _token, value]| {
         let value = super::value(value, WRONG_TYPE)?;
         super::for_domain(domain, value, HINT)
     });
-    Ok(Request::Solve(Call {
-        client: "dehydrated",
-        action: verb.action,
-        challenges: challenges.collect::<Result<Vec<Challenge>, _>>()?,
-        wait: Wait::Now,
-        on_failure,
-        ca_asked: CaAsked::AfterAll,
-    }))
+    let call = Call::new("dehydrated", verb.action, challenges.collect::<Result<_>>()?);
+    Ok(Request::Solve(Call { on_failure, ..call }))
 }
 
 /// Returns whether a word is an event that a hook must let pass, also one of a later version.

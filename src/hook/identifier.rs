@@ -1,7 +1,8 @@
 //! Any client that passes a bare domain and the finished value (getssl, acmed, scripts): `--identifier DOMAIN VALUE`.
 
-use super::{Convention, HookError};
-use crate::order::{Action, CaAsked, Call, OnFailure, Wait};
+use super::{Convention, invalid};
+use crate::error::Result;
+use crate::order::{Action, CaAsked, Call, OnFailure};
 
 const HINT: &str = "the form is `present|cleanup --identifier DOMAIN VALUE`";
 const WRONG_TYPE: &str = "choose dns-01 as the challenge type of your ACME client";
@@ -17,24 +18,18 @@ pub const CONVENTION: Convention = Convention {
 /// Reads one call. `*.` is dropped from the domain: acmed passes it as it is configured.
 ///
 /// # Errors
-/// [`HookError`] for anything but a domain and a value.
-pub fn parse(action: Action, args: &[String]) -> Result<Call, HookError> {
+/// [`Kind::InvalidCall`] for anything but a domain and a value.
+pub fn parse(action: Action, args: &[String]) -> Result<Call> {
     let [domain, value] = args else {
-        return Err(HookError::new(format!("--identifier takes 2 arguments, not {}", args.len()), HINT));
+        return Err(invalid(format!("--identifier takes 2 arguments, not {}", args.len()), HINT));
     };
     let challenge = super::for_domain(domain, super::value(value, WRONG_TYPE)?, HINT)?;
-    Ok(Call {
-        client: "identifier",
-        action,
-        challenges: vec![challenge],
-        wait: Wait::Now,
-        on_failure: match action {
-            Action::Add => OnFailure::Undo,
-            // acmed drops the certificate if its clean-up hook fails.
-            Action::Remove => OnFailure::DeferToNextCall,
-        },
-        ca_asked: CaAsked::AfterEach,
-    })
+    let on_failure = match action {
+        Action::Add => OnFailure::Undo,
+        // acmed drops the certificate if its clean-up hook fails.
+        Action::Remove => OnFailure::DeferToNextCall,
+    };
+    Ok(Call { on_failure, ca_asked: CaAsked::AfterEach, ..Call::new("identifier", action, vec![challenge]) })
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! lego's `exec` provider, and everything that is built on it (Traefik, certbot-dns-multi): a full record name with a
 //! final dot and the finished value, or in `EXEC_MODE=RAW` the domain, the token and the key authorization.
 
-use super::{Convention, HookError};
+use super::{Convention, invalid};
 use crate::challenge::{CHALLENGE_LABEL, Challenge, TxtValue};
-use crate::order::{Action, CaAsked, Call, OnFailure, Wait};
+use crate::error::{Error, Result};
+use crate::order::{Action, CaAsked, Call, OnFailure};
 
 const HINT: &str = "lego calls `EXEC_PATH present|cleanup NAME VALUE`, or with EXEC_MODE=RAW `present|cleanup -- DOMAIN \
                     TOKEN KEYAUTH`; a bare domain needs `--identifier`";
@@ -42,8 +43,8 @@ pub enum Form {
 /// Reads one call.
 ///
 /// # Errors
-/// [`HookError`] for arguments that lego does not send.
-pub fn parse(action: Action, form: Form, args: &[String]) -> Result<Call, HookError> {
+/// [`Kind::InvalidCall`] for arguments that lego does not send.
+pub fn parse(action: Action, form: Form, args: &[String]) -> Result<Call> {
     let challenge = match (form, args) {
         (Form::Record, [name, value]) => record(name, value)?,
         (Form::Record, [name, value, ttl]) if !ttl.is_empty() && ttl.bytes().all(|byte| byte.is_ascii_digit()) => {
@@ -52,19 +53,13 @@ pub fn parse(action: Action, form: Form, args: &[String]) -> Result<Call, HookEr
         (Form::Raw, [domain, _token, key_authorization]) => raw(domain, key_authorization)?,
         (form, args) => return Err(misfit(action, form, args)),
     };
-    Ok(Call {
-        client: "lego",
-        action,
-        challenges: vec![challenge],
-        wait: Wait::Now,
-        // lego calls cleanup right after a failed present.
-        on_failure: OnFailure::Leave,
-        ca_asked: CaAsked::AfterEach,
-    })
+    let call = Call::new("lego", action, vec![challenge]);
+    // lego calls cleanup right after a failed present.
+    Ok(Call { on_failure: OnFailure::Leave, ca_asked: CaAsked::AfterEach, ..call })
 }
 
 /// The error for a count of arguments that lego does not send.
-fn misfit(action: Action, form: Form, args: &[String]) -> HookError {
+fn misfit(action: Action, form: Form, args: &[String]) -> Error {
     let verb = if action == Action::Add { "present" } else { "cleanup" };
     let (verb, wanted) = match form {
         Form::Record => (verb.to_owned(), "2 arguments, NAME and VALUE"),
@@ -76,22 +71,22 @@ fn misfit(action: Action, form: Form, args: &[String]) -> HookError {
 }
 
 /// The name is taken as it is: with a CNAME that lego has followed it need not begin with `_acme-challenge`.
-fn record(name: &str, value: &str) -> Result<Challenge, HookError> {
+fn record(name: &str, value: &str) -> Result<Challenge> {
     let name = super::name(name, HINT)?;
     let value = super::value(value, WRONG_TYPE)?;
     let domain = name.without_wildcard();
     if domain != name {
         let problem = format!("`{name}` is a domain, and this is for the name of a record");
         let hint = format!("write `{CHALLENGE_LABEL}.{domain}`, or put --identifier before `{name}`");
-        return Err(HookError::new(problem, hint));
+        return Err(invalid(problem, hint));
     }
     Ok(Challenge { name, value })
 }
 
-fn raw(domain: &str, key_authorization: &str) -> Result<Challenge, HookError> {
+fn raw(domain: &str, key_authorization: &str) -> Result<Challenge> {
     let domain = super::name(domain, HINT)?;
     let value = TxtValue::from_key_authorization(key_authorization)
-        .map_err(|error| HookError::new(format!("the last argument is no key authorization: {error}"), HINT))?;
+        .map_err(|error| invalid(format!("the last argument is no key authorization: {error}"), HINT))?;
     // Some wrappers pass the record name here too; putting the label before it twice would be wrong in any case.
     if domain.labels().next() == Some(CHALLENGE_LABEL) {
         return Ok(Challenge { name: domain, value });

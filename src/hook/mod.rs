@@ -22,7 +22,7 @@ pub mod uacme;
 use std::ffi::OsString;
 
 use crate::challenge::{CHALLENGE_LABEL, Challenge, TxtValue, ValueError};
-use crate::error::{Explain, Kind};
+use crate::error::{Error, Kind, Result};
 use crate::excerpt::excerpt;
 use crate::exit::Exit;
 use crate::name::DnsName;
@@ -84,7 +84,7 @@ pub struct Verb {
 }
 
 /// Reads the arguments of one call of a verb.
-type Parser = fn(&Verb, &[String], &Variables<'_>) -> Result<Request, HookError>;
+type Parser = fn(&Verb, &[String], &Variables<'_>) -> Result<Request>;
 
 impl Verb {
     const fn new(word: &'static str, action: Action, meaning: &'static str, parser: Parser) -> Self {
@@ -94,8 +94,8 @@ impl Verb {
     /// Reads the arguments of one call.
     ///
     /// # Errors
-    /// [`HookError`] for arguments that the client does not send.
-    pub fn parse(&self, args: &[String], variables: &Variables<'_>) -> Result<Request, HookError> {
+    /// [`Kind::InvalidCall`] for arguments that the client does not send.
+    pub fn parse(&self, args: &[String], variables: &Variables<'_>) -> Result<Request> {
         (self.parser)(self, args, variables)
     }
 }
@@ -141,91 +141,71 @@ pub fn ignored_event(word: &str, variables: &Variables<'_>) -> Option<Exit> {
     Convention::ALL.iter().find_map(|client| (client.ignored_event)(word, variables))
 }
 
-/// A call that cannot be understood: what is wrong, and which of the client's settings to look at.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{problem}")]
-pub struct HookError {
-    problem: String,
-    hint: String,
-}
-
-impl HookError {
-    /// Makes an error from what is wrong and what to do.
-    pub fn new(problem: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { problem: problem.into(), hint: hint.into() }
-    }
-}
-
-impl Explain for HookError {
-    fn kind(&self) -> Kind {
-        Kind::InvalidCall
-    }
-
-    fn hint(&self) -> Option<String> {
-        Some(self.hint.clone())
-    }
+/// The error for a call that cannot be understood: what is wrong, and which of the client's settings to look at.
+fn invalid(problem: impl Into<String>, hint: impl Into<String>) -> Error {
+    Error::new(Kind::InvalidCall, problem).advise(hint)
 }
 
 /// Turns the arguments of a hook into text.
 ///
 /// # Errors
-/// [`HookError`] for bytes that are not UTF-8: no name and no value has them.
-pub fn texts(args: &[OsString]) -> Result<Vec<String>, HookError> {
+/// [`Kind::InvalidCall`] for bytes that are not UTF-8: no name and no value has them.
+pub fn texts(args: &[OsString]) -> Result<Vec<String>> {
     let text = |arg: &OsString| {
         arg.clone().into_string().map_err(|arg| {
             let shown = excerpt(&arg.to_string_lossy(), SHOWN);
-            HookError::new(format!("the argument `{shown}` is not UTF-8"), "names and values are plain ASCII")
+            invalid(format!("the argument `{shown}` is not UTF-8"), "names and values are plain ASCII")
         })
     };
     args.iter().map(text).collect()
 }
 
 /// The error for a verb with too few or too many arguments.
-fn wrong_count(verb: &str, wanted: &str, args: &[String], hint: &str) -> HookError {
-    HookError::new(format!("`{verb}` takes {wanted}, not {}", args.len()), hint)
+fn wrong_count(verb: &str, wanted: &str, args: &[String], hint: &str) -> Error {
+    invalid(format!("`{verb}` takes {wanted}, not {}", args.len()), hint)
 }
 
 /// Makes the challenge for a domain that a client passed.
-fn for_domain(domain: &str, value: TxtValue, hint: &str) -> Result<Challenge, HookError> {
+fn for_domain(domain: &str, value: TxtValue, hint: &str) -> Result<Challenge> {
     Ok(Challenge { name: record_name(domain, hint)?, value })
 }
 
 /// Makes the challenge for the name of a record that a client passed.
-fn for_record(record: &str, value: TxtValue, hint: &str) -> Result<Challenge, HookError> {
+fn for_record(record: &str, value: TxtValue, hint: &str) -> Result<Challenge> {
     Ok(Challenge { name: name(record, hint)?.without_wildcard(), value })
 }
 
 /// Returns the name of the record for a domain that a client passed.
-fn record_name(domain: &str, hint: &str) -> Result<DnsName, HookError> {
+fn record_name(domain: &str, hint: &str) -> Result<DnsName> {
     let domain = name(domain, hint)?.without_wildcard();
-    domain.prepend(CHALLENGE_LABEL).map_err(|error| HookError::new(error.to_string(), hint))
+    domain.prepend(CHALLENGE_LABEL).map_err(|error| invalid(error.to_string(), hint))
 }
 
 /// Reads a name that a client passed.
-fn name(text: &str, hint: &str) -> Result<DnsName, HookError> {
+fn name(text: &str, hint: &str) -> Result<DnsName> {
     // Flags end at the first positional argument, so what looks like a flag here is none that exists.
     if text.starts_with('-') {
-        return Err(HookError::new(format!("unknown option `{}`", excerpt(text, SHOWN)), "see `ipv64-acme --help`"));
+        return Err(invalid(format!("unknown option `{}`", excerpt(text, SHOWN)), "see `ipv64-acme --help`"));
     }
     if text.parse::<std::net::IpAddr>().is_ok() {
-        return Err(HookError::new(
+        return Err(invalid(
             format!("`{text}` is an IP address, and dns-01 proves names only"),
             "request certificates for IP addresses with http-01 or tls-alpn-01",
         ));
     }
     if matches!(text, "*" | "*.") {
-        return Err(HookError::new(format!("`{text}` is the wildcard of nothing"), hint));
+        return Err(invalid(format!("`{text}` is the wildcard of nothing"), hint));
     }
-    DnsName::parse(text).map_err(|error| HookError::new(error.to_string(), hint))
+    DnsName::parse(text).map_err(|error| invalid(error.to_string(), hint))
 }
 
 /// Reads a value that a client passed; `other_type` says which setting makes it send another challenge type.
-fn value(text: &str, other_type: &str) -> Result<TxtValue, HookError> {
+fn value(text: &str, other_type: &str) -> Result<TxtValue> {
     TxtValue::parse(text).map_err(|error| match error {
         ValueError::KeyAuthorization => {
-            HookError::new("the client is sending a key authorization: this is not a dns-01 challenge", other_type)
+            invalid("the client is sending a key authorization: this is not a dns-01 challenge", other_type)
         }
-        other => HookError::new(
+        other => invalid(
             format!("the challenge value `{}` is malformed: {other}", excerpt(text, SHOWN)),
             "a dns-01 value is the 43 base64url characters that the ACME client computes",
         ),

@@ -1,9 +1,10 @@
 //! Apache's `MDChallengeDns01`: `setup DOMAIN VALUE`, and `teardown DOMAIN VALUE` or, in its first version and by default,
 //! `teardown DOMAIN` without the value.
 
-use super::{Convention, HookError, Request, Variables, Verb};
+use super::{Convention, Request, Variables, Verb};
 use crate::challenge::TxtValue;
-use crate::order::{Action, CaAsked, Call, OnFailure, Wait};
+use crate::error::Result;
+use crate::order::{Action, CaAsked, Call};
 
 const HINT: &str = "the directive is `MDChallengeDns01 /path/to/ipv64-acme`; Apache adds the verb and its arguments";
 const WRONG_TYPE: &str = "Apache sends the digest with dns-01: name the type with `MDCAChallenges dns-01`";
@@ -31,13 +32,13 @@ pub const CONVENTION: Convention = Convention {
     ..Convention::UNKNOWN
 };
 
-fn setup(verb: &Verb, args: &[String], _: &Variables<'_>) -> Result<Request, HookError> {
+fn setup(verb: &Verb, args: &[String], _: &Variables<'_>) -> Result<Request> {
     let [domain, value] = args else { return Err(super::wrong_count(verb.word, "2 arguments", args, HINT)) };
     call(Action::Add, domain, super::value(value, WRONG_TYPE)?)
 }
 
 /// Apex and wildcard bring two of them, which without values look the same.
-fn teardown(verb: &Verb, args: &[String], _: &Variables<'_>) -> Result<Request, HookError> {
+fn teardown(verb: &Verb, args: &[String], _: &Variables<'_>) -> Result<Request> {
     match args {
         [domain, value] => call(Action::Remove, domain, super::value(value, WRONG_TYPE)?),
         [domain] => super::record_name(domain, HINT).map(Request::RemoveAllAt),
@@ -45,24 +46,19 @@ fn teardown(verb: &Verb, args: &[String], _: &Variables<'_>) -> Result<Request, 
     }
 }
 
-fn call(action: Action, domain: &str, value: TxtValue) -> Result<Request, HookError> {
-    Ok(Request::Solve(Call {
-        client: "mod_md",
-        action,
-        challenges: vec![super::for_domain(domain, value, HINT)?],
-        wait: Wait::Now,
-        // A name whose setup failed gets no teardown.
-        on_failure: OnFailure::Undo,
-        ca_asked: CaAsked::AfterEach,
-    }))
+fn call(action: Action, domain: &str, value: TxtValue) -> Result<Request> {
+    let call = Call::new("mod_md", action, vec![super::for_domain(domain, value, HINT)?]);
+    // A name whose setup failed gets no teardown.
+    Ok(Request::Solve(Call { ca_asked: CaAsked::AfterEach, ..call }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::name::DnsName;
+    use crate::order::OnFailure;
 
-    fn request(verb: &Verb, args: &[&str]) -> Result<Request, HookError> {
+    fn request(verb: &Verb, args: &[&str]) -> Result<Request> {
         verb.parse(&args.iter().map(|arg| (*arg).to_owned()).collect::<Vec<_>>(), &|_| None)
     }
 
@@ -72,7 +68,7 @@ mod tests {
         let Ok(Request::Solve(call)) = request(teardown, &["A.example", "-v"]) else { panic!("has a value") };
         assert_eq!((call.action, call.challenges[0].value.as_str()), (Action::Remove, "-v"));
         let name = DnsName::parse("_acme-challenge.a.example").unwrap();
-        assert_eq!(request(teardown, &["A.example"]), Ok(Request::RemoveAllAt(name)));
+        assert_eq!(request(teardown, &["A.example"]).unwrap(), Request::RemoveAllAt(name));
     }
 
     #[test]

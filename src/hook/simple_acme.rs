@@ -1,8 +1,9 @@
 //! simple-acme's and win-acme's script validation with its default templates: `create {Identifier} {RecordName} {Token}`
 //! and `delete` with the same. The record name is the one at the end of all CNAMEs.
 
-use super::{Convention, HookError, Request, Variables, Verb};
-use crate::order::{Action, CaAsked, Call, OnFailure, Wait};
+use super::{Convention, Request, Variables, Verb};
+use crate::error::Result;
+use crate::order::{Action, CaAsked, Call};
 
 const HINT: &str = "leave the script arguments as they are: `create {Identifier} {RecordName} {Token}` and `delete \
                     {Identifier} {RecordName} {Token}`";
@@ -20,19 +21,14 @@ pub const CONVENTION: Convention = Convention {
     ..Convention::UNKNOWN
 };
 
-fn parse(verb: &Verb, args: &[String], _: &Variables<'_>) -> Result<Request, HookError> {
+fn parse(verb: &Verb, args: &[String], _: &Variables<'_>) -> Result<Request> {
     let [_identifier, record, value] = args else {
         return Err(super::wrong_count(verb.word, "3 arguments", args, HINT));
     };
-    Ok(Request::Solve(Call {
-        client: "simple-acme",
-        action: verb.action,
-        challenges: vec![super::for_record(record, super::value(value, WRONG_TYPE)?, HINT)?],
-        wait: Wait::Now,
-        // Only what was created with success is deleted.
-        on_failure: OnFailure::Undo,
-        ca_asked: CaAsked::AfterEach,
-    }))
+    let challenge = super::for_record(record, super::value(value, WRONG_TYPE)?, HINT)?;
+    // Only what was created with success is deleted.
+    let call = Call::new("simple-acme", verb.action, vec![challenge]);
+    Ok(Request::Solve(Call { ca_asked: CaAsked::AfterEach, ..call }))
 }
 
 #[cfg(test)]

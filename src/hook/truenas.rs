@@ -1,7 +1,8 @@
 //! The "shell" authenticator of TrueNAS: `set|unset DOMAIN RECORD VALUE`. It never looks at the exit code.
 
-use super::{Convention, HookError, Request, Variables, Verb};
-use crate::order::{Action, CaAsked, Call, OnFailure, Wait};
+use super::{Convention, Request, Variables, Verb};
+use crate::error::Result;
+use crate::order::{Action, Call, OnFailure};
 
 const HINT: &str = "TrueNAS calls the script of its shell authenticator with DOMAIN RECORD VALUE; check the path of the \
                     script";
@@ -19,20 +20,14 @@ pub const CONVENTION: Convention = Convention {
     ..Convention::UNKNOWN
 };
 
-fn parse(verb: &Verb, args: &[String], _: &Variables<'_>) -> Result<Request, HookError> {
+fn parse(verb: &Verb, args: &[String], _: &Variables<'_>) -> Result<Request> {
     let [_domain, record, value] = args else {
         return Err(super::wrong_count(verb.word, "3 arguments", args, HINT));
     };
-    Ok(Request::Solve(Call {
-        client: "truenas",
-        action: verb.action,
-        challenges: vec![super::for_record(record, super::value(value, WRONG_TYPE)?, HINT)?],
-        wait: Wait::Now,
-        // Whatever the script ends with, TrueNAS asks the CA and then calls unset: a record that is only late may still
-        // be found.
-        on_failure: OnFailure::Leave,
-        ca_asked: CaAsked::AfterAll,
-    }))
+    let challenge = super::for_record(record, super::value(value, WRONG_TYPE)?, HINT)?;
+    // Whatever the script ends with, TrueNAS asks the CA and then calls unset: a record that is only late may still be found.
+    let call = Call::new("truenas", verb.action, vec![challenge]);
+    Ok(Request::Solve(Call { on_failure: OnFailure::Leave, ..call }))
 }
 
 #[cfg(test)]

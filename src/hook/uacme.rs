@@ -1,9 +1,10 @@
 //! uacme's `-h` program: `begin|done|failed TYPE IDENTIFIER TOKEN VALUE`. It offers every challenge type of the CA until
 //! one is accepted, so that declining is part of a good run.
 
-use super::{Convention, HookError, Request, Variables, Verb};
+use super::{Convention, Request, Variables, Verb};
+use crate::error::Result;
 use crate::exit::Exit;
-use crate::order::{Action, CaAsked, Call, OnFailure, Wait};
+use crate::order::{Action, CaAsked, Call};
 
 const HINT: &str = "uacme calls its hook with METHOD TYPE IDENTIFIER TOKEN VALUE; give it as `-h PATH`, and look at \
                     UACME_HOOK in OpenWrt";
@@ -26,30 +27,24 @@ pub const CONVENTION: Convention = Convention {
 const REMOVES: &str = "uacme removes a record: TYPE IDENTIFIER TOKEN VALUE";
 
 /// Reads one call. A challenge type that is not ours is declined at once (`begin`), or needs nothing done.
-fn parse(verb: &Verb, args: &[String], _: &Variables<'_>) -> Result<Request, HookError> {
+fn parse(verb: &Verb, args: &[String], _: &Variables<'_>) -> Result<Request> {
     let [kind, identifier, _token, value] = args else {
         return Err(super::wrong_count(verb.word, "4 arguments", args, HINT));
     };
     if kind != "dns-01" {
         return Ok(Request::Nothing(if verb.action == Action::Add { Exit::Failed } else { Exit::Done }));
     }
-    let value = super::value(value, WRONG_TYPE)?;
-    Ok(Request::Solve(Call {
-        client: "uacme",
-        action: verb.action,
-        challenges: vec![super::for_domain(identifier, value, HINT)?],
-        wait: Wait::Now,
-        // A declined challenge is not cleaned up.
-        on_failure: OnFailure::Undo,
-        ca_asked: CaAsked::AfterEach,
-    }))
+    let challenge = super::for_domain(identifier, super::value(value, WRONG_TYPE)?, HINT)?;
+    // A declined challenge is not cleaned up.
+    let call = Call::new("uacme", verb.action, vec![challenge]);
+    Ok(Request::Solve(Call { ca_asked: CaAsked::AfterEach, ..call }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn request(action: Action, args: [&str; 4]) -> Result<Request, HookError> {
+    fn request(action: Action, args: [&str; 4]) -> Result<Request> {
         let verb = CONVENTION.verbs.iter().find(|verb| verb.action == action).unwrap();
         parse(verb, &args.map(str::to_owned), &|_| None)
     }
@@ -58,8 +53,8 @@ mod tests {
     fn other_types_are_declined_and_never_cleaned_up() {
         for kind in ["http-01", "tls-alpn-01", "dns-account-01", "DNS-01", ""] {
             let args = [kind, "a.example", "tok", "tok.thumb"];
-            assert_eq!(request(Action::Add, args), Ok(Request::Nothing(Exit::Failed)));
-            assert_eq!(request(Action::Remove, args), Ok(Request::Nothing(Exit::Done)));
+            assert_eq!(request(Action::Add, args).unwrap(), Request::Nothing(Exit::Failed));
+            assert_eq!(request(Action::Remove, args).unwrap(), Request::Nothing(Exit::Done));
         }
     }
 

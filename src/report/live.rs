@@ -4,7 +4,6 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::Report;
-use super::fit::fitted;
 use crate::excerpt::visible;
 
 /// A block of lines on the terminal; it vanishes with the value.
@@ -52,6 +51,18 @@ fn frame(before: usize, lines: &[String], columns: usize) -> String {
         text.push('\n');
     }
     text
+}
+
+/// Returns the text if it has at most `columns` characters, else its beginning and its end: a server's name is at the one,
+/// its status at the other.
+fn fitted(text: &str, columns: usize) -> String {
+    let length = text.chars().count();
+    if length <= columns {
+        return text.to_owned();
+    }
+    let kept = columns.saturating_sub(1);
+    let (head, tail) = (kept / 3, kept - kept / 3);
+    text.chars().take(head).chain(['…']).chain(text.chars().skip(length - tail)).collect()
 }
 
 #[cfg(test)]

@@ -29,8 +29,8 @@ impl Table {
     }
 
     /// Adds a row. Control characters become visible, so that a cell is one cell.
-    pub fn row<const N: usize>(&mut self, cells: [&str; N]) {
-        self.rows.push(cells.iter().map(|cell| visible(cell)).collect());
+    pub fn row(&mut self, cells: impl IntoIterator<Item = impl AsRef<str>>) {
+        self.rows.push(cells.into_iter().map(|cell| visible(cell.as_ref())).collect());
     }
 
     /// Lays the table out; empty if it has no rows.

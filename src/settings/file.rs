@@ -11,7 +11,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::Setting;
 use super::environment::{Environment, nearest};
-use crate::error::{Explain, Kind};
+use crate::error::{Error, Kind, Result};
 use crate::excerpt::{visible, visible_path};
 
 /// The name of the file in the directories of configuration.
@@ -35,39 +35,36 @@ impl ConfigFile {
     /// exists and may be read; nothing if there is none.
     ///
     /// # Errors
-    /// [`FileError`]; a file that is named has to exist.
-    pub fn find(flag: Option<&Path>, environment: &Environment) -> Result<Option<Self>, FileError> {
+    /// A file that is named has to exist and to be readable; every file that is read has to be writable by its owner alone,
+    /// and to hold nothing but settings.
+    pub fn find(flag: Option<&Path>, environment: &Environment) -> Result<Option<Self>> {
         let named = flag.map(Path::to_owned).or_else(|| environment.get("IPV64_CONFIG").map(PathBuf::from));
         if let Some(path) = named {
             return Self::read(&path).map(Some);
         }
-        for directory in environment.config_dirs() {
-            match Self::read(&directory.join(FILE_NAME)) {
-                // Nobody asked for this place: a user that a service runs as may not look into another one's home.
-                Err(FileError::Unreadable {
-                    kind: ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::PermissionDenied,
-                    ..
-                }) => {}
-                other => return other.map(Some),
-            }
-        }
-        Ok(None)
+        // Nobody asked for these places: a user that a service runs as may not look into another one's home.
+        let is_passed_over = |path: &PathBuf| {
+            use ErrorKind::{NotADirectory, NotFound, PermissionDenied};
+            open_regular(path).is_err_and(|e| matches!(e.kind(), NotFound | NotADirectory | PermissionDenied))
+        };
+        let mut places = environment.config_dirs().into_iter().map(|directory| directory.join(FILE_NAME));
+        places.find(|path| !is_passed_over(path)).map(|path| Self::read(&path)).transpose()
     }
 
     /// Reads one file. Relative paths in it start at its directory, since a hook runs in any directory.
     ///
     /// # Errors
-    /// [`FileError`]
-    pub fn read(path: &Path) -> Result<Self, FileError> {
+    /// As [`ConfigFile::find`].
+    pub fn read(path: &Path) -> Result<Self> {
         Self::parse(path, &read_text(path)?)
     }
 
     /// Reads the text of a file that is, or would be, at a path.
     ///
     /// # Errors
-    /// [`FileError`]
-    pub fn parse(path: &Path, text: &str) -> Result<Self, FileError> {
-        let malformed = |reason: String| FileError::Malformed { path: path.to_owned(), reason: visible(&reason) };
+    /// As [`ConfigFile::find`].
+    pub fn parse(path: &Path, text: &str) -> Result<Self> {
+        let malformed = |reason: String| malformed(path, &visible(&reason));
         let table = DeTable::parse(text).map_err(|error| {
             malformed(format!("{}{}", error.message(), place(text, error.span().map_or(0, |span| span.start))))
         })?;
@@ -135,35 +132,48 @@ pub(super) fn open_regular(path: &Path) -> io::Result<(fs::File, u32)> {
     Ok((file, mode))
 }
 
-fn read_text(path: &Path) -> Result<String, FileError> {
-    let unreadable = |error: io::Error| FileError::Unreadable {
-        path: path.to_owned(),
-        kind: error.kind(),
-        reason: error.to_string(),
+fn read_text(path: &Path) -> Result<String> {
+    let shown = visible_path(path);
+    let unreadable = |error: io::Error| {
+        Error::new(Kind::ConfigUnreadable, format!("cannot read the configuration file `{shown}`: {error}")).advise(
+            "check that it is a file which the user that runs this program may read, or name another one with \
+             --config or IPV64_CONFIG",
+        )
     };
     let (file, mode) = open_regular(path).map_err(unreadable)?;
     if mode & ANYBODY_MAY_WRITE != 0 {
-        return Err(FileError::Exposed { path: path.to_owned(), mode });
+        let problem = format!("the configuration file `{shown}` can be written by anybody (mode {mode:03o})");
+        return Err(Error::new(Kind::ConfigExposed, problem).advise(format!("run `chmod go-w {shown}`")));
     }
     let mut text = String::new();
     file.take(LONGEST + 1).read_to_string(&mut text).map_err(unreadable)?;
     if text.len() as u64 > LONGEST {
-        let reason = format!("it is longer than {LONGEST} bytes");
-        return Err(FileError::Malformed { path: path.to_owned(), reason });
+        return Err(malformed(path, &format!("it is longer than {LONGEST} bytes")));
     }
     Ok(text)
 }
 
-fn unknown(path: &Path, name: &str) -> FileError {
-    let known: Vec<String> = Setting::ALL.into_iter().map(Setting::key).collect();
+/// The error for a file that is not TOML, or in which a value is a table or a date.
+fn malformed(path: &Path, reason: &str) -> Error {
+    let problem = format!("the configuration file `{}` cannot be understood: {reason}", visible_path(path));
+    let hint = "each line is NAME = VALUE, with texts in quotes: propagation_timeout = \"5m\"";
+    Error::new(Kind::ConfigMalformed, problem).advise(hint)
+}
+
+/// The error for a key that is no setting, with the setting that may be meant.
+fn unknown(path: &Path, name: &str) -> Error {
+    let known = Setting::ALL.map(Setting::key);
     let bare = name.to_ascii_lowercase().replace('-', "_");
     let bare = bare.strip_prefix("ipv64_").unwrap_or(&bare);
-    let nearest = if KEY_NAMES.contains(&bare) {
-        Some("api_key_file".to_owned())
+    let hint = if KEY_NAMES.contains(&bare) {
+        "did you mean `api_key_file`? The key itself belongs in a file of its own, with mode 600".to_owned()
+    } else if let Some(nearest) = nearest(bare, known.iter().map(String::as_str)) {
+        format!("did you mean `{nearest}`?")
     } else {
-        nearest(bare, known.iter().map(String::as_str)).map(str::to_owned)
+        format!("settings are {}", known.join(", "))
     };
-    FileError::UnknownKey { path: path.to_owned(), key: visible(name), nearest, known }
+    let problem = format!("`{}` in `{}` is not a setting", visible(name), visible_path(path));
+    Error::new(Kind::ConfigUnknownKey, problem).advise(hint)
 }
 
 /// Returns a value in the form in which the environment has it: numbers and booleans as they are written, lists with commas;
@@ -186,79 +196,6 @@ fn place(text: &str, at: usize) -> String {
     let before = text.get(..at).unwrap_or(text);
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
     format!(" at line {} column {column}", before.matches('\n').count() + 1)
-}
-
-/// A configuration file that cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum FileError {
-    /// It cannot be read.
-    #[error("cannot read the configuration file `{}`: {reason}", visible_path(path))]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// The kind of the failure.
-        kind: ErrorKind,
-        /// What the system says.
-        reason: String,
-    },
-    /// Anybody can write it.
-    #[error("the configuration file `{}` can be written by anybody (mode {mode:03o})", visible_path(path))]
-    Exposed {
-        /// The file.
-        path: PathBuf,
-        /// Its permission bits.
-        mode: u32,
-    },
-    /// It is not TOML, or a value is a table or a date.
-    #[error("the configuration file `{}` cannot be understood: {reason}", visible_path(path))]
-    Malformed {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong, and where.
-        reason: String,
-    },
-    /// A key that is no setting.
-    #[error("`{key}` in `{}` is not a setting", visible_path(path))]
-    UnknownKey {
-        /// The file.
-        path: PathBuf,
-        /// The key.
-        key: String,
-        /// The setting that may be meant.
-        nearest: Option<String>,
-        /// All settings.
-        known: Vec<String>,
-    },
-}
-
-impl Explain for FileError {
-    fn kind(&self) -> Kind {
-        match self {
-            Self::Unreadable { .. } => Kind::ConfigUnreadable,
-            Self::Exposed { .. } => Kind::ConfigExposed,
-            Self::Malformed { .. } => Kind::ConfigMalformed,
-            Self::UnknownKey { .. } => Kind::ConfigUnknownKey,
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        Some(match self {
-            Self::Unreadable { .. } => {
-                "check that it is a file which the user that runs this program may read, or name another one with \
-                 --config or IPV64_CONFIG"
-                    .to_owned()
-            }
-            Self::Exposed { path, .. } => format!("run `chmod go-w {}`", visible_path(path)),
-            Self::Malformed { .. } => {
-                "each line is NAME = VALUE, with texts in quotes: propagation_timeout = \"5m\"".to_owned()
-            }
-            Self::UnknownKey { nearest: Some(nearest), .. } if nearest == "api_key_file" => {
-                "did you mean `api_key_file`? The key itself belongs in a file of its own, with mode 600".to_owned()
-            }
-            Self::UnknownKey { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),
-            Self::UnknownKey { known, .. } => format!("settings are {}", known.join(", ")),
-        })
-    }
 }
 
 #[cfg(test)]

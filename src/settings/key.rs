@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use super::Setting;
 use super::file::open_regular;
 use super::source::{Origin, Sources};
-use crate::error::{Explain, Kind};
+use crate::error::{Error, Kind, Result};
 use crate::excerpt::visible_path;
-use crate::secret::{LONGEST_KEY, MASK, Secret, SecretError};
+use crate::secret::{LONGEST_KEY, MASK, Secret};
 
 /// The variables that may hold the key: ours, the one of acme.sh, and a common spelling.
 const VARIABLES: [&str; 3] = ["IPV64_API_KEY", "IPV64_API_TOKEN", "IPv64_Token"];
@@ -26,13 +26,11 @@ const OTHERS_MAY_READ: u32 = 0o044;
 /// configuration, and the usual place beside it. A unit with a user of its own has a credential where the configuration names a file of root's.
 ///
 /// # Errors
-/// [`KeyError`] if no place has one, or if the first place that has one is no good: a key that was given and cannot be
-/// used must not be replaced by another one silently.
-pub fn find(sources: &Sources<'_>) -> Result<Secret, KeyError> {
-    match place(sources).ok_or(KeyError::Missing)? {
-        Place::Variable(name, text) => {
-            Secret::parse(&text).map_err(|error| KeyError::Malformed { place: name.to_owned(), error })
-        }
+/// If no place has one, or if the first place that has one is no good: a key that was given and cannot be used must not be
+/// replaced by another one silently.
+pub fn find(sources: &Sources<'_>) -> Result<Secret> {
+    match place(sources).ok_or_else(missing)? {
+        Place::Variable(name, text) => parse(name, &text),
         Place::File(path, _) | Place::Usual(path) => from_file(&path, Owner::User),
         Place::Credential(path) => from_file(&path, Owner::Systemd),
     }
@@ -41,9 +39,33 @@ pub fn find(sources: &Sources<'_>) -> Result<Secret, KeyError> {
 /// Reads the key from a file that a person named.
 ///
 /// # Errors
-/// [`KeyError`]
-pub fn read(path: &Path) -> Result<Secret, KeyError> {
+/// If there is no key in it, or others can read it.
+pub fn read(path: &Path) -> Result<Secret> {
     from_file(path, Owner::User)
+}
+
+/// Takes the text of a variable or a file as the key; `place` names it.
+///
+/// # Errors
+/// [`Kind::KeyMalformed`]
+pub fn parse(place: &str, text: &str) -> Result<Secret> {
+    Secret::parse(text).map_err(|error| {
+        Error::new(Kind::KeyMalformed, format!("{place} does not hold an API key: {error}"))
+            .advise("copy the key again from your account page at IPv64.net: one line, nothing else")
+    })
+}
+
+fn missing() -> Error {
+    let places = VARIABLES.join(", ");
+    Error::new(Kind::KeyMissing, "no API key given")
+        .advise(
+            "run `ipv64-acme init`, or save the key from your account page at IPv64.net in a file with mode 600 and set \
+             IPV64_API_KEY_FILE to its path",
+        )
+        .observed(vec![format!(
+            "looked at: --api-key-file, {places}, IPV64_API_KEY_FILE, systemd credential {CREDENTIAL}, api_key_file in \
+             config.toml, {KEY_FILE} beside it"
+        )])
 }
 
 /// Returns in words where the key in force comes from, if any place has one; whether it is good is not looked at.
@@ -89,7 +111,7 @@ fn place(sources: &Sources<'_>) -> Option<Place> {
         path.exists().then_some(Place::Credential(path))
     };
     let usual = || {
-        let beside = sources.file.and_then(|file| Some(file.path().parent()?.to_owned()));
+        let beside = sources.file.as_ref().and_then(|file| Some(file.path().parent()?.to_owned()));
         let path = beside.or_else(|| sources.environment.own_config_dir())?.join(KEY_FILE);
         path.exists().then_some(Place::Usual(path))
     };
@@ -106,19 +128,26 @@ enum Owner {
     Systemd,
 }
 
-fn from_file(path: &Path, owner: Owner) -> Result<Secret, KeyError> {
-    let unreadable = |error: std::io::Error| KeyError::Unreadable { path: path.to_owned(), reason: error.to_string() };
+fn from_file(path: &Path, owner: Owner) -> Result<Secret> {
+    let shown = visible_path(path);
     if is_key_itself(path) {
-        return Err(KeyError::NotAPath);
+        let problem = "what should be the path of the API key file looks like the key itself";
+        let hint =
+            "save the key in a file with mode 600 and give the path of that file, or set IPV64_API_KEY to the key";
+        return Err(Error::new(Kind::KeyUnreadable, problem).advise(hint));
     }
+    let unreadable = |error: std::io::Error| {
+        Error::new(Kind::KeyUnreadable, format!("cannot read the API key from `{shown}`: {error}"))
+            .advise(format!("check that `{shown}` exists and belongs to the user that runs this program"))
+    };
     let (file, mode) = open_regular(path).map_err(unreadable)?;
     if owner == Owner::User && mode & OTHERS_MAY_READ != 0 {
-        return Err(KeyError::Exposed { path: path.to_owned(), mode });
+        let problem = format!("the API key file `{shown}` can be read by others (mode {mode:03o})");
+        return Err(Error::new(Kind::KeyExposed, problem).advise(format!("run `chmod 600 {shown}`")));
     }
     let mut text = String::new();
     file.take(LONGEST_KEY + 1).read_to_string(&mut text).map_err(unreadable)?;
-    Secret::parse(&text)
-        .map_err(|error| KeyError::Malformed { place: format!("the file `{}`", visible_path(path)), error })
+    parse(&format!("the file `{shown}`"), &text)
 }
 
 /// Returns the path of a key file as it may be shown: masked where somebody took the key for its path.
@@ -137,83 +166,6 @@ fn is_key_itself(path: &Path) -> bool {
 #[must_use]
 pub fn looks_like_key(word: &[u8]) -> bool {
     word.len() >= SHORTEST_KEY && word.iter().all(u8::is_ascii_alphanumeric) && word.iter().any(u8::is_ascii_digit)
-}
-
-/// Why there is no key.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum KeyError {
-    /// No place has one.
-    #[error("no API key given")]
-    Missing,
-    /// A file that was named cannot be read.
-    #[error("cannot read the API key from `{}`: {reason}", visible_path(path))]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        reason: String,
-    },
-    /// The path looks like the key itself.
-    #[error("what should be the path of the API key file looks like the key itself")]
-    NotAPath,
-    /// Others can read the file.
-    #[error("the API key file `{}` can be read by others (mode {mode:03o})", visible_path(path))]
-    Exposed {
-        /// The file.
-        path: PathBuf,
-        /// Its permission bits.
-        mode: u32,
-    },
-    /// What is there is no key.
-    #[error("{place} does not hold an API key: {error}")]
-    Malformed {
-        /// The variable or file.
-        place: String,
-        /// The broken rule.
-        error: SecretError,
-    },
-}
-
-impl Explain for KeyError {
-    fn kind(&self) -> Kind {
-        match self {
-            Self::Missing => Kind::KeyMissing,
-            Self::Unreadable { .. } | Self::NotAPath => Kind::KeyUnreadable,
-            Self::Exposed { .. } => Kind::KeyExposed,
-            Self::Malformed { .. } => Kind::KeyMalformed,
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        Some(match self {
-            Self::Missing => "run `ipv64-acme init`, or save the key from your account page at IPv64.net in a file \
-                 with mode 600 and set IPV64_API_KEY_FILE to its path"
-                .to_owned(),
-            Self::Unreadable { path, .. } => {
-                format!("check that `{}` exists and belongs to the user that runs this program", visible_path(path))
-            }
-            Self::NotAPath => "save the key in a file with mode 600 and give the path of that file, or set \
-                 IPV64_API_KEY to the key"
-                .to_owned(),
-            Self::Exposed { path, .. } => format!("run `chmod 600 {}`", visible_path(path)),
-            Self::Malformed { .. } => {
-                "copy the key again from your account page at IPv64.net: one line, nothing else".to_owned()
-            }
-        })
-    }
-
-    fn details(&self) -> Vec<String> {
-        match self {
-            Self::Missing => {
-                let places = VARIABLES.join(", ");
-                vec![format!(
-                    "looked at: --api-key-file, {places}, IPV64_API_KEY_FILE, systemd credential {CREDENTIAL}, \
-                     api_key_file in config.toml, {KEY_FILE} beside it"
-                )]
-            }
-            _ => Vec::new(),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -26,10 +26,9 @@ use crate::name::DnsName;
 use crate::state::Rate;
 
 pub use environment::Environment;
-pub use file::{ConfigFile, FileError};
-pub use key::KeyError;
+pub use file::ConfigFile;
 use parse::*;
-pub use source::{Origin, SettingsError, Sources};
+pub use source::{Origin, Sources};
 
 /// Makes [`Setting`] and [`Settings`] from the table: name, field, type, parser; flag, how a value is shown, default (empty if
 /// there is none) and meaning. The variable and the key in the file follow from the flag.
@@ -63,10 +62,10 @@ macro_rules! settings {
             /// Reads all settings.
             ///
             /// # Errors
-            /// [`SettingsError`] for the first value that does not parse, naming where it is.
-            pub fn load(sources: &Sources<'_>) -> Result<Self, SettingsError> {
+            /// [`Kind::InvalidSetting`](crate::error::Kind) for the first value that does not parse, naming where it is.
+            pub fn load(sources: &Sources<'_>) -> crate::error::Result<Self> {
                 let mut settings = Self {
-                    $($field: sources.read(Setting::$name, $parser)?,)*
+                    $($field: sources.value(Setting::$name, $parser)?,)*
                     proxy: ProxyEnv::from_lookup(|name| sources.variable(name)),
                 };
                 settings.state_dir = settings.state_dir.or_else(|| sources.default_state_dir());

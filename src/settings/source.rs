@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::Setting;
 use super::environment::{DIRECTORY, Environment, is_root, is_whole};
 use super::file::ConfigFile;
-use crate::error::{Explain, Kind};
+use crate::error::{Error, Kind, Result};
 use crate::excerpt::visible_path;
 
 /// The longest value that is looked at, in bytes: what a path can have (PATH_MAX), and more than a list of resolvers needs.
@@ -24,18 +24,6 @@ pub enum Origin {
     File(Setting, PathBuf),
     /// Built in.
     Default(Setting),
-}
-
-impl Origin {
-    /// Returns the setting.
-    #[must_use]
-    pub fn setting(&self) -> Setting {
-        match self {
-            Self::Flag(setting) | Self::Environment(setting) | Self::File(setting, _) | Self::Default(setting) => {
-                *setting
-            }
-        }
-    }
 }
 
 impl fmt::Display for Origin {
@@ -57,10 +45,18 @@ pub struct Sources<'a> {
     /// The environment.
     pub environment: &'a Environment,
     /// The configuration file, if there is one.
-    pub file: Option<&'a ConfigFile>,
+    pub file: Option<ConfigFile>,
 }
 
-impl Sources<'_> {
+impl<'a> Sources<'a> {
+    /// Reads the configuration file that `config` (the flag) or `IPV64_CONFIG` names, or the first in the usual places.
+    ///
+    /// # Errors
+    /// As [`ConfigFile::find`].
+    pub fn read(flags: &'a [(Setting, String)], config: Option<&Path>, environment: &'a Environment) -> Result<Self> {
+        Ok(Self { flags, environment, file: ConfigFile::find(config, environment)? })
+    }
+
     /// Returns the value in force and where it is.
     #[must_use]
     pub fn find(&self, setting: Setting) -> Option<(String, Origin)> {
@@ -68,7 +64,7 @@ impl Sources<'_> {
         flag.map(|(_, value)| (value.clone(), Origin::Flag(setting)))
             .or_else(|| Some((self.environment.get(&setting.environment())?, Origin::Environment(setting))))
             .or_else(|| {
-                let file = self.file?;
+                let file = self.file.as_ref()?;
                 Some((file.get(setting)?.to_owned(), Origin::File(setting, file.path().to_owned())))
             })
             .or_else(|| Some((setting.default_text()?.to_owned(), Origin::Default(setting))))
@@ -81,17 +77,19 @@ impl Sources<'_> {
     }
 
     /// Reads the value of a setting; where there is none, an empty text.
-    pub(super) fn read<T>(
-        &self,
-        setting: Setting,
-        parse: impl Fn(&str) -> Result<T, String>,
-    ) -> Result<T, SettingsError> {
+    pub(super) fn value<T>(&self, setting: Setting, parse: impl Fn(&str) -> Result<T, String>) -> Result<T> {
         let (text, origin) = self.find(setting).unwrap_or_else(|| (String::new(), Origin::Default(setting)));
         let parsed = match text.len() {
             ..=LONGEST_VALUE => parse(text.trim()),
             length => Err(format!("{length} bytes are more than any value needs")),
         };
-        parsed.map_err(|problem| SettingsError { origin, problem })
+        parsed.map_err(|problem| {
+            Error::new(Kind::InvalidSetting, format!("{origin} cannot be used: {problem}")).advise(format!(
+                "{}: {}",
+                setting.environment(),
+                setting.meaning()
+            ))
+        })
     }
 
     /// Returns where state is kept if no setting says so: systemd's directory, else the system's for root, else the user's.
@@ -108,26 +106,6 @@ impl Sources<'_> {
         let directories = self.variable("STATE_DIRECTORY").filter(|text| is_whole(text))?;
         // systemd.exec(5): they are absolute, and several are separated by colons.
         directories.split(':').next().map(PathBuf::from).filter(|path| path.is_absolute())
-    }
-}
-
-/// A value that cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{origin} cannot be used: {problem}")]
-pub struct SettingsError {
-    /// Where the value is.
-    pub origin: Origin,
-    /// What is wrong with it.
-    pub problem: String,
-}
-
-impl Explain for SettingsError {
-    fn kind(&self) -> Kind {
-        Kind::InvalidSetting
-    }
-
-    fn hint(&self) -> Option<String> {
-        Some(format!("{}: {}", self.origin.setting().environment(), self.origin.setting().meaning()))
     }
 }
 

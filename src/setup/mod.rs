@@ -9,66 +9,26 @@ pub mod clients;
 pub mod prompt;
 pub mod store;
 
-use std::path::PathBuf;
+use std::path::Path;
 
-use crate::error::{Explain, Kind};
+use crate::error::{Error, Kind};
 use crate::excerpt::visible_path;
-use crate::secret::SecretError;
 
-/// Why a machine could not be set up. Nothing was stored, except where the error says so.
-#[derive(Debug, thiserror::Error)]
-pub enum SetupError {
-    /// There is no terminal to ask on.
-    #[error("there is nobody to ask for the API key: this is not a terminal")]
-    NobodyToAsk,
-    /// A signal came, or the input ended.
-    #[error("interrupted: nothing was stored")]
-    Interrupted,
-    /// What was typed or piped in is no key.
-    #[error("this is not an API key: {0}")]
-    NotAKey(SecretError),
-    /// Nobody knows where to store the files.
-    #[error("there is no place for the configuration: HOME is not set")]
-    NoPlace,
-    /// The terminal or stdin cannot be read.
-    #[error("cannot read the API key")]
-    Unreadable(#[source] std::io::Error),
-    /// A file cannot be written.
-    #[error("cannot write `{}`", visible_path(path))]
-    Unwritable {
-        /// The file or folder.
-        path: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
-    },
+/// The error after a signal, and at the end of input.
+#[must_use]
+pub fn interrupted() -> Error {
+    Error::new(Kind::Interrupted, "interrupted: nothing was stored")
 }
 
-impl Explain for SetupError {
-    fn kind(&self) -> Kind {
-        match self {
-            Self::NobodyToAsk => Kind::NobodyToAsk,
-            Self::Interrupted => Kind::Interrupted,
-            Self::NotAKey(_) => Kind::KeyMalformed,
-            Self::NoPlace => Kind::NoPlace,
-            Self::Unreadable(_) => Kind::KeyUnreadable,
-            Self::Unwritable { .. } => Kind::Unwritable,
-        }
-    }
+/// The error for a terminal or stdin that cannot be read.
+#[must_use]
+pub fn unreadable(error: &std::io::Error) -> Error {
+    Error::new(Kind::KeyUnreadable, format!("cannot read the API key: {error}"))
+        .advise("pipe the key in with `ipv64-acme init --stdin`")
+}
 
-    fn hint(&self) -> Option<String> {
-        Some(match self {
-            Self::NobodyToAsk => {
-                "pipe the key in with `ipv64-acme init --stdin`, or name its file with --api-key-file".to_owned()
-            }
-            Self::Interrupted => return None,
-            Self::NotAKey(_) => {
-                "copy the key again from your account page at IPv64.net: one line, nothing else".to_owned()
-            }
-            Self::NoPlace => "set HOME, or name a file with --config: the key is stored beside it".to_owned(),
-            Self::Unreadable(_) => "pipe the key in with `ipv64-acme init --stdin`".to_owned(),
-            Self::Unwritable { .. } => {
-                "check owner and mode of that folder, or name another place with --config".to_owned()
-            }
-        })
-    }
+/// The error for a file or folder that cannot be written.
+fn unwritable(path: &Path, error: &std::io::Error) -> Error {
+    Error::new(Kind::Unwritable, format!("cannot write `{}`: {error}", visible_path(path)))
+        .advise("check owner and mode of that folder, or name another place with --config")
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use rustix::termios::{self, OptionalActions, Termios};
 
-use super::SetupError;
+use super::{interrupted, unreadable};
+use crate::error::Result;
 
 /// How often the wait for an answer checks whether a signal has come.
 const TICK: Duration = Duration::from_millis(50);
@@ -40,16 +41,15 @@ pub fn read_line(interrupted: &AtomicBool) -> Option<String> {
 /// Asks a question on the terminal and reads one line without showing it.
 ///
 /// # Errors
-/// [`SetupError::Interrupted`] after a signal, at Ctrl-C and at the end of input, [`SetupError::Unreadable`] if there is no
-/// terminal.
-pub fn read_hidden(interrupted: &AtomicBool, question: String) -> Result<String, SetupError> {
-    let _restore = Restore(termios::tcgetattr(io::stdin()).map_err(|error| SetupError::Unreadable(error.into()))?);
-    match answer(interrupted, move || rpassword::prompt_password(question)) {
+/// After a signal, at Ctrl-C and at the end of input, and if there is no terminal.
+pub fn read_hidden(signal: &AtomicBool, question: String) -> Result<String> {
+    let _restore = Restore(termios::tcgetattr(io::stdin()).map_err(|error| unreadable(&error.into()))?);
+    match answer(signal, move || rpassword::prompt_password(question)) {
         Some(Ok(line)) if !line.is_empty() => Ok(line),
         Some(Err(error)) if !matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::UnexpectedEof) => {
-            Err(SetupError::Unreadable(error))
+            Err(unreadable(&error))
         }
-        _ => Err(SetupError::Interrupted),
+        _ => Err(interrupted()),
     }
 }
 

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 use toml_edit::DocumentMut;
 
-use super::SetupError;
+use super::unwritable;
+use crate::error::Result;
 use crate::secret::Secret;
 use crate::settings::Setting;
 use crate::settings::key::KEY_FILE;
@@ -26,11 +27,11 @@ const HEAD: &str = "# Settings of ipv64-acme. `ipv64-acme config` shows those in
 /// Stores a key beside the configuration file, and returns where.
 ///
 /// # Errors
-/// [`SetupError::Unwritable`]; a key that was there before is still there then.
-pub fn key(config: &Path, key: &Secret) -> Result<PathBuf, SetupError> {
+/// If a file or folder cannot be written; a key that was there before is still there then.
+pub fn key(config: &Path, key: &Secret) -> Result<PathBuf> {
     let folder = config.parent().unwrap_or_else(|| Path::new("/"));
     let made = DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder);
-    made.map_err(|source| SetupError::Unwritable { path: folder.to_owned(), source })?;
+    made.map_err(|error| unwritable(folder, &error))?;
     let path = folder.join(KEY_FILE);
     replace(&path, &format!("{}\n", key.expose()), KEY_MODE)?;
     Ok(path)
@@ -39,10 +40,10 @@ pub fn key(config: &Path, key: &Secret) -> Result<PathBuf, SetupError> {
 /// Lets the configuration file point at a key file. Everything else in it stays, and so do its mode and a link to it.
 ///
 /// # Errors
-/// [`SetupError::Unwritable`]; the file is as before then.
-pub fn point_at(config: &Path, key_file: &Path) -> Result<(), SetupError> {
+/// If a file or folder cannot be written; the file is as before then.
+pub fn point_at(config: &Path, key_file: &Path) -> Result<()> {
     let config = &fs::canonicalize(config).unwrap_or_else(|_| config.to_owned());
-    let unwritable = |source| SetupError::Unwritable { path: config.to_owned(), source };
+    let unwritable = |error: io::Error| unwritable(config, &error);
     let before = match fs::read_to_string(config) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => HEAD.to_owned(),
@@ -65,7 +66,7 @@ pub fn point_at(config: &Path, key_file: &Path) -> Result<(), SetupError> {
 }
 
 /// Writes a file next to the place, with the final mode from the first octet on, and moves it there.
-fn replace(path: &Path, text: &str, mode: u32) -> Result<(), SetupError> {
+fn replace(path: &Path, text: &str, mode: u32) -> Result<()> {
     let folder = path.parent().unwrap_or_else(|| Path::new("/"));
     let written = NamedTempFile::new_in(folder).and_then(|mut file| {
         file.write_all(text.as_bytes())?;
@@ -74,7 +75,7 @@ fn replace(path: &Path, text: &str, mode: u32) -> Result<(), SetupError> {
         file.as_file().sync_all()?;
         Ok(file.persist(path)?)
     });
-    written.map(drop).map_err(|source| SetupError::Unwritable { path: path.to_owned(), source })
+    written.map(drop).map_err(|error| unwritable(path, &error))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
-use super::super::{Exit, Explain as _};
+use super::super::Exit;
 use super::*;
 
-fn call(action: Action, variables: &[(&str, &str)]) -> Result<Call, HookError> {
+fn call(action: Action, variables: &[(&str, &str)]) -> Result<Call> {
     let find = |name: &str| {
         let value = variables.iter().find(|(variable, _)| *variable == name)?.1;
         (!value.is_empty()).then(|| value.to_owned())
@@ -66,6 +66,6 @@ fn says_what_is_wrong_and_which_option_to_set() {
         let error = call(Action::Add, variables).unwrap_err();
         assert!(error.to_string().contains(problem), "{error}");
         assert!(error.hint().unwrap().contains(hint), "{:?}", error.hint());
-        assert_eq!(error.exit(), Exit::Usage);
+        assert_eq!(error.kind().exit(), Exit::Usage);
     }
 }

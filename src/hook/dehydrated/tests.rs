@@ -1,7 +1,6 @@
-use super::super::Explain as _;
 use super::*;
 
-fn call(action: Action, args: &[&str], kind: &str) -> Result<Call, HookError> {
+fn call(action: Action, args: &[&str], kind: &str) -> Result<Call> {
     let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
     let verb = CONVENTION.verbs.iter().find(|verb| verb.action == action).unwrap();
     let request = parse(verb, &args, &|name| (name == "CHALLENGETYPE" && !kind.is_empty()).then(|| kind.to_owned()))?;

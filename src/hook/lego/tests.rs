@@ -1,7 +1,6 @@
-use super::super::Explain as _;
 use super::*;
 
-fn call(form: Form, args: &[&str]) -> Result<Challenge, HookError> {
+fn call(form: Form, args: &[&str]) -> Result<Challenge> {
     let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
     parse(Action::Add, form, &args).map(|call| call.challenges[0].clone())
 }
@@ -45,7 +44,7 @@ fn refuses_what_lego_does_not_send() {
 
 #[test]
 fn a_flag_behind_the_value_is_told_where_it_stands() {
-    let hint = |args: &[&str]| call(Form::Record, args).unwrap_err().hint().unwrap();
+    let hint = |args: &[&str]| call(Form::Record, args).unwrap_err().hint().unwrap().to_owned();
     assert!(hint(&["a.example", "v", "--json"]).contains("flags go before"));
     assert!(!hint(&["a.example", "v", "x"]).contains("flags go before"));
 }

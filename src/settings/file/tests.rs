@@ -2,7 +2,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use super::*;
 
-fn read(text: &str) -> Result<ConfigFile, FileError> {
+fn read(text: &str) -> Result<ConfigFile> {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join(FILE_NAME);
     fs::write(&path, text).unwrap();
@@ -136,7 +136,7 @@ fn only_the_usual_places_behind_a_file_are_hidden_by_it() {
 fn the_file_comes_after_the_environment_and_before_the_default() {
     let file = read("confirmations = 4\nhttp_timeout = 20\n").unwrap();
     let environment = Environment::new([("IPV64_CONFIRMATIONS".into(), "5".into())]);
-    let sources = super::super::Sources { flags: &[], environment: &environment, file: Some(&file) };
+    let sources = super::super::Sources { flags: &[], environment: &environment, file: Some(file) };
     assert_eq!(sources.find(Setting::Confirmations).unwrap().0, "5");
     let (value, origin) = sources.find(Setting::HttpTimeout).unwrap();
     assert_eq!(value, "20");

@@ -23,11 +23,11 @@ fn a_value_that_is_not_what_was_set_names_no_place() {
     let environment = Environment::new([("HOME".into(), bytes()), ("IPV64_STATE_DIR".into(), bytes())]);
     let sources = Sources { flags: &[], environment: &environment, file: None };
     assert_eq!(environment.user_dir("XDG_STATE_HOME", "below"), None);
-    let error = sources.read(Setting::StateDir, super::super::parse::absolute_path).unwrap_err();
+    let error = sources.value(Setting::StateDir, super::super::parse::absolute_path).unwrap_err();
     assert!(error.to_string().ends_with("is not UTF-8"), "{error}");
     let long = environment_of_length(LONGEST_VALUE + 1);
     let sources = Sources { flags: &[], environment: &long, file: None };
-    let error = sources.read(Setting::StateDir, super::super::parse::absolute_path).unwrap_err();
+    let error = sources.value(Setting::StateDir, super::super::parse::absolute_path).unwrap_err();
     assert!(error.to_string().ends_with("4097 bytes are more than any value needs"), "{error}");
 }
 

@@ -7,9 +7,9 @@ use std::os::unix::ffi::OsStringExt as _;
 
 use ipv64_acme::challenge::{CHALLENGE_LABEL, TxtValue};
 use ipv64_acme::cli;
-use ipv64_acme::error::Explain as _;
+use ipv64_acme::error::Result;
 use ipv64_acme::exit::Exit;
-use ipv64_acme::hook::{self, HookError, Request, Verb, lego::Form};
+use ipv64_acme::hook::{self, Request, Verb, lego::Form};
 use ipv64_acme::name::DnsName;
 use ipv64_acme::order::{Action, Call, Wait};
 use serde_json::Value;
@@ -21,7 +21,7 @@ pub(crate) fn run(input: &[u8]) {
     let find = |name: &str| variables.get(name).cloned();
     let texts = match hook::texts(&args) {
         Ok(texts) => texts,
-        Err(error) => return super::assert_explained(&error),
+        Err(error) => return super::assert_error(&error),
     };
     if let Some(exit) = texts.first().and_then(|word| hook::ignored_event(word, &find)) {
         assert!(matches!(exit, Exit::Done | Exit::NotOurs));
@@ -61,13 +61,13 @@ enum Names {
     Any,
 }
 
-fn check(result: Result<Call, HookError>, names: Names) {
+fn check(result: Result<Call>, names: Names) {
     let call = match result {
         Ok(call) => call,
         Err(error) => {
-            assert_eq!(error.exit(), Exit::Usage);
+            assert_eq!(error.kind().exit(), Exit::Usage);
             assert!(error.hint().is_some_and(|hint| !hint.is_empty()), "{error}");
-            return super::assert_explained(&error);
+            return super::assert_error(&error);
         }
     };
     assert!(!call.challenges.is_empty());

@@ -8,7 +8,7 @@ pub(crate) mod hooks;
 pub(crate) mod names;
 pub(crate) mod state;
 
-use ipv64_acme::error::Explain;
+use ipv64_acme::error::{Error, Explain, Kind};
 use ipv64_acme::excerpt::visible;
 use ipv64_acme::exit::Exit;
 
@@ -36,15 +36,21 @@ fn assert_tame(text: &str) {
 
 /// Asserts what holds for every error: it is of one line and tame, and its exit code is none of success.
 fn assert_explained(error: &impl Explain) {
-    let message = error.to_string();
+    assert_told(&error.to_string(), error.kind(), error.hint().as_deref(), &error.details());
+}
+
+/// The same for an error of a command.
+fn assert_error(error: &Error) {
+    assert_told(&error.to_string(), error.kind(), error.hint(), error.details());
+}
+
+fn assert_told(message: &str, kind: Kind, hint: Option<&str>, details: &[String]) {
     assert!(!message.is_empty() && !message.contains('\n'), "{message:?}");
-    assert_tame(&message);
-    assert_ne!(error.exit(), Exit::Done, "{message}");
-    assert!(
-        error.kind().as_str().bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
-    );
-    assert_tame(&error.hint().unwrap_or_default());
-    assert_tame(&error.details().join("\n"));
+    assert_tame(message);
+    assert_ne!(kind.exit(), Exit::Done, "{message}");
+    assert!(kind.as_str().bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_'));
+    assert_tame(hint.unwrap_or_default());
+    assert_tame(&details.join("\n"));
 }
 
 /// Asserts that an error hides the key, whoever has echoed it.

@@ -108,7 +108,7 @@ fn same(one: &str, other: &str) -> bool {
         let mut plain = String::new();
         for c in text.chars() {
             match if c.is_ascii_digit() { '0' } else { c } {
-                c @ ('0' | ' ' | '█') if plain.ends_with(c) => {}
+                c @ ('0' | ' ') if plain.ends_with(c) => {}
                 c => plain.push(c),
             }
         }
