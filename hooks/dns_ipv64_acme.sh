@@ -20,14 +20,14 @@ dns_ipv64_acme_add() {
     return 0
   fi
   # None of the three asks for the removal of a record whose addition failed.
-  _ipv64_acme cleanup "$1" "$2" >/dev/null 2>&1
+  _ipv64_acme cleanup "${1%.}." "$2" >/dev/null 2>&1
   _err "ipv64-acme could not add the TXT record $1, see above"
   return 1
 }
 
 dns_ipv64_acme_rm() {
   _ipv64_acme_settings || return 1
-  _ipv64_acme cleanup "$1" "$2" && return 0
+  _ipv64_acme cleanup "${1%.}." "$2" && return 0
   _err "ipv64-acme could not remove the TXT record $1, see above; ipv64-acme sweep finds what is left"
   return 1
 }
@@ -66,11 +66,11 @@ _ipv64_acme_present() {
     esac
     printf '[{"name": "%s", "value": "%s"}]' "$1" "$2" | _ipv64_acme batch present
   else
-    _ipv64_acme present "$1" "$2"
+    _ipv64_acme present "${1%.}." "$2"
   fi
 }
 
-# _ipv64_acme ARGUMENTS: the key goes by environment, where no process list shows it.
+# _ipv64_acme ARGUMENTS: with a final dot a name may be any, as an alias is; the key goes by environment, where no process list shows it.
 _ipv64_acme() (
   IPV64_PROPAGATION_TIMEOUT="${IPV64_PROPAGATION_TIMEOUT:-0}"
   export IPv64_Token IPV64_PROPAGATION_TIMEOUT

@@ -42,6 +42,9 @@ impl Explain for AccountError {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::NoDomain { name, domains } => {
+                if let Some(domain) = misspelt(domains, name) {
+                    return Some(format!("did you mean `{domain}`, the nearest domain of the account?"));
+                }
                 let own = registered_guess(name).map_or_else(|| "the domain".to_owned(), |guess| format!("`{guess}`"));
                 let target = domains.first().map_or("a domain of the account", DnsName::as_str);
                 format!(
@@ -72,6 +75,16 @@ pub fn listed(domains: &[DnsName]) -> String {
     let more = domains.len().saturating_sub(SHOWN);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     format!("the account has: {}{more}", names.join(", "))
+}
+
+/// Returns the domain of the account that a name may have been meant to be at or below: at most two letters are wrong.
+fn misspelt<'a>(domains: &'a [DnsName], name: &DnsName) -> Option<&'a DnsName> {
+    const MOST_WRONG: usize = 2;
+    let wrong = |domain: &&DnsName| {
+        let end = name.ancestors().find(|end| end.labels().count() == domain.labels().count());
+        end.map_or(usize::MAX, |end| strsim::levenshtein(end.as_str(), domain.as_str()))
+    };
+    domains.iter().min_by_key(wrong).filter(|domain| wrong(domain) <= MOST_WRONG)
 }
 
 /// The last two labels, or three where two are surely a suffix that nobody owns: good enough for a hint, and used for
@@ -132,6 +145,21 @@ mod tests {
             ("_acme-challenge.org", None),
         ] {
             assert_eq!(registered_guess(&DnsName::parse(name).unwrap()).as_deref(), guess, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_misspelt_domain_is_named_with_the_nearest() {
+        let domains = names(&["name.ipv64.net", "example.com"]);
+        for (name, nearest) in [
+            ("_acme-challenge.namee.ipv64.net", Some("name.ipv64.net")),
+            ("_acme-challenge.www.name.ipv64.ne", Some("name.ipv64.net")),
+            ("_acme-challenge.exmaple.com", Some("example.com")),
+            ("_acme-challenge.other.ipv64.net", None),
+            ("_acme-challenge.shop.example.org", None),
+        ] {
+            let name = DnsName::parse(name).unwrap();
+            assert_eq!(misspelt(&domains, &name).map(DnsName::as_str), nearest, "{name}");
         }
     }
 

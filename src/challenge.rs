@@ -86,6 +86,28 @@ fn is_key_authorization(text: &str) -> bool {
     text.split_once('.').is_some_and(|(token, thumbprint)| part(token) && part(thumbprint))
 }
 
+/// Returns the name of the record for a validated name: `*.` is dropped, `_acme-challenge.` put before it if it is not there.
+///
+/// # Errors
+/// [`NameError`] if it would be too long.
+pub fn record_name(identifier: &DnsName) -> Result<DnsName, NameError> {
+    without_label(&identifier.without_wildcard()).prepend(CHALLENGE_LABEL)
+}
+
+/// Reads the name that a certificate is for, as a person may write it: also as the name of its challenge record.
+///
+/// # Errors
+/// [`NameError`] says which rule is broken.
+pub fn parse_identifier(text: &str) -> Result<DnsName, NameError> {
+    text.parse().map(|name| without_label(&name))
+}
+
+/// Returns a name without the label of a challenge record: a name with two of them is never meant.
+fn without_label(name: &DnsName) -> DnsName {
+    let rest = name.parent().filter(|_| name.labels().next() == Some(CHALLENGE_LABEL));
+    rest.unwrap_or_else(|| name.clone())
+}
+
 /// Why a text cannot be a challenge value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ValueError {
@@ -116,12 +138,12 @@ pub struct Challenge {
 }
 
 impl Challenge {
-    /// Makes the challenge for a validated name: `*.` is dropped, `_acme-challenge.` put before it.
+    /// Makes the challenge for a validated name.
     ///
     /// # Errors
     /// [`NameError`] if the record name would be too long.
     pub fn for_identifier(identifier: &DnsName, value: TxtValue) -> Result<Self, NameError> {
-        Ok(Self { name: identifier.without_wildcard().prepend(CHALLENGE_LABEL)?, value })
+        Ok(Self { name: record_name(identifier)?, value })
     }
 }
 
@@ -162,7 +184,7 @@ mod tests {
     #[test]
     fn wildcard_and_apex_share_one_record_name() {
         let value = TxtValue::parse("v").unwrap();
-        for identifier in ["*.Example.ORG.", "example.org"] {
+        for identifier in ["*.Example.ORG.", "example.org", "_acme-challenge.example.org"] {
             let challenge = Challenge::for_identifier(&DnsName::parse(identifier).unwrap(), value.clone()).unwrap();
             assert_eq!(challenge.name.as_str(), "_acme-challenge.example.org");
         }

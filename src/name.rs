@@ -10,6 +10,8 @@ use crate::excerpt::excerpt;
 const MAX_NAME: usize = 253;
 /// The longest label in octets (RFC 1035 section 2.3.4).
 const MAX_LABEL: usize = 63;
+/// Why an IP address is refused.
+const ADDRESS: &str = "it is an IP address, and dns-01 proves names only";
 /// How much of a refused text a message shows, in characters.
 const SHOWN: usize = 80;
 
@@ -26,7 +28,10 @@ impl DnsName {
     /// # Errors
     /// [`NameError`] names the text and the broken rule.
     pub fn parse(text: &str) -> Result<Self, NameError> {
-        let refuse = |rule: Cow<'static, str>| NameError { text: excerpt(text, SHOWN), rule };
+        let refuse = |rule: Cow<'static, str>| {
+            let rule = host(text).map_or(rule, |host| format!("write `{host}`").into());
+            NameError { text: excerpt(text, SHOWN), rule }
+        };
         let mut ascii = if text.is_ascii() {
             text.to_ascii_lowercase()
         } else {
@@ -109,8 +114,12 @@ impl fmt::Display for DnsName {
 impl std::str::FromStr for DnsName {
     type Err = NameError;
 
+    /// As [`DnsName::parse`], for what a person writes: an IP address is refused.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::parse(text)
+        match text.parse::<std::net::IpAddr>() {
+            Ok(_) => Err(NameError { text: text.to_owned(), rule: ADDRESS.into() }),
+            Err(_) => Self::parse(text),
+        }
     }
 }
 
@@ -125,6 +134,13 @@ impl<'de> serde::Deserialize<'de> for DnsName {
         let text = String::deserialize(deserializer)?;
         Self::parse(&text).map_err(serde::de::Error::custom)
     }
+}
+
+/// Returns the name in a URL, or in a name with a port.
+fn host(text: &str) -> Option<DnsName> {
+    let after_scheme = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let host = after_scheme.split(['/', ':']).next()?;
+    if host == text { None } else { DnsName::parse(host).ok() }
 }
 
 fn check_label(position: usize, label: &str) -> Result<(), Cow<'static, str>> {
@@ -183,13 +199,16 @@ mod tests {
     fn refuses_what_is_no_name_and_says_why() {
         let long_label = format!("{}.example", "a".repeat(64));
         let long_name = vec!["abcdefghi"; 26].join(".");
-        let table: [(&str, &str); 12] = [
+        let table: [(&str, &str); 15] = [
             ("", "empty"),
             (".", "empty"),
             ("a..b", "empty label"),
             (".a", "empty label"),
             ("a b.example", "' '"),
-            ("https://a.example/", "':'"),
+            ("https://a.example/", "write `a.example`"),
+            ("a.example:443", "write `a.example`"),
+            ("a.example/b", "write `a.example`"),
+            ("a b:443", "' '"),
             ("a.*.example", "'*'"),
             ("-a.example", "hyphen"),
             ("a-.example", "hyphen"),
@@ -201,6 +220,13 @@ mod tests {
             let message = DnsName::parse(text).unwrap_err().to_string();
             assert!(message.contains(word), "{text:?}: {message}");
             assert!(!message.contains('\u{1b}'), "{message:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_no_name_that_a_person_may_write() {
+        for text in ["192.0.2.1", "2001:db8::1"] {
+            assert!(text.parse::<DnsName>().unwrap_err().to_string().contains("an IP address"), "{text}");
         }
     }
 

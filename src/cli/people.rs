@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
+use crate::challenge::parse_identifier;
 use crate::name::DnsName;
 
 /// How to set up.
@@ -18,7 +19,7 @@ pub struct InitArgs {
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
     /// Domains of the certificate; `*.` may be left out
-    #[arg(value_name = "DOMAIN")]
+    #[arg(value_name = "DOMAIN", value_parser = parse_identifier)]
     pub domains: Vec<DnsName>,
 }
 
@@ -26,7 +27,7 @@ pub struct DoctorArgs {
 #[derive(Debug, Args)]
 pub struct TestArgs {
     /// Domains of the certificate; `*.` may be left out
-    #[arg(value_name = "DOMAIN", required = true)]
+    #[arg(value_name = "DOMAIN", required = true, value_parser = parse_identifier)]
     pub domains: Vec<DnsName>,
 }
 

@@ -7,7 +7,7 @@ use super::finding::{Finding, Level};
 use super::{caa, parallel, zone};
 use crate::account::{AccountError, holder};
 use crate::api::Domain;
-use crate::challenge::CHALLENGE_LABEL;
+use crate::challenge::record_name;
 use crate::dns::cname::{Follow, Place, PlaceError};
 use crate::dns::zone::{Lookup, Zone};
 use crate::exit::Exit;
@@ -35,7 +35,7 @@ pub struct Examined {
 /// The system's, if it gives no thread.
 pub fn examine(domain: &DnsName, lookup: &Lookup, follow: Follow) -> io::Result<Examined> {
     let base = domain.without_wildcard();
-    let challenge = base.prepend(CHALLENGE_LABEL);
+    let challenge = record_name(&base);
     let mut examined = Examined {
         domain: domain.clone(),
         challenge: challenge.clone().unwrap_or_else(|_| base.clone()),

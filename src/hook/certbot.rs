@@ -8,7 +8,7 @@ use crate::excerpt::excerpt;
 use crate::order::{Action, Call, OnFailure, Order, Wait};
 
 const HINT: &str = "give it to certbot as --manual-auth-hook \"ipv64-acme auth\" --manual-cleanup-hook \"ipv64-acme \
-                    cleanup\"; by hand use `ipv64-acme present NAME VALUE`";
+                    cleanup\"; by hand use `ipv64-acme present NAME VALUE` and `ipv64-acme cleanup NAME VALUE`";
 const WRONG_TYPE: &str = "add `--preferred-challenges dns` to the certbot command: without it certbot picks http-01";
 
 /// certbot with its plugin `manual`.

@@ -23,6 +23,7 @@ pub fn parse(action: Action, args: &[String]) -> Result<Call> {
     let [domain, value] = args else {
         return Err(invalid(format!("--identifier takes 2 arguments, not {}", args.len()), HINT));
     };
+    super::check_order(domain, value)?;
     let challenge = super::for_domain(domain, super::value(value, WRONG_TYPE)?, HINT)?;
     let on_failure = match action {
         Action::Add => OnFailure::Undo,

@@ -70,28 +70,27 @@ fn misfit(action: Action, form: Form, args: &[String]) -> Error {
     super::wrong_count(&verb, wanted, args, &format!("{HINT}{flags}"))
 }
 
-/// The name is taken as it is: with a CNAME that lego has followed it need not begin with `_acme-challenge`.
-fn record(name: &str, value: &str) -> Result<Challenge> {
-    let name = super::name(name, HINT)?;
+/// The name is taken as it is: with a CNAME that lego has followed it need not begin with `_acme-challenge`. Without the final
+/// dot that lego sends, such a name is a domain.
+fn record(text: &str, value: &str) -> Result<Challenge> {
+    super::check_order(text, value)?;
+    let name = super::name(text, HINT)?;
     let value = super::value(value, WRONG_TYPE)?;
     let domain = name.without_wildcard();
-    if domain != name {
+    let is_record = text.ends_with('.') || name.labels().next() == Some(CHALLENGE_LABEL);
+    if domain != name || !is_record {
         let problem = format!("`{name}` is a domain, and this is for the name of a record");
         let hint = format!("write `{CHALLENGE_LABEL}.{domain}`, or put --identifier before `{name}`");
+        let hint = if domain == name { format!("{hint}; `{name}.` if the record belongs there") } else { hint };
         return Err(invalid(problem, hint));
     }
     Ok(Challenge { name, value })
 }
 
 fn raw(domain: &str, key_authorization: &str) -> Result<Challenge> {
-    let domain = super::name(domain, HINT)?;
     let value = TxtValue::from_key_authorization(key_authorization)
         .map_err(|error| invalid(format!("the last argument is no key authorization: {error}"), HINT))?;
-    // Some wrappers pass the record name here too; putting the label before it twice would be wrong in any case.
-    if domain.labels().next() == Some(CHALLENGE_LABEL) {
-        return Ok(Challenge { name: domain, value });
-    }
-    super::for_domain(domain.as_str(), value, HINT)
+    super::for_domain(domain, value, HINT)
 }
 
 #[cfg(test)]

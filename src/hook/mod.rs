@@ -21,7 +21,7 @@ pub mod uacme;
 
 use std::ffi::OsString;
 
-use crate::challenge::{CHALLENGE_LABEL, Challenge, TxtValue, ValueError};
+use crate::challenge::{self, Challenge, TxtValue, ValueError};
 use crate::error::{Error, Kind, Result};
 use crate::excerpt::excerpt;
 use crate::exit::Exit;
@@ -177,8 +177,19 @@ fn for_record(record: &str, value: TxtValue, hint: &str) -> Result<Challenge> {
 
 /// Returns the name of the record for a domain that a client passed.
 fn record_name(domain: &str, hint: &str) -> Result<DnsName> {
-    let domain = name(domain, hint)?.without_wildcard();
-    domain.prepend(CHALLENGE_LABEL).map_err(|error| invalid(error.to_string(), hint))
+    challenge::record_name(&name(domain, hint)?).map_err(|error| invalid(error.to_string(), hint))
+}
+
+/// Refuses a value in the place of the name, and the reverse: only names have dots.
+fn check_order(name: &str, value: &str) -> Result<()> {
+    if name.contains('.') || !value.contains('.') {
+        return Ok(());
+    }
+    let (name, value) = (excerpt(name, SHOWN), excerpt(value, SHOWN));
+    Err(invalid(
+        format!("`{name}` is not a domain name: the name comes before the value"),
+        format!("write `{value} {name}`"),
+    ))
 }
 
 /// Reads a name that a client passed.

@@ -24,12 +24,16 @@ fn raw_is_hashed() {
 
 #[test]
 fn refuses_what_lego_does_not_send() {
-    let table: [(Form, &[&str], &str); 9] = [
+    let table: [(Form, &[&str], &str); 13] = [
         (Form::Record, &[], "`present` takes 2 arguments, NAME and VALUE, not 0"),
         (Form::Record, &["a.example"], "not 1"),
         (Form::Record, &["a.example", "v", "x"], "not 3"),
         (Form::Record, &["*", "v"], "wildcard of nothing"),
         (Form::Record, &["*.a.example", "v"], "`*.a.example` is a domain"),
+        (Form::Record, &["a.example", "v"], "`a.example` is a domain"),
+        (Form::Record, &["abc", "_acme-challenge.a.example"], "the name comes before the value"),
+        (Form::Record, &["-abc", "a.example"], "the name comes before the value"),
+        (Form::Record, &["https://a.example/", "v"], "write `a.example`"),
         (Form::Record, &["a.example", "token.thumb"], "key authorization"),
         (Form::Record, &["--bogus", "v"], "unknown option"),
         (Form::Raw, &["a.example", "token"], "`present --` takes 3 arguments, DOMAIN TOKEN KEYAUTH, not 2"),

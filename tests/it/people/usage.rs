@@ -156,3 +156,36 @@ fn lego_is_not_told_of_its_own_variables() {
     env.set("EXEC_PATH", "/usr/bin/ipv64-acme");
     env.succeed(&present);
 }
+
+/// Nothing is written where a name or a value is not what it should be.
+#[test]
+fn other_spellings_of_names_are_understood_or_refused_in_one_line() {
+    const VALUE: &str = "LHDhK3oGRvkiefQnx7OOczTY5Tic_xZ6HcMOc_gmtoM";
+    let mut env = TestEnvironment::new();
+    env.set("IPV64_API_RATE", "1000/1");
+    let before = env.sim.records_left().len();
+    let table: [(&[&str], i32, &str); 13] = [
+        (&["present", "name.ipv64.net", VALUE], 2, "write `_acme-challenge.name.ipv64.net`"),
+        (&["cleanup", "name.ipv64.net", VALUE], 2, "write `_acme-challenge.name.ipv64.net`"),
+        (&["present", VALUE, "_acme-challenge.name.ipv64.net"], 2, "the name comes before the value"),
+        (&["present", "--identifier", VALUE, "name.ipv64.net"], 2, "the name comes before the value"),
+        (&["cleanup"], 2, "by hand use `ipv64-acme present NAME VALUE` and `ipv64-acme cleanup NAME VALUE`"),
+        (&["test", "namee.ipv64.net"], 7, "did you mean `name.ipv64.net`"),
+        (&["test", "name.ipv64.ne"], 7, "did you mean `name.ipv64.net`"),
+        (&["test", "192.0.2.1"], 2, "dns-01 proves names only"),
+        (&["doctor", "2001:db8::1"], 2, "dns-01 proves names only"),
+        (&["test", "https://name.ipv64.net/"], 2, "write `name.ipv64.net`"),
+        (&["test", "name.ipv64.net:443"], 2, "write `name.ipv64.net`"),
+        (&["domain", "add", "https://new.ipv64.net"], 2, "write `new.ipv64.net`"),
+        (&["present", "--identifier", "name.ipv64.net:443", VALUE], 2, "write `name.ipv64.net`"),
+    ];
+    for (args, code, words) in table {
+        let stderr = env.fail(args, code);
+        assert!(stderr.lines().any(|line| line.contains(words)), "{args:?}: {stderr}");
+    }
+    assert_eq!(env.sim.records_left().len(), before);
+    assert!(env.succeed(&["test", "_acme-challenge.name.ipv64.net"]).starts_with("_acme-challenge.name.ipv64.net: "));
+    env.succeed(&["present", "--identifier", "_acme-challenge.example.com", VALUE]);
+    let left = env.sim.records_left();
+    assert!(left.iter().any(|record| record.name() == "_acme-challenge.example.com"), "{left:#?}");
+}
