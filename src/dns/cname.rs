@@ -2,6 +2,7 @@
 //! asked of the authoritative servers so that no resolver learns that the name has no record yet.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::authority::Authority;
@@ -199,9 +200,11 @@ impl Lookup {
     /// the name itself. Equal results are equal zones.
     #[must_use]
     pub fn discover(&self, name: &DnsName, deadline: Instant) -> Option<Zone> {
-        self.afresh()
-            .ask_everybody(name, deadline)
-            .map_or_else(|unheard| unheard.zone.map(|zone| *zone), |step| Some(step.zone))
+        let afresh = Self { known: Arc::default(), ..self.clone() };
+        match afresh.ask_everybody(name, deadline) {
+            Ok(step) => Some(step.zone),
+            Err(unheard) => unheard.zone.map(|zone| *zone),
+        }
     }
 
     /// Finds out about one name: of its name servers, else by asking resolvers.

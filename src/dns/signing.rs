@@ -8,7 +8,6 @@ use super::authority::Authority;
 use super::message::{Question, RecordType, Reply};
 use super::recursive::Recursive;
 use super::zone::{Lookup, Zone};
-use crate::name::DnsName;
 
 /// What parent, zone and resolvers say about signatures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,22 +31,18 @@ impl Lookup {
         let ask = |set: &Recursive, kind| set.ask(&Question::recursive(apex, kind), deadline, Reply::is_answer).ok();
         let mut sets = [&self.resolvers, &self.fallback].into_iter();
         let (set, parent) = sets.find_map(|set| Some((set, ask(set, RecordType::DS)?)))?;
+        let question = Question::authoritative(apex, RecordType::DNSKEY);
+        let authority = Authority { apex: Some(apex), servers: zone.servers.iter().collect(), pace: &self.pace };
+        let keys = || authority.ask(&question, deadline).ok().filter(Reply::authoritative);
         Some(if !parent.has(RecordType::DS) {
             Signing::Unsigned
-        } else if !self.keys(zone, apex, deadline)?.has(RecordType::DNSKEY) {
+        } else if !keys()?.has(RecordType::DNSKEY) {
             Signing::NoKeys
         } else if ask(set, RecordType::SOA).is_none() {
             Signing::Refused
         } else {
             Signing::Signed
         })
-    }
-
-    /// What the servers of a zone tell of its keys.
-    fn keys(&self, zone: &Zone, apex: &DnsName, deadline: Instant) -> Option<Reply> {
-        let question = Question::authoritative(apex, RecordType::DNSKEY);
-        let authority = Authority { apex: Some(apex), servers: zone.servers.iter().collect(), pace: &self.pace };
-        authority.ask(&question, deadline).ok().filter(Reply::authoritative)
     }
 }
 

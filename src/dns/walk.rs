@@ -47,7 +47,7 @@ impl Walk<'_> {
             };
             found = Found::in_referral(&reply, &below, self.port);
             if found.servers.is_empty() && nested < MAX_NESTED {
-                found = self.nested_addresses(&found.unfound, nested);
+                found = self.addresses(&found.unfound, nested);
             }
             if found.servers.is_empty() {
                 return Err(format!("no address of the name servers of `{below}` could be found"));
@@ -70,11 +70,8 @@ impl Walk<'_> {
     }
 
     /// Walks to the addresses of name servers, one after the other; one that fails does not keep the others from being found.
-    pub(super) fn addresses(&self, names: &BTreeSet<DnsName>) -> Found {
-        self.nested_addresses(names, 0)
-    }
-
-    fn nested_addresses(&self, names: &BTreeSet<DnsName>, nested: usize) -> Found {
+    /// `nested` is the number of walks that need this one.
+    pub(super) fn addresses(&self, names: &BTreeSet<DnsName>, nested: usize) -> Found {
         let mut found = Found::default();
         for name in names {
             let (servers, is_whole) = self.addresses_of(name, nested + 1);

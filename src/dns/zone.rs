@@ -41,12 +41,6 @@ pub struct Lookup {
 }
 
 impl Lookup {
-    /// Returns the same look-ups without what is known already, for finding out whether it has changed.
-    #[must_use]
-    pub fn afresh(&self) -> Self {
-        Self { known: Arc::default(), ..self.clone() }
-    }
-
     /// The ways in which servers can be found, the most trusted by the user first.
     #[must_use]
     pub fn ways(&self) -> &'static [FoundBy] {
@@ -169,7 +163,7 @@ impl Lookup {
         }
         let until = deadline.min(Instant::now() + ONE_WAY);
         let found = match way {
-            FoundBy::Roots => self.walk(until).addresses(&open.unfound),
+            FoundBy::Roots => self.walk(until).addresses(&open.unfound, 0),
             FoundBy::Https => self.addresses(&self.fallback, &open.unfound, until),
             FoundBy::Resolvers | FoundBy::Settings => self.addresses(&self.resolvers, &open.unfound, until),
         };

@@ -93,7 +93,11 @@ pub fn way_to_api(settings: &Settings) -> io::Result<Vec<Finding>> {
     let first = |v4: bool| addresses.iter().find(|address| address.is_ipv4() == v4);
     let families = [("IPv4", first(true)), ("IPv6", first(false))];
     let families = families.into_iter().filter_map(|(family, address)| Some((family, address?)));
-    let outcomes = parallel::each(families, |(family, address)| (family, connect(*address)))?;
+    let connect = |address: &SocketAddr| {
+        let start = Instant::now();
+        TcpStream::connect_timeout(address, CONNECT).map(|_| start.elapsed()).map_err(|error| error.to_string())
+    };
+    let outcomes = parallel::each(families, |(family, address)| (family, connect(address)))?;
     let works = outcomes.iter().any(|(_, outcome)| outcome.is_ok());
     let describe = |(family, outcome)| describe_way(subject, (&host, family), outcome, works);
     Ok(outcomes.into_iter().map(describe).collect())
@@ -121,11 +125,6 @@ fn look_up(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     let look_up = move || sender.send((name, port).to_socket_addrs().map(Iterator::collect)).ok();
     thread::Builder::new().spawn(look_up)?;
     Ok(found.recv_timeout(CONNECT).ok().and_then(Result::ok).unwrap_or_default())
-}
-
-fn connect(address: SocketAddr) -> Result<Duration, String> {
-    let start = Instant::now();
-    TcpStream::connect_timeout(&address, CONNECT).map(|_| start.elapsed()).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

@@ -37,11 +37,6 @@ impl TxtQuery {
         let question = Question::authoritative(&self.name, RecordType::TXT);
         if edns { question } else { question.without_edns() }
     }
-
-    /// Judges a reply to the question.
-    pub(super) fn judge(&self, reply: &Reply) -> Answer {
-        judge_reply(reply, &self.name, &self.values)
-    }
 }
 
 /// Judges a reply to the question for the TXT records at a name: are all these values there, with authority?

@@ -94,7 +94,8 @@ fn ask_set(set: &Recursive, queries: &[TxtQuery], until: Instant) -> Round {
     for query in queries {
         let question = Question::recursive(&query.name, RecordType::TXT);
         let replies = set.ask_each(&question, until.min(Instant::now() + ATTEMPT));
-        let answers: Vec<_> = replies.iter().filter(|reply| reply.is_answer()).map(|reply| has(reply, query)).collect();
+        let has = |reply: &Reply| has_all(&reply.texts(&query.name).collect::<Vec<_>>(), &query.values);
+        let answers: Vec<_> = replies.iter().filter(|reply| reply.is_answer()).map(has).collect();
         if answers.contains(&false) {
             return Round::Lacks;
         }
@@ -104,8 +105,4 @@ fn ask_set(set: &Recursive, queries: &[TxtQuery], until: Instant) -> Round {
         }
     }
     Round::Has
-}
-
-fn has(reply: &Reply, query: &TxtQuery) -> bool {
-    has_all(&reply.texts(&query.name).collect::<Vec<_>>(), &query.values)
 }

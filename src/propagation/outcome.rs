@@ -49,9 +49,7 @@ impl Row {
             Host::LeftOut(_) => return "too many to be asked".to_owned(),
         }
         let mut text = match self.status {
-            ServerStatus::Serving => {
-                format!("has it, after {:.1} s", self.after.unwrap_or_default().as_secs_f64())
-            }
+            ServerStatus::Serving => format!("has it, after {:.1} s", self.after.unwrap_or_default().as_secs_f64()),
             ServerStatus::Confirming => "has it, not confirmed often enough yet".to_owned(),
             ServerStatus::Lagging => format!("lags: {}", self.last),
             ServerStatus::Lame => format!("not authoritative: {}", self.last),
@@ -165,17 +163,13 @@ impl NotReady {
         self.rows.iter().filter(|row| row.status == status).count()
     }
 
-    fn is_at_ipv64(&self) -> bool {
-        let known = |row: &Row| row.host.name().is_none_or(|name| name.as_str().ends_with("ipv64.net"));
-        self.rows.iter().any(known)
-    }
-
     fn advice(&self) -> String {
         let lagging = self.count(ServerStatus::Lagging) + self.count(ServerStatus::Confirming);
         let lame = self.count(ServerStatus::Lame);
         let all =
             self.rows.iter().filter(|row| !matches!(row.status, ServerStatus::NoRoute | ServerStatus::Silent)).count();
         let waited = self.waited.as_secs();
+        let is_ipv64 = |row: &Row| row.host.name().is_none_or(|name| name.as_str().ends_with("ipv64.net"));
         if self.intercepted {
             "something in this network answers in place of the name servers (a router or firewall that redirects port 53): \
              exempt this host from that, or name resolvers over HTTPS with IPV64_DOH"
@@ -184,7 +178,7 @@ impl NotReady {
             "nothing is wrong with these servers, but this machine could not ask them: raise its limits (`ulimit -n`), or \
              end what uses them up"
                 .to_owned()
-        } else if lagging > 0 && !self.is_at_ipv64() {
+        } else if lagging > 0 && !self.rows.iter().any(is_ipv64) {
             "the domain is delegated to name servers of another provider, and IPv64 does not publish records there: \
              delegate it to ns1.ipv64.net and ns2.ipv64.net at its registrar, or make the challenge name a CNAME to a name below \
              a domain that is at IPv64"

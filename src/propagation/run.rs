@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 use super::fallback::{self, Round};
 use super::outcome::{Basis, Cause, NotReady, Ready, Row};
 use super::plan::Plan;
+use super::rule::ServerStatus;
 use super::search::Search;
+use super::target::Host;
 use super::wait::{Action, GRACE, Job, Ticket, Wait};
 use crate::dns::exchange::{AskError, STACK, ask_with};
 use crate::dns::message::Reply;
@@ -39,11 +41,11 @@ pub fn wait(plan: &Plan, changed: &mut dyn FnMut(&[Row])) -> Result<Ready, NotRe
     let mut wait = Wait::new(plan, Instant::now());
     let lookup = Arc::new(plan.lookup.clone());
     let (sender, events) = channel();
-    let mut shown = Vec::new();
+    let mut shown: Vec<(Host, ServerStatus)> = Vec::new();
     loop {
         let now = Instant::now();
         if plan.interrupted.load(Ordering::Relaxed) {
-            return Err(wait.interrupted(now));
+            return Err(wait.not_ready(now, Cause::Interrupted));
         }
         let until = match wait.poll(now, rand::random()) {
             Action::Start(job) => {
@@ -55,9 +57,10 @@ pub fn wait(plan: &Plan, changed: &mut dyn FnMut(&[Row])) -> Result<Ready, NotRe
             Action::Until(until) => until.min(now + TICK),
         };
         let rows = wait.rows();
-        if differs(&shown, &rows) {
+        let statuses = rows.iter().map(|row| (row.host.clone(), row.status)).collect();
+        if shown != statuses {
             changed(&rows);
-            shown = rows;
+            shown = statuses;
         }
         match events.recv_timeout(until.saturating_duration_since(Instant::now())) {
             Ok(event) => take(&mut wait, event),
@@ -129,10 +132,7 @@ fn explained(not_ready: NotReady, plan: &Plan, wait: &Wait) -> NotReady {
     }
     let until = Instant::now() + LEAST_LOOK.max(GRACE / 2);
     let refused = |zone: &&Zone| matches!(plan.lookup.signing(zone, until), Some(Signing::NoKeys | Signing::Refused));
-    let bogus: Vec<DnsName> = wait.zones().filter(refused).filter_map(|zone| zone.apex.clone()).collect();
+    let bogus: Vec<DnsName> =
+        wait.zones.iter().map(|zone| &zone.zone).filter(refused).filter_map(|zone| zone.apex.clone()).collect();
     NotReady { bogus, ..not_ready }
-}
-
-fn differs(old: &[Row], new: &[Row]) -> bool {
-    old.len() != new.len() || old.iter().zip(new).any(|(old, new)| (&old.host, old.status) != (&new.host, new.status))
 }

@@ -40,11 +40,6 @@ impl Schedule {
         // On the grid as long as that is possible; a poll that had to wait is not caught up with.
         self.next = if self.next + pause > now { self.next + pause } else { now + pause };
     }
-
-    /// Asks for a poll at once.
-    pub(super) fn hurry(&mut self, now: Instant) {
-        self.next = self.next.min(now);
-    }
 }
 
 #[cfg(test)]

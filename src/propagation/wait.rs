@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::answer::{Answer, TxtQuery};
+use super::answer::{Answer, TxtQuery, judge_reply};
 use super::evidence::{Evidence, Observation};
 use super::fallback::{Fallback, Round};
 use super::outcome::{Basis, Cause, NotReady, Ready, Row};
@@ -73,7 +73,7 @@ pub(super) struct Wait {
     polling_interval: Duration,
     blind_wait: Option<Duration>,
     pace: Arc<Pace>,
-    zones: Vec<ZoneTexts>,
+    pub(super) zones: Vec<ZoneTexts>,
     targets: Vec<Target>,
     searches: Searches,
     fallback: Option<Fallback>,
@@ -207,7 +207,7 @@ impl Wait {
     fn end(&mut self, now: Instant) -> Option<NotReady> {
         if !self.is_last_round {
             self.is_last_round = true;
-            self.targets.iter_mut().for_each(|target| target.schedule.hurry(now));
+            self.targets.iter_mut().for_each(|target| target.schedule.next = target.schedule.next.min(now));
             return None;
         }
         let is_busy = |view: &View| {
@@ -220,11 +220,6 @@ impl Wait {
             let nobody = nobody && self.fallback.as_ref().is_none_or(Fallback::tells_nothing);
             self.not_ready(now, if nobody { Cause::NobodyAnswers } else { Cause::TimedOut })
         })
-    }
-
-    /// Returns why a wait that a signal ends has failed.
-    pub(super) fn interrupted(&self, now: Instant) -> NotReady {
-        self.not_ready(now, Cause::Interrupted)
     }
 
     fn next_query(&mut self, now: Instant, jitter: f64) -> Result<Job, Option<Instant>> {
@@ -270,7 +265,7 @@ impl Wait {
         }
         let text = &self.zones[zone].texts[record];
         let (answer, replica) = match reply {
-            Ok(reply) => (text.query.judge(&reply), reply.nsid().map(<[u8]>::to_vec)),
+            Ok(reply) => (judge_reply(&reply, &text.query.name, &text.query.values), reply.nsid().map(<[u8]>::to_vec)),
             Err(error) => (Answer::Silent(error), None),
         };
         evidence.observe(now, Observation { record, transport, asked, replica, answer });
@@ -314,9 +309,11 @@ impl Wait {
     pub(super) fn discovered(&mut self, now: Instant, search: Search, found: Option<Zone>) {
         let Search { zone, from_roots } = search;
         self.searches.ended(now);
+        let is_known =
+            |server: &Server| self.zones[zone].zone.servers.iter().any(|known| known.address == server.address);
         match (from_roots, found) {
             (false, Some(found)) => self.add_found(zone, found, now),
-            (true, Some(found)) if !share_a_server(&found, &self.zones[zone].zone) => {
+            (true, Some(found)) if !found.servers.iter().any(is_known) => {
                 // The network leads elsewhere (split DNS): a CA goes down from the root.
                 self.searches.split = true;
                 self.drop_views(|_, view| view.zone == zone);
@@ -388,16 +385,12 @@ impl Wait {
         self.zones.iter().flat_map(|zone| &zone.texts).map(|text| &text.query)
     }
 
-    /// Returns the zones.
-    pub(super) fn zones(&self) -> impl Iterator<Item = &Zone> {
-        self.zones.iter().map(|zone| &zone.zone)
-    }
-
     fn ready(&self, now: Instant, basis: Basis) -> Ready {
         Ready { waited: now - self.start, rows: self.rows(), basis, split: self.searches.split }
     }
 
-    fn not_ready(&self, now: Instant, cause: Cause) -> NotReady {
+    /// Returns a wait that has failed, with what is known now.
+    pub(super) fn not_ready(&self, now: Instant, cause: Cause) -> NotReady {
         let names = self.queries().map(|query| query.name.clone()).collect();
         // The last poll comes after the time limit, which is what the user knows.
         let waited = (now - self.start).min(self.timeout);
@@ -443,10 +436,6 @@ impl Target {
             several: evidence.shows_several_replicas(),
         })
     }
-}
-
-fn share_a_server(one: &Zone, other: &Zone) -> bool {
-    one.servers.iter().any(|server| other.servers.iter().any(|known| known.address == server.address))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 use super::*;
 use crate::dns::tests as fake;
 use crate::dns::zone::{FoundBy, Server};
+use crate::name::DnsName;
 
 /// A record of which only the type matters.
 fn trace(name: &str, kind: RecordType) -> Record {
