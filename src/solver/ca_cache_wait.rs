@@ -18,10 +18,9 @@ impl Solver<'_> {
     /// # Errors
     /// [`Interrupted`]: the CA must not be asked yet.
     pub(super) fn ca_cache_wait(&self, placements: &[Placement]) -> Result<(), Interrupted> {
-        let is_of_others =
-            |mark: &RecordMark| !placements.iter().any(|placement| placement.challenge.value == mark.value);
+        let is_of_others = |mark: &RecordMark| !placements.iter().any(|placement| placement.entry.value == mark.value);
         let marks = |record| self.state.journal(|journal, now| journal.ready_marks(record, now));
-        let marks = placements.iter().flat_map(|placement| marks(&placement.record));
+        let marks = placements.iter().flat_map(|placement| marks(&placement.entry.record));
         let rest = |mark: RecordMark| CA_CACHE.saturating_sub(self.state.age(mark.at));
         let rest = marks.filter(is_of_others).map(rest).max().unwrap_or_default();
         if rest.is_zero() {

@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use super::Solver;
-use super::remove::spec_of;
 use crate::api::{ApiError, RetryPolicy};
 use crate::error::Error;
 use crate::name::DnsName;
@@ -20,7 +19,7 @@ impl Solver<'_> {
     /// about for an hour while there are calls to spare. For after the result of a call was told, which must not wait
     /// for it.
     pub fn clear_leftovers(&self, call: &Call) {
-        if self.is_used_up() {
+        if self.state.usage(|usage, now| usage.daily.quota(now)).used_up_until.is_some() {
             return;
         }
         let until = Instant::now() + PATIENCE;
@@ -29,7 +28,11 @@ impl Solver<'_> {
                 return;
             }
             let Some(entry) = self.take_failed().or_else(|| self.take_forgotten(call)) else { return };
-            if !self.clear(&entry, until) {
+            let deleted = self.delete(&entry, &RetryPolicy::until(until).with_tries(2));
+            let what = deleted.as_ref().map_or_else(|error| format!("stays: {error}"), |_| "removed".to_owned());
+            self.events.step(&format!("`{}`, left over from an earlier call, {what}", entry.record));
+            // The next one would have no better luck.
+            if deleted.is_err_and(|error| error.is_transient()) {
                 return;
             }
         }
@@ -42,36 +45,12 @@ impl Solver<'_> {
 
     fn take_forgotten(&self, call: &Call) -> Option<Entry> {
         // More additions of the same order may follow, and they are in a hurry.
-        if matches!(call.wait, Wait::Later(_)) || !self.has_to_spare() {
+        let is_in_hurry = matches!(call.wait, Wait::Later(_));
+        if is_in_hurry || !self.state.usage(|usage, now| usage.has_to_spare(self.settings.api_rate, now)) {
             return None;
         }
         let spared = in_use(call);
         self.state.journal(|journal, now| journal.take_left_over(self.state.account(), &spared, now))
-    }
-
-    /// Removes the record of an entry; returns whether the next one may have better luck.
-    fn clear(&self, entry: &Entry, until: Instant) -> bool {
-        let ids = [entry.id.clone()];
-        let Some(spec) = spec_of(entry) else {
-            self.state.journal(|journal, _| journal.close(&ids));
-            return true;
-        };
-        let policy = RetryPolicy::until(until).with_tries(2);
-        match self.client.delete_record(&spec, &policy) {
-            Ok(_) => {
-                self.state.journal(|journal, now| journal.removed(&ids, now));
-                self.events.step(&format!("`{}`, left over from an earlier call, removed", entry.record));
-                true
-            }
-            Err(error) => {
-                self.state.journal(|journal, now| match error {
-                    ApiError::NoPermit(_) => journal.remove_postponed(&ids, now),
-                    _ => journal.remove_failed(&ids, now),
-                });
-                self.events.step(&format!("`{}`, left over from an earlier call, stays: {error}", entry.record));
-                !error.is_transient()
-            }
-        }
     }
 }
 

@@ -10,7 +10,8 @@ use crate::dns::cname::{Follow, Place, PlaceError};
 use crate::dns::zone::Zone;
 use crate::error::{Context as _, Error, Result};
 use crate::name::DnsName;
-use crate::state::DomainList;
+use crate::order::Call;
+use crate::state::{DomainList, Entry};
 
 /// How long a process waits for the list that another one asks for, which takes a turn in the request window.
 const ANOTHER_ASKS: Duration = Duration::from_secs(30);
@@ -21,17 +22,15 @@ const CACHE_POLL: Duration = Duration::from_millis(50);
 const PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// The place of one record.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A record to be added, and what is known of its place.
+#[derive(Debug, Clone)]
 pub(super) struct Placement {
-    pub(super) challenge: Challenge,
-    /// The name that holds the record.
-    pub(super) record: DnsName,
-    /// The zone of that name; none where nobody needs to know it.
-    pub(super) zone: Option<Zone>,
+    pub(super) entry: Entry,
     pub(super) spec: RecordSpec,
+    /// The zone of the record; none where nobody needs to know it.
+    pub(super) zone: Option<Zone>,
     /// When this call has added it; none if it was there already.
-    pub(super) added: Option<std::time::Instant>,
+    pub(super) added: Option<Instant>,
     pub(super) notes: Vec<String>,
 }
 
@@ -44,12 +43,21 @@ pub(super) enum Domains {
 
 impl Solver<'_> {
     /// Finds the place of a record; asks, changes nothing.
-    pub(super) fn locate(&self, challenge: &Challenge, domains: Domains, policy: &RetryPolicy) -> Result<Placement> {
+    pub(super) fn locate(
+        &self,
+        call: &Call,
+        challenge: &Challenge,
+        domains: Domains,
+        policy: &RetryPolicy,
+    ) -> Result<Placement> {
         self.check_interrupted()?;
-        let place = self.place(&challenge.name, policy)?;
-        let (record, zone, notes) = match place {
-            Some(place) => (place.target(&challenge.name).clone(), Some(place.zone), place.notes),
-            None => (challenge.name.clone(), None, Vec::new()),
+        let follow = self.settings.follow_cname;
+        // Where neither aliases nor propagation matter, DNS is not asked.
+        let (record, zone, notes) = if follow == Follow::Never && self.settings.propagation_timeout.is_zero() {
+            (challenge.name.clone(), None, Vec::new())
+        } else {
+            let place = self.place_by(follow, &challenge.name, policy)?;
+            (place.target(&challenge.name).clone(), Some(place.zone), place.notes)
         };
         if record != challenge.name {
             self.events.step(&format!("`{}` is an alias: the record belongs at `{record}`", challenge.name));
@@ -58,17 +66,9 @@ impl Solver<'_> {
         // What was noted on the way may be the reason.
         let tell = |_: &Error| notes.iter().for_each(|note| self.events.warning(note));
         let domain = self.domain_of((&record, apex), domains, policy).inspect_err(tell)?;
-        let spec = spec(&domain, &record, challenge)?;
-        Ok(Placement { challenge: challenge.clone(), record, zone, spec, added: None, notes })
-    }
-
-    /// Asks DNS, unless neither aliases nor propagation matter.
-    fn place(&self, name: &DnsName, policy: &RetryPolicy) -> Result<Option<Place>> {
-        let follow = self.settings.follow_cname;
-        if follow == Follow::Never && self.settings.propagation_timeout.is_zero() {
-            return Ok(None);
-        }
-        self.place_by(follow, name, policy).map(Some)
+        let entry = Entry::new(self.state.account(), call.client, challenge, (&domain, &record));
+        let spec = spec_of(&entry).ok_or(AccountError::NotBelow { name: record, domain })?;
+        Ok(Placement { entry, spec, zone, added: None, notes })
     }
 
     /// Asks DNS where a name belongs. Before an addition a network that is not up yet (a timer at boot, a line that is dialled
@@ -102,15 +102,14 @@ impl Solver<'_> {
     /// Returns the cached list. Where there is none and another process is asking, its answer is waited for.
     fn known_domains(&self) -> Option<Vec<DnsName>> {
         let until = Instant::now() + ANOTHER_ASKS;
-        loop {
+        while Instant::now() < until && !self.is_interrupted() {
             match self.state.usage(|usage, now| usage.domains.names_or_ask(now)) {
                 DomainList::Known(names) => return Some(names),
-                DomainList::BeingAsked if Instant::now() < until && !self.is_interrupted() => {
-                    std::thread::sleep(CACHE_POLL);
-                }
-                DomainList::BeingAsked | DomainList::Ask => return None,
+                DomainList::Ask => return None,
+                DomainList::BeingAsked => std::thread::sleep(CACHE_POLL),
             }
         }
+        None
     }
 
     /// Finds the account domain that holds a name: the setting, the cache, the account.
@@ -145,7 +144,7 @@ impl Solver<'_> {
     }
 }
 
-fn spec(domain: &DnsName, record: &DnsName, challenge: &Challenge) -> Result<RecordSpec> {
-    RecordSpec::within(domain, record, RecordType::TXT, challenge.value.as_str())
-        .ok_or_else(|| AccountError::NotBelow { name: record.clone(), domain: domain.clone() }.into())
+/// Returns the record of an entry; nothing if its domain does not hold it, as in a journal that was edited.
+pub(super) fn spec_of(entry: &Entry) -> Option<RecordSpec> {
+    RecordSpec::within(&entry.domain, &entry.record, RecordType::TXT, entry.value.as_str())
 }

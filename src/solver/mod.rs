@@ -31,7 +31,7 @@ use crate::name::DnsName;
 use crate::order::{Action, Call};
 use crate::propagation::{Ready, Row};
 use crate::settings::Settings;
-use crate::state::State;
+use crate::state::{Entry, State};
 
 pub use interrupted::Interrupted;
 pub use leftovers::is_about_api;
@@ -123,9 +123,15 @@ pub struct RecordFailure {
     pub error: Error,
 }
 
+impl Solved {
+    fn of(entry: Entry, status: Status) -> Self {
+        Self { challenge: entry.challenge(), record: entry.record, domain: entry.domain, status }
+    }
+}
+
 impl Failure {
-    fn of(challenge: &Challenge, error: Error) -> Self {
-        Self { done: Vec::new(), failed: vec![RecordFailure { challenge: Some(challenge.clone()), error }] }
+    fn of(challenge: Challenge, error: Error) -> Self {
+        Self { done: Vec::new(), failed: vec![RecordFailure { challenge: Some(challenge), error }] }
     }
 }
 

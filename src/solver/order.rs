@@ -1,13 +1,14 @@
 //! The records of an order that a client spreads over several calls (certbot's countdown): the last call waits for all of
 //! them. They are in the journal; where it was lost, the account is asked for its records.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use super::Solver;
 use super::locate::Placement;
+use super::remove::STILL_SHOWN;
 use crate::api::{Domain, RecordType, RetryPolicy};
-use crate::challenge::TxtValue;
+use crate::challenge::{Challenge, TxtValue};
 use crate::dns::cname::Follow;
 use crate::dns::zone::Zone;
 use crate::error::{Context as _, Explain, Kind, Result};
@@ -15,47 +16,6 @@ use crate::name::DnsName;
 use crate::order::Order;
 use crate::propagation::Record;
 use crate::state::{Entry, LEFT_OVER_AFTER, Progress};
-
-/// A record that is waited for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct PendingRecord {
-    record: OrderRecord,
-    zone: Zone,
-    /// When this call has added it, if it did.
-    added: Option<Instant>,
-}
-
-/// A record of the order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct OrderRecord {
-    name: DnsName,
-    value: TxtValue,
-    /// The account domain that holds it.
-    domain: DnsName,
-}
-
-impl PendingRecord {
-    /// Nothing where the zone was not looked up.
-    pub(super) fn of(placement: &Placement) -> Option<Self> {
-        let zone = placement.zone.clone()?;
-        let (name, value) = (placement.record.clone(), placement.challenge.value.clone());
-        Some(Self {
-            record: OrderRecord { name, value, domain: placement.spec.domain.clone() },
-            zone,
-            added: placement.added,
-        })
-    }
-
-    pub(super) fn into_record(self) -> Record {
-        Record {
-            name: self.record.name,
-            value: self.record.value,
-            zone: self.zone,
-            added: self.added,
-            doubtful_until: None,
-        }
-    }
-}
 
 /// An earlier call of the same order has failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -80,33 +40,48 @@ impl Explain for OrderError {
 
 impl Solver<'_> {
     /// Returns all records of the order: the earlier ones first, those of this call last.
-    pub(super) fn order_records(
-        &self,
-        order: &Order,
-        mine: Vec<PendingRecord>,
-        policy: &RetryPolicy,
-    ) -> Result<Vec<PendingRecord>> {
-        let mut all: Vec<PendingRecord> = Vec::new();
-        for record in self.find_records(order, policy)? {
-            let is_mine =
-                |mine: &PendingRecord| (&mine.record.name, &mine.record.value) == (&record.name, &record.value);
-            if mine.iter().any(is_mine) {
+    pub(super) fn order_records(&self, order: &Order, mine: &[Placement], policy: &RetryPolicy) -> Result<Vec<Record>> {
+        let mut records = Vec::new();
+        // IPv64 serves an account domain as one zone: no look-up for each of a hundred names.
+        let zone_of = |placement: &Placement| Some((placement.entry.domain.clone(), placement.zone.clone()?));
+        let mut zones: BTreeMap<DnsName, Zone> = mine.iter().filter_map(zone_of).collect();
+        for entry in self.find_records(order, policy)? {
+            let is_it = |mine: &Placement| (&mine.entry.record, &mine.entry.value) == (&entry.record, &entry.value);
+            if mine.iter().any(is_it) {
                 continue;
             }
-            // IPv64 serves an account domain as one zone: no look-up for each of a hundred names.
-            let neighbour = mine.iter().chain(&all).find(|known| known.record.domain == record.domain);
-            let zone = match neighbour {
-                Some(neighbour) => neighbour.zone.clone(),
-                None => self.place_by(Follow::Never, &record.name, policy)?.zone,
+            let zone = match zones.get(&entry.domain) {
+                Some(zone) => zone.clone(),
+                None => self.place_by(Follow::Never, &entry.record, policy)?.zone,
             };
-            all.push(PendingRecord { record, zone, added: None });
+            zones.insert(entry.domain.clone(), zone.clone());
+            records.push(self.awaited(&entry, zone, None));
         }
-        all.extend(mine);
-        Ok(all)
+        records.extend(self.own_records(mine));
+        Ok(records)
+    }
+
+    /// Returns the records of a call, but for those whose zone was not looked up.
+    pub(super) fn own_records(&self, mine: &[Placement]) -> Vec<Record> {
+        mine.iter().filter_map(|one| Some(self.awaited(&one.entry, one.zone.clone()?, one.added))).collect()
+    }
+
+    /// Tells the wait also of an equal record that was removed a moment ago, and that name servers may still show.
+    fn awaited(&self, entry: &Entry, zone: Zone, added: Option<Instant>) -> Record {
+        let (name, value) = (entry.record.clone(), entry.value.clone());
+        let removed_at = self.state.journal(|journal, now| journal.removed_at(&name, &value, now));
+        let left = removed_at.and_then(|at| STILL_SHOWN.checked_sub(self.state.age(at)));
+        if let Some(left) = left {
+            let seconds = left.as_secs_f64();
+            self.events.step(&format!(
+                "`{name}`: an equal record was removed a moment ago, and may be seen for {seconds:.0} s"
+            ));
+        }
+        Record { name, value, zone, added, doubtful_until: left.map(|left| Instant::now() + left) }
     }
 
     /// Returns the records of all calls of the order, by name.
-    fn find_records(&self, order: &Order, policy: &RetryPolicy) -> Result<Vec<OrderRecord>> {
+    fn find_records(&self, order: &Order, policy: &RetryPolicy) -> Result<Vec<Entry>> {
         let mut listed: Option<Vec<Domain>> = None;
         let mut all = Vec::new();
         for name in order.names.iter().collect::<BTreeSet<_>>() {
@@ -120,9 +95,7 @@ impl Solver<'_> {
             // A CA may give apex and wildcard one token: two calls, one record.
             let asked: usize = journal.iter().map(|entry| 1 + usize::from(entry.was_open)).sum();
             if asked >= wanted {
-                let record =
-                    |entry: Entry| OrderRecord { name: entry.record, value: entry.value, domain: entry.domain };
-                all.extend(journal.into_iter().map(record));
+                all.extend(journal);
                 continue;
             }
             // The journal of the earlier calls is lost: no state directory, or another one.
@@ -141,25 +114,26 @@ impl Solver<'_> {
     }
 
     fn of_journal(&self, name: &DnsName) -> Vec<Entry> {
-        let recent = |entry: &Entry| self.state.age(entry.added_at) < LEFT_OVER_AFTER;
-        let open = |entry: &Entry| !entry.is_being_removed();
-        let entries = self.state.journal(|journal, _| journal.find(self.state.account(), name, None)).into_iter();
-        entries.filter(|entry| open(entry) && recent(entry)).collect()
+        let mut entries = self.state.journal(|journal, _| journal.find(self.state.account(), name, None));
+        entries.retain(|entry| !entry.is_being_removed() && self.state.age(entry.added_at) < LEFT_OVER_AFTER);
+        entries
     }
 
-    /// The TXT records that the account holds where the challenge's record belongs.
-    fn of_account(&self, name: &DnsName, domains: &[Domain], policy: &RetryPolicy) -> Result<Vec<OrderRecord>> {
+    /// The TXT records that the account holds where the challenge's record belongs, as the journal would have them.
+    fn of_account(&self, name: &DnsName, domains: &[Domain], policy: &RetryPolicy) -> Result<Vec<Entry>> {
         let place = self.place_by(self.settings.follow_cname, name, policy)?;
         let target = place.target(name);
-        let holds = |domain: &Domain, record: &crate::api::Record| {
-            let full = DnsName::parse(&record.name_in(&domain.name)).ok();
-            record.record_type == RecordType::TXT && full.as_ref() == Some(target)
-        };
-        let records = domains.iter().flat_map(|domain| domain.records.iter().map(move |record| (domain, record)));
-        let record = records.filter(|(domain, record)| holds(domain, record)).filter_map(|(domain, record)| {
-            let value = TxtValue::parse(record.content.trim_matches('"')).ok()?;
-            Some(OrderRecord { name: target.clone(), value, domain: domain.name.clone() })
-        });
-        Ok(record.collect())
+        let mut found = Vec::new();
+        for domain in domains {
+            for record in domain.records.iter().filter(|record| record.record_type == RecordType::TXT) {
+                let is_it = DnsName::parse(&record.name_in(&domain.name)).is_ok_and(|full| full == *target);
+                let value = TxtValue::parse(record.content.trim_matches('"')).ok();
+                if let Some(value) = value.filter(|_| is_it) {
+                    let challenge = Challenge { name: name.clone(), value };
+                    found.push(Entry::new(self.state.account(), "", &challenge, (&domain.name, target)));
+                }
+            }
+        }
+        Ok(found)
     }
 }

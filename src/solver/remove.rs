@@ -1,19 +1,21 @@
 //! Removes exactly what was added. The journal says where that was; without it the way of the addition is gone again.
 
 use std::collections::BTreeSet;
+use std::slice::from_ref;
 use std::time::{Duration, Instant};
 
-use super::locate::Domains;
+use super::locate::{Domains, spec_of};
 use super::{Failure, Outcome, RecordFailure, Solved, Solver, Status};
-use crate::api::{ApiError, CallKind, Change, RecordSpec, RecordType, RetryPolicy};
+use crate::api::{ApiError, CallKind, Change, RetryPolicy};
 use crate::challenge::Challenge;
-use crate::dns::cname::PlaceError;
+use crate::dns::cname::{Follow, PlaceError};
 use crate::dns::exchange::ask_whole;
 use crate::dns::message::{self, Question};
+use crate::dns::zone::Server;
 use crate::error::{self, Context as _, Error, Explain, Result};
 use crate::name::DnsName;
 use crate::order::{Action, CaAsked, Call, OnFailure, Wait};
-use crate::state::{Entry, EntryId};
+use crate::state::Entry;
 
 /// How long servers may still show a record that is gone at IPv64.
 pub(super) const STILL_SHOWN: Duration = Duration::from_secs(20);
@@ -42,16 +44,6 @@ impl Explain for NotOurs {
                 .to_owned(),
         )
     }
-}
-
-/// A record that has to go, and its entries in the journal.
-struct PendingRemoval {
-    challenge: Challenge,
-    record: DnsName,
-    spec: RecordSpec,
-    ids: Vec<EntryId>,
-    /// What to write into the journal if the removal fails and the journal does not have the record.
-    unknown: Option<Entry>,
 }
 
 impl Solver<'_> {
@@ -89,8 +81,9 @@ impl Solver<'_> {
         }
     }
 
-    /// Returns the call that removes every record that mod_md has added for a challenge name: it does not say which value. There may be none: for apex and wildcard it calls twice, and the
-    /// first call removes both. What other clients have added at the same name may be part of an order that is under way.
+    /// Returns the call that removes every record that mod_md has added for a challenge name: it does not say which value.
+    /// There may be none: for apex and wildcard it calls twice, and the first call removes both. What other clients have
+    /// added at the same name may be part of an order that is under way.
     #[must_use]
     pub fn all_at(&self, name: &DnsName) -> Call {
         const CLIENT: &str = "mod_md";
@@ -108,68 +101,82 @@ impl Solver<'_> {
         }
     }
 
-    /// Removes a record from wherever the journal has it: the alias of its name may have changed between two additions.
+    /// Removes a record from wherever the journal has it, as the alias of its name may have changed between two additions;
+    /// from where it would be added today if the journal does not have it.
     fn remove_one(&self, call: &Call, challenge: &Challenge, policy: &RetryPolicy) -> Result<Solved> {
         let mut places = self.recorded(challenge);
         let Some(latest) = places.pop() else {
-            let removal = self.unrecorded(call, challenge, policy)?;
-            if self.was_removed(&removal) {
-                return Ok(solved(removal, Status::Missing));
+            let entry = self.locate(call, challenge, Domains::Cached, policy)?.entry;
+            if self.was_removed(&entry) {
+                return Ok(Solved::of(entry, Status::Missing));
             }
-            return self.remove_at(removal, policy);
+            return self.remove_at(entry, false, policy);
         };
         for place in places {
-            self.remove_at(place, policy)?;
+            self.remove_at(place, true, policy)?;
         }
-        self.remove_at(latest, policy)
+        self.remove_at(latest, true, policy)
     }
 
-    fn remove_at(&self, removal: PendingRemoval, policy: &RetryPolicy) -> Result<Solved> {
+    fn remove_at(&self, mut entry: Entry, is_recorded: bool, policy: &RetryPolicy) -> Result<Solved> {
         self.check_interrupted()?;
-        self.state.journal(|journal, now| journal.remove_asked(&removal.ids, now));
+        self.state.journal(|journal, now| journal.remove_asked(from_ref(&entry.id), now));
         let deleted = self
-            .client
-            .delete_record(&removal.spec, policy)
-            .with_context(|| format!("cannot remove the TXT record `{}`", removal.record))
-            .inspect_err(|error| self.keep_in_mind(&removal, error))?;
+            .delete(&entry, policy)
+            .with_context(|| format!("cannot remove the TXT record `{}`", entry.record))
+            .inspect_err(|error| {
+                // Left to the next call, also where the journal did not know of the record.
+                if !is_recorded && is_passing(error) {
+                    self.state.journal(|journal, now| {
+                        journal.intend(&mut entry, now);
+                        journal.remove_failed(from_ref(&entry.id), now);
+                    });
+                }
+            })?;
         // What the journal has is ours, and gone: a try whose reply was lost has done it.
-        if deleted == Change::HeldBefore && removal.ids.is_empty() && self.is_still_served(&removal, policy) {
-            return Err(NotOurs { name: removal.record }.into());
+        if deleted == Change::HeldBefore && !is_recorded && self.is_still_served(&entry, policy) {
+            return Err(NotOurs { name: entry.record }.into());
         }
-        self.state.journal(|journal, now| journal.removed(&removal.ids, now));
-        let status = if deleted == Change::Made { Status::Removed } else { Status::Missing };
-        let what = if deleted == Change::Made { "removed" } else { "was not there" };
-        self.events.step(&format!("`{}` {what}", removal.record));
-        Ok(solved(removal, status))
+        let (status, what) = match deleted {
+            Change::Made => (Status::Removed, "removed"),
+            Change::HeldBefore => (Status::Missing, "was not there"),
+        };
+        self.events.step(&format!("`{}` {what}", entry.record));
+        Ok(Solved::of(entry, status))
+    }
+
+    /// Deletes the record of an entry, and notes in the journal what became of it.
+    pub(super) fn delete(&self, entry: &Entry, policy: &RetryPolicy) -> Result<Change, ApiError> {
+        let ids = from_ref(&entry.id);
+        let Some(spec) = spec_of(entry) else {
+            // Only in a journal that was edited: its domain does not hold its record, so no request can name it.
+            self.state.journal(|journal, _| journal.close(ids));
+            return Ok(Change::HeldBefore);
+        };
+        let deleted = self.client.delete_record(&spec, policy);
+        self.state.journal(|journal, now| match deleted {
+            Ok(_) => journal.removed(ids, now),
+            Err(ApiError::NoPermit(_)) => journal.remove_postponed(ids, now),
+            Err(_) => journal.remove_failed(ids, now),
+        });
+        deleted
     }
 
     /// Whether a record was reported as ready a moment ago and the journal has it no more: apex and wildcard with one
     /// token bring two removals for one record.
-    fn was_removed(&self, removal: &PendingRemoval) -> bool {
-        let (record, value) = (&removal.record, &removal.challenge.value);
+    fn was_removed(&self, gone: &Entry) -> bool {
         self.state.journal(|journal, now| {
             // With any key: where the journal still has it, another account holds it.
-            let is_open = journal.entries().iter().any(|entry| (&entry.record, &entry.value) == (record, value));
-            !is_open && journal.ready_marks(record, now).iter().any(|mark| mark.value == *value)
+            let is_it = |entry: &Entry| (&entry.record, &entry.value) == (&gone.record, &gone.value);
+            !journal.entries().iter().any(is_it)
+                && journal.ready_marks(&gone.record, now).iter().any(|mark| mark.value == gone.value)
         })
-    }
-
-    /// Leaves a failed removal to the next call, also where the journal did not know of the record.
-    fn keep_in_mind(&self, removal: &PendingRemoval, error: &Error) {
-        self.state.journal(|journal, now| {
-            journal.remove_failed(&removal.ids, now);
-            if let Some(unknown) = removal.unknown.as_ref().filter(|_| is_passing(error)) {
-                let ids = journal.intend(std::slice::from_ref(unknown), now);
-                journal.remove_failed(&ids, now);
-            }
-        });
     }
 
     /// Leaves removals to the next call without trying them: the API has just failed one.
     fn leave_to_next_call(&self, challenges: &[Challenge]) {
         let (known, unknown): (Vec<_>, Vec<_>) = challenges.iter().partition(|challenge| self.is_remembered(challenge));
-        let removals = known.iter().flat_map(|challenge| self.recorded(challenge));
-        let ids: Vec<_> = removals.flat_map(|removal| removal.ids).collect();
+        let ids: Vec<_> = known.iter().flat_map(|challenge| self.recorded(challenge)).map(|entry| entry.id).collect();
         self.state.journal(|journal, now| journal.remove_failed(&ids, now));
         if !known.is_empty() {
             let count = known.len();
@@ -196,40 +203,26 @@ impl Solver<'_> {
     }
 
     /// The record as the journal has it, once for each place; the latest is the last one.
-    fn recorded(&self, challenge: &Challenge) -> Vec<PendingRemoval> {
+    fn recorded(&self, challenge: &Challenge) -> Vec<Entry> {
         let (account, Challenge { name, value }) = (self.state.account(), challenge);
-        let entries = self.state.journal(|journal, _| journal.find(account, name, Some(value)));
-        let removal = |entry: Entry| {
-            let spec = spec_of(&entry)?;
-            let (challenge, ids) = (challenge.clone(), vec![entry.id]);
-            Some(PendingRemoval { challenge, record: entry.record, spec, ids, unknown: None })
-        };
-        entries.into_iter().filter_map(removal).collect()
-    }
-
-    /// The record where it would be added today.
-    fn unrecorded(&self, call: &Call, challenge: &Challenge, policy: &RetryPolicy) -> Result<PendingRemoval> {
-        let placement = self.locate(challenge, Domains::Cached, policy)?;
-        let unknown = Some(self.entry(call, &placement));
-        let challenge = challenge.clone();
-        Ok(PendingRemoval { challenge, record: placement.record, spec: placement.spec, ids: Vec::new(), unknown })
+        let mut entries = self.state.journal(|journal, _| journal.find(account, name, Some(value)));
+        entries.retain(|entry| spec_of(entry).is_some());
+        entries
     }
 
     /// Tells "gone already" from "not yours", which the API answers alike (observed): by what the authoritative servers
     /// show, with some patience for those that follow late, but one query when the call has no time left. Where nobody can
     /// be asked, the record counts as gone.
-    fn is_still_served(&self, removal: &PendingRemoval, policy: &RetryPolicy) -> bool {
+    fn is_still_served(&self, entry: &Entry, policy: &RetryPolicy) -> bool {
         let now = Instant::now();
         let deadline = policy.deadline.clamp(now + PAUSE, now + STILL_SHOWN);
-        let Ok(place) = self.lookup.place(&removal.record, crate::dns::cname::Follow::Never, deadline) else {
-            return false;
-        };
-        let question = Question::authoritative(&removal.record, message::RecordType::TXT);
-        let shows = |server: &crate::dns::zone::Server| {
+        let Ok(place) = self.lookup.place(&entry.record, Follow::Never, deadline) else { return false };
+        let question = Question::authoritative(&entry.record, message::RecordType::TXT);
+        let shows = |server: &Server| {
             let until = deadline.min(Instant::now() + ATTEMPT);
             ask_whole(server.address, &question, Some(&self.lookup.pace), until).is_ok_and(|reply| {
-                let mut texts = reply.texts(&removal.record);
-                reply.authoritative() && texts.any(|text| text == removal.challenge.value.as_str().as_bytes())
+                let mut texts = reply.texts(&entry.record);
+                reply.authoritative() && texts.any(|text| text == entry.value.as_str().as_bytes())
             })
         };
         while place.zone.servers.iter().any(shows) {
@@ -242,10 +235,6 @@ impl Solver<'_> {
     }
 }
 
-fn solved(removal: PendingRemoval, status: Status) -> Solved {
-    Solved { domain: removal.spec.domain.clone(), challenge: removal.challenge, record: removal.record, status }
-}
-
 /// Whether the same removal may succeed later without anybody doing anything.
 fn is_passing(error: &Error) -> bool {
     let is_unanswered = |cause: &PlaceError| matches!(cause, PlaceError::NoAnswer { .. });
@@ -255,9 +244,4 @@ fn is_passing(error: &Error) -> bool {
 /// Whether the API fails in a way that the next request would see too.
 fn is_api_down(error: &Error) -> bool {
     error.find().is_some_and(ApiError::is_transient)
-}
-
-/// Returns the record of an entry; nothing if the journal contradicts itself.
-pub(super) fn spec_of(entry: &Entry) -> Option<RecordSpec> {
-    RecordSpec::within(&entry.domain, &entry.record, RecordType::TXT, entry.value.as_str())
 }

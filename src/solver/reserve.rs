@@ -13,7 +13,7 @@ impl Solver<'_> {
     /// [`LimitError::Reserved`], [`LimitError::UsedUp`]
     pub(super) fn admit(&self, placements: &[Placement], policy: &RetryPolicy) -> Result<(), LimitError> {
         let is_other = |entry: &&Entry| {
-            let is_it = |new: &Placement| (&new.challenge.name, &new.challenge.value) == (&entry.name, &entry.value);
+            let is_it = |new: &Placement| (&new.entry.name, &new.entry.value) == (&entry.name, &entry.value);
             entry.account == *self.state.account() && !placements.iter().any(is_it)
         };
         let open = self.state.journal(|journal, _| journal.entries().iter().filter(is_other).count());
@@ -39,15 +39,5 @@ impl Solver<'_> {
             }
             Err(error) => self.events.step(&format!("the calls left today are not known: {error}")),
         }
-    }
-
-    /// Whether no request can leave today.
-    pub(super) fn is_used_up(&self) -> bool {
-        self.state.usage(|usage, now| usage.daily.quota(now)).used_up_until.is_some()
-    }
-
-    /// Whether a request could leave at once that nobody waits for.
-    pub(super) fn has_to_spare(&self) -> bool {
-        self.state.usage(|usage, now| usage.has_to_spare(self.settings.api_rate, now))
     }
 }

@@ -114,6 +114,12 @@ impl Entry {
         }
     }
 
+    /// Returns what the client asked for.
+    #[must_use]
+    pub fn challenge(&self) -> Challenge {
+        Challenge { name: self.name.clone(), value: self.value.clone() }
+    }
+
     /// Returns how often a remove was tried.
     #[must_use]
     pub const fn tries(&self) -> u32 {

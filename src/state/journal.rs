@@ -63,19 +63,14 @@ impl Journal {
         self.entries.iter().filter(|entry| wanted(entry)).cloned().collect()
     }
 
-    /// Notes that these records are about to be added.
+    /// Notes that a record is about to be added, and gives its entry an id and a time.
     ///
     /// A record that is in the journal already keeps its id and begins anew; with a new id if it is being removed, so that
     /// the end of that removal does not touch it. The same challenge at another place, as after a change of its CNAME, is
-    /// a record of its own. Returns one id per record, in order.
+    /// a record of its own.
     // Before the request and not after it: a crash in between leaves an entry without a record, which is deleted in
     // vain and forgotten. The other order leaves a record that nobody remembers.
-    #[must_use]
-    pub fn intend(&mut self, records: &[Entry], now: Timestamp) -> Vec<EntryId> {
-        records.iter().map(|record| self.intend_one(record, now)).collect()
-    }
-
-    fn intend_one(&mut self, new: &Entry, now: Timestamp) -> EntryId {
+    pub fn intend(&mut self, new: &mut Entry, now: Timestamp) {
         let is_same = |entry: &Entry| {
             (&entry.account, &entry.name, &entry.value) == (&new.account, &new.name, &new.value)
                 && (&entry.domain, &entry.record) == (&new.domain, &new.record)
@@ -86,15 +81,8 @@ impl Journal {
         let kept = open.filter(|entry| !entry.is_being_removed());
         let id = kept.map_or_else(EntryId::random, |entry| entry.id.clone());
         self.entries.retain(|entry| !is_same(entry));
-        self.entries.push(Entry { id: id.clone(), added_at: now, was_open, ..new.clone() });
-        id
-    }
-
-    /// Notes that a record is about to be added at another place than intended, where it is not; returns its new id.
-    #[must_use]
-    pub fn relocate(&mut self, id: &EntryId, record: &Entry, now: Timestamp) -> EntryId {
-        self.entries.retain(|entry| entry.id != *id);
-        self.intend_one(record, now)
+        (new.id, new.added_at, new.was_open) = (id, now, was_open);
+        self.entries.push(new.clone());
     }
 
     /// Notes that IPv64 has stored these records, or had them already.

@@ -81,7 +81,13 @@ impl State {
     }
 
     pub(in crate::state) fn intend(&self, records: &[Entry]) -> Vec<EntryId> {
-        self.journal(|journal, now| journal.intend(records, now))
+        self.journal(|journal, now| {
+            let intend = |mut record: Entry| {
+                journal.intend(&mut record, now);
+                record.id
+            };
+            records.iter().cloned().map(intend).collect()
+        })
     }
 
     pub(in crate::state) fn confirm(&self, ids: &[EntryId]) {

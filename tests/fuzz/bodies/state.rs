@@ -96,7 +96,7 @@ fn open_ids(folder: &Path) -> Vec<EntryId> {
 /// What is open stays until it is closed, and a new entry is there for every later process.
 fn assert_journal(folder: &Path) {
     let state = open(folder);
-    let new = record();
+    let mut new = record();
     let is_other = |entry: &Entry| {
         (&entry.account, &entry.name, &entry.value) != (&new.account, &new.name, &new.value)
             || (&entry.domain, &entry.record) != (&new.domain, &new.record)
@@ -104,7 +104,8 @@ fn assert_journal(folder: &Path) {
     // The new entry takes the place of one of the same record.
     let before: Vec<_> = entries(&state).into_iter().filter(is_other).collect();
     assert_warnings(&state);
-    let ids = state.journal(|journal, now| journal.intend(&[record()], now));
+    state.journal(|journal, now| journal.intend(&mut new, now));
+    let ids = [new.id];
     let kept = |ids: &[EntryId], what: &str| {
         let now = open_ids(folder);
         // Two entries with one id are one.
