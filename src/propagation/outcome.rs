@@ -1,12 +1,14 @@
 //! What a wait ends with: ready or not, the table of servers, and the advice that fits the pattern in it.
 //! Only values and words; printing is left to [`crate::report`].
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::rule::ServerStatus;
 use super::target::Host;
 use crate::error::{Explain, Kind};
 use crate::name::DnsName;
+use crate::provider;
 
 /// What the verdict "ready" rests on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -163,13 +165,21 @@ impl NotReady {
         self.rows.iter().filter(|row| row.status == status).count()
     }
 
+    /// The servers without the record that are not the provider's: waiting does not help there.
+    fn foreign(&self) -> BTreeSet<&str> {
+        let without =
+            self.rows.iter().filter(|row| matches!(row.status, ServerStatus::Lagging | ServerStatus::Confirming));
+        let names = without.filter_map(|row| row.host.name()).filter(|name| !provider::owns(name));
+        names.map(DnsName::as_str).collect()
+    }
+
     fn advice(&self) -> String {
         let lagging = self.count(ServerStatus::Lagging) + self.count(ServerStatus::Confirming);
         let lame = self.count(ServerStatus::Lame);
         let all =
             self.rows.iter().filter(|row| !matches!(row.status, ServerStatus::NoRoute | ServerStatus::Silent)).count();
+        let foreign = self.foreign();
         let waited = self.waited.as_secs();
-        let is_ipv64 = |row: &Row| row.host.name().is_none_or(|name| name.as_str().ends_with("ipv64.net"));
         if self.intercepted {
             "something in this network answers in place of the name servers (a router or firewall that redirects port 53): \
              exempt this host from that, or name resolvers over HTTPS with IPV64_DOH"
@@ -178,18 +188,21 @@ impl NotReady {
             "nothing is wrong with these servers, but this machine could not ask them: raise its limits (`ulimit -n`), or \
              end what uses them up"
                 .to_owned()
-        } else if lagging > 0 && !self.rows.iter().any(is_ipv64) {
-            "the domain is delegated to name servers of another provider, and IPv64 does not publish records there: \
-             delegate it to ns1.ipv64.net and ns2.ipv64.net at its registrar, or make the challenge name a CNAME to a name below \
-             a domain that is at IPv64"
-                .to_owned()
+        } else if !foreign.is_empty() {
+            format!(
+                "the domain is delegated to name servers of another provider ({}), and IPv64 does not publish records there: \
+                 delegate it to ns1.ipv64.net and ns2.ipv64.net alone at its registrar, or make the challenge name a CNAME to a \
+                 name below a domain that is at IPv64",
+                Vec::from_iter(foreign).join(", ")
+            )
         } else if lagging > 0 && lagging == all {
             format!(
                 "no server has it yet: try again, with a longer IPV64_PROPAGATION_TIMEOUT (now {waited} s) if it lasts"
             )
         } else if lagging > 0 {
             format!(
-                "the servers that lag update late: raise IPV64_PROPAGATION_TIMEOUT (now {waited} s) or try again later"
+                "the servers that lag update late: raise IPV64_PROPAGATION_TIMEOUT (now {waited} s) or try again later; if it lasts, \
+                 `ipv64-acme doctor` compares the zones that they have"
             )
         } else if lame > 0 {
             "the servers do not serve this domain: check in the domain's settings at IPv64.net and at its registrar that \
@@ -228,5 +241,46 @@ impl Explain for NotReady {
             )
         });
         rows.chain(bogus).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dns::zone::Server;
+
+    fn advice(rows: &[(&str, ServerStatus)]) -> String {
+        let row = |(name, status): &(&str, ServerStatus)| Row {
+            host: Host::Server(Server { name: DnsName::parse(name).ok(), address: ([192, 0, 2, 1], 53).into() }),
+            status: *status,
+            last: "no such name".to_owned(),
+            after: None,
+            no_tcp: false,
+            several: false,
+        };
+        let not_ready = NotReady {
+            names: Vec::new(),
+            cause: Cause::TimedOut,
+            waited: Duration::from_secs(180),
+            rows: rows.iter().map(row).collect(),
+            intercepted: false,
+            bogus: Vec::new(),
+        };
+        not_ready.hint().unwrap()
+    }
+
+    #[test]
+    fn nobody_is_told_to_wait_for_servers_of_another_provider() {
+        use ServerStatus::{Lagging, Serving};
+        for rows in [
+            [("ns1.ipv64.net", Serving), ("ns2.other.example", Lagging)],
+            [("ns1.notipv64.net", Lagging), ("ns2.other.example", Lagging)],
+        ] {
+            let advice = advice(&rows);
+            assert!(advice.contains("ns2.other.example") && advice.contains("at its registrar"), "{advice}");
+            assert!(!advice.contains("IPV64_PROPAGATION_TIMEOUT"), "{advice}");
+        }
+        let ours = advice(&[("ns1.ipv64.net", Serving), ("ns2.ipv64.net", Lagging)]);
+        assert!(ours.contains("raise IPV64_PROPAGATION_TIMEOUT (now 180 s)"), "{ours}");
     }
 }
