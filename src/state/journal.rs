@@ -8,8 +8,8 @@ use crate::name::DnsName;
 use crate::time::Timestamp;
 
 use super::account::Account;
+use super::document::Document;
 use super::entry::{Entry, EntryId, Progress, RecordMark};
-use super::store::Document;
 
 /// How long it is remembered that a value was ready or removed: longer than a CA's resolver caches (65 s are waited out), and
 /// than name servers show a record that is gone.

@@ -23,6 +23,7 @@
 
 mod account;
 mod directory;
+mod document;
 mod domains;
 mod entry;
 mod error;

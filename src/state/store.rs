@@ -7,11 +7,11 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::account::Account;
 use super::directory::StateDir;
+use super::document::Document;
 use super::error::StateError;
 use super::journal::Journal;
 use super::usage::{AccountUsage, Usage};
@@ -48,17 +48,6 @@ struct Files {
     is_lockless: bool,
     /// Files are read, but changes stay in memory.
     is_read_only: bool,
-}
-
-/// What one file holds.
-pub(super) trait Document: Default + serde::Serialize + DeserializeOwned {
-    /// The name of the file.
-    const FILE: &'static str;
-    /// Whether a change must survive a power cut.
-    const SYNCED: bool;
-
-    /// Lets `change` change every time in the document.
-    fn each_time(&mut self, change: &mut dyn FnMut(&mut Timestamp));
 }
 
 #[derive(Default, serde::Serialize, serde::Deserialize)]

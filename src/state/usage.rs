@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::account::Account;
+use super::document::Document;
 use super::domains::DomainCache;
 use super::limit::{CallKind, LimitError};
 use super::quota::DailyUsage;
 use super::rate::Rate;
-use super::store::Document;
 use super::window::{Turn, Window};
 use crate::time::Timestamp;
 
