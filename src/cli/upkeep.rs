@@ -13,7 +13,8 @@ pub struct SweepArgs {
     /// failed or that nobody asked about for an hour, and others that are an hour old
     #[arg(long, value_name = "AGE", value_parser = parse::duration)]
     pub older_than: Option<Duration>,
-    /// Not only records that were added from here, but every `_acme-challenge` TXT record of the account
+    /// Not only records that were added from here, but every `_acme-challenge` TXT record of the account; those that the
+    /// journal of this machine does not know are only deleted with --older-than
     #[arg(long)]
     pub all: bool,
     /// Delete them instead of listing them

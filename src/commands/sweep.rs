@@ -26,7 +26,7 @@ pub(super) fn run(context: &Context, args: &SweepArgs) -> Result<Exit> {
         let domains = context.domains(&RetryPolicy::interactive())?;
         found.extend(of_account(context, args.older_than, &domains));
     }
-    let exit = if args.yes { delete(context, &mut found) } else { list(context, args, &found) };
+    let exit = if args.yes { delete(context, args, &mut found) } else { list(context, args, &found) };
     context.report.document(&json!({ "records": found }));
     Ok(exit)
 }
@@ -104,6 +104,12 @@ fn of_account(context: &Context, older_than: Option<Duration>, domains: &[Domain
 }
 
 impl Leftover {
+    /// Whether it is only deleted where an age is given: what this journal does not know may be part of an order of another
+    /// host, and the clock of either may be wrong.
+    fn needs_age(&self) -> bool {
+        self.id.is_none()
+    }
+
     fn of_entry(context: &Context, entry: Entry) -> Option<Self> {
         let spec = RecordSpec::within(&entry.domain, &entry.record, RecordType::TXT, entry.value.as_str())?;
         Some(Self {
@@ -154,23 +160,32 @@ fn list(context: &Context, args: &SweepArgs, found: &[Leftover]) -> Exit {
     report.table(&table);
     report.line(&match found.len() {
         0 => "nothing is left over".to_owned(),
-        1 => format!("1 record is left over; `{}` deletes it", with_yes(args)),
-        count => format!("{count} records are left over; `{}` deletes them", with_yes(args)),
+        1 => format!("1 record is left over; `{}` deletes it", with_yes(args, found)),
+        count => format!("{count} records are left over; `{}` deletes them", with_yes(args, found)),
     });
     Exit::Done
 }
 
 /// Returns the command that deletes what this one lists.
-fn with_yes(args: &SweepArgs) -> String {
-    let age = args.older_than.map_or_else(String::new, |age| format!(" --older-than {}", age.as_secs_f64()));
+fn with_yes(args: &SweepArgs, found: &[Leftover]) -> String {
+    let needed = found.iter().any(Leftover::needs_age).then_some(LEFT_OVER_AFTER);
+    let age = args.older_than.or(needed).map_or_else(String::new, |age| format!(" --older-than {}", age.as_secs_f64()));
     let all = if args.all { " --all" } else { "" };
     format!("ipv64-acme sweep{age}{all} --yes")
 }
 
 /// Deletes one after the other, until something fails that would fail for the next one too.
-fn delete(context: &Context, found: &mut [Leftover]) -> Exit {
+fn delete(context: &Context, args: &SweepArgs, found: &mut [Leftover]) -> Exit {
     let mut exit = Exit::Done;
-    for leftover in found.iter_mut() {
+    let is_spared = |leftover: &Leftover| leftover.needs_age() && args.older_than.is_none();
+    let spared = found.iter().filter(|leftover| is_spared(leftover)).count();
+    if spared > 0 {
+        context.report.line(&format!(
+            "{spared} that this journal does not know, left: perhaps of another host's order; `{}` deletes them too",
+            with_yes(args, found)
+        ));
+    }
+    for leftover in found.iter_mut().filter(|leftover| !is_spared(leftover)) {
         if context.interrupted.load(Ordering::Relaxed) {
             context.report.warning("interrupted: the rest is still there");
             return Exit::Failed;

@@ -94,9 +94,9 @@ settings! {
     ApiRate api_rate: Rate = rate,
         "api-rate", Text, "3/10",
         "at most N API requests in any S seconds, written N/S";
-    PropagationTimeout propagation_timeout: Duration = duration,
+    PropagationTimeout propagation_timeout: Duration = wait,
         "propagation-timeout", Text, "180",
-        "give up waiting after this long; 0 = do not wait";
+        "give up waiting after this long, 30m at most; 0 = do not wait";
     PollingInterval polling_interval: Duration = polling_interval,
         "polling-interval", Text, "2",
         "longest pause between two polls of one name server";
@@ -120,7 +120,7 @@ settings! {
         "resolvers over HTTPS for networks without port 53, comma-separated; off = none";
     BlindWait blind_wait: Option<Duration> = blind_wait,
         "blind-wait", Text, "0",
-        "where nobody can be asked, pause this long instead of failing; 0 = fail";
+        "where nobody can be asked, pause this long, 30m at most, instead of failing; 0 = fail";
     Domain domain: Option<DnsName> = optional(domain),
         "domain", Text, "",
         "domain of the account that holds the record, instead of looking it up";

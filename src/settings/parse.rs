@@ -12,12 +12,15 @@ use crate::dns::recursive::Resolver;
 use crate::excerpt::visible;
 use crate::http::{Endpoint, HttpError};
 use crate::name::DnsName;
-use crate::state::Rate;
+use crate::state::{LEFT_OVER_AFTER, Rate};
 
 /// The shortest polling interval that makes sense: the pace allows six queries a second.
 const SHORTEST_POLLING: Duration = Duration::from_millis(200);
 /// The longest time that can be set: a year. Longer ones are typing errors, and would overflow clocks.
 const LONGEST: f64 = 366.0 * 86_400.0;
+/// The longest wait for a record, in minutes: with its requests before and the CA's after it, no record that is waited for is
+/// so old that another call takes it for left over.
+const LONGEST_WAIT_MINUTES: u64 = LEFT_OVER_AFTER.as_secs() / 60 / 2;
 /// The most confirmations: an address gets six queries a second.
 const MOST_CONFIRMATIONS: u32 = 50;
 /// The port of DNS (RFC 1035 section 4.2).
@@ -64,7 +67,19 @@ pub(super) fn polling_interval(text: &str) -> Result<Duration, String> {
 
 /// Reads the pause that replaces the check where nobody can be asked; zero means none.
 pub(super) fn blind_wait(text: &str) -> Result<Option<Duration>, String> {
-    duration(text).map(|wait| Some(wait).filter(|wait| !wait.is_zero()))
+    wait(text).map(|wait| Some(wait).filter(|wait| !wait.is_zero()))
+}
+
+/// Reads how long a record is waited for.
+pub(super) fn wait(text: &str) -> Result<Duration, String> {
+    let wait = duration(text)?;
+    if wait > Duration::from_secs(LONGEST_WAIT_MINUTES * 60) {
+        return Err(format!(
+            "{} is more than {LONGEST_WAIT_MINUTES}m: older records count as left over, and other calls remove them",
+            quoted(text)
+        ));
+    }
+    Ok(wait)
 }
 
 /// Reads a time above zero.

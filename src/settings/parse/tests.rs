@@ -62,3 +62,13 @@ fn servers_may_have_names() {
     assert_eq!(nameserver("ns1.example"), Ok(NamedServer::Name(DnsName::parse("ns1.example").unwrap())));
     assert!(nameserver("ns1 example").is_err());
 }
+
+#[test]
+fn nobody_waits_for_so_long_that_the_record_counts_as_left_over() {
+    assert_eq!((wait("30m"), wait("0")), (Ok(LEFT_OVER_AFTER / 2), Ok(Duration::ZERO)));
+    for text in ["2h", "30d", "1801"] {
+        let error = wait(text).unwrap_err();
+        assert!(error.starts_with(&format!("`{text}` is more than 30m")), "{error}");
+        assert_eq!(blind_wait(text), Err(error));
+    }
+}

@@ -1,6 +1,6 @@
 //! `sweep` and `status`: what people see of the journal.
 
-use ipv64_acme::sim::{CallKind, LimitKind};
+use ipv64_acme::sim::{Action, ApiFault, CallKind, LimitKind};
 
 use super::*;
 
@@ -53,6 +53,29 @@ fn sweep_all_also_takes_challenges_that_others_have_left() {
     let after: Vec<_> = env.sim.records().into_iter().filter(|record| record.life.is_open()).collect();
     assert_eq!(before - after.len(), 2);
     assert!(after.iter().all(|record| !record.name().starts_with("_acme-challenge")), "{after:#?}");
+}
+
+#[test]
+fn sweep_all_deletes_what_this_journal_does_not_know_only_where_an_age_is_given() {
+    let env = with_foreign_record();
+    // A clock that is ahead makes a record look old that an order on another machine still needs.
+    let record = serde_json::json!({
+        "record_id": 7, "content": FOREIGN, "ttl": 60, "type": "TXT", "praefix": "_acme-challenge",
+        "last_update": "2022-11-20 00:12:01",
+    });
+    let listed = serde_json::json!({
+        "subdomains": {"name.ipv64.net": {"updates": 0, "wildcard": 1, "records": [record]}},
+        "info": "success", "status": "200 OK", "add_domain": "get_domains",
+    });
+    env.sim.fault(ApiFault::on(CallKind::GetDomains, Action::json(200, &listed.to_string())).times(3));
+    let command = "`ipv64-acme sweep --older-than 3600 --all --yes` deletes";
+    let said = env.succeed(&["sweep", "--all"]);
+    assert!(said.contains(FOREIGN) && said.contains(command), "{said}");
+    let said = env.succeed(&["sweep", "--all", "--yes"]);
+    assert!(said.starts_with("1 that this journal does not know, left") && said.contains(command), "{said}");
+    assert_only_the_foreign_record_stands(&env, "after a sweep without an age");
+    let said = env.succeed(&["sweep", "--all", "--older-than", "1h", "--yes"]);
+    assert!(said.contains(&format!("{NAME} {FOREIGN}: removed")), "{said}");
 }
 
 #[test]
