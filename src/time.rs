@@ -130,33 +130,19 @@ impl fmt::Display for Timestamp {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct BootTime {
     /// Names the boot; another one has another.
-    #[serde(rename = "id")]
-    boot: String,
+    pub id: String,
     /// Milliseconds since then; time in which the machine slept counts.
-    #[serde(rename = "ms")]
-    millis: u64,
+    pub ms: u64,
 }
 
 impl BootTime {
-    /// Takes the name of a boot, and how long ago it was.
-    #[must_use]
-    pub fn new(boot: String, passed: Duration) -> Self {
-        Self { boot, millis: u64::try_from(passed.as_millis()).unwrap_or(u64::MAX) }
-    }
-
     /// Asks the kernel; nothing where it does not tell, as in some sandboxes.
     fn read() -> Option<Self> {
-        let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
         let uptime = std::fs::read_to_string("/proc/uptime").ok()?;
         let seconds: f64 = uptime.split_whitespace().next()?.parse().ok()?;
-        Some(Self::new(boot.trim().to_owned(), Duration::try_from_secs_f64(seconds).ok()?))
-    }
-
-    /// Returns the time that passed since `earlier`; nothing if that was in another boot, or is not earlier.
-    #[must_use]
-    pub fn since(&self, earlier: &Self) -> Option<Duration> {
-        let passed = self.millis.checked_sub(earlier.millis)?;
-        (self.boot == earlier.boot).then(|| Duration::from_millis(passed))
+        let passed = Duration::try_from_secs_f64(seconds).ok()?;
+        Some(Self { id: id.trim().to_owned(), ms: u64::try_from(passed.as_millis()).ok()? })
     }
 }
 
@@ -181,9 +167,10 @@ impl ClockReading {
     /// as across a start of the machine. Less than a second is no jump: the two clocks are not read at the same instant.
     #[must_use]
     pub fn jump_since(&self, earlier: &Self) -> Option<i64> {
-        let passed = self.boot.as_ref()?.since(earlier.boot.as_ref()?)?;
-        let expected = (earlier.wall + passed).0;
-        let jump = i64::try_from(i128::from(self.wall.0) - i128::from(expected)).ok()?;
+        let boot = self.boot.as_ref()?;
+        let before = earlier.boot.as_ref().filter(|before| before.id == boot.id)?;
+        let expected = earlier.wall + Duration::from_millis(boot.ms.checked_sub(before.ms)?);
+        let jump = i64::try_from(i128::from(self.wall.0) - i128::from(expected.0)).ok()?;
         (jump.unsigned_abs() >= 1000).then_some(jump)
     }
 }
@@ -278,7 +265,7 @@ impl Clock for ManualClock {
     }
 
     fn since_boot(&self) -> Option<BootTime> {
-        Some(BootTime::new("manual".to_owned(), *self.passed.lock().unwrap()))
+        Some(BootTime { id: "manual".to_owned(), ms: self.passed.lock().unwrap().as_millis() as u64 })
     }
 
     fn instant(&self) -> Instant {

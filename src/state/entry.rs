@@ -161,10 +161,10 @@ impl Entry {
 
     /// Whether the next call, which runs for so long, tries the remove again.
     pub(super) fn is_finishable(&self, running_for: Duration, now: Timestamp) -> bool {
+        let is_of_earlier_call = |at: Timestamp| now.since(at) >= running_for.min(REMOVE_LOST_AFTER);
         match self.progress {
-            Progress::RemoveAsked { at, tries, failed } => {
-                let least = if failed { running_for } else { REMOVE_LOST_AFTER };
-                tries < MOST_TRIES && now.since(at) >= least.min(REMOVE_LOST_AFTER)
+            Progress::RemoveAsked { at, tries, .. } => {
+                tries < MOST_TRIES && is_of_earlier_call(at) && self.has_failed(now)
             }
             _ => false,
         }

@@ -7,18 +7,13 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
-
 use super::account::Account;
 use super::directory::StateDir;
-use super::document::Document;
+use super::document::{Document, Envelope};
 use super::error::StateError;
 use super::journal::Journal;
 use super::usage::{AccountUsage, Usage};
 use crate::time::{Clock, ClockReading, Timestamp};
-
-/// Raised when an older program could no longer read a file rightly; new optional fields do not raise it.
-const VERSION: u64 = 1;
 
 /// Everything that outlives the process, for one account. Clones share it.
 #[derive(Clone)]
@@ -48,15 +43,6 @@ struct Files {
     is_lockless: bool,
     /// Files are read, but changes stay in memory.
     is_read_only: bool,
-}
-
-#[derive(Default, serde::Serialize, serde::Deserialize)]
-struct Envelope<T> {
-    version: u64,
-    /// When the file was written.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    clock: Option<ClockReading>,
-    content: T,
 }
 
 impl State {
@@ -122,7 +108,6 @@ impl State {
         let mut files = self.shared.files.lock().unwrap_or_else(PoisonError::into_inner);
         let _lock = directory.and_then(|directory| files.lock(directory));
         let mut envelope = files.load::<T>(directory).unwrap_or_default();
-        envelope.version = VERSION;
         let before = envelope.text();
         let now = ClockReading::take(&*self.clock);
         envelope.follow(&now);
@@ -154,10 +139,10 @@ impl Files {
     /// Returns a document, after setting aside a file that makes no sense; nothing if there is none.
     fn load<T: Document>(&mut self, directory: Option<&StateDir>) -> Option<Envelope<T>> {
         if let Some(text) = self.memory.get(T::FILE) {
-            return parse(text).ok();
+            return Envelope::parse(text).ok();
         }
         let directory = directory?;
-        let set_aside = match directory.read(T::FILE).transpose()?.map(|text| parse(&text)) {
+        let set_aside = match directory.read(T::FILE).transpose()?.map(|text| Envelope::parse(&text)) {
             Ok(Ok(envelope)) => return Some(envelope),
             Ok(Err(why)) => directory.set_aside(T::FILE, why),
             Err(error) => Err(error),
@@ -182,30 +167,6 @@ impl Files {
             _ => {}
         }
         self.memory.insert(T::FILE, text);
-    }
-}
-
-impl<T: Document> Envelope<T> {
-    /// Lets no time be of the future, and none grow older by a jump of the wall clock: each moves along with it.
-    fn follow(&mut self, now: &ClockReading) {
-        let jump = self.clock.as_ref().and_then(|written| now.jump_since(written)).unwrap_or_default();
-        self.content.each_time(&mut |time| *time = time.moved_by(jump).min(now.wall));
-    }
-
-    /// Empty for a document that cannot be written down, of which there are none.
-    fn text(&self) -> String {
-        serde_json::to_string(self).unwrap_or_default()
-    }
-}
-
-/// Reads a document; else says what is wrong with it.
-fn parse<T: Document>(text: &str) -> Result<Envelope<T>, String> {
-    let damaged = || "is damaged".to_owned();
-    let value: Value = serde_json::from_str(text).map_err(|_| damaged())?;
-    match value.get("version").and_then(Value::as_u64) {
-        Some(VERSION) => serde_json::from_value(value).map_err(|_| damaged()),
-        Some(other) => Err(format!("has format version {other}, unknown here")),
-        None => Err(damaged()),
     }
 }
 

@@ -69,13 +69,14 @@ fn times_are_read_and_nonsense_is_not() {
 }
 
 #[test]
-fn the_time_since_the_start_of_the_machine_is_comparable_within_one_boot() {
-    let at = |boot: &str, secs| BootTime::new(boot.to_owned(), Duration::from_secs(secs));
-    assert_eq!(at("a", 5).since(&at("a", 3)), Some(Duration::from_secs(2)));
-    assert_eq!(at("a", 3).since(&at("a", 5)), None);
-    assert_eq!(at("a", 5).since(&at("b", 3)), None);
+fn a_jump_is_only_known_within_one_boot() {
+    let at = |id: &str, ms, wall| ClockReading { wall, boot: Some(BootTime { id: id.to_owned(), ms }) };
+    let before = at("a", 3000, seconds(100));
+    assert_eq!(at("a", 5000, seconds(202)).jump_since(&before), Some(100_000));
+    assert_eq!(at("a", 2000, seconds(202)).jump_since(&before), None);
+    assert_eq!(at("b", 5000, seconds(202)).jump_since(&before), None);
     let first = SystemClock.since_boot().unwrap();
-    assert!(SystemClock.since_boot().unwrap().since(&first).is_some());
+    assert!(SystemClock.since_boot().is_some_and(|now| now.id == first.id && now.ms >= first.ms));
 }
 
 #[test]

@@ -155,7 +155,7 @@ fn times_move_along_with_a_wall_clock_that_is_set_and_none_is_of_the_future() {
             self.0.now()
         }
         fn since_boot(&self) -> Option<BootTime> {
-            Some(BootTime::new("next".to_owned(), Duration::ZERO))
+            Some(BootTime { id: "next".to_owned(), ms: 0 })
         }
     }
     let state = state.with_clock(Arc::new(NextBoot(clock.clone())));
