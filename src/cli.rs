@@ -5,7 +5,6 @@ mod api;
 mod client;
 mod help;
 mod people;
-mod upkeep;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -13,14 +12,15 @@ use std::path::PathBuf;
 use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, ArgAction, ArgMatches, Args, CommandFactory as _, FromArgMatches, Parser, Subcommand, ValueHint};
 
+use crate::challenge::parse_identifier;
 use crate::hook::verbs;
+use crate::name::DnsName;
 use crate::settings::Setting;
 
 pub use api::{DomainCommand, RecordAddArgs, RecordCommand, RecordDeleteArgs, RecordListArgs, SecretArgs};
-pub use client::{BatchAction, BatchArgs, ClientCall};
+pub use client::{BatchArgs, ClientCall};
 pub use help::EXAMPLES;
-pub use people::{DoctorArgs, InitArgs, ManArgs, TestArgs};
-pub use upkeep::SweepArgs;
+pub use people::{InitArgs, SweepArgs};
 
 /// ACME DNS-01 hook for domains at IPv64.net: adds the challenge record, waits until every authoritative name server
 /// serves it, removes it.
@@ -164,9 +164,17 @@ pub enum Command {
     /// Set up this machine: check the API key, store it, show the line for each ACME client
     Init(InitArgs),
     /// Check key, quota, domains, delegation and name servers, and say what to do
-    Doctor(DoctorArgs),
+    Doctor {
+        /// Domains of the certificate; `*.` may be left out
+        #[arg(value_name = "DOMAIN", value_parser = parse_identifier)]
+        domains: Vec<DnsName>,
+    },
     /// Try a whole challenge without a CA: add a random value, wait, show the time of each server, delete
-    Test(TestArgs),
+    Test {
+        /// Domains of the certificate; `*.` may be left out
+        #[arg(value_name = "DOMAIN", required = true, value_parser = parse_identifier)]
+        domains: Vec<DnsName>,
+    },
     /// Show every setting in force and where it comes from
     Config,
     /// List challenge records that were left behind, and delete them with --yes
@@ -179,7 +187,11 @@ pub enum Command {
         shell: clap_complete::Shell,
     },
     /// Print the man page, or write one for each command into a folder
-    Man(ManArgs),
+    Man {
+        /// Write all pages into this folder instead of the main page to stdout
+        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+        folder: Option<PathBuf>,
+    },
     /// Show the whole flow against an embedded IPv64; needs no account and no network
     #[cfg(feature = "sim")]
     Demo,

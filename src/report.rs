@@ -33,32 +33,15 @@ static LOST: OnceLock<io::Error> = OnceLock::new();
 #[derive(Debug, Clone, Copy)]
 pub struct Report {
     output: OutputArgs,
-    terminal: Terminal,
-}
-
-/// What the terminal of this process can do, if it has one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Terminal {
-    /// It shows lines one after the other, or nobody knows what it does.
-    #[default]
-    Plain,
-    /// It can move its cursor.
-    Cursor,
-}
-
-impl Terminal {
-    /// Reads the variable `TERM`: terminals without a name, and those named `dumb`, have no cursor to move.
-    #[must_use]
-    pub fn named(term: Option<&str>) -> Self {
-        if term.is_none_or(|term| term.is_empty() || term == "dumb") { Self::Plain } else { Self::Cursor }
-    }
+    /// Whether the terminal can move its cursor.
+    has_cursor: bool,
 }
 
 impl Report {
-    /// Prints as the flags say.
+    /// Prints as the flags say. Terminals without a name (the variable `TERM`), and those named `dumb`, have no cursor to move.
     #[must_use]
-    pub fn new(output: OutputArgs, terminal: Terminal) -> Self {
-        Self { output, terminal }
+    pub fn new(output: OutputArgs, term: Option<&str>) -> Self {
+        Self { output, has_cursor: term.is_some_and(|term| !term.is_empty() && term != "dumb") }
     }
 
     /// Returns whether results are wanted as one JSON document.
@@ -105,7 +88,7 @@ impl Report {
     pub(super) fn live_columns(&self) -> Option<usize> {
         let stderr = io::stderr();
         let plain = self.output.quiet || self.output.json || self.output.verbose > 0;
-        if plain || self.terminal == Terminal::Plain || !stderr.is_terminal() {
+        if plain || !self.has_cursor || !stderr.is_terminal() {
             return None;
         }
         Some(columns(&stderr)).filter(|columns| *columns >= FEWEST_COLUMNS)

@@ -3,7 +3,8 @@
 
 use std::ffi::OsString;
 
-use clap::{Arg, ArgMatches, Args, FromArgMatches, Subcommand, ValueEnum};
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+use clap::{Arg, ArgMatches, Args, FromArgMatches, Subcommand};
 
 use crate::hook::{Verb, verbs};
 use crate::order::Action;
@@ -63,24 +64,11 @@ impl FromArgMatches for ClientCall {
 /// What to do with a batch.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct BatchArgs {
-    /// What to do with the records
-    pub action: BatchAction,
+    /// Whether to add all records and then wait once, or to remove them all
+    #[arg(value_parser = PossibleValuesParser::new(["present", "cleanup"]).map(action))]
+    pub action: Action,
 }
 
-/// The two things that can be done with a batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum BatchAction {
-    /// Add all, then wait once
-    Present,
-    /// Remove all
-    Cleanup,
-}
-
-impl From<BatchAction> for Action {
-    fn from(action: BatchAction) -> Self {
-        match action {
-            BatchAction::Present => Self::Add,
-            BatchAction::Cleanup => Self::Remove,
-        }
-    }
+fn action(word: String) -> Action {
+    if word == "present" { Action::Add } else { Action::Remove }
 }

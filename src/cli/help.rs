@@ -11,101 +11,82 @@ const GROUPS: [(&str, &[&str]); 4] = [
     ("This program", &["completions", "man", "demo", "sim"]),
 ];
 
-/// The examples of each command, with its path; a line each.
-pub const EXAMPLES: [(&str, &[&str]); 25] = [
+/// The examples, each with the path of its command.
+pub const EXAMPLES: [(&str, &str); 45] = [
     (
         "auth",
-        &["certbot certonly --manual --preferred-challenges dns --manual-auth-hook \"ipv64-acme auth\" \
-           --manual-cleanup-hook \"ipv64-acme cleanup\" -d name.ipv64.net"],
+        "certbot certonly --manual --preferred-challenges dns --manual-auth-hook \"ipv64-acme auth\" \
+             --manual-cleanup-hook \"ipv64-acme cleanup\" -d name.ipv64.net",
     ),
-    (
-        "present",
-        &[
-            "ipv64-acme present _acme-challenge.name.ipv64.net VALUE",
-            "ipv64-acme present --identifier name.ipv64.net VALUE",
-            "EXEC_PATH=/usr/bin/ipv64-acme lego --dns exec -d name.ipv64.net run",
-        ],
-    ),
-    (
-        "cleanup",
-        &[
-            "ipv64-acme cleanup _acme-challenge.name.ipv64.net VALUE",
-            "ipv64-acme cleanup --identifier name.ipv64.net VALUE",
-        ],
-    ),
+    ("present", "ipv64-acme present _acme-challenge.name.ipv64.net VALUE"),
+    ("present", "ipv64-acme present --identifier name.ipv64.net VALUE"),
+    ("present", "EXEC_PATH=/usr/bin/ipv64-acme lego --dns exec -d name.ipv64.net run"),
+    ("cleanup", "ipv64-acme cleanup _acme-challenge.name.ipv64.net VALUE"),
+    ("cleanup", "ipv64-acme cleanup --identifier name.ipv64.net VALUE"),
     (
         "batch",
-        &[
-            "echo '[{\"name\": \"_acme-challenge.name.ipv64.net\", \"value\": \"VALUE\"}]' | ipv64-acme batch present --json",
-        ],
+        "echo '[{\"name\": \"_acme-challenge.name.ipv64.net\", \"value\": \"VALUE\"}]' | ipv64-acme batch present --json",
     ),
-    (
-        "init",
-        &["ipv64-acme init", "ipv64-acme init --stdin < key.txt", "ipv64-acme init --api-key-file /root/ipv64.key"],
-    ),
-    ("doctor", &["ipv64-acme doctor", "ipv64-acme doctor name.ipv64.net '*.example.com'", "ipv64-acme doctor --json"]),
-    (
-        "test",
-        &["ipv64-acme test name.ipv64.net", "ipv64-acme test name.ipv64.net example.com --propagation-timeout 5m"],
-    ),
-    ("config", &["ipv64-acme config", "ipv64-acme config --config ./config.toml"]),
-    ("status", &["ipv64-acme status", "ipv64-acme status --json"]),
-    ("sweep", &["ipv64-acme sweep", "ipv64-acme sweep --all --older-than 1d", "ipv64-acme sweep --yes"]),
-    ("account", &["ipv64-acme account", "ipv64-acme account --json"]),
-    ("logs", &["ipv64-acme logs"]),
-    ("domain", &["ipv64-acme domain list"]),
-    ("domain list", &["ipv64-acme domain list", "ipv64-acme domain list --json"]),
-    ("domain add", &["ipv64-acme domain add name.ipv64.net"]),
-    ("domain delete", &["ipv64-acme domain delete name.ipv64.net", "ipv64-acme domain delete name.ipv64.net --yes"]),
-    ("record", &["ipv64-acme record list"]),
-    ("record list", &["ipv64-acme record list name.ipv64.net", "ipv64-acme record list --type TXT --json"]),
-    (
-        "record add",
-        &[
-            "ipv64-acme record add www.name.ipv64.net A 192.0.2.1",
-            "ipv64-acme record add name.ipv64.net TXT 'some text'",
-        ],
-    ),
-    ("record delete", &["ipv64-acme record delete www.name.ipv64.net A 192.0.2.1", "ipv64-acme record delete 123456"]),
-    (
-        "completions",
-        &[
-            "ipv64-acme completions bash > /etc/bash_completion.d/ipv64-acme",
-            "ipv64-acme completions zsh > /usr/local/share/zsh/site-functions/_ipv64-acme",
-            "ipv64-acme completions fish > ~/.config/fish/completions/ipv64-acme.fish",
-        ],
-    ),
-    ("man", &["ipv64-acme man | man -l -", "ipv64-acme man /usr/local/share/man/man1"]),
-    ("demo", &["ipv64-acme demo"]),
-    ("sim", &["ipv64-acme sim --delays 3,5 --limits"]),
-    ("", &["ipv64-acme init", "ipv64-acme test name.ipv64.net", "ipv64-acme doctor name.ipv64.net"]),
+    ("init", "ipv64-acme init"),
+    ("init", "ipv64-acme init --stdin < key.txt"),
+    ("init", "ipv64-acme init --api-key-file /root/ipv64.key"),
+    ("doctor", "ipv64-acme doctor"),
+    ("doctor", "ipv64-acme doctor name.ipv64.net '*.example.com'"),
+    ("doctor", "ipv64-acme doctor --json"),
+    ("test", "ipv64-acme test name.ipv64.net"),
+    ("test", "ipv64-acme test name.ipv64.net example.com --propagation-timeout 5m"),
+    ("config", "ipv64-acme config"),
+    ("config", "ipv64-acme config --config ./config.toml"),
+    ("status", "ipv64-acme status"),
+    ("sweep", "ipv64-acme sweep"),
+    ("sweep", "ipv64-acme sweep --all --older-than 1d"),
+    ("sweep", "ipv64-acme sweep --yes"),
+    ("account", "ipv64-acme account"),
+    ("logs", "ipv64-acme logs"),
+    ("domain", "ipv64-acme domain list"),
+    ("domain list", "ipv64-acme domain list"),
+    ("domain add", "ipv64-acme domain add name.ipv64.net"),
+    ("domain delete", "ipv64-acme domain delete name.ipv64.net"),
+    ("domain delete", "ipv64-acme domain delete name.ipv64.net --yes"),
+    ("record", "ipv64-acme record list"),
+    ("record list", "ipv64-acme record list name.ipv64.net"),
+    ("record list", "ipv64-acme record list --type TXT --json"),
+    ("record add", "ipv64-acme record add www.name.ipv64.net A 192.0.2.1"),
+    ("record add", "ipv64-acme record add name.ipv64.net TXT 'some text'"),
+    ("record delete", "ipv64-acme record delete www.name.ipv64.net A 192.0.2.1"),
+    ("record delete", "ipv64-acme record delete 123456"),
+    ("completions", "ipv64-acme completions bash > /etc/bash_completion.d/ipv64-acme"),
+    ("completions", "ipv64-acme completions zsh > /usr/local/share/zsh/site-functions/_ipv64-acme"),
+    ("completions", "ipv64-acme completions fish > ~/.config/fish/completions/ipv64-acme.fish"),
+    ("man", "ipv64-acme man | man -l -"),
+    ("man", "ipv64-acme man /usr/local/share/man/man1"),
+    ("demo", "ipv64-acme demo"),
+    ("sim", "ipv64-acme sim --delays 3,5 --limits"),
+    ("", "ipv64-acme init"),
+    ("", "ipv64-acme test name.ipv64.net"),
+    ("", "ipv64-acme doctor name.ipv64.net"),
 ];
 
 /// Adds groups and examples.
 pub(super) fn arrange(command: Command) -> Command {
     let groups = groups(&command);
-    let command = EXAMPLES.into_iter().fold(command, |command, (path, lines)| {
-        let words: Vec<&str> = path.split(' ').filter(|word| !word.is_empty()).collect();
-        with_examples(command, &words, lines)
-    });
+    let command = with_examples(command, "");
     command.help_template(format!(
         "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n{groups}\nOptions:\n{{options}}{{after-help}}"
     ))
 }
 
-fn with_examples(command: Command, path: &[&str], lines: &[&str]) -> Command {
-    match path {
-        [] => {
-            let before = command.get_after_help().map(|text| format!("\n\n{text}")).unwrap_or_default();
-            command.after_help(format!("Examples:\n  {}{before}", lines.join("\n  ")))
-        }
-        // Not every build has every command.
-        [first, rest @ ..] if command.find_subcommand(first).is_some() => {
-            let (rest, lines) = (rest.to_vec(), lines.to_vec());
-            command.mut_subcommand(*first, move |below| with_examples(below, &rest, &lines))
-        }
-        _ => command,
-    }
+fn with_examples(command: Command, path: &str) -> Command {
+    let lines: Vec<_> = EXAMPLES.iter().filter(|(of, _)| *of == path).map(|(_, line)| *line).collect();
+    let notes = command.get_after_help().map(|text| format!("\n\n{text}")).unwrap_or_default();
+    let command = command.after_help(format!("Examples:\n  {}{notes}", lines.join("\n  ")));
+    // The verbs of the ACME clients are nothing that people type.
+    let visible = command.get_subcommands().filter(|below| !below.is_hide_set());
+    let names: Vec<_> = visible.map(|below| below.get_name().to_owned()).collect();
+    names.into_iter().fold(command, |command, name| {
+        let below = format!("{path} {name}").trim().to_owned();
+        command.mut_subcommand(name, |command| with_examples(command, &below))
+    })
 }
 
 /// The list of commands in groups; those that only ACME clients type are named in one line.

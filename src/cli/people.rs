@@ -1,11 +1,10 @@
-//! The commands that set up and explain.
+//! The commands that set up and tidy.
 
-use std::path::PathBuf;
+use std::time::Duration;
 
-use clap::{Args, ValueHint};
+use clap::Args;
 
-use crate::challenge::parse_identifier;
-use crate::name::DnsName;
+use crate::settings::parse;
 
 /// How to set up.
 #[derive(Debug, Args)]
@@ -15,26 +14,18 @@ pub struct InitArgs {
     pub stdin: bool,
 }
 
-/// What to examine.
+/// Which leftovers, and what to do with them.
 #[derive(Debug, Args)]
-pub struct DoctorArgs {
-    /// Domains of the certificate; `*.` may be left out
-    #[arg(value_name = "DOMAIN", value_parser = parse_identifier)]
-    pub domains: Vec<DnsName>,
-}
-
-/// What to try.
-#[derive(Debug, Args)]
-pub struct TestArgs {
-    /// Domains of the certificate; `*.` may be left out
-    #[arg(value_name = "DOMAIN", required = true, value_parser = parse_identifier)]
-    pub domains: Vec<DnsName>,
-}
-
-/// Where man pages go.
-#[derive(Debug, Args)]
-pub struct ManArgs {
-    /// Write all pages into this folder instead of the main page to stdout
-    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub folder: Option<PathBuf>,
+pub struct SweepArgs {
+    /// Only records that are at least so old, such as 1d or 30m; 0 means all. Without it: own records whose removal has
+    /// failed or that nobody asked about for an hour, and others that are an hour old
+    #[arg(long, value_name = "AGE", value_parser = parse::duration)]
+    pub older_than: Option<Duration>,
+    /// Not only records that were added from here, but every `_acme-challenge` TXT record of the account; those that the
+    /// journal of this machine does not know are only deleted with --older-than
+    #[arg(long)]
+    pub all: bool,
+    /// Delete them instead of listing them
+    #[arg(long, short)]
+    pub yes: bool,
 }

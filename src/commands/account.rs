@@ -34,46 +34,36 @@ pub(super) fn logs(context: &Context) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Something that has a limit.
-struct Usage {
-    /// Its name in the document of `--json`, and for people.
-    names: (&'static str, &'static str),
-    used: Option<u64>,
-    limit: Option<u64>,
-    /// Since when it is counted, in words.
-    since: &'static str,
-}
+/// What has a limit: its name in the document of `--json`, and for people; what is used of it; the limit; and since when it is
+/// counted, in words.
+type Usage = (&'static str, &'static str, Option<u64>, Option<u64>, &'static str);
 
 fn usages(account: &Account) -> [Usage; 7] {
-    let class = &account.class;
-    let usage = |names, used, limit, since| Usage { names, used, limit, since };
+    let (used, limits) = (account, &account.class);
     [
-        usage(("api_calls", "API calls"), account.api_updates, class.api_limit, " today"),
-        usage(("dyndns_updates", "DynDNS updates"), account.dyndns_updates, class.dyndns_update_limit, " today"),
-        usage(("dyndns_domains", "DynDNS domains"), account.dyndns_subdomains, class.dyndns_domain_limit, ""),
-        usage(("own_domains", "own domains"), account.own_domains, class.own_domain_limit, ""),
-        usage(("health_checks", "health checks"), account.health_checks, class.health_check_limit, ""),
-        usage(
-            ("health_check_updates", "health check updates"),
-            account.health_check_updates,
-            class.health_check_update_limit,
+        ("api_calls", "API calls", used.api_updates, limits.api_limit, " today"),
+        ("dyndns_updates", "DynDNS updates", used.dyndns_updates, limits.dyndns_update_limit, " today"),
+        ("dyndns_domains", "DynDNS domains", used.dyndns_subdomains, limits.dyndns_domain_limit, ""),
+        ("own_domains", "own domains", used.own_domains, limits.own_domain_limit, ""),
+        ("health_checks", "health checks", used.health_checks, limits.health_check_limit, ""),
+        (
+            "health_check_updates",
+            "health check updates",
+            used.health_check_updates,
+            limits.health_check_update_limit,
             " today",
         ),
-        usage(("sms", "text messages"), account.sms_count, class.sms_limit, ""),
+        ("sms", "text messages", used.sms_count, limits.sms_limit, ""),
     ]
 }
 
-impl Usage {
-    /// `3 of 64`, `3`, `up to 64`, or nothing. A limit of 0 for API calls means none (observed).
-    fn text(&self) -> Option<String> {
-        let since = self.since;
-        match (self.used, self.limit) {
-            (Some(used), Some(0)) if self.names.0 == "api_calls" => Some(format!("{used}{since}, no limit")),
-            (Some(used), Some(limit)) => Some(format!("{used} of {limit}{since}")),
-            (Some(used), None) => Some(format!("{used}{since}")),
-            (None, Some(limit)) => Some(format!("up to {limit}")),
-            (None, None) => None,
-        }
+/// `3 of 64`, `3`, `up to 64`, or nothing. A limit of 0 for API calls means none (observed).
+fn describe((name, _, used, limit, since): Usage) -> Option<String> {
+    match (used, limit) {
+        (Some(used), Some(0)) if name == "api_calls" => Some(format!("{used}{since}, no limit")),
+        (Some(used), Some(limit)) => Some(format!("{used} of {limit}{since}")),
+        (Some(used), None) => Some(format!("{used}{since}")),
+        (None, limit) => limit.map(|limit| format!("up to {limit}")),
     }
 }
 
@@ -90,30 +80,28 @@ fn document(account: &Account, secrets: SecretArgs) -> Value {
         "api_calls_left": account.api_calls_left(),
         "dyndns_ttl": account.class.dyndns_ttl,
     });
-    for usage in usages(account) {
-        document[usage.names.0] = json!({ "used": usage.used, "limit": usage.limit });
+    for (name, _, used, limit, _) in usages(account) {
+        document[name] = json!({ "used": used, "limit": limit });
     }
     document
 }
 
 /// The rows that the answer has something for.
 fn table(account: &Account, secrets: SecretArgs) -> Table {
-    let mut rows = vec![
+    let before = [
         ("class", account.class.name.clone()),
         ("registered", account.registered.clone()),
         ("e-mail", secrets.text(account.email.as_ref())),
     ];
-    rows.extend(usages(account).map(|usage| (usage.names.1, usage.text())));
-    rows.extend([
+    let usages = usages(account).map(|usage| (usage.1, describe(usage)));
+    let after = [
         ("DynDNS TTL", account.class.dyndns_ttl.map(|seconds| format!("{seconds} s"))),
         ("API key", secrets.text(account.api_key.as_ref())),
         ("update hash", secrets.text(account.update_hash.as_ref())),
-    ]);
+    ];
     let mut table = Table::default();
-    for (label, text) in rows {
-        if let Some(text) = text {
-            table.row([label, &text]);
-        }
+    for (label, text) in before.into_iter().chain(usages).chain(after) {
+        text.iter().for_each(|text| table.row([label, text]));
     }
     table
 }

@@ -21,8 +21,7 @@ pub(super) fn run(invocation: &Invocation<'_>, action: Action) -> Result<Exit> {
     let report = invocation.report;
     let call = batch::parse(action, &read()?)?;
     let context = Arc::new(Context::open(invocation)?);
-    let work = call.clone();
-    let outcome = run_stoppable(&context, &call, move |solver| solver.run_in_parts(&work));
+    let outcome = run_stoppable(&context, &call, |call, solver| solver.run_in_parts(call));
     context.tell_warnings();
     let (done, failure) = match outcome {
         Ok(outcome) => (outcome, None),

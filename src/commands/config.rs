@@ -1,6 +1,7 @@
 //! `config`: every setting in force, and where it comes from. The key is named by its place only.
 
 use serde::Serialize;
+use serde_json::json;
 
 use super::Invocation;
 use crate::error::Result;
@@ -17,23 +18,29 @@ pub(super) fn run(call: &Invocation<'_>) -> Result<Exit> {
     let sources = call.sources()?;
     let file = sources.file.as_ref();
     let place = key::describe_place(&sources);
-    let view = View {
-        config_file: file.map(|file| file.path().display().to_string()),
-        api_key: Row {
-            name: "api_key".to_owned(),
-            value: place.as_ref().map(|_| MASK.to_owned()),
-            origin: place.unwrap_or_else(|| "nowhere".to_owned()),
-        },
-        settings: Setting::ALL.into_iter().map(|setting| row(setting, &sources)).collect(),
+    let key = Row {
+        name: "api_key".to_owned(),
+        value: place.as_ref().map(|_| MASK.to_owned()),
+        origin: place.unwrap_or_else(|| "nowhere".to_owned()),
     };
+    let settings = Setting::ALL.map(|setting| row(setting, &sources));
+    let mut table = Table::new(&["SETTING", "VALUE", "FROM"]);
+    let path = file.map(|file| file.path().display().to_string());
+    match &path {
+        Some(path) => table.row(["config", path, ""]),
+        None => table.row(["config", "-", "no configuration file"]),
+    }
+    for Row { name, value, origin } in [&key].into_iter().chain(&settings) {
+        table.row([name, value.as_deref().unwrap_or("-"), origin]);
+    }
     if let Some(hidden) = file.and_then(|file| file.hides(call.environment)) {
         report.warning(&format!("`{}` is not read: only the first file found is", visible_path(&hidden)));
     }
     // A value that cannot be used ends in the one document that --json prints.
     let checked = Settings::load(&sources);
     if checked.is_ok() || !report.is_json() {
-        report.table(&view.table());
-        report.document(&view);
+        report.table(&table);
+        report.document(&json!({ "config_file": path, "api_key": key, "settings": settings }));
     }
     checked?;
     Ok(Exit::Done)
@@ -68,29 +75,10 @@ fn describe(origin: &Origin) -> String {
     }
 }
 
-/// The document of `--json`.
-#[derive(Serialize)]
-struct View {
-    config_file: Option<String>,
-    api_key: Row,
-    settings: Vec<Row>,
-}
-
+/// A setting in the document of `--json`.
 #[derive(Serialize)]
 struct Row {
     name: String,
     value: Option<String>,
     origin: String,
-}
-
-impl View {
-    fn table(&self) -> Table {
-        let mut table = Table::new(&["SETTING", "VALUE", "FROM"]);
-        let file = self.config_file.as_deref().unwrap_or("-");
-        table.row(["config", file, if self.config_file.is_some() { "" } else { "no configuration file" }]);
-        for row in [&self.api_key].into_iter().chain(&self.settings) {
-            table.row([&row.name, row.value.as_deref().unwrap_or("-"), &row.origin]);
-        }
-        table
-    }
 }

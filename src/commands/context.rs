@@ -21,8 +21,8 @@ use crate::report::Report;
 use crate::secret::Secret;
 use crate::settings::{NamedServer, Settings, key};
 use crate::solver::{Events, Solver};
-use crate::state::{self, AccountUsage, State};
-use crate::time::{Clock, Interrupted, Timestamp};
+use crate::state::{self, State};
+use crate::time::{Clock, Interrupted};
 
 /// Sent with every request.
 const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
@@ -66,28 +66,18 @@ impl Context {
         Ok(Self { report, settings, client, lookup, state, interrupted })
     }
 
-    /// Whose key it is.
-    pub(super) fn account(&self) -> &state::Account {
-        self.state.account()
-    }
-
-    /// Reads or changes what the account has used of its limits.
-    pub(super) fn usage<R>(&self, change: impl FnOnce(&mut AccountUsage, Timestamp) -> R) -> R {
-        self.state.usage(change)
-    }
-
     /// Lists the domains of the account, and keeps their names for the next look-up.
     pub(super) fn domains(&self, policy: &RetryPolicy) -> Result<Vec<Domain>> {
         let domains = self.client.domains(policy).context("cannot list the domains of the account")?;
         let names: Vec<_> = domains.iter().map(|domain| domain.name.clone()).collect();
-        self.usage(|usage, now| usage.domains.remember(&names, &[], now));
+        self.state.usage(|usage, now| usage.domains.remember(&names, &[], now));
         Ok(domains)
     }
 
     /// Takes what the account says of its API calls, if it tells both how many were used today and how many there are.
     pub(super) fn learn_quota(&self, account: &Account) {
         if let (Some(used), Some(limit)) = (account.api_updates, account.class.api_limit) {
-            self.usage(|usage, now| usage.daily.learn(used, limit, now));
+            self.state.usage(|usage, now| usage.daily.learn(used, limit, now));
         }
     }
 

@@ -7,12 +7,12 @@ use serde_json::json;
 
 use super::Invocation;
 use super::context::{self, Context};
-use crate::cli::DoctorArgs;
 use crate::dns::zone::Lookup;
 use crate::doctor::domain::{Examined, examine};
 use crate::doctor::{Finding, account, finding, machine, parallel, servers};
 use crate::error::{Context as _, Result};
 use crate::exit::Exit;
+use crate::name::DnsName;
 use crate::report::Report;
 use crate::settings::Settings;
 
@@ -20,7 +20,7 @@ use crate::settings::Settings;
 const NO_THREAD: &str = "cannot check several things at once";
 
 /// Checks, prints, and ends with the code of the worst finding.
-pub(super) fn run(call: &Invocation<'_>, args: &DoctorArgs) -> Result<Exit> {
+pub(super) fn run(call: &Invocation<'_>, domains: &[DnsName]) -> Result<Exit> {
     let sources = call.sources()?;
     let settings = Settings::load(&sources)?;
     let mut findings = machine::settings(&sources);
@@ -32,7 +32,7 @@ pub(super) fn run(call: &Invocation<'_>, args: &DoctorArgs) -> Result<Exit> {
     let account = || has_key.then(|| check_account(call));
     let (way, (examined, account)) = parallel::both(
         || machine::way_to_api(settings),
-        || parallel::both(|| parallel::each(&args.domains, examine), account),
+        || parallel::both(|| parallel::each(domains, examine), account),
     )
     .and_then(|(way, both)| Ok((way?, both?)))
     .context(NO_THREAD)?;

@@ -33,7 +33,7 @@ fn list(context: &Context, secrets: SecretArgs) -> Result<Exit> {
 
 fn add(context: &Context, name: &DnsName) -> Result<Exit> {
     let result = context.client.add_domain(name, &RetryPolicy::interactive());
-    context.usage(|usage, _| usage.domains.forget());
+    context.state.usage(|usage, _| usage.domains.forget());
     result.with_context(|| format!("cannot add the domain `{name}`"))?;
     context.report.line(&format!("{name}: added"));
     context.report.document(&json!({ "domain": name, "status": "added" }));
@@ -52,7 +52,7 @@ fn delete(context: &Context, name: &DnsName, agree: impl FnOnce(&str) -> Result<
     agree(&format!("delete `{name}` with its {counted}?"))?;
     // The time that somebody takes to answer is not the command's.
     let result = context.client.delete_domain(name, &RetryPolicy::interactive());
-    context.usage(|usage, _| usage.domains.forget());
+    context.state.usage(|usage, _| usage.domains.forget());
     result.with_context(|| format!("cannot delete the domain `{name}`"))?;
     context.report.line(&format!("{name}: deleted with {counted}"));
     context.report.document(&json!({ "domain": name, "status": "deleted", "records": records }));

@@ -65,8 +65,7 @@ fn solve(invocation: &Invocation<'_>, call: &Call) -> Result<Exit> {
 }
 
 fn solve_in(context: &Arc<Context>, call: &Call) -> Result<Exit> {
-    let work = call.clone();
-    let outcome = run_stoppable(context, call, move |solver| solver.run(&work));
+    let outcome = run_stoppable(context, call, |call, solver| solver.run(call));
     context.tell_warnings();
     if let Ok(outcome) = &outcome {
         context.report.outcome(outcome);

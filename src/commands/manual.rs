@@ -6,7 +6,7 @@ use std::path::Path;
 use clap_complete::Shell;
 use serde_json::json;
 
-use crate::cli::{ManArgs, definition};
+use crate::cli::definition;
 use crate::error::{Context as _, Result};
 use crate::excerpt::{visible, visible_path};
 use crate::exit::Exit;
@@ -22,9 +22,9 @@ pub(super) fn completions(shell: Shell, report: Report) -> Exit {
 }
 
 /// `man`
-pub(super) fn man(args: &ManArgs, report: Report) -> Result<Exit> {
+pub(super) fn man(folder: Option<&Path>, report: Report) -> Result<Exit> {
     let pages = manual::pages(definition())?;
-    let Some(folder) = &args.folder else {
+    let Some(folder) = folder else {
         let page = pages.first().map_or("", |(_, page)| page);
         report.line(page.trim_end());
         report.document(&json!({ "page": page }));

@@ -29,7 +29,7 @@ use crate::error::{Error, Kind, Result};
 use crate::excerpt::{excerpt, visible};
 use crate::exit::Exit;
 use crate::order::Action;
-use crate::report::{Report, Terminal};
+use crate::report::Report;
 use crate::secret::MASK;
 use crate::settings::{Environment, Sources, key};
 
@@ -51,7 +51,7 @@ pub fn run(args: &[OsString], environment: &Environment) -> Exit {
         }
         Err(error) => return ignored_event(args, &error, environment).unwrap_or_else(|| usage(args, &error)),
     };
-    let report = Report::new(cli.output, Terminal::named(environment.get("TERM").as_deref()));
+    let report = Report::new(cli.output, environment.get("TERM").as_deref());
     // Some calls of clients are to end in silence; which ones, their own arguments tell. lego has variables of its own.
     let by_lego =
         matches!(cli.command, Command::Present(_) | Command::Cleanup(_)) && environment.get("EXEC_PATH").is_some();
@@ -63,7 +63,7 @@ pub fn run(args: &[OsString], environment: &Environment) -> Exit {
         Command::Auth(args) => hook::auth(&call, args),
         Command::Present(args) => hook::record(&call, Action::Add, args),
         Command::Cleanup(args) => hook::record(&call, Action::Remove, args),
-        Command::Batch(args) => batch::run(&call, args.action.into()),
+        Command::Batch(args) => batch::run(&call, args.action),
         Command::Client(verb) => hook::client(&call, verb),
         Command::Account(secrets) => call.with(|context| account::show(context, *secrets)),
         Command::Logs => call.with(account::logs),
@@ -72,13 +72,13 @@ pub fn run(args: &[OsString], environment: &Environment) -> Exit {
             record::check(command).and_then(|()| call.with(|context| record::run(context, command)))
         }
         Command::Init(args) => init::run(&call, args),
-        Command::Doctor(args) => doctor::run(&call, args),
-        Command::Test(args) => test::run(&call, args),
+        Command::Doctor { domains } => doctor::run(&call, domains),
+        Command::Test { domains } => test::run(&call, domains),
         Command::Config => config::run(&call),
         Command::Sweep(args) => call.with(|context| sweep::run(context, args)),
         Command::Status => call.with(status::run),
         Command::Completions { shell } => Ok(manual::completions(*shell, report)),
-        Command::Man(args) => manual::man(args, report),
+        Command::Man { folder } => manual::man(folder.as_deref(), report),
         #[cfg(feature = "sim")]
         Command::Demo => sim::demo::run(cli.output, report),
         #[cfg(feature = "sim")]
@@ -171,7 +171,7 @@ fn usage(args: &[OsString], error: &clap::Error) -> Exit {
 /// The report of a command line that could not be read.
 fn plain_report(args: &[OsString]) -> Report {
     let json = args.iter().any(|arg| arg == "--json");
-    Report::new(OutputArgs { json, quiet: false, verbose: 0 }, Terminal::Plain)
+    Report::new(OutputArgs { json, quiet: false, verbose: 0 }, None)
 }
 
 /// The arguments that look like an API key, alone or behind `--flag=`.

@@ -5,13 +5,15 @@ use serde_json::{Value, json};
 use super::context::Context;
 use super::domain::no_such_domain;
 use super::invalid_argument;
-use crate::account::{AccountError, holder};
+use crate::account::AccountError;
 use crate::api::{ApiError, Change, Domain, Record, RecordSpec, RecordType, RetryPolicy, check_content};
 use crate::cli::{RecordAddArgs, RecordCommand, RecordDeleteArgs, RecordListArgs, SecretArgs};
 use crate::error::{Context as _, Error, Result};
 use crate::excerpt::{excerpt, visible};
 use crate::exit::Exit;
 use crate::name::DnsName;
+use crate::report::ProgressReporter;
+use crate::solver::Domains;
 
 /// Runs one of the commands.
 pub(super) fn run(context: &Context, command: &RecordCommand) -> Result<Exit> {
@@ -81,12 +83,11 @@ fn list(context: &Context, args: &RecordListArgs) -> Result<Exit> {
 fn add(context: &Context, args: &RecordAddArgs) -> Result<Exit> {
     let wanted = record_type(&args.record_type)?;
     let policy = RetryPolicy::interactive();
-    let within = |domain: &DnsName| RecordSpec::within(domain, &args.name, wanted.clone(), &args.content);
-    let spec = place(context, &args.name, &policy, within)?;
+    let spec = spec(context, &args.name, wanted.clone(), &args.content)?;
     let added = context.client.add_record(&spec, &policy).inspect_err(|error| {
         // The domain may have come from the cache and be gone.
         if matches!(error.cause(), ApiError::Rejected { .. }) {
-            context.usage(|usage, _| usage.domains.forget());
+            context.state.usage(|usage, _| usage.domains.forget());
         }
     });
     let added = added.with_context(|| format!("cannot add the {wanted} record `{}`", args.name))?;
@@ -127,15 +128,11 @@ fn delete(context: &Context, args: &RecordDeleteArgs) -> Result<Exit> {
     let (deleted, label, record) = match Target::of(args)? {
         Target::Id(id) => {
             let deleted = context.client.delete_record_by_id(id, &policy);
-            (
-                deleted.with_context(|| format!("cannot delete the record {id}"))?,
-                format!("record {id}"),
-                json!({ "id": id }),
-            )
+            let deleted = deleted.with_context(|| format!("cannot delete the record {id}"))?;
+            (deleted, format!("record {id}"), json!({ "id": id }))
         }
         Target::Record(name, wanted, content) => {
-            let within = |domain: &DnsName| RecordSpec::within(domain, &name, wanted.clone(), &content);
-            let spec = place(context, &name, &policy, within)?;
+            let spec = spec(context, &name, wanted.clone(), &content)?;
             let deleted = context.client.delete_record(&spec, &policy);
             let deleted = deleted.with_context(|| format!("cannot delete the {wanted} record `{name}`"))?;
             (deleted, format!("{name} {wanted} {}", visible(&content)), document(&name, &spec))
@@ -150,26 +147,12 @@ fn delete(context: &Context, args: &RecordDeleteArgs) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Finds the domain of the account that holds a name: the setting, the cache, the account. `within` makes the record
-/// below a domain.
-fn place(
-    context: &Context,
-    name: &DnsName,
-    policy: &RetryPolicy,
-    within: impl Fn(&DnsName) -> Option<RecordSpec>,
-) -> Result<RecordSpec> {
-    if let Some(domain) = &context.settings.domain {
-        let not_below = || AccountError::NotBelow { name: name.clone(), domain: domain.clone() };
-        return Ok(within(domain).ok_or_else(not_below)?);
-    }
-    let cached = context.usage(|usage, now| usage.domains.names(now)).unwrap_or_default();
-    if let Some(spec) = holder(&cached, name).and_then(&within) {
-        return Ok(spec);
-    }
-    let domains = context.domains(policy)?;
-    let names: Vec<_> = domains.into_iter().map(|domain| domain.name).collect();
-    let spec = holder(&names, name).and_then(within);
-    Ok(spec.ok_or_else(|| AccountError::NoDomain { name: name.clone(), domains: names })?)
+/// Names a record to the API, with the domain of the account that holds it: that of the setting, of the cache, of the account.
+fn spec(context: &Context, name: &DnsName, record_type: RecordType, content: &str) -> Result<RecordSpec> {
+    let events = ProgressReporter::new(context.report);
+    let domain = context.solver(&events).domain_of((name, None), Domains::Cached, &RetryPolicy::interactive())?;
+    let outside = AccountError::NotBelow { name: name.clone(), domain: domain.clone() };
+    Ok(RecordSpec::within(&domain, name, record_type, content).ok_or(outside)?)
 }
 
 fn document(name: &DnsName, spec: &RecordSpec) -> Value {

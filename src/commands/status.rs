@@ -25,9 +25,9 @@ pub(super) fn run(context: &Context) -> Result<Exit> {
         }
     }
     let state = &context.state;
-    let quota = context.usage(|usage, now| usage.daily.quota(now));
+    let quota = context.state.usage(|usage, now| usage.daily.quota(now));
     let mut open = state.journal(|journal, _| journal.entries().to_vec());
-    open.retain(|entry| entry.account == *context.account());
+    open.retain(|entry| entry.account == *context.state.account());
     let directory = state.directory().map(|path| path.display().to_string());
     context.report.table(&summary(&quota, directory.as_deref(), open.len()));
     let mut records = Table::new(&["RECORD", "VALUE", "CLIENT", "AGE", "PROGRESS"]);

@@ -25,13 +25,13 @@ const TICK: Duration = Duration::from_millis(50);
 pub(super) fn run_stoppable<T: Send + 'static, E: From<Error> + Send + 'static>(
     context: &Arc<Context>,
     call: &Call,
-    work: impl FnOnce(&Solver<'_>) -> Result<T, E> + Send + 'static,
+    work: impl FnOnce(&Call, &Solver<'_>) -> Result<T, E> + Send + 'static,
 ) -> Result<T, E> {
     let (sender, done) = channel();
-    let shared = Arc::clone(context);
+    let (shared, asked) = (Arc::clone(context), call.clone());
     let work = move || {
         let events = ProgressReporter::new(shared.report);
-        let result = work(&shared.solver(&events));
+        let result = work(&asked, &shared.solver(&events));
         // What it has drawn goes before anything else is printed.
         drop(events);
         sender.send(result).ok();
@@ -56,9 +56,8 @@ pub(super) fn run_stoppable<T: Send + 'static, E: From<Error> + Send + 'static>(
 /// Removes what earlier calls have left behind, once the result of this one was told: neither a signal nor an error
 /// changes that result any more.
 pub(super) fn clear_leftovers(context: &Arc<Context>, call: &Call) {
-    let work = call.clone();
-    let cleared: Result<()> = run_stoppable(context, call, move |solver| {
-        solver.clear_leftovers(&work);
+    let cleared: Result<()> = run_stoppable(context, call, |call, solver| {
+        solver.clear_leftovers(call);
         Ok(())
     });
     // Cut short by a signal: the journal has what is left.

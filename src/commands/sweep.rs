@@ -42,21 +42,13 @@ struct Leftover {
     /// The ACME client; nothing for a record that was not added from here.
     client: Option<String>,
     progress: String,
-    status: Status,
+    /// `left`, `removed`, `missing` or `failed`.
+    status: &'static str,
     error: Option<Value>,
     #[serde(skip)]
     target: Target,
     #[serde(skip)]
     id: Option<EntryId>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum Status {
-    Left,
-    Removed,
-    Missing,
-    Failed,
 }
 
 /// How the record is named to the API.
@@ -69,7 +61,8 @@ enum Target {
 /// The records of the journal. Those of other accounts are left to their own key.
 fn own(context: &Context, older_than: Option<Duration>) -> Vec<Leftover> {
     let entries = context.state.journal(|journal, now| journal.leftovers(older_than, now));
-    let (mine, others): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| entry.account == *context.account());
+    let (mine, others): (Vec<_>, Vec<_>) =
+        entries.into_iter().partition(|entry| entry.account == *context.state.account());
     if !others.is_empty() {
         let more = format!("{} more in the journal were added with another API key: see `sweep --all`", others.len());
         context.report.step(&more);
@@ -82,25 +75,19 @@ fn own(context: &Context, older_than: Option<Duration>) -> Vec<Leftover> {
 fn of_account(context: &Context, older_than: Option<Duration>, domains: &[Domain]) -> Vec<Leftover> {
     let least = older_than.unwrap_or(LEFT_OVER_AFTER);
     let entries = context.state.journal(|journal, _| journal.entries().to_vec());
-    let mut found = Vec::new();
-    for domain in domains {
-        for record in &domain.records {
-            let Some(mut leftover) = Leftover::of_record(context, domain, record) else { continue };
-            // Without a known age it may be part of an order that is under way.
-            let is_old = match leftover.age {
-                Some(age) => age >= least.as_secs(),
-                None => least.is_zero(),
-            };
-            let is_it =
-                |entry: &&Entry| (entry.record.as_str(), entry.value.as_str()) == (&*leftover.name, &*leftover.value);
-            let known: Vec<&Entry> = entries.iter().filter(is_it).collect();
-            if is_old && !known.iter().any(|entry| entry.account == *context.account()) {
-                leftover.id = known.first().map(|entry| entry.id.clone());
-                found.push(leftover);
-            }
-        }
-    }
-    found
+    let records = domains.iter().flat_map(|domain| domain.records.iter().map(move |record| (domain, record)));
+    let leftover = |(domain, record)| {
+        let mut leftover = Leftover::of_record(context, domain, record)?;
+        let is_it =
+            |entry: &&Entry| *entry.record.as_str() == *leftover.name && *entry.value.as_str() == *leftover.value;
+        let known: Vec<&Entry> = entries.iter().filter(is_it).collect();
+        let is_own = known.iter().any(|entry| entry.account == *context.state.account());
+        leftover.id = known.first().map(|entry| entry.id.clone());
+        // Without a known age it may be part of an order that is under way.
+        let is_old = leftover.age.map_or_else(|| least.is_zero(), |age| age >= least.as_secs());
+        Some(leftover).filter(|_| is_old && !is_own)
+    };
+    records.filter_map(leftover).collect()
 }
 
 impl Leftover {
@@ -119,7 +106,7 @@ impl Leftover {
             value: entry.value.to_string(),
             domain: entry.domain,
             client: Some(entry.client),
-            status: Status::Left,
+            status: "left",
             error: None,
             target: Target::Spec(spec),
             id: Some(entry.id),
@@ -141,7 +128,7 @@ impl Leftover {
             age: changed.map(|changed| context.state.age(changed).as_secs()),
             client: None,
             progress: "not added from here".to_owned(),
-            status: Status::Left,
+            status: "left",
             error: None,
             target: spec.map(Target::Spec).or_else(|| record.id.map(Target::Number))?,
             id: None,
@@ -191,11 +178,11 @@ fn delete(context: &Context, args: &SweepArgs, found: &mut [Leftover]) -> Exit {
             return Exit::Failed;
         }
         let Err(error) = delete_one(context, leftover) else {
-            let what = if leftover.status == Status::Removed { "removed" } else { "was not there" };
+            let what = if leftover.status == "removed" { "removed" } else { "was not there" };
             context.report.line(&format!("{} {}: {what}", leftover.name, leftover.value));
             continue;
         };
-        leftover.status = Status::Failed;
+        leftover.status = "failed";
         let is_about_record = matches!(error.cause(), ApiError::Rejected { .. });
         let error = Error::from(error).context(format!("cannot remove the TXT record `{}`", leftover.name));
         leftover.error = Some(error_entry(&error));
@@ -220,6 +207,6 @@ fn delete_one(context: &Context, leftover: &mut Leftover) -> Result<(), ApiError
     };
     let deleted = deleted.inspect_err(|_| state.journal(|journal, now| journal.remove_failed(ids, now)))?;
     state.journal(|journal, now| journal.removed(ids, now));
-    leftover.status = if deleted == Change::Made { Status::Removed } else { Status::Missing };
+    leftover.status = if deleted == Change::Made { "removed" } else { "missing" };
     Ok(())
 }

@@ -10,7 +10,6 @@ use super::context::Context;
 use super::stop::run_stoppable;
 use super::{Invocation, invalid_argument};
 use crate::challenge::{Challenge, TxtValue};
-use crate::cli::TestArgs;
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::name::DnsName;
@@ -20,16 +19,15 @@ use crate::report::{Report, Table, error_entry, record_entry, seconds};
 use crate::solver::Outcome;
 
 /// Tries a challenge for each domain, all at once.
-pub(super) fn run(invocation: &Invocation<'_>, args: &TestArgs) -> Result<Exit> {
+pub(super) fn run(invocation: &Invocation<'_>, domains: &[DnsName]) -> Result<Exit> {
     let context = Arc::new(Context::open(invocation)?);
     if context.settings.propagation_timeout.is_zero() {
         let hint = "set it to the seconds that a hook may wait, for example --propagation-timeout 180";
         let problem = "0 = do not wait, and waiting is what is tried";
         return Err(invalid_argument("IPV64_PROPAGATION_TIMEOUT", problem, hint));
     }
-    let add = Call::new("test", Action::Add, challenges(&args.domains)?);
-    let work = add.clone();
-    let added: Result<Outcome> = run_stoppable(&context, &add, move |solver| solver.run(&work));
+    let add = Call::new("test", Action::Add, challenges(domains)?);
+    let added: Result<Outcome> = run_stoppable(&context, &add, |call, solver| solver.run(call));
     let removed = if added.is_ok() || is_open(&context, &add) { Some(remove(&context, &add)) } else { None };
     context.tell_warnings();
     let added = added?;
@@ -47,7 +45,7 @@ fn challenges(domains: &[DnsName]) -> Result<Vec<Challenge>> {
 }
 
 fn is_open(context: &Context, call: &Call) -> bool {
-    let account = context.account();
+    let account = context.state.account();
     context.state.journal(|journal, _| {
         let is_open = |one: &Challenge| !journal.find(account, &one.name, Some(&one.value)).is_empty();
         call.challenges.iter().any(is_open)
@@ -56,8 +54,7 @@ fn is_open(context: &Context, call: &Call) -> bool {
 
 fn remove(context: &Arc<Context>, add: &Call) -> Result<Outcome> {
     let call = Call { action: Action::Remove, ..add.clone() };
-    let work = call.clone();
-    run_stoppable(context, &call, move |solver| solver.run(&work))
+    run_stoppable(context, &call, |call, solver| solver.run(call))
 }
 
 fn show(added: &Outcome, removed: Option<Result<Outcome>>, report: Report) -> Result<Exit> {

@@ -17,18 +17,8 @@ pub const CONVENTION: Convention = Convention {
     page: "dehydrated",
     setting: "HOOK=/usr/bin/ipv64-acme",
     verbs: &[
-        Verb::new(
-            "deploy_challenge",
-            Action::Add,
-            "dehydrated adds records: DOMAIN TOKEN VALUE, any number of times",
-            parse,
-        ),
-        Verb::new(
-            "clean_challenge",
-            Action::Remove,
-            "dehydrated removes records: DOMAIN TOKEN VALUE, any number of times",
-            parse,
-        ),
+        Verb::new("deploy_challenge", Action::Add, "dehydrated adds records: DOMAIN TOKEN VALUE ...", parse),
+        Verb::new("clean_challenge", Action::Remove, "dehydrated removes records: DOMAIN TOKEN VALUE ...", parse),
     ],
     ignored_event: |word, variables| is_event(word, variables).then_some(Exit::Done),
     programs: &["dehydrated"],

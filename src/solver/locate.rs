@@ -36,8 +36,10 @@ pub(super) struct Placement {
 
 /// Whether the list of domains may come from the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Domains {
+pub enum Domains {
+    /// It may.
     Cached,
+    /// It is asked for.
     Fresh,
 }
 
@@ -113,7 +115,10 @@ impl Solver<'_> {
     }
 
     /// Finds the account domain that holds a name: the setting, the cache, the account.
-    fn domain_of(
+    ///
+    /// # Errors
+    /// [`AccountError`] if there is none, or that of the API.
+    pub fn domain_of(
         &self,
         (record, apex): (&DnsName, Option<&DnsName>),
         domains: Domains,

@@ -35,6 +35,7 @@ use crate::state::{Entry, State};
 
 pub use interrupted::Interrupted;
 pub use leftovers::is_about_api;
+pub use locate::Domains;
 pub use order::OrderError;
 pub use remove::NotOurs;
 
