@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use super::Solver;
 use super::locate::Placement;
-use crate::state::RecordMark;
 use crate::time::Interrupted;
 
 /// How long the CA's resolvers keep an answer: they honour a TTL up to about 60 s (stated by Let's Encrypt's community).
@@ -18,11 +17,11 @@ impl Solver<'_> {
     /// # Errors
     /// [`Interrupted`]: the CA must not be asked yet.
     pub(super) fn ca_cache_wait(&self, placements: &[Placement]) -> Result<(), Interrupted> {
-        let is_of_others = |mark: &RecordMark| !placements.iter().any(|placement| placement.entry.value == mark.value);
-        let marks = |record| self.state.journal(|journal, now| journal.ready_marks(record, now));
-        let marks = placements.iter().flat_map(|placement| marks(&placement.entry.record));
-        let rest = |mark: RecordMark| CA_CACHE.saturating_sub(self.state.age(mark.at));
-        let rest = marks.filter(is_of_others).map(rest).max().unwrap_or_default();
+        let rest = self.state.journal(|journal, now| {
+            let marks = placements.iter().flat_map(|one| journal.ready_marks(&one.entry.record, now));
+            let of_others = marks.filter(|mark| placements.iter().all(|one| one.entry.value != mark.value));
+            of_others.map(|mark| CA_CACHE.saturating_sub(now.since(mark.at))).max().unwrap_or_default()
+        });
         if rest.is_zero() {
             return Ok(());
         }

@@ -25,21 +25,19 @@ pub struct Interrupted {
 
 impl std::fmt::Display for Interrupted {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&headline(&self.open))
+        match self.open.as_slice() {
+            [] => f.write_str("interrupted; nothing of this call is at IPv64"),
+            [only] => write!(f, "interrupted: `{}` is, or may be, at IPv64", only.name),
+            [first, rest @ ..] => {
+                write!(f, "interrupted: `{}` and {} more are, or may be, at IPv64", first.name, rest.len())
+            }
+        }
     }
 }
 
 impl std::error::Error for Interrupted {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.during.as_ref().map(AsRef::as_ref)
-    }
-}
-
-fn headline(open: &[Challenge]) -> String {
-    match open {
-        [] => "interrupted; nothing of this call is at IPv64".to_owned(),
-        [only] => format!("interrupted: `{}` is, or may be, at IPv64", only.name),
-        [first, rest @ ..] => format!("interrupted: `{}` and {} more are, or may be, at IPv64", first.name, rest.len()),
     }
 }
 

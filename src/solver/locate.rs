@@ -11,13 +11,12 @@ use crate::dns::zone::Zone;
 use crate::error::{Context as _, Error, Result};
 use crate::name::DnsName;
 use crate::order::Call;
-use crate::state::{DomainList, Entry};
+use crate::state::Entry;
 
 /// How long a process waits for the list that another one asks for, which takes a turn in the request window.
 const ANOTHER_ASKS: Duration = Duration::from_secs(30);
 /// The pause between two reads of the cache.
 const CACHE_POLL: Duration = Duration::from_millis(50);
-
 /// The pause before DNS is asked again where nobody answers, which grows twofold, and the longest one.
 const PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
@@ -105,11 +104,15 @@ impl Solver<'_> {
     fn known_domains(&self) -> Option<Vec<DnsName>> {
         let until = Instant::now() + ANOTHER_ASKS;
         while Instant::now() < until && !self.is_interrupted() {
-            match self.state.usage(|usage, now| usage.domains.names_or_ask(now)) {
-                DomainList::Known(names) => return Some(names),
-                DomainList::Ask => return None,
-                DomainList::BeingAsked => std::thread::sleep(CACHE_POLL),
+            let (names, is_mine) = self.state.usage(|usage, now| {
+                let names = usage.domains.names(now);
+                let is_mine = names.is_none() && usage.domains.claim(now);
+                (names, is_mine)
+            });
+            if names.is_some() || is_mine {
+                return names;
             }
+            std::thread::sleep(CACHE_POLL);
         }
         None
     }

@@ -98,13 +98,11 @@ impl StateDir {
         if !exists_as_file(&path)? {
             return Ok(None);
         }
-        let file = File::open(&path).map_err(|error| self.failed("read", name, error))?;
         let mut bytes = Vec::new();
-        file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(|error| self.failed("read", name, error))?;
-        if bytes.len() as u64 > MAX_FILE {
-            bytes.clear();
-        }
-        Ok(Some(String::from_utf8(bytes).unwrap_or_default()))
+        let read = File::open(&path).and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes));
+        let length = read.map_err(|error| self.failed("read", name, error))?;
+        let text = String::from_utf8(bytes).ok().filter(|_| length as u64 <= MAX_FILE);
+        Ok(Some(text.unwrap_or_default()))
     }
 
     /// Replaces a file in one step: a reader sees the old content or the new one. Needs the lock. Where it is `synced`, the

@@ -33,17 +33,6 @@ struct List {
     missing: Vec<DnsName>,
 }
 
-/// What a process that needs the list has to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum DomainList {
-    /// Nothing: here it is.
-    Known(Vec<DnsName>),
-    /// Ask the API, then [`DomainCache::remember`] or [`DomainCache::give_up`].
-    Ask,
-    /// Look again a little later: another process is asking.
-    BeingAsked,
-}
-
 impl DomainCache {
     /// Returns the domains; nothing if there is no list, or one older than a day.
     #[must_use]
@@ -59,17 +48,15 @@ impl DomainCache {
         recent.is_some_and(|list| list.missing.contains(name))
     }
 
-    /// Returns the domains, or who asks the API for them: of twenty hooks that start together, one.
+    /// Returns whether the caller is the one to ask the API, and then to [`DomainCache::remember`] or
+    /// [`DomainCache::give_up`]: of twenty hooks that start together one asks, and the others look again a little later.
     #[must_use]
-    pub fn names_or_ask(&mut self, now: Timestamp) -> DomainList {
-        if let Some(names) = self.names(now) {
-            return DomainList::Known(names);
+    pub fn claim(&mut self, now: Timestamp) -> bool {
+        let is_asked = self.asked_at.is_some_and(|since| now.since(since) < ASKING);
+        if !is_asked {
+            self.asked_at = Some(now);
         }
-        if self.asked_at.is_some_and(|since| now.since(since) < ASKING) {
-            return DomainList::BeingAsked;
-        }
-        self.asked_at = Some(now);
-        DomainList::Ask
+        !is_asked
     }
 
     /// Lets others ask: the API did not give a list.

@@ -42,7 +42,7 @@ mod tests;
 
 pub use account::Account;
 pub use directory::StateDir;
-pub use domains::{DomainCache, DomainList};
+pub use domains::DomainCache;
 pub use entry::{Entry, EntryId, LEFT_OVER_AFTER, Progress, RecordMark};
 pub use error::StateError;
 pub use journal::Journal;

@@ -29,21 +29,22 @@ fn what_was_missing_is_looked_for_again_after_a_while_and_in_a_new_list() {
 #[test]
 fn one_process_asks_for_all_that_start_together() {
     let mut cache = DomainCache::default();
-    assert_eq!(cache.names_or_ask(NOW), DomainList::Ask);
-    assert_eq!(cache.names_or_ask(NOW), DomainList::BeingAsked);
+    assert!(cache.claim(NOW) && !cache.claim(NOW));
     cache.remember(&names(&["a.ipv64.net"]), &[], NOW);
-    assert_eq!(cache.names_or_ask(NOW), DomainList::Known(names(&["a.ipv64.net"])));
+    assert_eq!(cache.names(NOW), Some(names(&["a.ipv64.net"])));
+    cache.forget();
+    assert!(cache.claim(NOW), "the one before is done");
 }
 
 #[test]
 fn nobody_waits_for_a_process_that_failed_or_was_killed() {
     let mut cache = DomainCache::default();
-    assert_eq!(cache.names_or_ask(NOW), DomainList::Ask);
+    assert!(cache.claim(NOW));
     cache.give_up();
-    assert_eq!(cache.names_or_ask(NOW), DomainList::Ask);
+    assert!(cache.claim(NOW));
     // Whoever waits for a turn in the request window is not taken for killed.
-    assert_eq!(cache.names_or_ask(NOW + super::super::Rate::default().hold()), DomainList::BeingAsked);
-    assert_eq!(cache.names_or_ask(NOW + ASKING), DomainList::Ask);
+    assert!(!cache.claim(NOW + super::super::Rate::default().hold()));
+    assert!(cache.claim(NOW + ASKING));
 }
 
 #[test]
