@@ -58,7 +58,26 @@ pub fn run(args: &[OsString], environment: &Environment) -> Exit {
     if !by_lego && !matches!(cli.command, Command::Client(_)) {
         warn_of_unknown(environment, report);
     }
-    let call = Invocation { args, cli: &cli, environment, report };
+    let Some(open) = open_after_signal(&cli.command) else { return execute(args, &cli, environment, report) };
+    let (args, environment) = (args.to_vec(), environment.clone());
+    stop::run_command(report, open, move || execute(&args, &cli, &environment, report))
+}
+
+/// What is open where a command ends at a signal; nothing for one that hears signals itself, or asks nobody.
+fn open_after_signal(command: &Command) -> Option<&'static str> {
+    match command {
+        Command::Account(_) | Command::Logs | Command::Status | Command::Doctor { .. } => Some("nothing was changed"),
+        Command::Domain(_) | Command::Record(_) => Some(
+            "what was to be changed may have been: `ipv64-acme domain list` and `ipv64-acme record list` show what is there",
+        ),
+        Command::Sweep(_) => Some("what may not be removed yet is listed by `ipv64-acme sweep`"),
+        _ => None,
+    }
+}
+
+/// Does what the command line says.
+fn execute(args: &[OsString], cli: &Cli, environment: &Environment, report: Report) -> Exit {
+    let call = Invocation { args, cli, environment, report };
     let done = match &cli.command {
         Command::Auth(args) => hook::auth(&call, args),
         Command::Present(args) => hook::record(&call, Action::Add, args),

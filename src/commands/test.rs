@@ -3,20 +3,25 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::context::Context;
-use super::stop::run_stoppable;
+use super::stop::{clear_leftovers, run_stoppable};
 use super::{Invocation, invalid_argument};
 use crate::challenge::{Challenge, TxtValue};
-use crate::error::Result;
+use crate::error::{Context as _, Kind, Result};
 use crate::exit::Exit;
 use crate::name::DnsName;
 use crate::order::{Action, Call};
 use crate::propagation::Row;
-use crate::report::{Report, Table, error_entry, record_entry, seconds};
+use crate::report::{ProgressReporter, Report, Table, error_entry, record_entry, seconds};
 use crate::solver::Outcome;
+
+/// How long after a signal the removal may begin; one that has begun has the time of [`run_stoppable`].
+const MOMENT: Duration = Duration::from_millis(300);
 
 /// Tries a challenge for each domain, all at once.
 pub(super) fn run(invocation: &Invocation<'_>, domains: &[DnsName]) -> Result<Exit> {
@@ -30,8 +35,14 @@ pub(super) fn run(invocation: &Invocation<'_>, domains: &[DnsName]) -> Result<Ex
     let added: Result<Outcome> = run_stoppable(&context, &add, |call, solver| solver.run(call));
     let removed = if added.is_ok() || is_open(&context, &add) { Some(remove(&context, &add)) } else { None };
     context.tell_warnings();
-    let added = added?;
-    show(&added, removed, invocation.report)
+    let added = added.map_err(|error| match error.kind() {
+        // What is open has changed since.
+        Kind::Interrupted => context.solver(&ProgressReporter::new(context.report)).interruption(&add, &[]).into(),
+        _ => error,
+    })?;
+    let exit = show(&added, removed, invocation.report);
+    clear_leftovers(&context, &add);
+    exit
 }
 
 /// One random value for each domain; a domain and its wildcard share one record name, and one value is enough to see it.
@@ -53,6 +64,15 @@ fn is_open(context: &Context, call: &Call) -> bool {
 }
 
 fn remove(context: &Arc<Context>, add: &Call) -> Result<Outcome> {
+    // After a signal there is a moment for it.
+    if context.interrupted.swap(false, Ordering::Relaxed) {
+        let interrupted = Arc::clone(&context.interrupted);
+        let end = move || {
+            std::thread::sleep(MOMENT);
+            interrupted.store(true, Ordering::Relaxed);
+        };
+        std::thread::Builder::new().spawn(end).context("cannot start a thread")?;
+    }
     let call = Call { action: Action::Remove, ..add.clone() };
     run_stoppable(context, &call, |call, solver| solver.run(call))
 }

@@ -171,3 +171,44 @@ fn a_removal_without_a_journal_that_is_interrupted_names_the_command_that_remove
     assert!(finished.stderr.contains(&format!("ipv64-acme cleanup {NAME} {value}")), "{}", finished.said());
     assert_eq!(env.sim.records_left().len(), 1);
 }
+
+/// The API answers nothing; each command would wait for half a minute.
+#[test]
+fn commands_for_people_end_and_say_what_is_open() {
+    let commands: [(&[&str], &str); 7] = [
+        (&["account"], "nothing was changed"),
+        (&["status"], "nothing was changed"),
+        (&["logs"], "nothing was changed"),
+        (&["doctor"], "nothing was changed"),
+        (&["domain", "list"], "`ipv64-acme domain list`"),
+        (&["record", "add", "a.name.ipv64.net", "A", "192.0.2.1"], "`ipv64-acme record list`"),
+        (&["sweep", "--all"], "`ipv64-acme sweep`"),
+    ];
+    for (position, (args, open)) in commands.into_iter().enumerate() {
+        let env = TestEnvironment::new();
+        env.sim.fault(ApiFault::next(Action::Delay(Duration::from_secs(60))).times(9));
+        let begun = Instant::now();
+        let signal = ["INT", "TERM"][position % 2];
+        let finished = interrupt(&env, args, signal, |_| begun.elapsed() > Duration::from_secs(1));
+        assert!(begun.elapsed() < Duration::from_secs(10), "{args:?}: {:?}", begun.elapsed());
+        assert_eq!(finished.status.code(), Some(1), "{args:?}: {}", finished.said());
+        assert!(finished.stderr.starts_with("error: interrupted"), "{args:?}: {}", finished.said());
+        assert!(finished.stderr.contains(open), "{args:?}: {}", finished.said());
+    }
+}
+
+#[test]
+fn a_test_removes_its_record_at_once() {
+    let env = TestEnvironment::with(Config::with_delays(&[Duration::ZERO, Duration::from_secs(3600)]));
+    for signal in ["INT", "TERM"] {
+        env.sim.clear_logs();
+        let finished = interrupt(&env, &["test", "name.ipv64.net"], signal, |env| calls(env, CallKind::AddRecord) > 0);
+        assert_eq!(finished.status.code(), Some(1), "{}", finished.said());
+        assert!(
+            finished.stderr.starts_with("error: interrupted; nothing of this call is at IPv64"),
+            "{}",
+            finished.said()
+        );
+        assert!(env.sim.records_left().is_empty(), "{}", finished.said());
+    }
+}
