@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::api::{Limit, Permit, RateLimiter};
-use crate::state::{CallKind, LimitError, Rate, State};
+use crate::state::{AccountUsage, CallKind, LimitError, Rate, State};
 
 /// Lets requests pass as the limits of the account allow, over all processes that share the state directory.
 pub struct SharedLimiter {
@@ -18,15 +18,34 @@ pub struct SharedLimiter {
 impl RateLimiter for SharedLimiter {
     fn acquire(&self, kind: CallKind, deadline: Instant) -> Result<Permit, LimitError> {
         let sent_at = self.state.take_turn(kind, self.rate, deadline, &*self.waiting)?;
+        let is_only_try = self.state.usage(|usage, now| usage.outage.down_since(now).is_some());
         let state = self.state.clone();
-        Ok(Box::new(move || state.usage(|usage, now| usage.window.finish(sent_at, now))))
+        let done = move |is_answered| {
+            state.usage(|usage, now| {
+                usage.window.finish(sent_at, now);
+                if is_answered {
+                    usage.outage.end();
+                }
+            });
+        };
+        Ok(Permit { is_only_try, done: Box::new(done) })
     }
 
     fn refused(&self, retry_after: Option<Duration>, limit: Limit) {
         match limit {
-            Limit::Daily | Limit::Lasting => self.state.usage(|usage, now| usage.daily.refuse(now)),
+            Limit::Daily => self.state.usage(|usage, now| usage.daily.refuse(now)),
+            Limit::Lasting => self.state.usage(|usage, now| usage.daily.refuse_for_now(now)),
             Limit::Burst | Limit::Unknown => self.state.refused(retry_after, self.rate),
         }
+    }
+
+    fn insist(&self) {
+        self.state.usage(AccountUsage::insist);
+    }
+
+    fn gave_up(&self, after: Duration) {
+        let ago = i64::try_from(after.as_millis()).unwrap_or(i64::MAX);
+        self.state.usage(|usage, now| usage.outage.give_up(now.moved_by(-ago), now));
     }
 }
 

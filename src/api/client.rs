@@ -78,7 +78,7 @@ impl Client {
     /// # Errors
     /// [`ApiError`]; tried again after every error that passes.
     pub fn account(&self, policy: &RetryPolicy) -> Result<Account, ApiError> {
-        self.run(&Call::Account, policy, |_, body| body.account())
+        self.read(&Call::Account, policy, Answer::account)
     }
 
     /// Returns the last entries of the account's log: 100 (documented).
@@ -86,7 +86,7 @@ impl Client {
     /// # Errors
     /// [`ApiError`]; tried again after every error that passes.
     pub fn logs(&self, policy: &RetryPolicy) -> Result<Vec<LogEntry>, ApiError> {
-        self.run(&Call::Logs, policy, |_, body| body.logs())
+        self.read(&Call::Logs, policy, Answer::logs)
     }
 
     /// Returns every domain of the account with its records, in the order of their names.
@@ -94,7 +94,7 @@ impl Client {
     /// # Errors
     /// [`ApiError`]; tried again after every error that passes.
     pub fn domains(&self, policy: &RetryPolicy) -> Result<Vec<Domain>, ApiError> {
-        self.run(&Call::Domains, policy, |_, body| body.domains())
+        self.read(&Call::Domains, policy, Answer::domains)
     }
 
     /// Adds a domain to the account.
@@ -125,6 +125,21 @@ impl Client {
         self.write(&Call::AddRecord(record), policy)
     }
 
+    /// Adds a record as [`Client::add_record`] does. Where a reply was lost, `is_seen` looks for the record elsewhere before the
+    /// API is asked again, and takes no longer than it is told.
+    ///
+    /// # Errors
+    /// [`ApiError`]; as [`Client::add_record`].
+    pub fn add_record_unless(
+        &self,
+        record: &RecordSpec,
+        policy: &RetryPolicy,
+        is_seen: &dyn Fn(Duration) -> bool,
+    ) -> Result<Change, ApiError> {
+        let seen = |pause| is_seen(pause).then_some(Change::Made);
+        self.run(&Call::AddRecord(record), policy, |change, _| Some(change), &seen)
+    }
+
     /// Deletes the record with exactly this name, type and content. Others under the same name stay.
     ///
     /// Safe to repeat: a record that is not there is [`Change::HeldBefore`], not an error.
@@ -144,7 +159,16 @@ impl Client {
     }
 
     fn write(&self, call: &Call<'_>, policy: &RetryPolicy) -> Result<Change, ApiError> {
-        self.run(call, policy, |change, _| Some(change))
+        self.run(call, policy, |change, _| Some(change), &|_| None)
+    }
+
+    fn read<T>(
+        &self,
+        call: &Call<'_>,
+        policy: &RetryPolicy,
+        take: impl Fn(&Answer) -> Option<T>,
+    ) -> Result<T, ApiError> {
+        self.run(call, policy, |_, body| take(body), &|_| None)
     }
 
     fn run<T>(
@@ -152,14 +176,22 @@ impl Client {
         call: &Call<'_>,
         policy: &RetryPolicy,
         take: impl Fn(Change, &Answer) -> Option<T>,
+        seen: &dyn Fn(Duration) -> Option<T>,
     ) -> Result<T, ApiError> {
         let mut tries = Tries::new(*policy);
         let kind = if call.reads() { policy.reads_for } else { call.kind() };
+        if policy.insists {
+            self.limiter.insist();
+        }
         loop {
-            let done = self.limiter.acquire(kind, policy.deadline).map_err(|error| tries.conclude(error.into()))?;
+            let permit = self.limiter.acquire(kind, policy.deadline).map_err(|error| tries.conclude(error.into()))?;
+            if permit.is_only_try {
+                tries.end_with_this();
+            }
             let answer = self.exchange(call, policy.deadline);
-            done();
-            let error = match answer.and_then(|answer| read(call, &answer, &self.access, &take)) {
+            let result = answer.and_then(|answer| read(call, &answer, &self.access, &take));
+            (permit.done)(!result.as_ref().is_err_and(ApiError::is_no_answer));
+            let error = match result {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };
@@ -167,7 +199,15 @@ impl Client {
             if let ApiError::RateLimited { limit, retry_after, .. } = error.cause() {
                 self.limiter.refused(*retry_after, *limit);
             }
-            if !pause.is_some_and(|length| (self.pause)(length).is_continue()) {
+            let Some(pause) = pause else {
+                tries.gave_up(&error).into_iter().for_each(|after| self.limiter.gave_up(after));
+                return Err(error);
+            };
+            let begun = Instant::now();
+            if let Some(value) = Some(pause).filter(|_| tries.may_be_done()).and_then(seen) {
+                return Ok(value);
+            }
+            if (self.pause)(pause.saturating_sub(begun.elapsed())).is_break() {
                 return Err(tries.conclude(error));
             }
         }

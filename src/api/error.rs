@@ -69,6 +69,12 @@ impl ApiError {
         }
     }
 
+    /// Returns whether the API has given no answer that can be understood, and may give one later.
+    #[must_use]
+    pub fn is_no_answer(&self) -> bool {
+        !matches!(self.cause(), Self::RateLimited { .. } | Self::NoPermit(_)) && self.is_transient()
+    }
+
     /// Returns whether IPv64 may have done what was asked for all the same.
     #[must_use]
     pub fn may_have_been_stored(&self) -> bool {
@@ -125,11 +131,11 @@ fn limited(limit: Limit) -> String {
         ),
         Limit::Lasting => format!(
             "perhaps another program that uses this key keeps the limit busy, perhaps the calls of the day are used up until \
-             {reset}, midnight in Germany: see `ipv64-acme status`, and try again in a quarter of an hour"
+             {reset}, midnight in Germany: see `ipv64-acme status`, and try again in some minutes"
         ),
         Limit::Burst | Limit::Unknown => format!(
-            "try again in a minute; everything that uses this key shares the limit; if it stays, the calls of the day are \
-             used up until {reset}: see `ipv64-acme status`"
+            "try again in a minute; everything that uses this key shares the limit; if it stays, perhaps the calls of \
+             the day are used up until {reset}, midnight in Germany: see `ipv64-acme status`"
         ),
     }
 }

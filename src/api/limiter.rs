@@ -28,8 +28,19 @@ pub trait RateLimiter: Send + Sync {
 
     /// Hears of a 429 and of the pause that the answer asked for.
     fn refused(&self, retry_after: Option<Duration>, limit: Limit);
+
+    /// Hears that a person waits for the next request: it is to leave also where earlier failures speak against it.
+    fn insist(&self);
+
+    /// Hears that a call has given up which was tried as often as any is: it began so long ago and got no answer.
+    fn gave_up(&self, after: Duration);
 }
 
-/// The right to send one request, to be called when the answer is there, or when there will be none: until then the request
-/// counts as under way.
-pub type Permit = Box<dyn FnOnce()>;
+/// The right to send one request.
+pub struct Permit {
+    /// Whether the call may not be tried again: the API has not answered for a while.
+    pub is_only_try: bool,
+    /// To be called when the answer is there, or, with `false`, when there will be none that can be understood: until then the
+    /// request counts as under way.
+    pub done: Box<dyn FnOnce(bool)>,
+}

@@ -29,19 +29,21 @@ pub struct RetryPolicy {
     pub tries: u32,
     /// What a call that only reads is needed for, and as early as which it leaves.
     pub reads_for: CallKind,
+    /// Whether the first request leaves also where earlier failures speak against it.
+    pub insists: bool,
 }
 
 impl RetryPolicy {
     /// For hooks: nobody is watching, and a certificate depends on it.
     #[must_use]
     pub fn until(deadline: Instant) -> Self {
-        Self { deadline, tries: MOST_TRIES, reads_for: CallKind::Read }
+        Self { deadline, tries: MOST_TRIES, reads_for: CallKind::Read, insists: false }
     }
 
-    /// For people: at most 30 s and three requests.
+    /// For people: at most 30 s and three requests, and one at least.
     #[must_use]
     pub fn interactive() -> Self {
-        Self { deadline: Instant::now() + INTERACTIVE, tries: 3, reads_for: CallKind::Read }
+        Self { tries: 3, insists: true, ..Self::until(Instant::now() + INTERACTIVE) }
     }
 
     /// The same for a call whose answer is needed before a record can be added or removed.
@@ -61,6 +63,8 @@ impl RetryPolicy {
 #[derive(Debug)]
 pub(super) struct Tries {
     policy: RetryPolicy,
+    started: Instant,
+    is_patient: bool,
     made: u32,
     refused: u32,
     lost: bool,
@@ -68,7 +72,30 @@ pub(super) struct Tries {
 
 impl Tries {
     pub(super) fn new(policy: RetryPolicy) -> Self {
-        Self { policy, made: 0, refused: 0, lost: false }
+        Self {
+            policy,
+            started: Instant::now(),
+            is_patient: policy.tries >= MOST_TRIES,
+            made: 0,
+            refused: 0,
+            lost: false,
+        }
+    }
+
+    /// Lets the try that is about to be made be the last one.
+    pub(super) const fn end_with_this(&mut self) {
+        self.policy.tries = self.made + 1;
+    }
+
+    /// Whether an earlier try may have been acted on.
+    pub(super) const fn may_be_done(&self) -> bool {
+        self.lost
+    }
+
+    /// How long ago the first try of a call left that has just given up. Nothing for one that may not be tried as often as
+    /// any, since a blip ends it.
+    pub(super) fn gave_up(&self, error: &ApiError) -> Option<Duration> {
+        (self.is_patient && error.is_no_answer()).then(|| self.started.elapsed())
     }
 
     /// Decides about a call that just failed: its error, and the pause before the next try, if there is to be one.

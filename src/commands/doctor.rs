@@ -9,7 +9,7 @@ use super::Invocation;
 use super::context::{self, Context};
 use crate::dns::zone::Lookup;
 use crate::doctor::domain::{Examined, examine};
-use crate::doctor::{Finding, account, finding, machine, parallel, servers};
+use crate::doctor::{Finding, Level, account, finding, machine, parallel, servers};
 use crate::error::{Context as _, Result};
 use crate::exit::Exit;
 use crate::name::DnsName;
@@ -68,7 +68,12 @@ fn check_servers(examined: &[Examined], lookup: &Lookup) -> io::Result<Vec<Findi
 
 fn check_account(call: &Invocation<'_>) -> Result<account::AccountCheck> {
     let context = Context::open(call)?;
-    let check = account::check(&context.client);
+    let mut check = account::check(&context.client);
+    if let Some(since) = context.state.usage(|usage, now| usage.outage.down_since(now))
+        && let Some(failed) = check.findings.iter_mut().find(|finding| finding.level == Level::Error)
+    {
+        failed.text.push_str(&format!(" (no answer since {since}: hooks try once in half a minute)"));
+    }
     check.account.iter().for_each(|account| context.learn_quota(account));
     Ok(check)
 }
@@ -77,7 +82,7 @@ fn show(findings: &[Finding], report: Report) {
     let width = findings.iter().map(|finding| finding.subject.chars().count()).max().unwrap_or(0);
     for finding in findings {
         let Finding { level, subject, text, advice, .. } = finding;
-        if report.is_quiet() && *level == crate::doctor::Level::Error {
+        if report.is_quiet() && *level == Level::Error {
             let hint = advice.as_ref().map_or_else(String::new, |advice| format!("\nhint: {advice}"));
             report.misuse(&format!("error: {subject}: {text}{hint}"));
         }
@@ -87,7 +92,7 @@ fn show(findings: &[Finding], report: Report) {
         }
     }
     let count = |level| findings.iter().filter(|finding| finding.level == level).count();
-    let (errors, warnings) = (count(crate::doctor::Level::Error), count(crate::doctor::Level::Warning));
+    let (errors, warnings) = (count(Level::Error), count(Level::Warning));
     let counted = |count, word| if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") };
     report.line(&format!("{}, {}", counted(errors, "error"), counted(warnings, "warning")));
     report.document(&json!({ "findings": findings, "errors": errors, "warnings": warnings }));

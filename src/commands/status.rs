@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::report::Table;
 use crate::state::{Entry, Progress, Quota};
+use crate::time::Timestamp;
 
 /// Shows all of it. The account is read for the quota, since others may use the same key; where it cannot be read, what
 /// is known here has to do.
@@ -25,11 +26,11 @@ pub(super) fn run(context: &Context) -> Result<Exit> {
         }
     }
     let state = &context.state;
-    let quota = context.state.usage(|usage, now| usage.daily.quota(now));
+    let (quota, down_since) = state.usage(|usage, now| (usage.daily.quota(now), usage.outage.down_since(now)));
     let mut open = state.journal(|journal, _| journal.entries().to_vec());
     open.retain(|entry| entry.account == *context.state.account());
     let directory = state.directory().map(|path| path.display().to_string());
-    context.report.table(&summary(&quota, directory.as_deref(), open.len()));
+    context.report.table(&summary(&quota, down_since, directory.as_deref(), open.len()));
     let mut records = Table::new(&["RECORD", "VALUE", "CLIENT", "AGE", "PROGRESS"]);
     let mut entries = Vec::new();
     for entry in &open {
@@ -54,13 +55,15 @@ pub(super) fn run(context: &Context) -> Result<Exit> {
             // Nothing unless the API has refused a call for this reason in the last quarter of an hour.
             "used_up_until": quota.used_up_until.map(|until| until.to_string()),
         },
+        // Nothing unless calls have given up since, and none has got an answer.
+        "no_answer_since": down_since.map(|since| since.to_string()),
         "state_directory": directory,
         "open_records": entries,
     }));
     Ok(Exit::Done)
 }
 
-fn summary(quota: &Quota, directory: Option<&str>, open: usize) -> Table {
+fn summary(quota: &Quota, down_since: Option<Timestamp>, directory: Option<&str>, open: usize) -> Table {
     let made = quota.calls_today;
     let calls = match (quota.remaining, quota.limit, &quota.used_up_until) {
         (_, _, Some(until)) => format!("used up until {until} (midnight in Germany)"),
@@ -70,6 +73,9 @@ fn summary(quota: &Quota, directory: Option<&str>, open: usize) -> Table {
     let open = if open == 0 { "none".to_owned() } else { open.to_string() };
     let mut table = Table::default();
     table.row(["API calls", &calls]);
+    if let Some(since) = down_since {
+        table.row(["IPv64", &format!("no answer since {since}: hooks try once in half a minute")]);
+    }
     table.row(["state directory", directory.unwrap_or("none: nothing outlives a call")]);
     table.row(["open records", &open]);
     table

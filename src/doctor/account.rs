@@ -33,7 +33,7 @@ pub struct AccountCheck {
 /// Asks for the account, and for its domains if the key is good: two calls, each tried once.
 #[must_use]
 pub fn check(client: &Client) -> AccountCheck {
-    let once = RetryPolicy::until(Instant::now() + PATIENCE).with_tries(1);
+    let once = RetryPolicy { tries: 1, insists: true, ..RetryPolicy::until(Instant::now() + PATIENCE) };
     let mut check = AccountCheck::default();
     match client.account(&once) {
         Ok(account) => {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::locate::{Domains, Placement};
 use super::{Failure, Outcome, RecordFailure, Solved, Solver, Status};
 use crate::api::{ApiError, CallKind, Change, RetryPolicy};
+use crate::challenge::Challenge;
 use crate::error::{Context as _, Error, Result};
 use crate::order::{CaAsked, Call, OnFailure, Wait};
 use crate::propagation::{self, NotReady, Plan, Ready};
@@ -16,16 +17,16 @@ use crate::time::Interrupted;
 
 /// How long the removal of a record may take whose addition has failed: the client has waited long enough.
 const UNDO: Duration = Duration::from_secs(30);
+/// Between two looks for a record whose addition got no reply, at least, and how many looks there are at most before the API
+/// is asked again.
+const LOOK_PAUSE: Duration = Duration::from_millis(500);
+const LOOKS: u32 = 10;
 
 impl Solver<'_> {
     pub(super) fn add(&self, call: &Call) -> Result<Outcome, Failure> {
         let policy = self.policy(call, CallKind::Addition);
-        let mut placements = Vec::new();
-        for challenge in &call.challenges {
-            let placement = self.locate(call, challenge, Domains::Cached, &policy);
-            placements.push(placement.map_err(|error| Failure::of(challenge.clone(), error))?);
-        }
-        self.admit(&placements, &policy).map_err(|error| refused(&placements, error))?;
+        // Nothing has left until all of this went well.
+        let mut placements = self.prepare(call, &policy).inspect_err(|_| self.never_sent(&call.challenges))?;
         self.state.journal(|journal, now| placements.iter_mut().for_each(|one| journal.intend(&mut one.entry, now)));
         self.store_all(call, &mut placements, &policy)?;
         let mut notes: Vec<_> = placements.iter().flat_map(|placement| placement.notes.clone()).collect();
@@ -50,6 +51,22 @@ impl Solver<'_> {
         }
     }
 
+    /// Finds the places of all records, and makes sure that they can be removed again today.
+    fn prepare(&self, call: &Call, policy: &RetryPolicy) -> Result<Vec<Placement>, Failure> {
+        let mut placements = Vec::new();
+        for challenge in &call.challenges {
+            let placement = self.locate(call, challenge, Domains::Cached, policy);
+            placements.push(placement.map_err(|error| Failure::of(challenge.clone(), error))?);
+        }
+        self.admit(&placements, policy).map_err(|error| refused(&placements, error))?;
+        Ok(placements)
+    }
+
+    /// Notes that this call has not brought records to IPv64, so that their removal costs no call.
+    fn never_sent(&self, challenges: &[Challenge]) {
+        self.state.journal(|journal, now| journal.never_sent(self.state.account(), challenges, now));
+    }
+
     /// Adds one record after the other; the first failure ends it, for the next one would fail for the same reason.
     fn store_all(&self, call: &Call, placements: &mut Vec<Placement>, policy: &RetryPolicy) -> Result<(), Failure> {
         for at in 0..placements.len() {
@@ -66,8 +83,10 @@ impl Solver<'_> {
                 Err(error) => {
                     // What IPv64 cannot have stored needs no removal, and nothing was sent for those behind it. A client
                     // that works in several calls is told by the open entry that this one failed.
-                    let is_open = call.on_failure != OnFailure::Undo || may_be_stored(&error);
+                    let is_in_doubt = may_be_stored(&error);
+                    let is_open = call.on_failure != OnFailure::Undo || is_in_doubt;
                     self.give_up_from(if is_open { at + 1 } else { at }, call, placements);
+                    self.never_sent(&call.challenges[if is_in_doubt { at + 1 } else { at }..]);
                     let failure = Failure::of(placements[at].entry.challenge(), error);
                     placements.truncate(at);
                     return Err(Failure { done: left(call, std::mem::take(placements)), ..failure });
@@ -88,7 +107,7 @@ impl Solver<'_> {
 
     /// Adds one record; once more with a fresh list of domains if the API does not know the cached one.
     fn store(&self, call: &Call, placement: &mut Placement, policy: &RetryPolicy) -> Result<Change> {
-        match self.client.add_record(&placement.spec, policy) {
+        match self.client.add_record_unless(&placement.spec, policy, &|pause| self.appears(placement, pause)) {
             Err(error) if self.may_be_outdated(&error) => {
                 self.state.usage(|usage, _| usage.domains.forget());
                 let fresh = self.locate(call, &placement.entry.challenge(), Domains::Fresh, policy)?;
@@ -103,6 +122,22 @@ impl Solver<'_> {
                 Ok(self.client.add_record(&placement.spec, policy)?)
             }
             other => Ok(other?),
+        }
+    }
+
+    /// Looks for a record, whose addition got no reply, at the name servers for so long: that costs no call.
+    fn appears(&self, placement: &Placement, within: Duration) -> bool {
+        let Placement { entry, zone: Some(zone), .. } = placement else { return false };
+        let (deadline, pause) = (Instant::now() + within, LOOK_PAUSE.max(within / LOOKS));
+        loop {
+            if self.shows(zone, (&entry.record, &entry.value), deadline) {
+                self.events.step(&format!("`{}` was added: a name server shows it", entry.record));
+                return true;
+            }
+            if Instant::now() + pause >= deadline || self.is_interrupted() {
+                return false;
+            }
+            std::thread::sleep(pause);
         }
     }
 
@@ -121,7 +156,9 @@ impl Solver<'_> {
         }
         let ids: Vec<_> = records.iter().map(|placement| placement.entry.id.clone()).collect();
         self.state.journal(|journal, now| journal.remove_asked(&ids, now));
-        let policy = RetryPolicy::until(Instant::now() + UNDO + self.turns(records.len()));
+        let until = Instant::now() + UNDO + self.turns(records.len());
+        // The record is there or not, whatever the API did a moment ago: one try at least.
+        let policy = RetryPolicy { insists: true, ..RetryPolicy::until(until) };
         let mut is_down = false;
         for Placement { entry, .. } in records {
             if is_down || self.is_interrupted() {

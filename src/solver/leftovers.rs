@@ -19,7 +19,7 @@ impl Solver<'_> {
     /// about for an hour while there are calls to spare. For after the result of a call was told, which must not wait
     /// for it.
     pub fn clear_leftovers(&self, call: &Call) {
-        if self.state.usage(|usage, now| usage.daily.quota(now)).used_up_until.is_some() {
+        if self.state.usage(|usage, now| usage.is_barred(now)) {
             return;
         }
         let until = Instant::now() + PATIENCE;

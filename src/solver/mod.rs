@@ -75,8 +75,8 @@ pub struct Solved {
     pub challenge: Challenge,
     /// The name that holds the record, at the end of any CNAME chain.
     pub record: DnsName,
-    /// The account domain that holds it.
-    pub domain: DnsName,
+    /// The account domain that holds it; none for a record that never was.
+    pub domain: Option<DnsName>,
     /// What became of it.
     pub status: Status,
 }
@@ -126,7 +126,7 @@ pub struct RecordFailure {
 
 impl Solved {
     fn of(entry: Entry, status: Status) -> Self {
-        Self { challenge: entry.challenge(), record: entry.record, domain: entry.domain, status }
+        Self { challenge: entry.challenge(), record: entry.record, domain: Some(entry.domain), status }
     }
 }
 

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use super::locate::{Domains, spec_of};
 use super::{Failure, Outcome, RecordFailure, Solved, Solver, Status};
 use crate::api::{ApiError, CallKind, Change, RetryPolicy};
-use crate::challenge::Challenge;
+use crate::challenge::{Challenge, TxtValue};
 use crate::dns::cname::{Follow, PlaceError};
 use crate::dns::exchange::ask_whole;
 use crate::dns::message::{self, Question};
-use crate::dns::zone::Server;
+use crate::dns::zone::Zone;
 use crate::error::{self, Context as _, Error, Explain, Result};
 use crate::name::DnsName;
 use crate::order::{Action, CaAsked, Call, OnFailure, Wait};
@@ -104,6 +104,13 @@ impl Solver<'_> {
     /// Removes a record from wherever the journal has it, as the alias of its name may have changed between two additions;
     /// from where it would be added today if the journal does not have it.
     fn remove_one(&self, call: &Call, challenge: &Challenge, policy: &RetryPolicy) -> Result<Solved> {
+        let Challenge { name, value } = challenge;
+        if self.state.journal(|journal, now| journal.was_never_sent(name, value, now)) {
+            self.state.journal(|journal, _| journal.forget(self.state.account(), challenge));
+            self.events.step(&format!("`{name}` was never sent to IPv64"));
+            let (challenge, record) = (challenge.clone(), name.clone());
+            return Ok(Solved { challenge, record, domain: None, status: Status::Missing });
+        }
         let mut places = self.recorded(challenge);
         let Some(latest) = places.pop() else {
             let entry = self.locate(call, challenge, Domains::Cached, policy)?.entry;
@@ -148,8 +155,9 @@ impl Solver<'_> {
     /// Deletes the record of an entry, and notes in the journal what became of it.
     pub(super) fn delete(&self, entry: &Entry, policy: &RetryPolicy) -> Result<Change, ApiError> {
         let ids = from_ref(&entry.id);
-        let Some(spec) = spec_of(entry) else {
-            // Only in a journal that was edited: its domain does not hold its record, so no request can name it.
+        let was_never_sent = self.state.journal(|journal, now| journal.was_never_sent(&entry.name, &entry.value, now));
+        let Some(spec) = spec_of(entry).filter(|_| !was_never_sent) else {
+            // Or the journal was edited: its domain does not hold its record, so no request can name it.
             self.state.journal(|journal, _| journal.close(ids));
             return Ok(Change::HeldBefore);
         };
@@ -217,21 +225,25 @@ impl Solver<'_> {
         let now = Instant::now();
         let deadline = policy.deadline.clamp(now + PAUSE, now + STILL_SHOWN);
         let Ok(place) = self.lookup.place(&entry.record, Follow::Never, deadline) else { return false };
-        let question = Question::authoritative(&entry.record, message::RecordType::TXT);
-        let shows = |server: &Server| {
-            let until = deadline.min(Instant::now() + ATTEMPT);
-            ask_whole(server.address, &question, Some(&self.lookup.pace), until).is_ok_and(|reply| {
-                let mut texts = reply.texts(&entry.record);
-                reply.authoritative() && texts.any(|text| text == entry.value.as_str().as_bytes())
-            })
-        };
-        while place.zone.servers.iter().any(shows) {
+        while self.shows(&place.zone, (&entry.record, &entry.value), deadline) {
             if Instant::now() + PAUSE >= deadline || self.is_interrupted() {
                 return true;
             }
             std::thread::sleep(PAUSE);
         }
         false
+    }
+
+    /// Whether one of a zone's servers shows a record now.
+    pub(super) fn shows(&self, zone: &Zone, (record, value): (&DnsName, &TxtValue), deadline: Instant) -> bool {
+        let question = Question::authoritative(record, message::RecordType::TXT);
+        zone.servers.iter().any(|server| {
+            let until = deadline.min(Instant::now() + ATTEMPT);
+            ask_whole(server.address, &question, Some(&self.lookup.pace), until).is_ok_and(|reply| {
+                let mut texts = reply.texts(record);
+                reply.authoritative() && texts.any(|text| text == value.as_str().as_bytes())
+            })
+        })
     }
 }
 

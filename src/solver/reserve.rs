@@ -21,7 +21,7 @@ impl Solver<'_> {
         let is_to_be_read = self.state.usage(|usage, now| {
             // The look itself is a call, and must not come out of the reserve. Where nothing has to be removed there is none.
             let can_look = open == 0 || usage.daily.admit(additions, open.saturating_add(1), now).is_ok();
-            usage.daily.quota(now).needs_reading && can_look
+            usage.daily.quota(now).needs_reading && can_look && !usage.is_barred(now)
         });
         if is_to_be_read {
             self.read_quota(policy);

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::challenge::TxtValue;
+use crate::challenge::{Challenge, TxtValue};
 use crate::name::DnsName;
 use crate::time::Timestamp;
 
@@ -14,6 +14,10 @@ use super::entry::{Entry, EntryId, Progress, RecordMark};
 /// How long it is remembered that a value was ready or removed: longer than a CA's resolver caches (65 s are waited out), and
 /// than name servers show a record that is gone.
 const MARKS_KEPT: Duration = Duration::from_secs(120);
+/// How long it is remembered that a record was never sent: longer than any client takes to ask for its removal.
+const UNSENT_KEPT: Duration = Duration::from_secs(86_400);
+/// So many of them at most.
+const MOST_UNSENT: usize = 500;
 
 /// Records that are, or may be, at IPv64 because of us: the file `journal.json`.
 #[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
@@ -23,6 +27,9 @@ pub struct Journal {
     entries: Vec<Entry>,
     ready: Vec<RecordMark>,
     removed: Vec<RecordMark>,
+    /// Records that no call has brought to IPv64, by the name of the challenge.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    never_sent: Vec<RecordMark>,
 }
 
 impl Document for Journal {
@@ -31,7 +38,8 @@ impl Document for Journal {
 
     fn each_time(&mut self, change: &mut dyn FnMut(&mut Timestamp)) {
         self.entries.iter_mut().for_each(|entry| entry.each_time(change));
-        self.ready.iter_mut().chain(&mut self.removed).for_each(|mark| change(&mut mark.at));
+        let marks = self.ready.iter_mut().chain(&mut self.removed).chain(&mut self.never_sent);
+        marks.for_each(|mark| change(&mut mark.at));
     }
 }
 
@@ -76,11 +84,13 @@ impl Journal {
                 && (&entry.domain, &entry.record) == (&new.domain, &new.record)
         };
         let open = self.entries.iter().find(|entry| is_same(entry));
-        let was_open = open.is_some();
+        let was_never_sent = self.was_never_sent(&new.name, &new.value, now);
+        let was_open = open.is_some() && !was_never_sent;
         // Whoever is removing the record knows it by its id.
         let kept = open.filter(|entry| !entry.is_being_removed());
         let id = kept.map_or_else(EntryId::random, |entry| entry.id.clone());
         self.entries.retain(|entry| !is_same(entry));
+        self.never_sent.retain(|mark| (&mark.record, &mark.value) != (&new.name, &new.value));
         (new.id, new.added_at, new.was_open) = (id, now, was_open);
         self.entries.push(new.clone());
     }
@@ -140,6 +150,34 @@ impl Journal {
     pub fn removed_at(&self, record: &DnsName, value: &TxtValue, now: Timestamp) -> Option<Timestamp> {
         let is_it = |mark: &&RecordMark| (&mark.record, &mark.value) == (record, value);
         self.removed.iter().find(is_it).map(|mark| mark.at).filter(|at| now.since(*at) < MARKS_KEPT)
+    }
+
+    /// Notes that the call which ends now has brought none of these to IPv64. What an earlier call may have brought there is
+    /// left as it is.
+    pub fn never_sent(&mut self, account: &Account, challenges: &[Challenge], now: Timestamp) {
+        self.never_sent.retain(|mark| now.since(mark.at) < UNSENT_KEPT);
+        for Challenge { name, value } in challenges {
+            let is_new = |entry: &Entry| entry.progress == Progress::Intended && !entry.was_open;
+            if self.was_never_sent(name, value, now) || !self.find(account, name, Some(value)).iter().all(is_new) {
+                continue;
+            }
+            self.never_sent.push(RecordMark { record: name.clone(), value: value.clone(), at: now });
+        }
+        let surplus = self.never_sent.len().saturating_sub(MOST_UNSENT);
+        self.never_sent.drain(..surplus);
+    }
+
+    /// Returns whether it is certain that no call has brought a challenge's record to IPv64.
+    #[must_use]
+    pub fn was_never_sent(&self, name: &DnsName, value: &TxtValue, now: Timestamp) -> bool {
+        let is_it = |mark: &RecordMark| (&mark.record, &mark.value) == (name, value);
+        self.never_sent.iter().any(|mark| is_it(mark) && now.since(mark.at) < UNSENT_KEPT)
+    }
+
+    /// Forgets the records of a challenge, which never were.
+    pub fn forget(&mut self, account: &Account, challenge: &Challenge) {
+        let is_it = |entry: &Entry| (&entry.name, &entry.value) == (&challenge.name, &challenge.value);
+        self.entries.retain(|entry| entry.account != *account || !is_it(entry));
     }
 
     /// Forgets these records: they never were, or nobody knows what they were.

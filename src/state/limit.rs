@@ -35,6 +35,22 @@ pub enum LimitError {
         /// When the new day begins, as far as known.
         reset: Timestamp,
     },
+    /// The API has refused calls for longer than a burst lasts. What for is a guess.
+    #[error("IPv64 refused calls at {since}, for longer than a burst lasts; the next try is due at {next}")]
+    Refused {
+        /// When that was.
+        since: Timestamp,
+        /// When the next request may leave.
+        next: Timestamp,
+    },
+    /// The API has not answered, and it is too early to try again.
+    #[error("IPv64 has not answered since {since}; the next try is due at {next}")]
+    Down {
+        /// When the first of the tries left that got no answer.
+        since: Timestamp,
+        /// When the next request may leave.
+        next: Timestamp,
+    },
     /// What is left of the day's calls is kept for removing what is there.
     #[error("{remaining} API calls are left for today, kept for removing records ({open} to be removed)")]
     Reserved {
@@ -51,7 +67,8 @@ pub enum LimitError {
 impl Explain for LimitError {
     fn kind(&self) -> Kind {
         match self {
-            Self::TooLate { .. } => Kind::RateLimited,
+            Self::TooLate { .. } | Self::Refused { .. } => Kind::RateLimited,
+            Self::Down { .. } => Kind::Unavailable,
             Self::UsedUp { .. } => Kind::QuotaUsedUp,
             Self::Reserved { .. } => Kind::QuotaReserved,
             Self::Interrupted(_) => Kind::Interrupted,
@@ -59,21 +76,26 @@ impl Explain for LimitError {
     }
 
     fn hint(&self) -> Option<String> {
-        match self {
-            Self::TooLate { .. } => Some(
-                "wait until the other hooks are done, give more time with IPV64_PROPAGATION_TIMEOUT, or set \
-                 IPV64_API_RATE if your account may send more"
-                    .to_owned(),
-            ),
-            Self::UsedUp { .. } => Some(
-                "the next renewal will try again; see `ipv64-acme status`, and look for what else uses the key"
-                    .to_owned(),
-            ),
-            Self::Reserved { .. } => {
-                Some("try again tomorrow, or raise the limit of the account at IPv64.net".to_owned())
+        let hint = match self {
+            Self::TooLate { .. } => {
+                "wait until the other hooks are done, give more time with IPV64_PROPAGATION_TIMEOUT, or set IPV64_API_RATE if \
+                 your account may send more"
             }
-            Self::Interrupted(_) => None,
-        }
+            Self::UsedUp { .. } => {
+                "the next renewal will try again; see `ipv64-acme status`, and look for what else uses the key"
+            }
+            Self::Refused { .. } => {
+                "perhaps another program that uses this key keeps the limit busy, perhaps the calls of the day are used up: see \
+                 `ipv64-acme status`, which asks at once"
+            }
+            Self::Down { .. } => {
+                "between the tries calls fail at once, or an outage would use up the calls of the day; `ipv64-acme doctor` asks \
+                 at once, and looks at the way there"
+            }
+            Self::Reserved { .. } => "try again tomorrow, or raise the limit of the account at IPv64.net",
+            Self::Interrupted(_) => return None,
+        };
+        Some(hint.to_owned())
     }
 }
 

@@ -7,7 +7,7 @@
 //! | file | holds | survives a power cut |
 //! |---|---|---|
 //! | `journal.json` | records that are, or may be, at IPv64 because of us; values that were ready a moment ago | yes: synced before the request leaves |
-//! | `usage.json` | per account: requests sent, calls counted today, its domains | need not |
+//! | `usage.json` | per account: requests sent, calls counted today, an outage, its domains | need not |
 //! | `lock` | nothing; locked during each read and replace | |
 //!
 //! Both read `{"version": 1, "clock": …, "content": …}`. Times are milliseconds since 1970, and `clock` is what wall clock and
@@ -29,6 +29,7 @@ mod entry;
 mod error;
 mod journal;
 mod limit;
+mod outage;
 mod quota;
 mod rate;
 mod safety;
@@ -47,6 +48,7 @@ pub use entry::{Entry, EntryId, LEFT_OVER_AFTER, Progress, RecordMark};
 pub use error::StateError;
 pub use journal::Journal;
 pub use limit::{CallKind, LimitError};
+pub use outage::Outage;
 pub use quota::{DailyUsage, Quota};
 pub use rate::{Rate, RateError};
 pub use store::State;

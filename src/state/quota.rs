@@ -10,6 +10,8 @@ use crate::time::Timestamp;
 /// After this long a used-up quota is tried again, and the account is read again where the last reading forbids additions:
 /// it may not have been the day's limit, and the provider's midnight may not be Germany's. Four calls an hour hammer nobody.
 const PROBE_AFTER: Duration = Duration::from_secs(900);
+/// After this long a refusal without a reason is tried again: another program's burst is over then.
+const REFUSED_PAUSE: Duration = Duration::from_secs(120);
 /// Own calls after which the account is read although nothing is known of it: well below the documented default
 /// of 64 a day (IPv64 API document).
 const UNKNOWN_READ_AFTER: u64 = 40;
@@ -29,6 +31,9 @@ pub struct DailyUsage {
     calls: u64,
     known: Option<QuotaSnapshot>,
     used_up_since: Option<Timestamp>,
+    /// When calls were last refused for longer than a burst lasts, for a reason that nobody told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused_at: Option<Timestamp>,
 }
 
 /// What the account said last.
@@ -67,6 +72,7 @@ impl DailyUsage {
             *self = Self { day, ..Self::default() };
         }
         self.used_up_since = self.used_up_since.filter(|since| now.since(*since) < PROBE_AFTER);
+        self.refused_at = self.refused_at.filter(|at| now.since(*at) < REFUSED_PAUSE);
     }
 
     /// Counts one call.
@@ -80,7 +86,7 @@ impl DailyUsage {
             Some(QuotaSnapshot { used, limit: Some(limit).filter(|limit| *limit > 0), calls: self.calls, at: now });
         // The account knows better than an old refusal.
         if limit == 0 || used < limit {
-            self.used_up_since = None;
+            self.try_again();
         }
     }
 
@@ -88,6 +94,17 @@ impl DailyUsage {
     /// then it is tried again, as nobody knows for sure when the day ends.
     pub const fn refuse(&mut self, now: Timestamp) {
         self.used_up_since = Some(now);
+    }
+
+    /// Notes a 429 that outlasts a burst and does not say why. For two minutes all processes fail with
+    /// [`LimitError::Refused`] at once.
+    pub const fn refuse_for_now(&mut self, now: Timestamp) {
+        self.refused_at = Some(now);
+    }
+
+    /// Forgets refusals.
+    pub(super) const fn try_again(&mut self) {
+        (self.used_up_since, self.refused_at) = (None, None);
     }
 
     /// Returns what is known of the calls left today.
@@ -109,11 +126,12 @@ impl DailyUsage {
     /// Makes sure that a request can be made today at all.
     ///
     /// # Errors
-    /// [`LimitError::UsedUp`]
+    /// [`LimitError::UsedUp`], [`LimitError::Refused`]
     pub(super) fn check(&self, now: Timestamp) -> Result<(), LimitError> {
-        match self.quota(now).used_up_until {
-            Some(reset) => Err(LimitError::UsedUp { reset }),
-            None => Ok(()),
+        match (self.quota(now).used_up_until, self.refused_at) {
+            (Some(reset), _) => Err(LimitError::UsedUp { reset }),
+            (None, Some(since)) => Err(LimitError::Refused { since, next: since + REFUSED_PAUSE }),
+            (None, None) => Ok(()),
         }
     }
 
@@ -132,7 +150,7 @@ impl DailyUsage {
     }
 
     pub(super) fn each_time(&mut self, change: &mut dyn FnMut(&mut Timestamp)) {
-        self.used_up_since.iter_mut().for_each(&mut *change);
+        self.used_up_since.iter_mut().chain(&mut self.refused_at).for_each(&mut *change);
         self.known.iter_mut().for_each(|known| change(&mut known.at));
     }
 

@@ -24,7 +24,8 @@ impl State {
     ///
     /// # Errors
     /// [`LimitError::TooLate`] as soon as it is certain that there is no turn before `deadline`,
-    /// [`LimitError::UsedUp`] at once while the day's calls are used up, [`LimitError::Interrupted`].
+    /// [`LimitError::UsedUp`], [`LimitError::Refused`] and [`LimitError::Down`] at once while the day's calls are used up, or
+    /// seem to be, and between two tries of an outage; [`LimitError::Interrupted`].
     pub fn take_turn(
         &self,
         kind: CallKind,

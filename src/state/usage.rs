@@ -6,6 +6,7 @@ use super::account::Account;
 use super::document::Document;
 use super::domains::DomainCache;
 use super::limit::{CallKind, LimitError};
+use super::outage::Outage;
 use super::quota::DailyUsage;
 use super::rate::Rate;
 use super::window::{Turn, Window};
@@ -31,6 +32,8 @@ pub struct AccountUsage {
     pub window: Window,
     /// The calls of today.
     pub daily: DailyUsage,
+    /// Since when the API has not answered this account.
+    pub outage: Outage,
     /// The account's domains.
     pub domains: DomainCache,
 }
@@ -44,6 +47,7 @@ impl Document for Usage {
             change(&mut account.used_at);
             account.window.each_time(change);
             account.daily.each_time(change);
+            account.outage.each_time(change);
             account.domains.each_time(change);
         }
     }
@@ -75,19 +79,38 @@ impl AccountUsage {
         patience: std::time::Duration,
         now: Timestamp,
     ) -> Result<Turn, LimitError> {
-        self.daily.check(now)?;
+        self.check(now)?;
         let turn = self.window.ask(kind, rate, patience, now)?;
         if matches!(turn, Turn::Now(_)) {
             self.daily.count();
+            self.outage.note_try(now);
             self.used_at = now;
         }
         Ok(turn)
     }
 
-    /// Returns whether there is a request to spare: it could leave at once, nobody waits, and the day is not used up.
+    /// Makes sure that a request may leave, apart from its turn.
+    fn check(&self, now: Timestamp) -> Result<(), LimitError> {
+        self.daily.check(now)?;
+        self.outage.check(now)
+    }
+
+    /// Lets the next request leave although the day seems used up, or the API away: a person asks.
+    pub fn insist(&mut self, now: Timestamp) {
+        self.daily.try_again();
+        self.outage.hurry(now);
+    }
+
+    /// Returns whether there is no use in a call that can wait: the day is used up, or the API does not answer.
+    #[must_use]
+    pub fn is_barred(&self, now: Timestamp) -> bool {
+        self.daily.check(now).is_err() || self.outage.down_since(now).is_some()
+    }
+
+    /// Returns whether there is a request to spare: it could leave at once, nobody waits, and nothing bars it.
     #[must_use]
     pub fn has_to_spare(&self, rate: Rate, now: Timestamp) -> bool {
-        self.daily.check(now).is_ok() && self.window.is_idle(rate, now)
+        !self.is_barred(now) && self.window.is_idle(rate, now)
     }
 }
 

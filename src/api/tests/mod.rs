@@ -45,10 +45,14 @@ struct Unlimited;
 
 impl RateLimiter for Unlimited {
     fn acquire(&self, _: CallKind, _: Instant) -> Result<Permit, LimitError> {
-        Ok(Box::new(|| ()))
+        Ok(Permit { is_only_try: false, done: Box::new(|_| ()) })
     }
 
     fn refused(&self, _: Option<Duration>, _: Limit) {}
+
+    fn insist(&self) {}
+
+    fn gave_up(&self, _: Duration) {}
 }
 
 impl Setup {

@@ -163,13 +163,22 @@ impl RateLimiter for Log {
             return Err(LimitError::Reserved { remaining: 1, open: 2 });
         }
         let log = self.clone();
-        Ok(Box::new(move || {
-            log.note("after".to_owned());
-        }))
+        let done = move |is_answered| {
+            log.note(if is_answered { "after" } else { "in vain" }.to_owned());
+        };
+        Ok(Permit { is_only_try: false, done: Box::new(done) })
     }
 
     fn refused(&self, retry_after: Option<Duration>, limit: Limit) {
         self.note(format!("refused {limit:?} {retry_after:?}"));
+    }
+
+    fn insist(&self) {
+        self.note("insists".to_owned());
+    }
+
+    fn gave_up(&self, _: Duration) {
+        self.note("gave up".to_owned());
     }
 }
 

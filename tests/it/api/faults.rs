@@ -148,7 +148,10 @@ fn a_limit_that_stays_is_told_and_remembered() {
     env.sim.fault(ApiFault::next(Action::daily().with_header("Retry-After", "7200")).times(MANY));
     failure(&env, &["account"], 4);
     assert_eq!(env.calls().len(), 1);
-    let error = failure(&env, &["account"], 4);
+    failure(&env, &["account"], 4);
+    assert_eq!(env.calls().len(), 1, "people ask once");
+    let name = "_acme-challenge.name.ipv64.net";
+    let error = env.fail(&["present", name, "value-of-a-hook"], 4);
     assert!(error.contains("are used up"), "{error}");
     assert!(env.calls().is_empty(), "a used-up day is not hammered");
 }

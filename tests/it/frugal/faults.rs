@@ -82,7 +82,10 @@ fn an_addition_that_cannot_be_done_undoes_itself_and_says_why() {
     let rows = std::thread::scope(|scope| {
         let gateway = scope.spawn(|| add_for_ever_hit(CallKind::AddRecord, Action::html(502, "<html>no</html>")));
         let lost = scope.spawn(|| {
-            let mut env = with_foreign_record();
+            // No name server tells in time that the record is there.
+            let mut config = Config::with_delays(&[Duration::from_secs(300), Duration::from_secs(300)]);
+            config.accounts[0].records.push(StaticRecord::new(NAME, "TXT", FOREIGN));
+            let mut env = TestEnvironment::with(config);
             env.set("IPV64_PROPAGATION_TIMEOUT", "1");
             env.sim.fault(ApiFault::on(CallKind::AddRecord, Action::Close).after_commit().times(1000));
             let finished = env.run(&["present", "--identifier", "name.ipv64.net", &value()]);

@@ -4,6 +4,7 @@
 mod crash;
 mod faults;
 mod order;
+mod outage;
 mod parallel;
 mod reserve;
 mod signals;
