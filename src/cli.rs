@@ -200,6 +200,19 @@ pub enum Command {
     Sim(SimArgs),
 }
 
+impl Command {
+    /// Returns whether the user asked to see secrets.
+    #[must_use]
+    pub fn shows_secrets(&self) -> bool {
+        match self {
+            Self::Account(secrets)
+            | Self::Domain(DomainCommand::List(secrets))
+            | Self::Record(RecordCommand::List(RecordListArgs { secrets, .. })) => secrets.show_secrets,
+            _ => false,
+        }
+    }
+}
+
 /// What an ACME client passes. Flags end at the first of these: what follows is data, even when it begins with `-`.
 #[derive(Debug, Args)]
 pub struct HookArgs {

@@ -18,7 +18,10 @@ const NAME: &str = "ipv64-acme";
 /// The files of the program.
 const FILES: [(&str, &str); 5] = [
     ("/etc/ipv64-acme/config.toml", "settings, with the names above in lower case and without IPV64_"),
-    ("$XDG_CONFIG_HOME/ipv64-acme/config.toml", "the same, read where the first one does not exist"),
+    (
+        "$XDG_CONFIG_HOME/ipv64-acme/config.toml",
+        "the same for one user: read first, but by root only where the system has none",
+    ),
     ("/etc/ipv64-acme/api-key", "the API key, mode 600; beside the configuration file that names it"),
     (
         "/usr/share/ipv64-acme",

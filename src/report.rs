@@ -7,6 +7,7 @@ mod live;
 mod outcome;
 mod table;
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::OnceLock;
 
@@ -15,6 +16,7 @@ use serde_json::{Value, json};
 use crate::cli::OutputArgs;
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::secret::Secret;
 
 pub use live::Live;
 pub use outcome::{ProgressReporter, record_entry, seconds};
@@ -28,6 +30,18 @@ const FEWEST_COLUMNS: usize = 20;
 
 /// Why stdout did not take what was written to it, the first time that it did not: one for the process, as stdout is.
 static LOST: OnceLock<io::Error> = OnceLock::new();
+
+/// The key in force: one for the process, as stdout is.
+static KEY: OnceLock<Secret> = OnceLock::new();
+
+/// Masks this key from now on in everything that is printed, whatever text it came in with.
+pub fn mask(key: &Secret) {
+    KEY.set(key.clone()).ok();
+}
+
+fn masked(text: &str) -> Cow<'_, str> {
+    KEY.get().map_or(Cow::Borrowed(text), |key| Cow::Owned(key.mask_in(text)))
+}
 
 /// Prints for one process.
 #[derive(Debug, Clone, Copy)]
@@ -96,7 +110,7 @@ impl Report {
 
     /// Writes to stderr what [`Live`] has composed.
     pub(super) fn raw(&self, text: &str) {
-        write!(io::stderr().lock(), "{text}").ok();
+        write!(io::stderr().lock(), "{}", masked(text)).ok();
     }
 
     /// Prints the document of `--json`.
@@ -108,7 +122,7 @@ impl Report {
 
     /// Asks a question on stderr; the answer is read by whoever asks.
     pub fn question(&self, text: &str) {
-        write!(io::stderr().lock(), "{} ", harmless::lines(text)).ok();
+        write!(io::stderr().lock(), "{} ", harmless::lines(&masked(text))).ok();
     }
 
     /// Tells a step, with `-v`.
@@ -217,7 +231,7 @@ fn columns(stream: impl std::os::fd::AsFd) -> usize {
 }
 
 fn to_stdout(text: &str) {
-    note(writeln!(io::stdout().lock(), "{text}"));
+    note(writeln!(io::stdout().lock(), "{}", masked(text)));
 }
 
 fn note(written: io::Result<()>) {
@@ -230,5 +244,5 @@ fn note(written: io::Result<()>) {
 }
 
 fn to_stderr(text: &str) {
-    writeln!(io::stderr().lock(), "{}", harmless::lines(text)).ok();
+    writeln!(io::stderr().lock(), "{}", harmless::lines(&masked(text))).ok();
 }

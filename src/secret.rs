@@ -55,13 +55,20 @@ impl Secret {
         &self.0
     }
 
-    /// Replaces every occurrence of the secret in a text from outside, for an API that echoes it.
+    /// Replaces every occurrence of the secret in a text from outside, for an API that echoes it; in upper and lower case, since
+    /// names are printed in lower case.
     #[must_use]
     pub fn mask_in(&self, text: &str) -> String {
         if self.0.len() < SHORTEST_MASKED {
             return text.to_owned();
         }
-        text.replace(&self.0, MASK)
+        let (mut masked, mut end) = (String::new(), 0);
+        for (at, found) in text.to_ascii_lowercase().match_indices(&self.0.to_ascii_lowercase()) {
+            masked.push_str(&text[end..at]);
+            masked.push_str(MASK);
+            end = at + found.len();
+        }
+        masked + &text[end..]
     }
 }
 

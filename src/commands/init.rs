@@ -34,7 +34,7 @@ pub(super) fn run(call: &Invocation<'_>, args: &InitArgs) -> Result<Exit> {
     let settings = Settings::load(&sources)?;
     let given = given_file(&sources)?;
     let key = match &given {
-        Some(path) => key::read(path)?,
+        Some(path) => key::from_file(path, &sources)?,
         None => ask(args, &interrupted)?,
     };
     let account = check(settings, key.clone(), report)?;

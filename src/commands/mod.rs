@@ -29,7 +29,7 @@ use crate::error::{Error, Kind, Result};
 use crate::excerpt::{excerpt, visible};
 use crate::exit::Exit;
 use crate::order::Action;
-use crate::report::Report;
+use crate::report::{self, Report};
 use crate::secret::MASK;
 use crate::settings::{Environment, Sources, key};
 
@@ -144,7 +144,12 @@ struct Invocation<'a> {
 impl Invocation<'_> {
     /// Returns the places of settings, with the configuration file read.
     fn sources(&self) -> Result<Sources<'_>> {
-        Sources::read(&self.cli.settings.0, self.cli.config.as_deref(), self.environment)
+        let sources = Sources::read(&self.cli.settings.0, self.cli.config.as_deref(), self.environment)?;
+        // It may also stand where no key belongs, such as a domain or an address: nothing that is printed shows it.
+        if !self.cli.command.shows_secrets() {
+            key::find(&sources).iter().for_each(report::mask);
+        }
+        Ok(sources)
     }
 
     /// Runs a command for people with what it needs.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::Setting;
 
@@ -52,20 +52,25 @@ impl Environment {
         unknown.map(|name| (format!("{PREFIX}{name}"), suggest(name))).collect()
     }
 
-    /// Returns the directories of configuration in the order in which they are looked at: the system's, then the user's.
+    /// Returns the directories of configuration in the order in which they are looked at: a user's own come first, but for
+    /// root, who writes the system's.
     #[must_use]
     pub fn config_dirs(&self) -> Vec<PathBuf> {
-        let user = self.user_dir("XDG_CONFIG_HOME", ".config");
-        Some(PathBuf::from(SYSTEM_CONFIG)).into_iter().chain(user).map(|path| path.join(DIRECTORY)).collect()
+        self.config_dirs_of(is_root())
+    }
+
+    fn config_dirs_of(&self, is_root: bool) -> Vec<PathBuf> {
+        let (system, user) = (PathBuf::from(SYSTEM_CONFIG), self.user_dir("XDG_CONFIG_HOME", ".config"));
+        let places = if is_root { [Some(system), user] } else { [user, Some(system)] };
+        places.into_iter().flatten().map(|path| path.join(DIRECTORY)).collect()
     }
 
     /// Returns the directory where configuration is written: the system's for root, else the user's; nothing if the user
     /// has none.
     #[must_use]
     pub fn own_config_dir(&self) -> Option<PathBuf> {
-        let mut places = self.config_dirs().into_iter();
-        let system = places.next();
-        if is_root() { system } else { places.next() }
+        let system = Path::new(SYSTEM_CONFIG).join(DIRECTORY);
+        self.config_dirs().into_iter().next().filter(|place| is_root() || *place != system)
     }
 
     /// A directory of the XDG Base Directory Specification: relative paths do not count.
@@ -96,6 +101,15 @@ pub(super) fn is_root() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_users_own_configuration_comes_first_unless_it_is_roots() {
+        let environment = Environment::new([("HOME".into(), "/home/a".into())]);
+        let (system, own) = (PathBuf::from("/etc/ipv64-acme"), PathBuf::from("/home/a/.config/ipv64-acme"));
+        assert_eq!(environment.config_dirs_of(true), [system.clone(), own.clone()]);
+        assert_eq!(environment.config_dirs_of(false), [own, system.clone()]);
+        assert_eq!(Environment::default().config_dirs_of(false), [system]);
+    }
 
     #[test]
     fn a_misspelt_variable_is_named_with_the_nearest() {

@@ -1,8 +1,11 @@
 //! The API key: the places it is looked for, in order, and why a place was no good. The key itself leaves here only as
 //! a [`Secret`].
 
+use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{StatVfsMountFlags, statvfs};
 
 use super::Setting;
 use super::file::open_regular;
@@ -31,17 +34,8 @@ const OTHERS_MAY_READ: u32 = 0o044;
 pub fn find(sources: &Sources<'_>) -> Result<Secret> {
     match place(sources).ok_or_else(missing)? {
         Place::Variable(name, text) => parse(name, &text),
-        Place::File(path, _) | Place::Usual(path) => from_file(&path, Owner::User),
-        Place::Credential(path) => from_file(&path, Owner::Systemd),
+        Place::File(path, _) | Place::Usual(path) | Place::Credential(path) => from_file(&path, sources),
     }
-}
-
-/// Reads the key from a file that a person named.
-///
-/// # Errors
-/// If there is no key in it, or others can read it.
-pub fn read(path: &Path) -> Result<Secret> {
-    from_file(path, Owner::User)
 }
 
 /// Takes the text of a variable or a file as the key; `place` names it.
@@ -119,16 +113,22 @@ fn place(sources: &Sources<'_>) -> Option<Place> {
     found.or_else(usual)
 }
 
-/// Who set the mode of a key file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Owner {
-    /// A person: mistakes are told.
-    User,
-    /// systemd, whose access lists show as group bits.
-    Systemd,
+/// Whether the mode of a key file cannot be otherwise and nobody else is there: secrets of containers are 0444 by the engine's
+/// default, those of systemd show access lists as group bits.
+fn is_handed_in(path: &Path, sources: &Sources<'_>) -> bool {
+    let real = |path: &Path| fs::canonicalize(path).ok();
+    let Some(path) = real(path) else { return false };
+    let credentials = sources.variable("CREDENTIALS_DIRECTORY").and_then(|folder| real(Path::new(&folder)));
+    path.starts_with("/run/secrets")
+        || credentials.is_some_and(|folder| path.starts_with(folder))
+        || statvfs(&path).is_ok_and(|mount| mount.f_flag.contains(StatVfsMountFlags::RDONLY))
 }
 
-fn from_file(path: &Path, owner: Owner) -> Result<Secret> {
+/// Reads the key from a file.
+///
+/// # Errors
+/// If there is no key in it, or others can read it.
+pub fn from_file(path: &Path, sources: &Sources<'_>) -> Result<Secret> {
     let shown = visible_path(path);
     if is_key_itself(path) {
         let problem = "what should be the path of the API key file looks like the key itself";
@@ -141,7 +141,7 @@ fn from_file(path: &Path, owner: Owner) -> Result<Secret> {
             .advise(format!("check that `{shown}` exists and belongs to the user that runs this program"))
     };
     let (file, mode) = open_regular(path).map_err(unreadable)?;
-    if owner == Owner::User && mode & OTHERS_MAY_READ != 0 {
+    if mode & OTHERS_MAY_READ != 0 && !is_handed_in(path, sources) {
         let problem = format!("the API key file `{shown}` can be read by others (mode {mode:03o})");
         return Err(Error::new(Kind::KeyExposed, problem).advise(format!("run `chmod 600 {shown}`")));
     }

@@ -36,6 +36,9 @@ fn the_systemd_credential_may_have_group_bits() {
     file(&directory, CREDENTIAL, "from-systemd", 0o440);
     let place = directory.path().to_str().unwrap();
     assert_eq!(find_in(&[], &[("CREDENTIALS_DIRECTORY", place)]).unwrap(), "from-systemd");
+    let path = file(&directory, "other", "named", 0o444);
+    assert_eq!(find_in(&[], &[("CREDENTIALS_DIRECTORY", place), ("IPV64_API_KEY_FILE", &path)]).unwrap(), "named");
+    assert_eq!(find_in(&[], &[("IPV64_API_KEY_FILE", &path)]).unwrap_err().kind(), "key_exposed");
 }
 
 #[test]

@@ -232,7 +232,7 @@ fn bad_arguments_are_refused_before_any_call() {
         (&["record", "delete", "-1"], &["-1"]),
         (&["record", "delete", "a.name.ipv64.net", "TXT"], &["CONTENT"]),
         (&["record", "delete", "a b", "TXT", "x"], &["NAME", "not a domain name"]),
-        (&["domain", "add", "https://name.ipv64.net/"], &["NAME", "':'"]),
+        (&["domain", "add", "https://name.ipv64.net/"], &["NAME", "write `name.ipv64.net`"]),
         (&["record", "list", "--type", "T XT"], &["TYPE"]),
     ];
     for (args, words) in table {

@@ -125,3 +125,18 @@ fn a_home_that_may_not_be_looked_into_is_passed_over() {
     let finished = env.run_as_nobody_in_the_home_of_another(&["config"]);
     assert!(finished.status.success(), "{}", finished.said());
 }
+
+#[test]
+fn the_key_is_masked_wherever_it_was_put_by_mistake() {
+    let mut env = TestEnvironment::new();
+    let key = env.sim.key(0).unwrap().to_owned();
+    let record = format!("_acme-challenge.{key}.ipv64.net");
+    env.set("IPV64_RESOLVERS", &format!("https://127.0.0.1:1/{key}"));
+    env.set("IPV64_DOMAIN", &format!("{key}.ipv64.net"));
+    for args in
+        [&["config"][..], &["config", "--json"], &["present", &record, "v"], &["doctor", "name.ipv64.net", "-v"]]
+    {
+        let said = env.run(args).said().to_lowercase();
+        assert!(!said.contains(&key.to_lowercase()) && said.contains("********"), "{args:?}: {said}");
+    }
+}
