@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::error::{Explain, Kind};
-use crate::http::{HttpError, Reached};
+use crate::http::HttpError;
 use crate::state::LimitError;
 use crate::time::SystemClock;
 
@@ -80,7 +80,7 @@ impl ApiError {
     pub fn may_have_been_stored(&self) -> bool {
         match self {
             Self::AfterLostReply(_) | Self::Unavailable { .. } => true,
-            Self::Transport(error) => error.reached() == Reached::Perhaps,
+            Self::Transport(error) => error.may_have_arrived(),
             _ => false,
         }
     }

@@ -180,7 +180,7 @@ fn doh_post(http: &Arc<HttpClient>) -> DohPost {
     const TYPE: &str = "application/dns-message";
     let http = Arc::clone(http);
     Arc::new(move |url, query, deadline| {
-        let endpoint = Endpoint::parse(url).map_err(|error| error.to_string())?;
+        let endpoint = Endpoint::parse(url)?;
         let request = HttpRequest {
             method: Method::POST,
             endpoint: &endpoint,

@@ -18,7 +18,7 @@ use std::time::Duration;
 use ureq::http as types;
 use ureq::unversioned::transport::DefaultConnector;
 
-pub use error::{HttpError, Reached};
+pub use error::HttpError;
 pub use proxy::ProxyEnv;
 pub use target::{Endpoint, without_secrets};
 pub use ureq::http::Method;
@@ -101,7 +101,7 @@ impl HttpClient {
     /// Prepares a client; opens no connection.
     ///
     /// # Errors
-    /// [`HttpError::CaFile`] for a file that cannot be read or holds no certificate.
+    /// [`Kind::BadCaFile`](crate::error::Kind::BadCaFile) for a file that cannot be read or holds no certificate.
     pub fn new(config: &HttpConfig) -> Result<Self, HttpError> {
         let extra_roots = match &config.ca_file {
             Some(path) => trust::read_ca_file(path)?,
@@ -113,8 +113,8 @@ impl HttpClient {
     /// Sends one request and reads the answer to its end. Every status is an answer, not an error.
     ///
     /// # Errors
-    /// [`HttpError`] when there is no complete answer; [`HttpError::reached`] tells whether the other side may have
-    /// acted on the request all the same.
+    /// [`HttpError`] when there is no complete answer; [`HttpError::may_have_arrived`] tells whether the other side
+    /// may have acted on the request all the same.
     pub fn send(&self, request: &HttpRequest<'_>) -> Result<HttpResponse, HttpError> {
         let attempt = Attempt {
             endpoint: request.endpoint,
@@ -122,13 +122,7 @@ impl HttpClient {
             timeout: request.timeout.min(self.config.timeout),
         };
         let answer = self.exchange(request, &attempt).map_err(|error| attempt.explain(error))?;
-        read(answer, request.limit).map_err(|error| match attempt.explain(error) {
-            // The answer had begun, so that the request has arrived whatever ends it.
-            HttpError::Closed(peer) | HttpError::Unreachable(peer, _) | HttpError::Tls(peer, ..) => {
-                HttpError::Truncated(peer)
-            }
-            other => other,
-        })
+        read(answer, request.limit).map_err(|error| attempt.explain_rest(error))
     }
 
     fn exchange(
@@ -136,7 +130,6 @@ impl HttpClient {
         request: &HttpRequest<'_>,
         attempt: &Attempt<'_>,
     ) -> Result<types::Response<ureq::Body>, ureq::Error> {
-        let agent = self.agent(request.endpoint);
         let mut head = types::Request::builder()
             .method(&request.method)
             .uri(request.endpoint.as_str())
@@ -148,9 +141,23 @@ impl HttpClient {
             head = head.header("Content-Type", payload.content_type);
         }
         match request.payload {
-            Some(payload) => attempt.run(agent, head.body(payload.bytes)?),
-            None => attempt.run(agent, head.body(())?),
+            Some(payload) => self.run(head.body(payload.bytes)?, attempt),
+            None => self.run(head.body(())?, attempt),
         }
+    }
+
+    fn run(
+        &self,
+        request: types::Request<impl ureq::AsSendBody>,
+        attempt: &Attempt<'_>,
+    ) -> Result<types::Response<ureq::Body>, ureq::Error> {
+        let agent = self.agent(attempt.endpoint);
+        let request = agent
+            .configure_request(request)
+            .proxy(attempt.proxy.clone())
+            .timeout_global(Some(attempt.timeout))
+            .timeout_connect(Some(attempt.timeout.min(CONNECT_TIMEOUT)));
+        agent.run(request.build())
     }
 
     fn agent(&self, endpoint: &Endpoint) -> &ureq::Agent {
@@ -174,22 +181,6 @@ struct Attempt<'a> {
     endpoint: &'a Endpoint,
     proxy: Option<ureq::Proxy>,
     timeout: Duration,
-}
-
-impl Attempt<'_> {
-    fn run(
-        &self,
-        agent: &ureq::Agent,
-        request: types::Request<impl ureq::AsSendBody>,
-    ) -> Result<types::Response<ureq::Body>, ureq::Error> {
-        let request = agent
-            .configure_request(request)
-            .proxy(self.proxy.clone())
-            .timeout_global(Some(self.timeout))
-            .timeout_connect(Some(self.timeout.min(CONNECT_TIMEOUT)))
-            .build();
-        agent.run(request)
-    }
 }
 
 fn read(mut answer: types::Response<ureq::Body>, limit: u64) -> Result<HttpResponse, ureq::Error> {

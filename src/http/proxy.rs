@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use super::{Endpoint, HttpError};
+use crate::error::Kind;
 
 /// The proxy variables as plain values. There is no `HTTP_PROXY`: plain http goes to loopback only, and loopback never
 /// through a proxy.
@@ -41,7 +42,9 @@ impl ProxyEnv {
         let proxy = ureq::Proxy::new(address.trim())
             .ok()
             .filter(|proxy| matches!(proxy.protocol(), ureq::ProxyProtocol::Http | ureq::ProxyProtocol::Https));
-        proxy.map(Some).ok_or(HttpError::Proxy(variable))
+        // Its value is not shown, for it may hold a password.
+        let refuse = || format!("`{variable}` does not hold the address of an http or https proxy");
+        proxy.map(Some).ok_or_else(|| HttpError::unsent(Kind::BadProxy, refuse()))
     }
 
     fn excepts(&self, endpoint: &Endpoint) -> bool {

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use ureq::http::Uri;
 
 use super::HttpError;
+use crate::error::Kind;
 use crate::excerpt::excerpt;
 
 /// How much of a refused address a message shows, in characters.
@@ -24,10 +25,10 @@ impl Endpoint {
     /// Reads an address such as `https://ipv64.net/api`.
     ///
     /// # Errors
-    /// [`HttpError::BadUrl`] for another scheme than `https`, except plain `http` to 127.0.0.0/8, `::1` or
+    /// The address, without its secrets, and the broken rule: for another scheme than `https`, except plain `http` to 127.0.0.0/8, `::1` or
     /// `localhost`; for user names and passwords in the address; for anything that is no address.
-    pub fn parse(text: &str) -> Result<Self, HttpError> {
-        let refuse = |rule| HttpError::BadUrl { url: excerpt(&without_secrets(text), SHOWN), rule };
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let refuse = |rule| format!("`{}`: {rule}", excerpt(&without_secrets(text), SHOWN));
         if !text.contains("://") {
             return Err(refuse("it does not begin with `https://`"));
         }
@@ -63,12 +64,12 @@ impl Endpoint {
     /// Puts a query behind the address: `query` is sent as given, so it has to be percent-encoded already.
     ///
     /// # Errors
-    /// [`HttpError::BadUrl`] if the query holds characters that it cannot hold.
+    /// [`Kind::BadUrl`] if the query holds characters that it cannot hold.
     pub fn with_query(&self, query: &str) -> Result<Self, HttpError> {
         let joint = if self.uri.query().is_some() { '&' } else { '?' };
-        let uri = format!("{}{joint}{query}", self.as_str())
-            .parse()
-            .map_err(|_| HttpError::BadUrl { url: self.to_string(), rule: "its query is not percent-encoded" })?;
+        let refuse = || format!("`{self}` cannot be used: its query is not percent-encoded");
+        let uri = format!("{}{joint}{query}", self.as_str()).parse();
+        let uri = uri.map_err(|_| HttpError::unsent(Kind::BadUrl, refuse()))?;
         Ok(Self { uri, ..self.clone() })
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use self::scripted::{Scripted, Step, client};
 use super::*;
-use crate::error::Explain;
+use crate::error::{Explain, Kind};
 use crate::exit::Exit;
 
 const LONG: Duration = Duration::from_secs(20);
@@ -110,7 +110,7 @@ fn nobody_listening_is_unreachable_and_nothing_was_sent() {
         Endpoint::parse(&format!("http://{}/", free.local_addr().unwrap())).unwrap()
     };
     let error = client(LONG).send(&get(&endpoint)).unwrap_err();
-    assert_eq!((error.kind().as_str(), error.exit(), error.reached()), ("unreachable", Exit::NoAnswer, Reached::No));
+    assert_eq!((error.kind().as_str(), error.exit(), error.may_have_arrived()), ("unreachable", Exit::NoAnswer, false));
     let port = endpoint.port();
     assert_eq!(
         error.to_string(),
@@ -122,7 +122,7 @@ fn nobody_listening_is_unreachable_and_nothing_was_sent() {
 fn a_closed_or_reset_connection_may_have_been_acted_on() {
     for step in [Step::Close, Step::Reset] {
         let (error, _server) = error_of(step, LONG);
-        assert_eq!((error.kind().as_str(), error.reached()), ("connection_closed", Reached::Perhaps), "{error:?}");
+        assert_eq!((error.kind().as_str(), error.may_have_arrived()), ("connection_closed", true), "{error:?}");
         assert!(error.to_string().ends_with("closed the connection without an answer"), "{error}");
         assert!(error.is_transient());
     }
@@ -132,7 +132,7 @@ fn a_closed_or_reset_connection_may_have_been_acted_on() {
 fn silence_and_a_slow_body_time_out() {
     for step in [Step::Stall, Step::Drip] {
         let (error, _server) = error_of(step, SHORT);
-        assert_eq!((error.kind().as_str(), error.reached()), ("timed_out", Reached::Perhaps), "{error:?}");
+        assert_eq!((error.kind().as_str(), error.may_have_arrived()), ("timed_out", true), "{error:?}");
         assert!(error.to_string().ends_with("did not answer within 0.3 s"), "{error}");
     }
 }
@@ -149,7 +149,7 @@ fn the_timeout_of_a_request_can_be_shorter() {
 fn a_body_that_is_cut_or_too_large_is_an_error() {
     let cut = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"info\":".to_vec();
     let (error, _server) = error_of(Step::Raw(cut), LONG);
-    assert_eq!((error.kind().as_str(), error.reached()), ("answer_truncated", Reached::Perhaps), "{error:?}");
+    assert_eq!((error.kind().as_str(), error.may_have_arrived()), ("answer_truncated", true), "{error:?}");
     let (error, _server) = error_of(Step::Endless, LONG);
     assert_eq!(error.kind(), "answer_too_large", "{error:?}");
     assert!(error.to_string().ends_with("is larger than 1000 bytes"), "{error}");
@@ -159,7 +159,7 @@ fn a_body_that_is_cut_or_too_large_is_an_error() {
 fn garbage_is_not_http() {
     for garbage in ["SSH-2.0-OpenSSH_9.9\r\n", "\0\u{1}\u{2}\u{3}\r\n\r\n", "HTTP/1.1 999999 No\r\n\r\n"] {
         let (error, _server) = error_of(Step::Raw(garbage.into()), LONG);
-        assert_eq!((error.kind().as_str(), error.reached()), ("not_http", Reached::Perhaps), "{garbage:?}: {error:?}");
+        assert_eq!((error.kind().as_str(), error.may_have_arrived()), ("not_http", true), "{garbage:?}: {error:?}");
     }
 }
 
@@ -188,15 +188,8 @@ fn a_ca_file_must_hold_certificates() {
 
 #[test]
 fn every_error_has_a_hint() {
-    let peer = || "`a`".to_owned();
-    for error in [
-        HttpError::BadUrl { url: peer(), rule: "r" },
-        HttpError::Proxy("HTTPS_PROXY"),
-        HttpError::Unreachable(peer(), peer()),
-        HttpError::Closed(peer()),
-        HttpError::Tls(peer(), peer(), Reached::No),
-    ] {
-        let hint = error.hint().unwrap();
+    for kind in [Kind::BadUrl, Kind::BadProxy, Kind::Unreachable, Kind::ConnectionClosed, Kind::Tls] {
+        let hint = HttpError::unsent(kind, "`a`".to_owned()).hint().unwrap();
         assert!(!hint.ends_with('.') && !hint.starts_with(char::is_uppercase), "{hint}");
     }
 }

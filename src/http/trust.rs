@@ -6,26 +6,31 @@ use rustls::crypto::ring;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
 use super::HttpError;
+use crate::error::Kind;
+use crate::excerpt::visible_path;
 
 /// Reads every certificate of a PEM file; other blocks in it are skipped.
 pub(super) fn read_ca_file(path: &Path) -> Result<Vec<Certificate<'static>>, HttpError> {
-    let refuse = |cause: String| HttpError::CaFile(path.to_owned(), cause);
-    let bytes = std::fs::read(path).map_err(|error| refuse(error.to_string()))?;
+    let shown = visible_path(path);
+    let refuse = |cause: &str| {
+        HttpError::unsent(Kind::BadCaFile, format!("cannot read the CA certificates in `{shown}`: {cause}"))
+    };
+    let bytes = std::fs::read(path).map_err(|error| refuse(&error.to_string()))?;
     let certificates = parse_pem(&bytes)
         .filter_map(|item| match item {
             Ok(PemItem::Certificate(certificate)) => Some(Ok(certificate)),
             Ok(_) => None,
-            Err(_) => Some(Err(refuse("one of its PEM blocks is damaged".to_owned()))),
+            Err(_) => Some(Err(refuse("one of its PEM blocks is damaged"))),
         })
         .collect::<Result<Vec<_>, _>>()?;
     if certificates.is_empty() {
-        return Err(refuse("it holds no PEM certificate".to_owned()));
+        return Err(refuse("it holds no PEM certificate"));
     }
     for certificate in &certificates {
         // A certificate that rustls cannot read would be left out in silence, and every request fail.
         rustls::RootCertStore::empty()
             .add(certificate.der().into())
-            .map_err(|_| refuse("one of its certificates is damaged".to_owned()))?;
+            .map_err(|_| refuse("one of its certificates is damaged"))?;
     }
     Ok(certificates)
 }

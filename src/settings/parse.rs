@@ -10,7 +10,7 @@ use crate::api::AuthMethod;
 use crate::dns::cname::Follow;
 use crate::dns::recursive::Resolver;
 use crate::excerpt::visible;
-use crate::http::{Endpoint, HttpError};
+use crate::http::Endpoint;
 use crate::name::DnsName;
 use crate::state::{LEFT_OVER_AFTER, Rate};
 
@@ -99,10 +99,7 @@ pub(super) fn auth(text: &str) -> Result<AuthMethod, String> {
 
 /// Reads an address for requests.
 pub(super) fn endpoint(text: &str) -> Result<Endpoint, String> {
-    Endpoint::parse(text).map_err(|error| match error {
-        HttpError::BadUrl { url, rule } => format!("`{url}`: {rule}"),
-        other => other.to_string(),
-    })
+    Endpoint::parse(text)
 }
 
 pub(super) fn path(text: &str) -> Result<PathBuf, String> {

@@ -119,7 +119,7 @@ fn assert_other_texts(text: &str) {
         assert!(!cut.contains('\n') && cut.chars().count() <= longest * 10 + 1, "{cut:?}");
     }
     if let Err(error) = Endpoint::parse(text) {
-        super::assert_explained(&error);
+        assert!(!error.is_empty() && !error.contains('\n'), "{error:?}");
     }
     if let Ok(time) = parse::duration(text) {
         assert!(time.as_secs() <= 366 * 86_400);
