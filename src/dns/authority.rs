@@ -19,73 +19,68 @@ const ATTEMPT: Duration = Duration::from_millis(1800);
 /// After that, how long outcomes that are just coming in are still taken.
 const GRACE: Duration = Duration::from_millis(50);
 
-/// The servers of a zone.
-pub(super) struct Authority<'a> {
-    /// The zone's name; none for the root, and for servers that the user named.
-    pub(super) apex: Option<&'a DnsName>,
-    pub(super) servers: Vec<&'a Server>,
-    pub(super) pace: &'a Arc<Pace>,
-}
-
-impl Authority<'_> {
-    /// Asks over UDP, and over TCP if nobody is of use. The server that has most of its pace left comes first, the others only
-    /// if it is slow or of no use.
-    ///
-    /// # Errors
-    /// What each server did instead by the deadline, a line each.
-    pub(super) fn ask(&self, question: &Question, deadline: Instant) -> Result<Reply, Vec<String>> {
-        let mut failures = BTreeSet::new();
-        let now = Instant::now();
-        let mut servers = self.servers.clone();
-        servers.sort_by_key(|server| Reverse(self.pace.free(server.address.ip(), now)));
-        for transport in [Transport::Udp, Transport::Tcp] {
-            let until = deadline.min(Instant::now() + ATTEMPT);
-            let (sender, outcomes) = mpsc::channel();
-            let (mut waiting, mut open) = (servers.iter(), 0);
-            while Instant::now() < until + GRACE {
-                if let Some(server) = waiting.next() {
-                    self.start((server, question), transport, until, &sender);
-                    open += 1;
-                } else if open == 0 {
-                    break;
+/// Asks the servers of the zone `apex` over UDP, and over TCP if nobody is of use. The server that has most of its pace left
+/// comes first, the others only if it is slow or of no use. The root has no name here, nor have servers that the user named.
+///
+/// # Errors
+/// What each server did instead by the deadline, a line each.
+pub(super) fn ask_servers<'a>(
+    (apex, servers): (Option<&DnsName>, impl IntoIterator<Item = &'a Server>),
+    question: &Question,
+    pace: &Arc<Pace>,
+    deadline: Instant,
+) -> Result<Reply, Vec<String>> {
+    let mut failures = BTreeSet::new();
+    let now = Instant::now();
+    let mut servers: Vec<_> = servers.into_iter().collect();
+    servers.sort_by_key(|server| Reverse(pace.free(server.address.ip(), now)));
+    for transport in [Transport::Udp, Transport::Tcp] {
+        let until = deadline.min(Instant::now() + ATTEMPT);
+        let (sender, outcomes) = mpsc::channel();
+        let (mut waiting, mut open) = (servers.iter(), 0);
+        while Instant::now() < until + GRACE {
+            if let Some(server) = waiting.next() {
+                start((apex, server), question, transport, (pace, until), &sender);
+                open += 1;
+            } else if open == 0 {
+                break;
+            }
+            let pause = if waiting.len() == 0 { ATTEMPT } else { HEAD_START };
+            let left = (until + GRACE).saturating_duration_since(Instant::now());
+            match outcomes.recv_timeout(pause.min(left)) {
+                Ok(Ok(reply)) => return Ok(reply),
+                Ok(Err(line)) => {
+                    failures.insert(line);
+                    open -= 1;
                 }
-                let pause = if waiting.len() == 0 { ATTEMPT } else { HEAD_START };
-                let left = (until + GRACE).saturating_duration_since(Instant::now());
-                match outcomes.recv_timeout(pause.min(left)) {
-                    Ok(Ok(reply)) => return Ok(reply),
-                    Ok(Err(line)) => {
-                        failures.insert(line);
-                        open -= 1;
-                    }
-                    Err(_) => {}
-                }
+                Err(_) => {}
             }
         }
-        Err(failures.into_iter().collect())
     }
+    Err(failures.into_iter().collect())
+}
 
-    /// Asks one server in a thread of its own, which is not joined: the deadline ends it.
-    fn start(
-        &self,
-        (server, question): (&Server, &Question),
-        transport: Transport,
-        until: Instant,
-        sender: &mpsc::Sender<Result<Reply, String>>,
-    ) {
-        let (apex, question, pace) = (self.apex.cloned(), question.clone(), Arc::clone(self.pace));
-        let (to, outcome) = (server.clone(), sender.clone());
-        let ask = move || {
-            let reply = match transport {
-                Transport::Udp => ask_whole(to.address, &question, Some(&pace), until),
-                Transport::Tcp => ask_over(transport, to.address, &question, Some(&pace), until),
-            };
-            let reply = reply.map_err(|error| error.to_string());
-            let reply = reply.and_then(|reply| usable(reply, &question.name, apex.as_ref()));
-            outcome.send(reply.map_err(|line| format!("{to}: {line}"))).ok();
+/// Asks one server in a thread of its own, which is not joined: the deadline ends it.
+fn start(
+    (apex, server): (Option<&DnsName>, &Server),
+    question: &Question,
+    transport: Transport,
+    (pace, until): (&Arc<Pace>, Instant),
+    sender: &mpsc::Sender<Result<Reply, String>>,
+) {
+    let (apex, question, pace) = (apex.cloned(), question.clone(), Arc::clone(pace));
+    let (to, outcome) = (server.clone(), sender.clone());
+    let ask = move || {
+        let reply = match transport {
+            Transport::Udp => ask_whole(to.address, &question, Some(&pace), until),
+            Transport::Tcp => ask_over(transport, to.address, &question, Some(&pace), until),
         };
-        if let Err(error) = thread::Builder::new().name("query".to_owned()).stack_size(STACK).spawn(ask) {
-            sender.send(Err(format!("{server}: not asked, the system gives no thread: {error}"))).ok();
-        }
+        let reply = reply.map_err(|error| error.to_string());
+        let reply = reply.and_then(|reply| usable(reply, &question.name, apex.as_ref()));
+        outcome.send(reply.map_err(|line| format!("{to}: {line}"))).ok();
+    };
+    if let Err(error) = thread::Builder::new().name("query".to_owned()).stack_size(STACK).spawn(ask) {
+        sender.send(Err(format!("{server}: not asked, the system gives no thread: {error}"))).ok();
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::authority::Authority;
+use super::authority::ask_servers;
 use super::message::{Question, RecordType, Reply};
 use super::server::Found;
 use super::zone::{FoundBy, Lookup, Zone, no_address_in_settings};
@@ -43,8 +43,7 @@ impl Place {
     /// The name itself, in a zone of which nobody knows the servers.
     #[must_use]
     pub fn unknown(name: &DnsName) -> Self {
-        let zone = Zone::without_servers(None, FoundBy::Resolvers);
-        Self { chain: vec![name.clone()], zone, notes: Vec::new() }
+        Self { chain: vec![name.clone()], zone: Zone::default(), notes: Vec::new() }
     }
 
     /// Returns the name that has to hold the record.
@@ -134,13 +133,8 @@ struct Step {
     alias: Alias,
 }
 
-/// What is left where no name server gave a usable answer.
-struct Unheard {
-    /// The lowest zone that was found.
-    zone: Option<Box<Zone>>,
-    /// What was tried, a line each.
-    tried: Vec<String>,
-}
+/// What is left where no name server gave a usable answer: the lowest zone that was found, and what was tried, a line each.
+type Unheard = (Option<Box<Zone>>, Vec<String>);
 
 /// Where a name points.
 #[derive(Debug, Default)]
@@ -203,13 +197,13 @@ impl Lookup {
         let afresh = Self { known: Arc::default(), ..self.clone() };
         match afresh.ask_everybody(name, deadline) {
             Ok(step) => Some(step.zone),
-            Err(unheard) => unheard.zone.map(|zone| *zone),
+            Err((lowest, _)) => lowest.map(|zone| *zone),
         }
     }
 
     /// Finds out about one name: of its name servers, else by asking resolvers.
     fn step(&self, name: &DnsName, follow: Follow, deadline: Instant) -> Result<Step, PlaceError> {
-        let Unheard { zone, mut tried } = match self.ask_everybody(name, deadline) {
+        let (zone, mut tried) = match self.ask_everybody(name, deadline) {
             Ok(step) => return Ok(step),
             Err(unheard) => unheard,
         };
@@ -224,7 +218,7 @@ impl Lookup {
             tried.extend(unfound.map(no_address_in_settings));
             return Err(no_answer(tried, zone));
         }
-        let known = |zone: Option<Box<Zone>>| zone.map_or_else(|| Place::unknown(name).zone, |zone| *zone);
+        let known = |zone: Option<Box<Zone>>| zone.map_or_else(Zone::default, |zone| *zone);
         match self.ask_resolvers_for_alias(name, deadline) {
             Ok(alias) => Ok(Step { zone: known(zone), alias }),
             // Whoever does not follow aliases does not need to know.
@@ -245,27 +239,27 @@ impl Lookup {
     /// taken: resolvers that cannot reach its servers either name the zone above it.
     fn ask_everybody(&self, name: &DnsName, deadline: Instant) -> Result<Step, Unheard> {
         let above = name.parent().unwrap_or_else(|| name.clone());
-        let mut unheard = Unheard { zone: None, tried: Vec::new() };
+        let (mut lowest, mut tried): Unheard = (None, Vec::new());
         for way in self.ways() {
             let mut zone = match self.zone_by(*way, &above, deadline) {
                 Ok(zone) => zone,
                 Err(lines) => {
-                    unheard.tried.extend(lines);
+                    tried.extend(lines);
                     continue;
                 }
             };
-            if unheard.zone.as_ref().is_some_and(|unheard| unheard.servers == zone.servers) {
+            if lowest.as_ref().is_some_and(|lowest| lowest.servers == zone.servers) {
                 continue;
             }
             match self.ask_zone(name, &mut zone, deadline) {
                 Ok(alias) => return Ok(Step { zone, alias }),
-                Err(lines) => unheard.tried.extend(lines),
+                Err(lines) => tried.extend(lines),
             }
-            if unheard.zone.as_ref().is_none_or(|unheard| zone.is_below(unheard)) {
-                unheard.zone = Some(Box::new(zone));
+            if lowest.as_ref().is_none_or(|lowest| zone.is_below(lowest)) {
+                lowest = Some(Box::new(zone));
             }
         }
-        Err(unheard)
+        Err((lowest, tried))
     }
 
     /// Asks the servers of a zone about a name, and those of zones below it that they refer to: `zone` becomes the one that
@@ -298,8 +292,7 @@ impl Lookup {
     }
 
     fn ask_servers(&self, zone: &Zone, question: &Question, deadline: Instant) -> Result<Reply, Vec<String>> {
-        let servers = zone.servers.iter().collect();
-        Authority { apex: zone.apex.as_ref(), servers, pace: &self.pace }.ask(question, deadline)
+        ask_servers((zone.apex.as_ref(), &zone.servers), question, &self.pace, deadline)
     }
 
     /// Where no authoritative server can be asked: resolvers, those over HTTPS first, since the others may be what is in

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 
 use super::message::{Query, Question, Reply};
-use super::pace::{Pace, QueryPermit};
+use super::pace::Pace;
 
 /// Replies over UDP are read into a buffer of this size, in bytes; more than is ever asked for.
 const UDP_BUFFER: usize = 4096;
@@ -77,7 +77,8 @@ impl From<io::Error> for AskError {
     }
 }
 
-/// Asks one address one question and waits for the answer until the deadline. A truncated reply is returned as it is.
+/// Asks one address one question and waits for the answer until the deadline; `sent` is called when the query has left. A
+/// truncated reply is returned as it is.
 ///
 /// # Errors
 /// [`AskError`], at the deadline at the latest.
@@ -86,21 +87,13 @@ pub fn ask(
     question: &Question,
     transport: Transport,
     deadline: Instant,
+    sent: impl FnOnce(),
 ) -> Result<Reply, AskError> {
-    exchange(server, question, transport, deadline, || {})
-}
-
-/// Asks as [`ask`] does, and notes in the permit's pace when the query has left.
-///
-/// # Errors
-/// [`AskError`], at the deadline at the latest.
-pub fn ask_with(
-    permit: QueryPermit,
-    question: &Question,
-    transport: Transport,
-    deadline: Instant,
-) -> Result<Reply, AskError> {
-    exchange(permit.server(), question, transport, deadline, || permit.sent(Instant::now()))
+    let query = question.encode().map_err(|_| AskError::Malformed)?;
+    match transport {
+        Transport::Udp => over_udp(server, &query, deadline, sent),
+        Transport::Tcp => over_tcp(server, &query, deadline, sent),
+    }
 }
 
 /// Asks over UDP and, if the reply was cut, once more over TCP within the same deadline; each as [`ask_over`] does.
@@ -134,28 +127,13 @@ pub(super) fn ask_over(
     let ask_once = |question: &Question| match pace {
         Some(pace) => {
             let permit = pace.wait(server, deadline).ok_or(AskError::TimedOut)?;
-            ask_with(permit, question, transport, deadline)
+            ask(server, question, transport, deadline, || permit.sent(Instant::now()))
         }
-        None => ask(server, question, transport, deadline),
+        None => ask(server, question, transport, deadline, || {}),
     };
     match ask_once(question) {
         Ok(reply) if question.edns && reply.refuses_edns() => ask_once(&question.without_edns()),
         other => other,
-    }
-}
-
-/// Sends a question; `sent` is called when it has left.
-fn exchange(
-    server: SocketAddr,
-    question: &Question,
-    transport: Transport,
-    deadline: Instant,
-    sent: impl FnOnce(),
-) -> Result<Reply, AskError> {
-    let query = question.encode().map_err(|_| AskError::Malformed)?;
-    match transport {
-        Transport::Udp => over_udp(server, &query, deadline, sent),
-        Transport::Tcp => over_tcp(server, &query, deadline, sent),
     }
 }
 

@@ -39,12 +39,13 @@ impl fmt::Display for Server {
 }
 
 /// How the servers of a zone were found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FoundBy {
     /// The user named them.
     Settings,
     /// The configured resolvers.
+    #[default]
     Resolvers,
     /// Referrals from the root servers.
     Roots,
@@ -53,7 +54,7 @@ pub enum FoundBy {
 }
 
 /// A zone with its servers: those that the delegation names and those that the zone itself names.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Zone {
     /// The name at the zone cut; none where the user named the servers.
     pub apex: Option<DnsName>,
@@ -72,13 +73,6 @@ pub struct Zone {
 }
 
 impl Zone {
-    /// Makes a zone of which no server is known yet.
-    #[must_use]
-    pub fn without_servers(apex: Option<DnsName>, found_by: FoundBy) -> Self {
-        let (servers, unfound, only_parent, only_zone) = Default::default();
-        Self { apex, servers, unfound, left_out: 0, only_parent, only_zone, found_by }
-    }
-
     /// Returns a line for people on the servers that are not asked.
     #[must_use]
     pub fn not_asked(&self) -> Vec<String> {
@@ -156,6 +150,6 @@ impl Found {
         let left_out = self.left_out + self.servers.len().saturating_sub(MAX_ADDRESSES);
         let servers = self.servers.into_iter().take(MAX_ADDRESSES).collect();
         let unfound = self.unfound.into_iter().collect();
-        Zone { servers, unfound, left_out, ..Zone::without_servers(apex, found_by) }
+        Zone { apex, servers, unfound, left_out, found_by, ..Zone::default() }
     }
 }

@@ -4,7 +4,7 @@
 
 use std::time::Instant;
 
-use super::authority::Authority;
+use super::authority::ask_servers;
 use super::message::{Question, RecordType, Reply};
 use super::recursive::Recursive;
 use super::zone::{Lookup, Zone};
@@ -32,8 +32,8 @@ impl Lookup {
         let mut sets = [&self.resolvers, &self.fallback].into_iter();
         let (set, parent) = sets.find_map(|set| Some((set, ask(set, RecordType::DS)?)))?;
         let question = Question::authoritative(apex, RecordType::DNSKEY);
-        let authority = Authority { apex: Some(apex), servers: zone.servers.iter().collect(), pace: &self.pace };
-        let keys = || authority.ask(&question, deadline).ok().filter(Reply::authoritative);
+        let keys = || ask_servers((Some(apex), &zone.servers), &question, &self.pace, deadline).ok();
+        let keys = || keys().filter(Reply::authoritative);
         Some(if !parent.has(RecordType::DS) {
             Signing::Unsigned
         } else if !keys()?.has(RecordType::DNSKEY) {

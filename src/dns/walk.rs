@@ -3,13 +3,12 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Instant;
 
-use super::authority::Authority;
+use super::authority::ask_servers;
 use super::message::{Question, RecordType, Reply};
-use super::pace::Pace;
 use super::server::{Found, Server};
+use super::zone::Lookup;
 use crate::name::DnsName;
 
 /// The most referrals on the way down; a name has at most 127 labels, real delegations are far fewer.
@@ -19,10 +18,7 @@ const MAX_NESTED: usize = 3;
 
 /// Looks things up by asking authoritative servers only.
 pub(super) struct Walk<'a> {
-    pub(super) roots: &'a [IpAddr],
-    /// The port on which all servers are asked.
-    pub(super) port: u16,
-    pub(super) pace: &'a Arc<Pace>,
+    pub(super) lookup: &'a Lookup,
     pub(super) deadline: Instant,
 }
 
@@ -34,8 +30,8 @@ impl Walk<'_> {
     }
 
     fn nested_zone_of(&self, name: &DnsName, nested: usize) -> Result<(DnsName, Found), String> {
-        let root = |ip: &IpAddr| Server { name: None, address: (*ip, self.port).into() };
-        let mut found = Found { servers: self.roots.iter().map(root).collect(), ..Found::default() };
+        let root = |ip: &IpAddr| Server { name: None, address: (*ip, self.lookup.port).into() };
+        let mut found = Found { servers: self.lookup.roots.iter().map(root).collect(), ..Found::default() };
         let mut apex: Option<DnsName> = None;
         for _ in 0..MAX_REFERRALS {
             let question = Question::authoritative(name, RecordType::SOA);
@@ -45,7 +41,7 @@ impl Walk<'_> {
                 let zone = reply.zone().filter(|zone| name.is_within(zone)).or(apex);
                 return zone.map(|zone| (zone, found)).ok_or_else(|| format!("`{name}` is in no zone below the root"));
             };
-            found = Found::in_referral(&reply, &below, self.port);
+            found = Found::in_referral(&reply, &below, self.lookup.port);
             if found.servers.is_empty() && nested < MAX_NESTED {
                 found = self.addresses(&found.unfound, nested);
             }
@@ -60,13 +56,11 @@ impl Walk<'_> {
     /// Asks the servers of a zone; the error is the last line of what they did instead.
     pub(super) fn ask(
         &self,
-        (apex, servers): (Option<&DnsName>, &BTreeSet<Server>),
+        zone: (Option<&DnsName>, &BTreeSet<Server>),
         question: &Question,
     ) -> Result<Reply, String> {
-        let authority = Authority { apex, servers: servers.iter().collect(), pace: self.pace };
-        authority
-            .ask(question, self.deadline)
-            .map_err(|mut lines| lines.pop().unwrap_or_else(|| "no time left".to_owned()))
+        let reply = ask_servers(zone, question, &self.lookup.pace, self.deadline);
+        reply.map_err(|mut lines| lines.pop().unwrap_or_else(|| "no time left".to_owned()))
     }
 
     /// Walks to the addresses of name servers, one after the other; one that fails does not keep the others from being found.
@@ -89,7 +83,7 @@ impl Walk<'_> {
         let ask = |kind| self.ask((Some(&apex), &holders.servers), &Question::authoritative(name, kind));
         let replies = [RecordType::A, RecordType::AAAA].map(ask);
         let found = replies.iter().flatten().flat_map(|reply| reply.addresses(name));
-        (found.map(|ip| Server::named(name, ip, self.port)).collect(), replies.iter().all(Result::is_ok))
+        (found.map(|ip| Server::named(name, ip, self.lookup.port)).collect(), replies.iter().all(Result::is_ok))
     }
 }
 

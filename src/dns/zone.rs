@@ -84,7 +84,7 @@ impl Lookup {
     }
 
     fn walk(&self, deadline: Instant) -> Walk<'_> {
-        Walk { roots: &self.roots, port: self.port, pace: &self.pace, deadline }
+        Walk { lookup: self, deadline }
     }
 
     /// The servers of the settings, or a line on each name that has no address as somebody says. Names of which nobody says

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use super::finding::Finding;
 use super::parallel;
-use crate::dns::exchange::{AskError, Transport, ask_with};
+use crate::dns::exchange::{AskError, Transport, ask};
 use crate::dns::message::{Question, RecordType, Reply, ResponseCode};
-use crate::dns::pace::Pace;
+use crate::dns::pace::{Pace, QueryPermit};
 use crate::dns::zone::{Server, Zone};
 use crate::exit::Exit;
 use crate::name::DnsName;
@@ -96,15 +96,17 @@ pub fn check(apex: &DnsName, zone: &Zone, pace: &Arc<Pace>) -> io::Result<Vec<Fi
 
 /// Asks once, and again what was lost (a datagram may be) or refused for its EDNS.
 fn probe(server: &Server, question: &Question, transport: Transport, pace: &Arc<Pace>) -> Outcome {
-    let ask = |question: &Question| {
+    let ask_once = |question: &Question| {
         let permit = pace.wait(server.address, Instant::now() + 2 * ATTEMPT).ok_or(AskError::TimedOut);
         let start = Instant::now();
-        let reply = permit.and_then(|permit| ask_with(permit, question, transport, start + ATTEMPT));
-        (reply, start.elapsed())
+        let to = |permit: QueryPermit| {
+            ask(server.address, question, transport, start + ATTEMPT, || permit.sent(Instant::now()))
+        };
+        (permit.and_then(to), start.elapsed())
     };
-    let (reply, took) = match ask(question) {
-        (Ok(reply), _) if reply.refuses_edns() => ask(&question.without_edns()),
-        (Err(_), _) if transport == Transport::Udp => ask(question),
+    let (reply, took) = match ask_once(question) {
+        (Ok(reply), _) if reply.refuses_edns() => ask_once(&question.without_edns()),
+        (Err(_), _) if transport == Transport::Udp => ask_once(question),
         other => other,
     };
     Outcome::of(reply, took)

@@ -95,10 +95,9 @@ fn add(texts: &mut Vec<Text>, record: &Record) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dns::zone::FoundBy;
 
     fn record(name: &str, value: &str, apex: &str) -> Record {
-        let zone = Zone::without_servers(DnsName::parse(apex).ok(), FoundBy::Settings);
+        let zone = Zone { apex: DnsName::parse(apex).ok(), ..Zone::default() };
         let (name, value) = (DnsName::parse(name).unwrap(), TxtValue::parse(value).unwrap());
         Record { name, value, zone, added: Some(Instant::now()), doubtful_until: None }
     }

@@ -14,7 +14,7 @@ use super::rule::ServerStatus;
 use super::search::Search;
 use super::target::Host;
 use super::wait::{Action, GRACE, Job, Ticket, Wait};
-use crate::dns::exchange::{AskError, STACK, ask_with};
+use crate::dns::exchange::{AskError, STACK, ask};
 use crate::dns::message::Reply;
 use crate::dns::signing::Signing;
 use crate::dns::zone::{FoundBy, Lookup, Zone};
@@ -84,7 +84,7 @@ fn take(wait: &mut Wait, event: Event) {
 fn run(lookup: &Lookup, job: Job) -> Event {
     match job {
         Job::Query { ticket, question, permit, until } => {
-            let reply = ask_with(permit, &question, ticket.transport, until);
+            let reply = ask(permit.server(), &question, ticket.transport, until, || permit.sent(Instant::now()));
             Event::Answered(ticket, reply)
         }
         Job::Discover { search, name, until } => {

@@ -79,7 +79,7 @@ fn a_server_that_refers_to_the_zone_itself_does_not_win_against_a_good_one() {
     let name = |text| DnsName::parse(text).unwrap();
     let lookup = fake::lookup(None, lame);
     let servers = [lame, good].map(|address| Server { name: None, address }).to_vec();
-    let mut zone = Zone { servers, ..Zone::without_servers(Some(name("example")), FoundBy::Roots) };
+    let mut zone = Zone { apex: Some(name("example")), servers, ..Zone::default() };
     let alias = lookup.ask_zone(&name("_acme-challenge.example"), &mut zone, fake::late()).unwrap();
     assert_eq!(alias.target, Some(name("target.test")));
 }

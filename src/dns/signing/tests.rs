@@ -4,7 +4,7 @@ use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 
 use super::*;
 use crate::dns::tests as fake;
-use crate::dns::zone::{FoundBy, Server};
+use crate::dns::zone::Server;
 use crate::name::DnsName;
 
 /// A record of which only the type matters.
@@ -30,8 +30,9 @@ fn signing(of_parent: &'static str, of_zone: &'static str, soa: ResponseCode) ->
         reply
     });
     let zone = Zone {
+        apex: DnsName::parse("example.com").ok(),
         servers: vec![Server { name: None, address: server }],
-        ..Zone::without_servers(DnsName::parse("example.com").ok(), FoundBy::Resolvers)
+        ..Zone::default()
     };
     fake::lookup(Some(resolver), server).signing(&zone, fake::late())
 }

@@ -265,7 +265,7 @@ fn plan(addresses: &[Address], new: usize, timeout: Duration, now: Instant) -> P
         Server { name: None, address: ([192, 0, 2, last], u16::from(last)).into() }
     };
     let servers = (0..addresses.len()).map(server).collect();
-    let zone = Zone { servers, ..Zone::without_servers(Some(name("name.example")), FoundBy::Settings) };
+    let zone = Zone { apex: Some(name("name.example")), servers, found_by: FoundBy::Settings, ..Zone::default() };
     let record = |number: usize| Record {
         name: name(&format!("_acme-challenge.n{number}.name.example")),
         value: value(number),
