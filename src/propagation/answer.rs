@@ -3,7 +3,7 @@
 
 use crate::challenge::TxtValue;
 use crate::dns::exchange::AskError;
-use crate::dns::message::{Question, RecordType, Reply, ResponseCode};
+use crate::dns::message::{Reply, ResponseCode};
 use crate::name::DnsName;
 
 /// One answer, judged.
@@ -22,21 +22,6 @@ pub enum Answer {
     },
     /// No reply.
     Silent(AskError),
-}
-
-/// The values that have to be at a name: one TXT RRset, which one question shows whole.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct TxtQuery {
-    pub(super) name: DnsName,
-    pub(super) values: Vec<TxtValue>,
-}
-
-impl TxtQuery {
-    /// Returns the question to an authoritative server.
-    pub(super) fn question(&self, edns: bool) -> Question {
-        let question = Question::authoritative(&self.name, RecordType::TXT);
-        if edns { question } else { question.without_edns() }
-    }
 }
 
 /// Judges a reply to the question for the TXT records at a name: are all these values there, with authority?

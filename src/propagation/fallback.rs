@@ -3,8 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::answer::{TxtQuery, has_all};
+use super::answer::has_all;
 use super::outcome::Basis;
+use super::plan::Text;
 use crate::dns::message::{Question, RecordType, Reply};
 use crate::dns::recursive::Recursive;
 use crate::dns::zone::Lookup;
@@ -78,11 +79,11 @@ impl Fallback {
 }
 
 /// Asks the resolvers for everything once; returns what they showed, and on which of them that rests.
-pub(super) fn ask(lookup: &Lookup, queries: &[TxtQuery], https_only: bool, until: Instant) -> (Round, Basis) {
+pub(super) fn ask(lookup: &Lookup, texts: &[Text], https_only: bool, until: Instant) -> (Round, Basis) {
     let sets = [(&lookup.resolvers, Basis::Resolvers), (&lookup.fallback, Basis::Https)];
     let mut most = Round::Nobody;
     for (set, basis) in sets.into_iter().skip(usize::from(https_only)) {
-        most = most.max(ask_set(set, queries, until));
+        most = most.max(ask_set(set, texts, until));
         if most >= Round::Lacks {
             return (most, basis);
         }
@@ -90,11 +91,11 @@ pub(super) fn ask(lookup: &Lookup, queries: &[TxtQuery], https_only: bool, until
     (most, Basis::Https)
 }
 
-fn ask_set(set: &Recursive, queries: &[TxtQuery], until: Instant) -> Round {
-    for query in queries {
-        let question = Question::recursive(&query.name, RecordType::TXT);
+fn ask_set(set: &Recursive, texts: &[Text], until: Instant) -> Round {
+    for text in texts {
+        let question = Question::recursive(&text.name, RecordType::TXT);
         let replies = set.ask_each(&question, until.min(Instant::now() + ATTEMPT));
-        let has = |reply: &Reply| has_all(&reply.texts(&query.name).collect::<Vec<_>>(), &query.values);
+        let has = |reply: &Reply| has_all(&reply.texts(&text.name).collect::<Vec<_>>(), &text.values);
         let answers: Vec<_> = replies.iter().filter(|reply| reply.is_answer()).map(has).collect();
         if answers.contains(&false) {
             return Round::Lacks;

@@ -161,58 +161,44 @@ fn headline(names: &[DnsName], cause: Cause, waited: Duration) -> String {
 }
 
 impl NotReady {
-    fn count(&self, status: ServerStatus) -> usize {
-        self.rows.iter().filter(|row| row.status == status).count()
-    }
-
-    /// The servers without the record that are not the provider's: waiting does not help there.
-    fn foreign(&self) -> BTreeSet<&str> {
-        let without =
-            self.rows.iter().filter(|row| matches!(row.status, ServerStatus::Lagging | ServerStatus::Confirming));
-        let names = without.filter_map(|row| row.host.name()).filter(|name| !provider::owns(name));
-        names.map(DnsName::as_str).collect()
-    }
-
     fn advice(&self) -> String {
-        let lagging = self.count(ServerStatus::Lagging) + self.count(ServerStatus::Confirming);
-        let lame = self.count(ServerStatus::Lame);
-        let all =
-            self.rows.iter().filter(|row| !matches!(row.status, ServerStatus::NoRoute | ServerStatus::Silent)).count();
-        let foreign = self.foreign();
+        use ServerStatus::{Confirming, Lagging, Lame, NoRoute, Silent, Unknown};
+        let with = |statuses: &[ServerStatus]| self.rows.iter().filter(|row| statuses.contains(&row.status)).count();
+        let lagging = || self.rows.iter().filter(|row| matches!(row.status, Lagging | Confirming));
+        // Waiting does not help with servers that are not the provider's.
+        let foreign = lagging().filter_map(|row| row.host.name()).filter(|name| !provider::owns(name));
+        let foreign: BTreeSet<_> = foreign.map(DnsName::as_str).collect();
         let waited = self.waited.as_secs();
-        if self.intercepted {
+        let advice = if self.intercepted {
             "something in this network answers in place of the name servers (a router or firewall that redirects port 53): \
              exempt this host from that, or name resolvers over HTTPS with IPV64_DOH"
-                .to_owned()
-        } else if self.rows.iter().any(|row| row.status == ServerStatus::Unknown && !row.last.is_empty()) {
+        } else if self.rows.iter().any(|row| row.status == Unknown && !row.last.is_empty()) {
             "nothing is wrong with these servers, but this machine could not ask them: raise its limits (`ulimit -n`), or \
              end what uses them up"
-                .to_owned()
         } else if !foreign.is_empty() {
-            format!(
+            return format!(
                 "the domain is delegated to name servers of another provider ({}), and IPv64 does not publish records there: \
                  delegate it to ns1.ipv64.net and ns2.ipv64.net alone at its registrar, or make the challenge name a CNAME to a \
                  name below a domain that is at IPv64",
                 Vec::from_iter(foreign).join(", ")
-            )
-        } else if lagging > 0 && lagging == all {
-            format!(
+            );
+        } else if lagging().count() > 0 && lagging().count() + with(&[NoRoute, Silent]) == self.rows.len() {
+            return format!(
                 "no server has it yet: try again, with a longer IPV64_PROPAGATION_TIMEOUT (now {waited} s) if it lasts"
-            )
-        } else if lagging > 0 {
-            format!(
+            );
+        } else if lagging().count() > 0 {
+            return format!(
                 "the servers that lag update late: raise IPV64_PROPAGATION_TIMEOUT (now {waited} s) or try again later; if it lasts, \
                  `ipv64-acme doctor` compares the zones that they have"
-            )
-        } else if lame > 0 {
+            );
+        } else if with(&[Lame]) > 0 {
             "the servers do not serve this domain: check in the domain's settings at IPv64.net and at its registrar that \
              it is delegated to ns1.ipv64.net and ns2.ipv64.net"
-                .to_owned()
         } else {
             "check that this machine can reach the name servers on port 53 (UDP and TCP), or allow resolvers over HTTPS \
              with IPV64_DOH"
-                .to_owned()
-        }
+        };
+        advice.to_owned()
     }
 }
 

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use super::answer::TxtQuery;
 use crate::challenge::TxtValue;
 use crate::dns::zone::{Lookup, Zone};
 use crate::name::DnsName;
@@ -51,10 +50,11 @@ pub(super) struct ZoneTexts {
     pub(super) texts: Vec<Text>,
 }
 
-/// One TXT RRset that is waited for.
+/// The values that have to be at a name: one TXT RRset, which one question shows whole.
 #[derive(Debug, Clone)]
 pub(super) struct Text {
-    pub(super) query: TxtQuery,
+    pub(super) name: DnsName,
+    pub(super) values: Vec<TxtValue>,
     pub(super) added: Option<Instant>,
     pub(super) doubtful_until: Option<Instant>,
 }
@@ -80,13 +80,14 @@ pub(super) fn by_zone(records: &[Record]) -> Vec<ZoneTexts> {
 
 /// Adds a record as the newest of its zone; with it, the others at its name become the newest.
 fn add(texts: &mut Vec<Text>, record: &Record) {
-    let known = texts.iter().position(|text| text.query.name == record.name).map(|place| texts.remove(place));
-    let (mut values, doubtful) = known.map_or((Vec::new(), None), |text| (text.query.values, text.doubtful_until));
+    let known = texts.iter().position(|text| text.name == record.name).map(|place| texts.remove(place));
+    let (mut values, doubtful) = known.map_or((Vec::new(), None), |text| (text.values, text.doubtful_until));
     if !values.contains(&record.value) {
         values.push(record.value.clone());
     }
     texts.push(Text {
-        query: TxtQuery { name: record.name.clone(), values },
+        name: record.name.clone(),
+        values,
         added: record.added,
         doubtful_until: doubtful.max(record.doubtful_until),
     });
@@ -103,7 +104,7 @@ mod tests {
     }
 
     fn shown(records: &[Record]) -> Vec<Vec<(String, usize, bool)>> {
-        let text = |text: &Text| (text.query.name.to_string(), text.query.values.len(), text.added.is_some());
+        let text = |text: &Text| (text.name.to_string(), text.values.len(), text.added.is_some());
         by_zone(records).iter().map(|zone| zone.texts.iter().map(text).collect()).collect()
     }
 

@@ -7,15 +7,13 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::fallback::{self, Round};
-use super::outcome::{Basis, Cause, NotReady, Ready, Row};
+use super::fallback;
+use super::outcome::{Cause, NotReady, Ready, Row};
 use super::plan::Plan;
 use super::rule::ServerStatus;
-use super::search::Search;
 use super::target::Host;
-use super::wait::{Action, GRACE, Job, Ticket, Wait};
-use crate::dns::exchange::{AskError, STACK, ask};
-use crate::dns::message::Reply;
+use super::wait::{Action, GRACE, Job, Wait};
+use crate::dns::exchange::{STACK, ask};
 use crate::dns::signing::Signing;
 use crate::dns::zone::{FoundBy, Lookup, Zone};
 use crate::name::DnsName;
@@ -25,12 +23,8 @@ const TICK: Duration = Duration::from_millis(100);
 /// How long a look for a cause may take at least, after the deadline.
 const LEAST_LOOK: Duration = Duration::from_millis(200);
 
-/// What became of a job.
-enum Event {
-    Answered(Ticket, Result<Reply, AskError>),
-    Discovered(Search, Option<Zone>),
-    Resolved(Round, Basis),
-}
+/// Tells the machine what became of a job, with the moment at which it is told.
+type Event = Box<dyn FnOnce(&mut Wait<'_>, Instant) + Send>;
 
 /// Waits until every authoritative address of every zone serves the records. `changed` is called with the table at the
 /// start and whenever the status of an address has changed.
@@ -63,20 +57,11 @@ pub fn wait(plan: &Plan, changed: &mut dyn FnMut(&[Row])) -> Result<Ready, NotRe
             shown = statuses;
         }
         match events.recv_timeout(until.saturating_duration_since(Instant::now())) {
-            Ok(event) => take(&mut wait, event),
+            Ok(event) => event(&mut wait, Instant::now()),
             // The sender of this function is still there.
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
         }
-        events.try_iter().for_each(|event| take(&mut wait, event));
-    }
-}
-
-fn take(wait: &mut Wait, event: Event) {
-    let now = Instant::now();
-    match event {
-        Event::Answered(ticket, reply) => wait.answered(now, ticket, reply),
-        Event::Discovered(search, found) => wait.discovered(now, search, found),
-        Event::Resolved(round, basis) => wait.resolved(now, round, basis),
+        events.try_iter().for_each(|event| event(&mut wait, Instant::now()));
     }
 }
 
@@ -85,7 +70,7 @@ fn run(lookup: &Lookup, job: Job) -> Event {
     match job {
         Job::Query { ticket, question, permit, until } => {
             let reply = ask(permit.server(), &question, ticket.transport, until, || permit.sent(Instant::now()));
-            Event::Answered(ticket, reply)
+            Box::new(move |wait, now| wait.answered(now, ticket, reply))
         }
         Job::Discover { search, name, until } => {
             let found = if search.from_roots {
@@ -93,11 +78,11 @@ fn run(lookup: &Lookup, job: Job) -> Event {
             } else {
                 lookup.discover(&name, until)
             };
-            Event::Discovered(search, found)
+            Box::new(move |wait, now| wait.discovered(now, search, found))
         }
-        Job::Resolvers { queries, https_only, until } => {
-            let (round, basis) = fallback::ask(lookup, &queries, https_only, until);
-            Event::Resolved(round, basis)
+        Job::Resolvers { texts, https_only, until } => {
+            let (round, basis) = fallback::ask(lookup, &texts, https_only, until);
+            Box::new(move |wait, now| wait.resolved(now, round, basis))
         }
     }
 }
@@ -126,7 +111,7 @@ fn start(lookup: &Arc<Lookup>, job: Job, sender: &Sender<Event>) {
 }
 
 /// Adds what would come next after a server that lags: zones that a CA cannot validate.
-fn explained(not_ready: NotReady, plan: &Plan, wait: &Wait) -> NotReady {
+fn explained(not_ready: NotReady, plan: &Plan, wait: &Wait<'_>) -> NotReady {
     if not_ready.cause != Cause::TimedOut {
         return not_ready;
     }

@@ -2,21 +2,20 @@
 //! what became of a job, it learns from it. What answers mean is in [`super::rule`], when an address is asked in
 //! [`super::target`]; [`super::run`] does the jobs, and the tests drive the same machine in virtual time.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::answer::{Answer, TxtQuery, judge_reply};
+use super::answer::{Answer, judge_reply};
 use super::evidence::{Evidence, Observation};
 use super::fallback::{Fallback, Round};
 use super::outcome::{Basis, Cause, NotReady, Ready, Row};
-use super::plan::{Plan, ZoneTexts, by_zone};
+use super::plan::{Plan, Text, ZoneTexts, by_zone};
 use super::rule::{CHANCES_SPAN, ServerStatus, Verdict, verdict};
 use super::schedule::Schedule;
 use super::search::{Search, Searches};
 use super::target::{Host, NextQuery, Target, View};
 use crate::dns::exchange::{AskError, Transport};
-use crate::dns::message::{Question, Reply};
-use crate::dns::pace::{Pace, QueryPermit};
+use crate::dns::message::{Question, RecordType, Reply};
+use crate::dns::pace::QueryPermit;
 use crate::dns::zone::{FoundBy, Server, Zone};
 use crate::name::DnsName;
 
@@ -39,7 +38,7 @@ pub(super) enum Job {
     /// Look for the servers of the zone of a name again.
     Discover { search: Search, name: DnsName, until: Instant },
     /// Ask resolvers for everything.
-    Resolvers { queries: Vec<TxtQuery>, https_only: bool, until: Instant },
+    Resolvers { texts: Vec<Text>, https_only: bool, until: Instant },
 }
 
 /// What is next.
@@ -66,13 +65,9 @@ pub(super) struct Ticket {
 
 /// One wait.
 #[derive(Debug)]
-pub(super) struct Wait {
-    confirmations: u32,
+pub(super) struct Wait<'a> {
+    plan: &'a Plan,
     start: Instant,
-    timeout: Duration,
-    polling_interval: Duration,
-    blind_wait: Option<Duration>,
-    pace: Arc<Pace>,
     pub(super) zones: Vec<ZoneTexts>,
     targets: Vec<Target>,
     searches: Searches,
@@ -84,16 +79,12 @@ pub(super) struct Wait {
     is_last_round: bool,
 }
 
-impl Wait {
+impl<'a> Wait<'a> {
     /// Begins a wait.
-    pub(super) fn new(plan: &Plan, now: Instant) -> Self {
+    pub(super) fn new(plan: &'a Plan, now: Instant) -> Self {
         let mut wait = Self {
-            confirmations: plan.confirmations,
+            plan,
             start: now,
-            timeout: plan.timeout,
-            polling_interval: plan.polling_interval,
-            blind_wait: plan.blind_wait,
-            pace: Arc::clone(&plan.lookup.pace),
             zones: by_zone(&plan.records),
             targets: Vec::new(),
             searches: Searches::new(now),
@@ -109,7 +100,7 @@ impl Wait {
     }
 
     fn deadline(&self) -> Instant {
-        self.start + self.timeout
+        self.start + self.plan.timeout
     }
 
     /// Returns what is next.
@@ -186,17 +177,17 @@ impl Wait {
         let https_only = self.intercepted;
         let known = self.fallback.take().filter(|fallback| fallback.https_only == https_only);
         let fallback = self.fallback.insert(known.unwrap_or_else(|| Fallback::new(https_only, now)));
-        if let Some(pause) = self.blind_wait.filter(|_| fallback.tells_nothing()) {
+        if let Some(pause) = self.plan.blind_wait.filter(|_| fallback.tells_nothing()) {
             // A pause in place of a check, as the user has allowed it.
             let end = self.start + pause;
             return if now >= end { Ok(Action::Done(Ok(self.ready(now, Basis::Blind)))) } else { Err(Some(end)) };
         }
-        let until = self.start + self.timeout + GRACE;
+        let until = self.start + self.plan.timeout + GRACE;
         match fallback.next() {
             Some(next) if next <= now && now < until => {
                 fallback.asked(now);
-                let queries = self.queries().cloned().collect();
-                Ok(Action::Start(Job::Resolvers { queries, https_only, until }))
+                let texts = self.texts().cloned().collect();
+                Ok(Action::Start(Job::Resolvers { texts, https_only, until }))
             }
             next => Err(next.filter(|next| *next > now)),
         }
@@ -227,12 +218,13 @@ impl Wait {
         let mut later: Option<Instant> = None;
         for target in &mut self.targets {
             let Host::Server(server) = target.host.clone() else { continue };
-            match target.next(&self.pace, now, jitter) {
+            match target.next(&self.plan.lookup.pace, now, jitter) {
                 Ok(query) => {
-                    let Some(permit) = self.pace.try_take(server.address, now) else { continue };
+                    let Some(permit) = self.plan.lookup.pace.try_take(server.address, now) else { continue };
                     let ticket = target.ticket(server, query, now);
                     let text = &self.zones[ticket.zone].texts[ticket.record];
-                    let question = text.query.question(ticket.edns);
+                    let question = Question::authoritative(&text.name, RecordType::TXT);
+                    let question = if ticket.edns { question } else { question.without_edns() };
                     return Ok(Job::Query { ticket, question, permit, until });
                 }
                 Err(next) => later = [later, next].into_iter().flatten().min(),
@@ -265,7 +257,7 @@ impl Wait {
         }
         let text = &self.zones[zone].texts[record];
         let (answer, replica) = match reply {
-            Ok(reply) => (judge_reply(&reply, &text.query.name, &text.query.values), reply.nsid().map(<[u8]>::to_vec)),
+            Ok(reply) => (judge_reply(&reply, &text.name, &text.values), reply.nsid().map(<[u8]>::to_vec)),
             Err(error) => (Answer::Silent(error), None),
         };
         evidence.observe(now, Observation { record, transport, asked, replica, answer });
@@ -294,7 +286,7 @@ impl Wait {
         let open: Vec<usize> = (0..self.zones.len()).filter(is_open).collect();
         let lagging: Vec<usize> = (0..self.zones.len()).filter(lags).collect();
         let search = self.searches.next(now, self.start, &open, &lagging)?;
-        let name = self.zones[search.zone].texts.first().map(|text| text.query.name.clone()).ok_or(None)?;
+        let name = self.zones[search.zone].texts.first().map(|text| text.name.clone()).ok_or(None)?;
         Ok(Job::Discover { search, name, until: self.deadline() + GRACE })
     }
 
@@ -357,7 +349,7 @@ impl Wait {
     /// Gives each host of a zone a view of it, unless it has one.
     fn add_hosts(&mut self, zone: usize, now: Instant) {
         let ZoneTexts { zone: known, texts } = &self.zones[zone];
-        let mut evidence = Evidence::new(self.confirmations, texts.len());
+        let mut evidence = Evidence::new(self.plan.confirmations, texts.len());
         for (record, text) in texts.iter().enumerate() {
             text.doubtful_until.into_iter().for_each(|until| evidence.doubt(record, until));
         }
@@ -370,7 +362,7 @@ impl Wait {
             let target = match self.targets.iter_mut().find(|target| target.is(&host)) {
                 Some(target) => target,
                 None => {
-                    self.targets.push(Target::new(host, Schedule::new(now, self.polling_interval)));
+                    self.targets.push(Target::new(host, Schedule::new(now, self.plan.polling_interval)));
                     let last = self.targets.len() - 1;
                     &mut self.targets[last]
                 }
@@ -381,8 +373,8 @@ impl Wait {
         }
     }
 
-    fn queries(&self) -> impl Iterator<Item = &TxtQuery> {
-        self.zones.iter().flat_map(|zone| &zone.texts).map(|text| &text.query)
+    fn texts(&self) -> impl Iterator<Item = &Text> {
+        self.zones.iter().flat_map(|zone| &zone.texts)
     }
 
     fn ready(&self, now: Instant, basis: Basis) -> Ready {
@@ -391,9 +383,9 @@ impl Wait {
 
     /// Returns a wait that has failed, with what is known now.
     pub(super) fn not_ready(&self, now: Instant, cause: Cause) -> NotReady {
-        let names = self.queries().map(|query| query.name.clone()).collect();
+        let names = self.texts().map(|text| text.name.clone()).collect();
         // The last poll comes after the time limit, which is what the user knows.
-        let waited = (now - self.start).min(self.timeout);
+        let waited = (now - self.start).min(self.plan.timeout);
         NotReady { names, cause, waited, rows: self.rows(), intercepted: self.intercepted, bogus: Vec::new() }
     }
 

@@ -197,7 +197,8 @@ impl World {
     /// Runs a wait whose last `new` records are added now; the others were added by earlier calls.
     pub(super) fn run_order(addresses: Vec<Address>, new: usize, timeout: Duration, seed: u64) -> Ended {
         let start = Instant::now();
-        let mut wait = Wait::new(&plan(&addresses, new, timeout, start), start);
+        let plan = plan(&addresses, new, timeout, start);
+        let mut wait = Wait::new(&plan, start);
         let asked = vec![Vec::new(); addresses.len()];
         let (arrivals, events) = (BinaryHeap::new(), Vec::new());
         let mut world = Self { chance: Chance(seed), start, addresses, asked, arrivals, events };
@@ -240,7 +241,7 @@ impl World {
         self.events.push(Some(event));
     }
 
-    fn deliver(&mut self, wait: &mut Wait, now: Instant) {
+    fn deliver(&mut self, wait: &mut Wait<'_>, now: Instant) {
         while let Some(Reverse((at, number))) = self.arrivals.peek().copied() {
             if at > now {
                 return;
