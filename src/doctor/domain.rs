@@ -35,20 +35,15 @@ pub struct Examined {
 /// The system's, if it gives no thread.
 pub fn examine(domain: &DnsName, lookup: &Lookup, follow: Follow) -> io::Result<Examined> {
     let base = domain.without_wildcard();
-    let challenge = record_name(&base);
-    let mut examined = Examined {
-        domain: domain.clone(),
-        challenge: challenge.clone().unwrap_or_else(|_| base.clone()),
-        place: None,
-        zone: None,
-        findings: Vec::new(),
+    let (challenge, error) = match record_name(&base) {
+        Ok(challenge) => (challenge, None),
+        Err(error) => (base, Some(Finding::error("name", domain, error.to_string()).ending(Exit::Usage))),
     };
-    match challenge {
-        Ok(_) => examined.ask(lookup, follow)?,
-        Err(error) => {
-            let finding = Finding::error("name", domain, error.to_string());
-            examined.findings.push(finding.ending(Exit::Usage));
-        }
+    let is_name = error.is_none();
+    let findings = error.into_iter().collect();
+    let mut examined = Examined { domain: domain.clone(), challenge, place: None, zone: None, findings };
+    if is_name {
+        examined.ask(lookup, follow)?;
     }
     Ok(examined)
 }

@@ -105,17 +105,12 @@ impl Finding {
 /// explains more than what follows from it.
 #[must_use]
 pub fn exit(findings: &[Finding]) -> Exit {
-    let weight = |exit: Exit| match exit {
-        Exit::Key => 6,
-        Exit::Usage => 5,
-        Exit::NoDomain => 4,
-        Exit::NotPropagated => 3,
-        Exit::NoAnswer => 2,
-        Exit::RateLimit => 1,
-        Exit::Failed | Exit::Done | Exit::NotOurs => 0,
-    };
+    use Exit::{Key, NoAnswer, NoDomain, NotPropagated, RateLimit, Usage};
     let errors = findings.iter().filter(|finding| finding.level == Level::Error);
-    errors.map(|finding| finding.exit).max_by_key(|exit| weight(*exit)).unwrap_or(Exit::Done)
+    let exits: Vec<_> = errors.map(|finding| finding.exit).collect();
+    let telling =
+        [Key, Usage, NoDomain, NotPropagated, NoAnswer, RateLimit].into_iter().find(|exit| exits.contains(exit));
+    telling.or(exits.last().copied()).unwrap_or(Exit::Done)
 }
 
 #[cfg(test)]

@@ -1,9 +1,7 @@
 //! This machine: settings, key file, state directory, clock, and the way to the API without a request.
 
 use std::io;
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
-use std::sync::mpsc;
-use std::thread;
+use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::finding::Finding;
@@ -11,6 +9,7 @@ use super::parallel;
 use crate::error::Explain as _;
 use crate::excerpt::visible_path;
 use crate::exit::Exit;
+use crate::http::look_up;
 use crate::settings::{Settings, Sources, key};
 use crate::state::{StateDir, StateError};
 
@@ -85,7 +84,8 @@ pub fn way_to_api(settings: &Settings) -> io::Result<Vec<Finding>> {
         let text = "a proxy is set (HTTPS_PROXY or ALL_PROXY); requests go there";
         return Ok(vec![Finding::note("api_way", subject, text)]);
     }
-    let addresses = look_up(&host, port)?;
+    let asked = (host.trim_matches(['[', ']']).to_owned(), port);
+    let addresses = look_up(asked, CONNECT).and_then(Result::ok).unwrap_or_default();
     if addresses.is_empty() {
         let finding = Finding::error("api_name", subject, format!("`{host}` has no address")).ending(Exit::NoAnswer);
         return Ok(vec![finding.advise("check the resolver of this machine (/etc/resolv.conf)")]);
@@ -116,15 +116,6 @@ fn describe_way(
             .ending(Exit::NoAnswer)
             .advise("check the network and the firewall of this machine, or set HTTPS_PROXY where one is needed"),
     }
-}
-
-/// The system's look-up cannot be told a deadline, so another thread waits for it.
-fn look_up(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-    let name = host.trim_matches(['[', ']']).to_owned();
-    let (sender, found) = mpsc::channel();
-    let look_up = move || sender.send((name, port).to_socket_addrs().map(Iterator::collect)).ok();
-    thread::Builder::new().spawn(look_up)?;
-    Ok(found.recv_timeout(CONNECT).ok().and_then(Result::ok).unwrap_or_default())
 }
 
 #[cfg(test)]

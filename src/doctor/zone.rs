@@ -7,9 +7,7 @@ use crate::dns::signing::Signing;
 use crate::dns::zone::{FoundBy, Lookup, Zone};
 use crate::exit::Exit;
 use crate::name::DnsName;
-
-/// The name that all name servers of the provider are below (observed).
-const PROVIDER: &str = "ipv64.net";
+use crate::provider;
 
 /// Tells that no zone holds the domain; nothing if one does, or if the settings name the servers.
 pub(super) fn missing(domain: &DnsName, zone: &Zone) -> Option<Finding> {
@@ -51,7 +49,7 @@ fn delegation(domain: &DnsName, apex: &DnsName, zone: &Zone) -> Finding {
     let mut names: Vec<_> = zone.servers.iter().filter_map(|server| server.name.clone()).collect();
     names.dedup();
     let shown = list(&names);
-    let foreign = names.iter().filter(|name| !name.as_str().ends_with(PROVIDER)).count();
+    let foreign = names.iter().filter(|name| !provider::owns(name)).count();
     if foreign == 0 {
         return Finding::ok("delegation", domain, format!("zone `{apex}`, served by {shown}"));
     }

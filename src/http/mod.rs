@@ -19,6 +19,7 @@ use ureq::http as types;
 use ureq::unversioned::transport::DefaultConnector;
 
 pub use error::HttpError;
+pub use names::look_up;
 pub use proxy::ProxyEnv;
 pub use target::{Endpoint, without_secrets};
 pub use ureq::http::Method;

@@ -4,6 +4,7 @@ use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::mpsc::sync_channel;
 use std::thread;
+use std::time::Duration;
 
 use ureq::Error;
 use ureq::config::Config;
@@ -14,8 +15,22 @@ use ureq::unversioned::transport::NextTimeout;
 /// The most addresses of a host that are tried: as many as ureq has room for.
 const MOST_ADDRESSES: usize = 16;
 
-/// As ureq's own resolver, whose thread with a deadline ends the whole process where no thread can be had (a limit on tasks
-/// or on memory). There the name is looked up without a deadline of its own; the system has one of some seconds.
+/// Returns what the system says of a name, or nothing if it takes longer than `patience`. Where no thread can be had (a limit
+/// on tasks or on memory) the system's own deadline of some seconds holds.
+pub fn look_up<Name>(name: Name, patience: Duration) -> Option<io::Result<Vec<SocketAddr>>>
+where
+    Name: ToSocketAddrs + Clone + Send + 'static,
+{
+    let (sender, found) = sync_channel(1);
+    let asked = name.clone();
+    let ask = move || sender.send(asked.to_socket_addrs().map(Iterator::collect)).ok();
+    match thread::Builder::new().name("host name".to_owned()).spawn(ask) {
+        Ok(_) => found.recv_timeout(patience).ok(),
+        Err(_) => Some(name.to_socket_addrs().map(Iterator::collect)),
+    }
+}
+
+/// As ureq's own resolver, whose thread with a deadline ends the whole process where no thread can be had.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Names {
     /// Wherever a name leads.
@@ -46,15 +61,9 @@ impl Resolver for Names {
     fn resolve(&self, uri: &Uri, _: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {
         let (scheme, authority) = uri.scheme().zip(uri.authority()).ok_or(Error::HostNotFound)?;
         let host = DefaultResolver::host_and_port(scheme, authority).ok_or(Error::HostNotFound)?;
-        let (sender, found) = sync_channel(1);
-        let asked = host.clone();
-        let look_up = move || sender.send(asked.to_socket_addrs()).ok();
-        let addresses = match thread::Builder::new().name("host name".to_owned()).spawn(look_up) {
-            Ok(_) => found.recv_timeout(*timeout.after).map_err(|_| Error::Timeout(timeout.reason))??,
-            Err(_) => host.to_socket_addrs()?,
-        };
+        let found = look_up(host, *timeout.after).ok_or(Error::Timeout(timeout.reason))??;
         let mut kept = self.empty();
-        self.keep(addresses)?.into_iter().for_each(|address| kept.push(address));
+        self.keep(found.into_iter())?.into_iter().for_each(|address| kept.push(address));
         Ok(kept)
     }
 }

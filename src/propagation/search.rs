@@ -3,6 +3,8 @@
 
 use std::time::{Duration, Instant};
 
+use super::target::Due;
+
 /// From the start of a wait, or of a search, to the next one. Five of them fit into the chances of an address.
 const PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
@@ -41,13 +43,7 @@ impl Searches {
 
     /// Returns the search that is due now, or when there may be one. `open` are the zones with something missing, `lagging`
     /// those whose servers all lag.
-    pub(super) fn next(
-        &mut self,
-        now: Instant,
-        start: Instant,
-        open: &[usize],
-        lagging: &[usize],
-    ) -> Result<Search, Option<Instant>> {
+    pub(super) fn next(&mut self, now: Instant, start: Instant, open: &[usize], lagging: &[usize]) -> Due<Search> {
         if self.is_running {
             return Err(None);
         }

@@ -105,7 +105,7 @@ impl View {
 }
 
 /// What is due now, or else from when on there may be something.
-type Due<T> = Result<T, Option<Instant>>;
+pub(super) type Due<T> = Result<T, Option<Instant>>;
 
 /// Returns the first that is due.
 fn earliest<T>(candidates: impl Iterator<Item = (Instant, T)>, now: Instant) -> Due<T> {

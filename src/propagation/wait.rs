@@ -12,7 +12,7 @@ use super::plan::{Plan, Text, ZoneTexts, by_zone};
 use super::rule::{CHANCES_SPAN, ServerStatus, Verdict, verdict};
 use super::schedule::Schedule;
 use super::search::{Search, Searches};
-use super::target::{Host, NextQuery, Target, View};
+use super::target::{Due, Host, NextQuery, Target, View};
 use crate::dns::exchange::{AskError, Transport};
 use crate::dns::message::{Question, RecordType, Reply};
 use crate::dns::pace::QueryPermit;
@@ -126,12 +126,10 @@ impl<'a> Wait<'a> {
                 None => wake = self.deadline() + GRACE,
             }
         }
-        match self.next_query(now, jitter).map_err(|next| next.into_iter().fold(wake, Instant::min)) {
+        let job = self.next_query(now, jitter);
+        match job.or_else(|soon| self.discover(now).map_err(|next| soon.into_iter().chain(next).min())) {
             Ok(job) => Action::Start(job),
-            Err(wake) => match self.discover(now) {
-                Ok(job) => Action::Start(job),
-                Err(next) => Action::Until(next.into_iter().fold(wake, Instant::min)),
-            },
+            Err(next) => Action::Until(next.into_iter().fold(wake, Instant::min)),
         }
     }
 
@@ -170,7 +168,7 @@ impl<'a> Wait<'a> {
     }
 
     /// What to do where no name server can be asked, or when.
-    fn fall_back(&mut self, now: Instant) -> Result<Action, Option<Instant>> {
+    fn fall_back(&mut self, now: Instant) -> Due<Action> {
         if let Some(basis) = self.proven_by {
             return Ok(Action::Done(Ok(self.ready(now, basis))));
         }
@@ -213,7 +211,7 @@ impl<'a> Wait<'a> {
         })
     }
 
-    fn next_query(&mut self, now: Instant, jitter: f64) -> Result<Job, Option<Instant>> {
+    fn next_query(&mut self, now: Instant, jitter: f64) -> Due<Job> {
         let until = (now + ATTEMPT).min(self.deadline() + GRACE);
         let mut later: Option<Instant> = None;
         for target in &mut self.targets {
@@ -273,7 +271,7 @@ impl<'a> Wait<'a> {
         }
     }
 
-    fn discover(&mut self, now: Instant) -> Result<Job, Option<Instant>> {
+    fn discover(&mut self, now: Instant) -> Due<Job> {
         let is_open = |zone: &usize| {
             let is_missing = self.views(*zone).any(|(host, _)| matches!(host, Host::Unfound(_)));
             is_missing
