@@ -16,34 +16,28 @@ const MAX_REFERRALS: usize = 16;
 /// How many times a name server without glue may need a walk of its own.
 const MAX_NESTED: usize = 3;
 
-/// Looks things up by asking authoritative servers only.
-pub(super) struct Walk<'a> {
-    pub(super) lookup: &'a Lookup,
-    pub(super) deadline: Instant,
-}
-
-impl Walk<'_> {
+impl Lookup {
     /// Walks from the roots to the zone of a name; returns its apex and at least one of its servers as the delegation names
     /// them, or a line on what stopped the walk.
-    pub(super) fn zone_of(&self, name: &DnsName) -> Result<(DnsName, Found), String> {
-        self.nested_zone_of(name, 0).map_err(|line| format!("root servers: {line}"))
+    pub(super) fn walk_to_zone(&self, name: &DnsName, deadline: Instant) -> Result<(DnsName, Found), String> {
+        self.walk_nested(name, 0, deadline).map_err(|line| format!("root servers: {line}"))
     }
 
-    fn nested_zone_of(&self, name: &DnsName, nested: usize) -> Result<(DnsName, Found), String> {
-        let root = |ip: &IpAddr| Server { name: None, address: (*ip, self.lookup.port).into() };
-        let mut found = Found { servers: self.lookup.roots.iter().map(root).collect(), ..Found::default() };
+    fn walk_nested(&self, name: &DnsName, nested: usize, deadline: Instant) -> Result<(DnsName, Found), String> {
+        let root = |ip: &IpAddr| Server { name: None, address: (*ip, self.port).into() };
+        let mut found = Found { servers: self.roots.iter().map(root).collect(), ..Found::default() };
         let mut apex: Option<DnsName> = None;
         for _ in 0..MAX_REFERRALS {
             let question = Question::authoritative(name, RecordType::SOA);
-            let reply = self.ask((apex.as_ref(), &found.servers), &question)?;
+            let reply = self.ask_on_the_way((apex.as_ref(), &found.servers), &question, deadline)?;
             let Some(below) = reply.referral() else {
                 // For the zone of the SOA, which may lie below the referred one where one server holds both.
                 let zone = reply.zone().filter(|zone| name.is_within(zone)).or(apex);
                 return zone.map(|zone| (zone, found)).ok_or_else(|| format!("`{name}` is in no zone below the root"));
             };
-            found = Found::in_referral(&reply, &below, self.lookup.port);
+            found = Found::in_referral(&reply, &below, self.port);
             if found.servers.is_empty() && nested < MAX_NESTED {
-                found = self.addresses(&found.unfound, nested);
+                found = self.walk_to_addresses(&found.unfound, nested, deadline);
             }
             if found.servers.is_empty() {
                 return Err(format!("no address of the name servers of `{below}` could be found"));
@@ -54,21 +48,22 @@ impl Walk<'_> {
     }
 
     /// Asks the servers of a zone; the error is the last line of what they did instead.
-    pub(super) fn ask(
+    fn ask_on_the_way(
         &self,
         zone: (Option<&DnsName>, &BTreeSet<Server>),
         question: &Question,
+        deadline: Instant,
     ) -> Result<Reply, String> {
-        let reply = ask_servers(zone, question, &self.lookup.pace, self.deadline);
+        let reply = ask_servers(zone, question, &self.pace, deadline);
         reply.map_err(|mut lines| lines.pop().unwrap_or_else(|| "no time left".to_owned()))
     }
 
     /// Walks to the addresses of name servers, one after the other; one that fails does not keep the others from being found.
     /// `nested` is the number of walks that need this one.
-    pub(super) fn addresses(&self, names: &BTreeSet<DnsName>, nested: usize) -> Found {
+    pub(super) fn walk_to_addresses(&self, names: &BTreeSet<DnsName>, nested: usize, deadline: Instant) -> Found {
         let mut found = Found::default();
         for name in names {
-            let (servers, is_whole) = self.addresses_of(name, nested + 1);
+            let (servers, is_whole) = self.walk_to_address(name, nested + 1, deadline);
             found.servers.extend(servers);
             if !is_whole {
                 found.unfound.insert(name.clone());
@@ -78,12 +73,13 @@ impl Walk<'_> {
     }
 
     /// Returns the addresses of a name server, and whether these are all: that somebody has answered for each kind.
-    fn addresses_of(&self, name: &DnsName, nested: usize) -> (Vec<Server>, bool) {
-        let Ok((apex, holders)) = self.nested_zone_of(name, nested) else { return (Vec::new(), false) };
-        let ask = |kind| self.ask((Some(&apex), &holders.servers), &Question::authoritative(name, kind));
+    fn walk_to_address(&self, name: &DnsName, nested: usize, deadline: Instant) -> (Vec<Server>, bool) {
+        let Ok((apex, holders)) = self.walk_nested(name, nested, deadline) else { return (Vec::new(), false) };
+        let ask =
+            |kind| self.ask_on_the_way((Some(&apex), &holders.servers), &Question::authoritative(name, kind), deadline);
         let replies = [RecordType::A, RecordType::AAAA].map(ask);
         let found = replies.iter().flatten().flat_map(|reply| reply.addresses(name));
-        (found.map(|ip| Server::named(name, ip, self.lookup.port)).collect(), replies.iter().all(Result::is_ok))
+        (found.map(|ip| Server::named(name, ip, self.port)).collect(), replies.iter().all(Result::is_ok))
     }
 }
 

@@ -6,12 +6,12 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::authority::ask_servers;
 use super::message::{Question, RecordType, Reply};
 use super::pace::Pace;
 use super::recursive::Recursive;
 use super::server::Found;
 pub use super::server::{FoundBy, Server, Zone};
-use super::walk::Walk;
 use crate::name::DnsName;
 
 /// How long one way of finding the servers may take before the next one is tried.
@@ -72,7 +72,7 @@ impl Lookup {
                 Ok(zone)
             }
             FoundBy::Roots => {
-                let (apex, found) = self.walk(until).zone_of(name).map_err(|line| vec![line])?;
+                let (apex, found) = self.walk_to_zone(name, until).map_err(|line| vec![line])?;
                 Ok(self.both_sides((apex, Some(found.clone())), found, way, deadline))
             }
             FoundBy::Https => {
@@ -81,10 +81,6 @@ impl Lookup {
                 Ok(self.complete(found, way, deadline).into_zone(Some(apex), way))
             }
         }
-    }
-
-    fn walk(&self, deadline: Instant) -> Walk<'_> {
-        Walk { lookup: self, deadline }
     }
 
     /// The servers of the settings, or a line on each name that has no address as somebody says. Names of which nobody says
@@ -112,11 +108,12 @@ impl Lookup {
         way: FoundBy,
         deadline: Instant,
     ) -> Zone {
-        let walk = || self.walk(deadline.min(Instant::now() + OTHER_SIDE));
+        let soon = || deadline.min(Instant::now() + OTHER_SIDE);
         let question = Question::authoritative(&apex, RecordType::NS);
-        let reply = walk().ask((Some(&apex), &found.servers), &question).ok().filter(Reply::authoritative);
+        let reply = ask_servers((Some(&apex), &found.servers), &question, &self.pace, soon());
+        let reply = reply.ok().filter(Reply::authoritative);
         // Where the servers cannot be asked, port 53 is shut: the root servers would be waited for in vain.
-        let walked = || walk().zone_of(&apex).ok().filter(|(cut, _)| *cut == apex).map(|(_, found)| found);
+        let walked = || self.walk_to_zone(&apex, soon()).ok().filter(|(cut, _)| *cut == apex).map(|(_, found)| found);
         let delegation = delegation.or_else(|| reply.as_ref().and_then(|_| walked()));
         let known = found.names();
         let own = reply.map(|reply| reply.name_servers(&apex)).filter(|names| !names.is_empty());
@@ -163,7 +160,7 @@ impl Lookup {
         }
         let until = deadline.min(Instant::now() + ONE_WAY);
         let found = match way {
-            FoundBy::Roots => self.walk(until).addresses(&open.unfound, 0),
+            FoundBy::Roots => self.walk_to_addresses(&open.unfound, 0, until),
             FoundBy::Https => self.addresses(&self.fallback, &open.unfound, until),
             FoundBy::Resolvers | FoundBy::Settings => self.addresses(&self.resolvers, &open.unfound, until),
         };

@@ -110,7 +110,7 @@ pub fn exit(findings: &[Finding]) -> Exit {
     let exits: Vec<_> = errors.map(|finding| finding.exit).collect();
     let telling =
         [Key, Usage, NoDomain, NotPropagated, NoAnswer, RateLimit].into_iter().find(|exit| exits.contains(exit));
-    telling.or(exits.last().copied()).unwrap_or(Exit::Done)
+    telling.or_else(|| exits.last().copied()).unwrap_or(Exit::Done)
 }
 
 #[cfg(test)]

@@ -111,7 +111,7 @@ impl Attempt<'_> {
         if let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
             return self.explain_tls(error);
         }
-        if error.get_ref().is_some_and(|inner| inner.is::<NotThisMachine>()) {
+        if error.get_ref().and_then(|inner| inner.downcast_ref::<NotThisMachine>()).is_some() {
             return self.bad_url("plain http is allowed to this machine only, and the name leads to another");
         }
         match error.kind() {

@@ -4,6 +4,8 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use ipnet::IpNet;
+
 use super::{Endpoint, HttpError};
 use crate::error::Kind;
 
@@ -67,27 +69,13 @@ impl fmt::Debug for ProxyEnv {
 /// Whether one entry of `NO_PROXY` names the host: `*`, an address, a network (`10.0.0.0/8`), or a name with everything
 /// below it, with or without a dot or `*.` before it.
 fn names(entry: &str, host: &str) -> bool {
-    if let Ok(address) = host.parse() {
+    if let Ok(address) = host.parse::<IpAddr>() {
         let entry = entry.trim_matches(['[', ']']);
-        return entry == "*" || is_in_network(address, entry);
+        let holds = |network: IpNet| network.contains(&address);
+        return entry == "*" || entry.parse() == Ok(address) || entry.parse().is_ok_and(holds);
     }
     let name = entry.trim_start_matches("*.").trim_matches('.').to_ascii_lowercase();
     entry == "*" || host.strip_suffix(&name).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-}
-
-/// Whether an address is the one given, or in the network given as `ADDRESS/BITS`.
-fn is_in_network(address: IpAddr, network: &str) -> bool {
-    let (network, bits) = network.split_once('/').map_or((network, None), |(network, bits)| (network, Some(bits)));
-    let Ok(network) = network.parse::<IpAddr>() else { return false };
-    let Some(bits) = bits else { return address == network };
-    // As the leftmost bits of 128, so that one comparison serves both families.
-    let leftmost = |address: IpAddr| match address {
-        IpAddr::V4(address) => (u128::from(address.to_bits()) << 96, 32),
-        IpAddr::V6(address) => (address.to_bits(), 128),
-    };
-    let ((one, length), (other, _)) = (leftmost(address), leftmost(network));
-    let is_same = |bits: u32| (one ^ other).checked_shr(128 - bits).is_none_or(|differing| differing == 0);
-    address.is_ipv4() == network.is_ipv4() && bits.parse().is_ok_and(|bits| bits <= length && is_same(bits))
 }
 
 #[cfg(test)]
