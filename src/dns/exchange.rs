@@ -96,10 +96,10 @@ pub fn ask(
     }
 }
 
-/// Asks over UDP and, if the reply was cut, once more over TCP within the same deadline; each as [`ask_over`] does.
+/// Asks over UDP and, if the reply was cut, once more over TCP within the same deadline; each as `ask_over` does.
 ///
 /// # Errors
-/// As [`ask_over`], of the last attempt.
+/// As `ask_over`, of the last attempt.
 pub fn ask_whole(
     server: SocketAddr,
     question: &Question,

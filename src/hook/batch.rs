@@ -27,7 +27,7 @@ struct Item {
 /// Reads a batch.
 ///
 /// # Errors
-/// [`Kind::InvalidCall`] for a text that is too long, no such array, or empty, and for the first record that cannot be.
+/// [`crate::error::Kind::InvalidCall`] for a text that is too long, no such array, or empty, and for the first record that cannot be.
 pub fn parse(action: Action, text: &[u8]) -> Result<Call> {
     if text.len() > MOST_OCTETS {
         return Err(invalid(format!("the batch has more than {MOST_OCTETS} octets"), HINT));

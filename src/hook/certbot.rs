@@ -28,7 +28,7 @@ pub const CONVENTION: Convention = Convention {
 /// `CERTBOT_VALIDATION`; both records must exist at once.
 ///
 /// # Errors
-/// [`Kind::InvalidCall`] if certbot did not make this call, or makes it for another challenge type.
+/// [`crate::error::Kind::InvalidCall`] if certbot did not make this call, or makes it for another challenge type.
 pub fn parse(action: Action, variables: &Variables<'_>) -> Result<Call> {
     let identifier = variables("CERTBOT_DOMAIN")
         .or_else(|| variables("CERTBOT_IDENTIFIER"))

@@ -18,7 +18,7 @@ pub const CONVENTION: Convention = Convention {
 /// Reads one call. `*.` is dropped from the domain: acmed passes it as it is configured.
 ///
 /// # Errors
-/// [`Kind::InvalidCall`] for anything but a domain and a value.
+/// [`crate::error::Kind::InvalidCall`] for anything but a domain and a value.
 pub fn parse(action: Action, args: &[String]) -> Result<Call> {
     let [domain, value] = args else {
         return Err(invalid(format!("--identifier takes 2 arguments, not {}", args.len()), HINT));

@@ -43,7 +43,7 @@ pub enum Form {
 /// Reads one call.
 ///
 /// # Errors
-/// [`Kind::InvalidCall`] for arguments that lego does not send.
+/// [`crate::error::Kind::InvalidCall`] for arguments that lego does not send.
 pub fn parse(action: Action, form: Form, args: &[String]) -> Result<Call> {
     let challenge = match (form, args) {
         (Form::Record, [name, value]) => record(name, value)?,

@@ -94,7 +94,7 @@ impl Verb {
     /// Reads the arguments of one call.
     ///
     /// # Errors
-    /// [`Kind::InvalidCall`] for arguments that the client does not send.
+    /// [`crate::error::Kind::InvalidCall`] for arguments that the client does not send.
     pub fn parse(&self, args: &[String], variables: &Variables<'_>) -> Result<Request> {
         (self.parser)(self, args, variables)
     }
@@ -149,7 +149,7 @@ fn invalid(problem: impl Into<String>, hint: impl Into<String>) -> Error {
 /// Turns the arguments of a hook into text.
 ///
 /// # Errors
-/// [`Kind::InvalidCall`] for bytes that are not UTF-8: no name and no value has them.
+/// [`crate::error::Kind::InvalidCall`] for bytes that are not UTF-8: no name and no value has them.
 pub fn texts(args: &[OsString]) -> Result<Vec<String>> {
     let text = |arg: &OsString| {
         arg.clone().into_string().map_err(|arg| {
