@@ -140,11 +140,14 @@ impl StateDir {
     }
 
     fn open_lock(&self) -> Result<File, StateError> {
-        exists_as_file(&self.file(LOCK))?;
+        let is_there = exists_as_file(&self.file(LOCK))?;
         let open = || {
             let mut options = OpenOptions::new();
             let file = options.write(true).create(true).truncate(false).mode(FILE_MODE).open(self.file(LOCK))?;
-            file.set_permissions(Permissions::from_mode(FILE_MODE))?;
+            // Against the umask; what was there before may be another name of a file that is not ours to change.
+            if !is_there {
+                file.set_permissions(Permissions::from_mode(FILE_MODE))?;
+            }
             Ok(file)
         };
         open().map_err(|error| self.failed("lock", LOCK, error))
