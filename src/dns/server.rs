@@ -100,6 +100,8 @@ pub(super) struct Found {
     pub(super) servers: BTreeSet<Server>,
     /// Names whose addresses are not known yet, or not all of them.
     pub(super) unfound: BTreeSet<DnsName>,
+    /// Names that have no address at all, as somebody says, which may be an error that passes.
+    pub(super) denied: BTreeSet<DnsName>,
     /// Names that are not looked up because there are too many.
     pub(super) left_out: usize,
 }
@@ -131,7 +133,16 @@ impl Found {
 
     /// Returns the names of all servers, with and without addresses.
     pub(super) fn names(&self) -> BTreeSet<DnsName> {
-        self.servers.iter().filter_map(|server| server.name.clone()).chain(self.unfound.iter().cloned()).collect()
+        self.named().chain(&self.unfound).chain(&self.denied).cloned().collect()
+    }
+
+    fn named(&self) -> impl Iterator<Item = &DnsName> {
+        self.servers.iter().filter_map(|server| server.name.as_ref())
+    }
+
+    /// Returns the names that have no address as somebody says, and of which nobody tells one.
+    pub(super) fn without_address(&self) -> BTreeSet<DnsName> {
+        &self.denied - &self.named().cloned().collect()
     }
 
     /// Returns the addresses of all servers.
@@ -143,13 +154,14 @@ impl Found {
     pub(super) fn merge(&mut self, more: Self) {
         self.servers.extend(more.servers);
         self.unfound.extend(more.unfound);
+        self.denied.extend(more.denied);
         self.left_out = self.left_out.max(more.left_out);
     }
 
     pub(super) fn into_zone(self, apex: Option<DnsName>, found_by: FoundBy) -> Zone {
         let left_out = self.left_out + self.servers.len().saturating_sub(MAX_ADDRESSES);
+        let unfound = self.unfound.union(&self.without_address()).cloned().collect();
         let servers = self.servers.into_iter().take(MAX_ADDRESSES).collect();
-        let unfound = self.unfound.into_iter().collect();
         Zone { apex, servers, unfound, left_out, found_by, ..Zone::default() }
     }
 }

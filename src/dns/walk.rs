@@ -64,10 +64,12 @@ impl Lookup {
         let mut found = Found::default();
         for name in names {
             let (servers, is_whole) = self.walk_to_address(name, nested + 1, deadline);
-            found.servers.extend(servers);
             if !is_whole {
                 found.unfound.insert(name.clone());
+            } else if servers.is_empty() {
+                found.denied.insert(name.clone());
             }
+            found.servers.extend(servers);
         }
         found
     }

@@ -83,18 +83,18 @@ impl Lookup {
         }
     }
 
-    /// The servers of the settings, or a line on each name that has no address as somebody says. Names of which nobody says
+    /// The servers of the settings, or a line on each name that has no address as everybody says. Names of which nobody says
     /// anything are still to be found.
     fn named(&self, deadline: Instant) -> Result<Zone, Vec<String>> {
         let by_name = Found::unfound(self.server_names.iter().cloned().collect());
         let mut found = self.complete(by_name, FoundBy::Settings, deadline);
+        // "No such name" for all of them is likely a lie.
+        let missing = if found.servers.is_empty() { BTreeSet::new() } else { found.without_address() };
+        if !missing.is_empty() {
+            return Err(missing.iter().map(no_address_in_settings).collect());
+        }
         let names: BTreeSet<_> = found.servers.iter().filter_map(|server| server.name.as_ref()).collect();
         let unfound: BTreeSet<_> = found.unfound.iter().filter(|name| !names.contains(name)).cloned().collect();
-        let is_missing = |name: &&DnsName| !names.contains(name) && !unfound.contains(name);
-        let missing: Vec<_> = self.server_names.iter().filter(is_missing).collect();
-        if !missing.is_empty() {
-            return Err(missing.into_iter().map(no_address_in_settings).collect());
-        }
         found.servers.extend(self.servers.iter().cloned());
         Ok(Found { unfound, ..found }.into_zone(None, FoundBy::Settings))
     }
@@ -141,13 +141,9 @@ impl Lookup {
     pub(super) fn complete(&self, mut found: Found, way: FoundBy, deadline: Instant) -> Found {
         for other in [FoundBy::Resolvers, FoundBy::Roots, FoundBy::Https] {
             if other != way {
-                let open = Found { unfound: std::mem::take(&mut found.unfound), ..Found::default() };
-                let names = open.unfound.clone();
-                found.merge(self.addresses_by(other, open, deadline));
-                if found.servers.is_empty() {
-                    // "No such name" for all of them is likely a lie.
-                    found.unfound = names;
-                }
+                let mut unfound = std::mem::take(&mut found.unfound);
+                unfound.append(&mut found.without_address());
+                found.merge(self.addresses_by(other, Found { unfound, ..Found::default() }, deadline));
             }
         }
         found
@@ -179,8 +175,7 @@ impl Lookup {
         Ok(Found { left_out, ..found })
     }
 
-    /// All A and AAAA records of all name servers, asked for at once. A name without any is left out, unless nobody answered
-    /// for one of the two.
+    /// All A and AAAA records of all name servers, asked for at once.
     fn addresses(&self, set: &Recursive, names: &BTreeSet<DnsName>, deadline: Instant) -> Found {
         let ask = |kind, name| set.start(&Question::recursive(name, kind), deadline);
         let asked: Vec<_> =
@@ -188,11 +183,13 @@ impl Lookup {
         let mut found = Found::default();
         for (name, asked) in asked {
             let replies = asked.map(|asked| asked.first(Reply::is_answer));
-            let addresses = replies.iter().flatten().flat_map(|reply| reply.addresses(name));
-            found.servers.extend(addresses.map(|ip| Server::named(name, ip, self.port)));
+            let addresses: BTreeSet<_> = replies.iter().flatten().flat_map(|reply| reply.addresses(name)).collect();
             if replies.iter().any(Result::is_err) {
                 found.unfound.insert(name.clone());
+            } else if addresses.is_empty() {
+                found.denied.insert(name.clone());
             }
+            found.servers.extend(addresses.into_iter().map(|ip| Server::named(name, ip, self.port)));
         }
         found
     }

@@ -83,6 +83,7 @@ pub(super) fn all() -> Vec<Row> {
         packets(),
         balancers(),
         finding(),
+        incomplete(),
         aliases(),
         between(),
         limits(),
@@ -309,6 +310,13 @@ fn one_sided(named_by: NamedBy) -> Config {
     world
 }
 
+/// The address of the second server, which shows the record after 12 s, cannot be looked up for 5 s.
+fn late_and_unfound(condition: &'static str, answer: LookupAnswer) -> Row {
+    let mut world = Config::with_delays(&[seconds(1.0), seconds(12.0)]);
+    world.lookup_faults = vec![LookupFault { name: "ns2.ipv64.net".into(), answer, lasts: seconds(5.0) }];
+    Row::new(condition, world).ready(12.0, &["ready on 2 of 2"])
+}
+
 /// DNS of this machine is away at first, as before a network is up; then both servers show the record after their delays.
 fn away(until: f64, delays: [f64; 2]) -> Row {
     let mut world = resolver(ResolverMode::Silent);
@@ -337,20 +345,6 @@ fn finding() -> Vec<Row> {
         ready("the resolver names other servers", ResolverMode::Lies(lie)),
         Row::new("a late server that only the delegation names", one_sided(NamedBy::Parent))
             .ready(6.0, &["ready on 2 of 2"]),
-        Row::new("the address of a late server cannot be found at first", {
-            let mut world = Config::with_delays(&[seconds(1.0), seconds(8.0)]);
-            world.lookup_faults =
-                vec![LookupFault { name: "ns2.ipv64.net".into(), answer: LookupAnswer::ServFail, lasts: seconds(5.0) }];
-            world
-        })
-        .ready(8.0, &["ready on 2 of 2"]),
-        Row::new("the address of a server cannot be found at all", {
-            let mut world = Config::with_delays(&[seconds(1.0), seconds(1.0)]);
-            world.lookup_faults =
-                vec![LookupFault { name: "ns2.ipv64.net".into(), answer: LookupAnswer::ServFail, lasts: seconds(0.0) }];
-            world
-        })
-        .ready(10.0, &["ready on 1 of 2", "ns2.ipv64.net not every address of it could be found"]),
         Row::new("a late server that only the zone names", one_sided(NamedBy::Child)).ready(6.0, &["ready on 2 of 2"]),
         Row::new("a caching resolver", caching).ready(2.0, &["ready on 2 of 2"]),
         Row::new("one of two resolvers is silent", slow).ready(2.0, &["ready on 2 of 2"]),
@@ -376,6 +370,44 @@ fn finding() -> Vec<Row> {
             .with("IPV64_ROOT_SERVERS", "127.255.255.1")
             .with("IPV64_DOH", "{web}/dns-query")
             .ready(1.0, &["ready on 1 of 1"]),
+    ]
+}
+
+/// Servers of which not every address is found, or asked.
+fn incomplete() -> Vec<Row> {
+    vec![
+        late_and_unfound("the address of a late server cannot be found at first", LookupAnswer::ServFail),
+        late_and_unfound("the address of a late server does not exist at first, it is said", LookupAnswer::NxDomain),
+        late_and_unfound("nobody answers for the address of a late server at first", LookupAnswer::Dropped),
+        Row::new("the glue of a server lacks the address that is late", {
+            let late = [1.0, 6.0].map(|delay| ServerSettings::delayed(seconds(delay)));
+            let mut world = Config::with_delays(&[seconds(1.0)]);
+            world.name_servers[0] = NameServer { glue: Some(1), ..NameServer::with("ns1.ipv64.net", late.to_vec()) };
+            world
+        })
+        .ready(6.0, &["ready on 2 of 2"]),
+        Row::new("more name servers than are asked, of which the last is late", {
+            let mut world = Config::with_delays(&[seconds(1.0)]);
+            world.name_servers.extend((2..=66).map(|number| NameServer::new(&format!("ns{number}.ipv64.net"))));
+            world
+        })
+        .with("IPV64_PROPAGATION_TIMEOUT", "4")
+        .within(20.0)
+        .ends(5, 4.0, &["more"]),
+        Row::new("DNS away at first, servers known", both(|s| (s.udp, s.tcp) = (Listen::Silent, Listen::Silent)))
+            .at(15.0, heal("ns1.ipv64.net", 0.0))
+            .at(15.0, heal("ns2.ipv64.net", 22.0))
+            .with("IPV64_NAMESERVERS", "ns1.ipv64.net,ns2.ipv64.net")
+            .with("IPV64_FOLLOW_CNAME", "false")
+            .with_resolvers()
+            .ready(22.0, &["ready on 2 of 2"]),
+        Row::new("the address of a server cannot be found at all", {
+            let mut world = Config::with_delays(&[seconds(1.0), seconds(1.0)]);
+            world.lookup_faults =
+                vec![LookupFault { name: "ns2.ipv64.net".into(), answer: LookupAnswer::ServFail, lasts: seconds(0.0) }];
+            world
+        })
+        .ready(10.0, &["ready on 1 of 2", "ns2.ipv64.net not every address of it could be found"]),
     ]
 }
 
