@@ -231,6 +231,17 @@ impl Evidence {
         self.failures.silent_since = is_silent.then_some(self.failures.silent_since.unwrap_or(now));
     }
 
+    /// Returns since when nothing was heard of the address, if the last question was not answered.
+    pub(super) fn silent_since(&self) -> Option<Instant> {
+        self.failures.silent_since
+    }
+
+    /// Forgets what failed while nobody could be reached: it says nothing about this address.
+    pub(super) fn forgive(&mut self) {
+        self.failures = Failures { has_lacked: self.failures.has_lacked, ..Failures::default() };
+        self.last.take_if(|last| *last == Answer::Silent(AskError::NoRoute));
+    }
+
     fn heard(&mut self, replica: Option<Vec<u8>>, record: usize, answer: &Answer) {
         let Some(name) = replica else { return };
         let is_newest = self.is_newest(record);

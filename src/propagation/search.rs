@@ -27,6 +27,7 @@ pub(super) struct Search {
 pub(super) struct Searches {
     next: Instant,
     pause: Duration,
+    dense_until: Instant,
     is_running: bool,
     /// Zones that were looked for from the root servers.
     checked: Vec<usize>,
@@ -38,7 +39,20 @@ pub(super) struct Searches {
 
 impl Searches {
     pub(super) fn new(now: Instant) -> Self {
-        Self { next: now + PAUSE / 2, pause: PAUSE, is_running: false, checked: Vec::new(), last: 0, split: false }
+        Self {
+            next: now + PAUSE / 2,
+            pause: PAUSE,
+            dense_until: now + DENSE_FOR,
+            is_running: false,
+            checked: Vec::new(),
+            last: 0,
+            split: false,
+        }
+    }
+
+    /// Searches as often as at the start once more.
+    pub(super) fn begin_anew(&mut self, now: Instant) {
+        (self.next, self.pause, self.dense_until) = (now, PAUSE, now + DENSE_FOR);
     }
 
     /// Returns the search that is due now, or when there may be one. `open` are the zones with something missing, `lagging`
@@ -59,7 +73,7 @@ impl Searches {
         match zone {
             Some(zone) if now >= self.next => {
                 (self.is_running, self.last) = (true, *zone);
-                if now >= start + DENSE_FOR {
+                if now >= self.dense_until {
                     self.pause = (self.pause * 2).min(LONGEST_PAUSE);
                 }
                 self.next = now + self.pause;

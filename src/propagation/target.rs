@@ -17,6 +17,8 @@ use crate::name::DnsName;
 const EARLIER_SHARE: usize = 12;
 /// So many of them may be more than is required, so that a burst is not held up.
 const CLOSER_SHARE: usize = 3;
+/// All addresses silent for so long: it is the network, not they.
+const CUT_OFF: Duration = Duration::from_secs(4);
 /// Between two questions about an earlier record as long as the newest is missing: changes of a zone mostly arrive in order.
 const EARLIER_PAUSE: Duration = Duration::from_secs(8);
 
@@ -147,6 +149,20 @@ pub(super) struct Target {
 impl Target {
     pub(super) fn new(host: Host, schedule: Schedule) -> Self {
         Self { host, views: Vec::new(), schedule, edns: true, extra: Vec::new(), earlier: Vec::new() }
+    }
+
+    /// Whether it was asked and has been silent for longer than a few losses explain.
+    pub(super) fn is_cut_off(&self, now: Instant) -> bool {
+        let is_silent = |view: &View| {
+            view.evidence.last.is_none() || view.evidence.silent_since().is_some_and(|since| now >= since + CUT_OFF)
+        };
+        self.views.iter().all(is_silent) && self.views.iter().any(|view| view.evidence.last.is_some())
+    }
+
+    /// Begins anew after a time in which nobody could be reached: with all chances, and polls as dense as at the start.
+    pub(super) fn begin_anew(&mut self, schedule: Schedule) {
+        self.schedule = schedule;
+        self.views.iter_mut().for_each(|view| view.evidence.forgive());
     }
 
     /// Returns the next question, if one is due and the pace allows it; else when to look again. `jitter` is between 0 and 1.

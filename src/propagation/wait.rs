@@ -233,6 +233,9 @@ impl<'a> Wait<'a> {
 
     /// Takes what became of a question.
     pub(super) fn answered(&mut self, now: Instant, ticket: Ticket, reply: Result<Reply, AskError>) {
+        if reply.is_ok() {
+            self.notice_network(now);
+        }
         let Ticket { server, zone, record, transport, edns, asked } = ticket;
         let host = Host::Server(server);
         let Some(target) = self.targets.iter_mut().find(|target| target.host == host) else { return };
@@ -261,6 +264,17 @@ impl<'a> Wait<'a> {
         evidence.observe(now, Observation { record, transport, asked, replica, answer });
         if evidence.contradicted {
             target.views.iter_mut().for_each(|view| view.evidence.distrust());
+        }
+    }
+
+    /// Where nobody could be reached until now, all begin anew: whoever is heard first must not be ready without those that
+    /// were only not asked again yet.
+    fn notice_network(&mut self, now: Instant) {
+        let mut servers = self.targets.iter().filter(|target| target.host.address().is_some());
+        if servers.all(|target| target.is_cut_off(now)) {
+            let schedule = Schedule::new(now, self.plan.polling_interval);
+            self.targets.iter_mut().for_each(|target| target.begin_anew(schedule.clone()));
+            self.searches.begin_anew(now);
         }
     }
 

@@ -234,6 +234,33 @@ fn tcp_is_asked_again_after_a_network_that_was_away() {
     assert!(!ended.rows[0].no_tcp, "{:?}", ended.rows);
 }
 
+#[test]
+fn what_failed_while_nobody_could_be_reached_counts_against_no_server() {
+    for seed in 0..100 {
+        let mut chance = Chance(seed);
+        // With half of the seeds both are heard before the network goes away.
+        let gone = Duration::from_secs(2 * (seed % 2));
+        let back = gone + chance.millis(9000, 40_000);
+        let late = back + chance.millis(2000, 10_000);
+        let address =
+            |visible| Address { away: (gone, back), ..Address::new(vec![Replica { visible: vec![visible] }]) };
+        let ended = World::run(vec![address(back), address(late)], 2 * LATE, chance.next());
+        check_pace(&ended);
+        assert!(ended.ready.is_some_and(|ready| ready >= late), "{seed}: {:?}, late {late:?}", ended.ready);
+    }
+}
+
+#[test]
+fn a_dead_server_is_passed_over_after_a_network_that_was_away_too() {
+    let visible = Replica { visible: vec![Duration::ZERO] };
+    let back = Duration::from_secs(30);
+    let away = Address { away: (Duration::ZERO, back), ..Address::new(vec![visible.clone()]) };
+    let dead = Address { loss: 100, ..Address::new(vec![visible]) };
+    let ended = World::run(vec![dead, away], 2 * LATE, 1);
+    let soon = back + Duration::from_secs(20);
+    assert!(ended.ready.is_some_and(|ready| ready < soon), "{:?}", ended.ready);
+}
+
 /// What the numbers of the rule were chosen by.
 #[test]
 #[ignore = "judges nothing: prints lag and odds of RUNS waits of each kind"]
