@@ -150,9 +150,9 @@ def test_options_reach_the_program_by_environment(stage: Stage) -> None:
     credentials = stage.folder / "credentials.ini"
     credentials.write_text("dns_ipv64_api_key = 0123456789\n")
     credentials.chmod(stat.S_IRUSR | stat.S_IWUSR)
-    stage.authenticator(credentials, seconds=90).perform(challenges(TWO))
+    stage.authenticator(credentials, seconds=600).perform(challenges(TWO))
     assert "IPV64_API_KEY=0123456789" in stage.environment()
-    assert "IPV64_PROPAGATION_TIMEOUT=90" in stage.environment()
+    assert "IPV64_PROPAGATION_TIMEOUT=600" in stage.environment()
     assert "0123456789" not in (stage.folder / "args").read_text()
 
 
@@ -162,6 +162,22 @@ def test_without_options_the_settings_of_the_program_hold(stage: Stage, monkeypa
     stage.authenticator().perform(challenges(TWO))
     assert "IPV64_PROPAGATION_TIMEOUT=77" in stage.environment()
     assert not any(line.startswith("IPV64_API_KEY=") for line in stage.environment())
+
+
+@pytest.mark.parametrize("seconds", [-1, 0, 1, 10, 30, 180])
+def test_a_short_propagation_time_is_no_limit(stage: Stage, monkeypatch: pytest.MonkeyPatch, seconds: int) -> None:
+    """To other plugins it is a pause, and forms ask for 10 or 30."""
+    stage.authenticator(seconds=seconds).perform(challenges(TWO))
+    assert not any(line.startswith("IPV64_PROPAGATION_TIMEOUT=") for line in stage.environment())
+    monkeypatch.setenv("IPV64_PROPAGATION_TIMEOUT", "77")
+    stage.authenticator(seconds=seconds).perform(challenges(TWO))
+    assert "IPV64_PROPAGATION_TIMEOUT=77" in stage.environment()
+
+
+def test_a_propagation_time_beyond_what_the_program_accepts_is_its_longest(stage: Stage) -> None:
+    """A pause of two hours would have worked with another plugin."""
+    stage.authenticator(seconds=7200).perform(challenges(TWO))
+    assert "IPV64_PROPAGATION_TIMEOUT=1800" in stage.environment()
 
 
 def test_credentials_without_a_key_are_an_error(stage: Stage) -> None:

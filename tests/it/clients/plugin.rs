@@ -4,6 +4,9 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ipv64_acme::sim::Config;
 
 use super::certbot::{self, Certbot};
 use super::{Client, cases, with_names};
@@ -76,6 +79,22 @@ fn debian_and_newest_list_the_plugin() {
         let stage = cases::stage_for(plugin);
         let finished = Plugin::shell(&stage, "certbot plugins");
         assert!(finished.stdout.contains("* dns-ipv64"), "{}", finished.said());
+    }
+}
+
+/// Forms ask for 10 or 30 seconds, for plugins that only pause.
+#[test]
+#[ignore = "needs pebble and certbot: run tests/run"]
+fn debian_and_newest_take_no_propagation_time_for_a_limit() {
+    for plugin in [&DEBIAN, &NEWEST] {
+        let stage = Stage::start(Config::with_delays(&[Duration::from_secs(1), Duration::from_secs(5)]));
+        plugin.install(&stage);
+        let names = ["name.ipv64.net", "*.name.ipv64.net"];
+        let block = page::shell_block(PAGE, "Get a certificate");
+        let finished = Plugin::shell(&stage, &format!("{block} --dns-ipv64-propagation-seconds 1"));
+        assert!(finished.status.success(), "{}", finished.said());
+        cases::assert_certified(&stage, plugin, &names);
+        cases::assert_nothing_left(&stage);
     }
 }
 

@@ -27,6 +27,10 @@ logger = logging.getLogger(__name__)
 
 PROGRAM = "ipv64-acme"
 
+# The time limit of the program's wait if nothing else is set, and the longest that it accepts, in seconds.
+DEFAULT_TIMEOUT = 180
+LONGEST_TIMEOUT = 1800
+
 
 class Authenticator(dns_common.DNSAuthenticator):
     """Solves dns-01 challenges with TXT records at IPv64.net."""
@@ -47,8 +51,9 @@ class Authenticator(dns_common.DNSAuthenticator):
             "propagation-seconds",
             default=default_propagation_seconds,
             type=int,
-            help="The most seconds to wait until every name server serves the records; 0 does not wait. Usually a few "
-            "seconds are enough. (ipv64-acme's own default: 180)",
+            help="Give up after so many seconds if a name server does not serve the records by then. The wait ends as "
+            f"soon as all of them do, usually within seconds. {DEFAULT_TIMEOUT} or less changes nothing: the limit "
+            f"of ipv64-acme applies, which is {DEFAULT_TIMEOUT} unless IPV64_PROPAGATION_TIMEOUT says otherwise.",
         )
         add(
             "credentials",
@@ -138,8 +143,9 @@ class Authenticator(dns_common.DNSAuthenticator):
         if self._api_key is not None:
             environment["IPV64_API_KEY"] = self._api_key
         seconds = self.conf("propagation-seconds")
-        if seconds is not None:
-            environment["IPV64_PROPAGATION_TIMEOUT"] = str(seconds)
+        # To other plugins this is a pause, so people and forms enter 10 or 30. As a limit that would fail good orders.
+        if seconds is not None and seconds > DEFAULT_TIMEOUT:
+            environment["IPV64_PROPAGATION_TIMEOUT"] = str(min(seconds, LONGEST_TIMEOUT))
         return environment
 
     def _perform(self, domain: str, validation_name: str, validation: str) -> None:
