@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import stat
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 from unittest import mock
@@ -23,18 +24,22 @@ TWO = ["example.org", "example.org"]
 class Stage:
     """A folder with a program, and an authenticator with options."""
 
+    version = "0.1.0"
+
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Put the program into PATH and nothing else."""
         self.folder = folder
         monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+        monkeypatch.setattr("ipv64_acme.__file__", str(folder / "site" / "ipv64_acme" / "__init__.py"))
         monkeypatch.setattr("sysconfig.get_path", lambda _: str(folder / "nowhere"))
         self.program("exit 0")
 
     def program(self, ending: str) -> None:
         """Let the program end in this way."""
         path = self.folder / "ipv64-acme"
+        version = f'[ "$1" = --version ] && echo "ipv64-acme {self.version}" && exit'
         write_down = f'echo "$*" >>"{self.folder}/args"; cat >"{self.folder}/$2"; env >"{self.folder}/env"'
-        path.write_text(f"#!/bin/sh\n{write_down}\n{ending}\n")
+        path.write_text(f"#!/bin/sh\n{version}\n{write_down}\n{ending}\n")
         path.chmod(0o755)
 
     def authenticator(self, credentials: Path | None = None, seconds: int | None = None) -> Authenticator:
@@ -196,11 +201,70 @@ def test_a_missing_program_is_met_with_the_way_to_get_it(stage: Stage) -> None:
         stage.authenticator().perform(challenges(TWO))
 
 
-def test_the_program_of_the_package_comes_first(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Package and program belong together."""
-    monkeypatch.setattr("sysconfig.get_path", lambda _: str(stage.folder))
-    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+def place(path: Path) -> Path:
+    """Make a program at this path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("#!/bin/sh\n")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("site", "program"),
+    [
+        ("venv/lib/python3.14/site-packages", "venv/bin"),
+        ("usr/lib/python3/dist-packages", "usr/bin"),
+        ("flat", "flat/bin"),
+    ],
+)
+def test_the_program_of_the_package_comes_first(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, site: str, program: str
+) -> None:
+    """Package and program belong together, and pipx does not put an injected package's programs into PATH."""
+    monkeypatch.setattr("ipv64_acme.__file__", str(stage.folder / site / "ipv64_acme" / "__init__.py"))
+    monkeypatch.setattr("sysconfig.get_path", lambda _: str(stage.folder / "scripts"))
+    place(stage.folder / "scripts" / "ipv64-acme")
+    expected = place(stage.folder / program / "ipv64-acme")
+    assert Path(authenticator.find_program()) == expected
+
+
+def test_without_the_package_the_program_beside_python_is_taken(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may have been put there by hand."""
+    monkeypatch.setitem(sys.modules, "ipv64_acme", None)
+    monkeypatch.setattr("sysconfig.get_path", lambda _: str(stage.folder / "scripts"))
+    expected = place(stage.folder / "scripts" / "ipv64-acme")
+    assert Path(authenticator.find_program()) == expected
+    expected.unlink()
     assert Path(authenticator.find_program()) == stage.folder / "ipv64-acme"
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "words"),
+    [(b"#!/bin/sh\n", 0o644, "not mounted noexec"), (b"\x7fELF of another CPU", 0o755, "for another CPU")],
+)
+def test_a_program_that_cannot_be_run_is_an_error_in_words(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, content: bytes, mode: int, words: str
+) -> None:
+    """An environment on a file system that is mounted noexec, or copied from another machine."""
+    monkeypatch.setattr("sysconfig.get_path", lambda _: str(stage.folder / "scripts"))
+    program = place(stage.folder / "scripts" / "ipv64-acme")
+    program.write_bytes(content)
+    program.chmod(mode)
+    with pytest.raises(errors.PluginError, match=rf"cannot run {program}: .*\nhint: .*{words}"):
+        stage.authenticator().perform(challenges(TWO))
+
+
+def test_a_failure_names_a_program_of_another_version(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The program may be that of a .deb, and the plugin from pip."""
+    monkeypatch.setattr("importlib.metadata.version", lambda _: "0.1.0")
+    stage.program("echo 'error: no' >&2; exit 2")
+    with pytest.raises(errors.PluginError, match=r"^no$"):
+        stage.authenticator().perform(challenges(TWO))
+    stage.version = "0.0.9"
+    stage.program("echo 'error: no' >&2; exit 2")
+    expected = rf"^no\nnote: {stage.folder}/ipv64-acme is version 0.0.9, this plugin 0.1.0: install the same version"
+    with pytest.raises(errors.PluginError, match=expected):
+        stage.authenticator().perform(challenges(TWO))
 
 
 def test_older_versions_of_certbot_have_no_identifier() -> None:

@@ -1,5 +1,5 @@
-//! certbot with our plugin: Debian's version and the newest one. The plugin is loaded from the repository; that its wheel
-//! works is shown by `tests/run`.
+//! certbot with our plugin: Debian's version and the newest one. The plugin is loaded from the repository, in a folder that
+//! looks as `pip install --target` leaves it; that the wheels make such a folder is shown by `tests/wheels`.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -35,11 +35,16 @@ impl Plugin {
 impl Client for Plugin {
     fn install(&self, stage: &Stage) {
         self.certbot.install(stage);
-        let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("hooks/certbot-dns-ipv64/python/certbot_dns_ipv64");
+        let hooks = Path::new(env!("CARGO_MANIFEST_DIR")).join("hooks");
         // What an installed package looks like (Python's "entry points" specification).
         let metadata = stage.path("plugin/certbot_dns_ipv64-0.dist-info");
         fs::create_dir_all(&metadata).unwrap();
-        symlink(package, stage.path("plugin/certbot_dns_ipv64")).unwrap();
+        symlink(hooks.join("certbot-dns-ipv64/python/certbot_dns_ipv64"), stage.path("plugin/certbot_dns_ipv64"))
+            .unwrap();
+        symlink(hooks.join("ipv64-acme-wheel/ipv64_acme"), stage.path("plugin/ipv64_acme")).unwrap();
+        // The program is in that folder, and not in PATH.
+        fs::create_dir(stage.path("plugin/bin")).unwrap();
+        fs::rename(stage.path("bin/ipv64-acme"), stage.path("plugin/bin/ipv64-acme")).unwrap();
         fs::write(metadata.join("METADATA"), "Metadata-Version: 2.1\nName: certbot-dns-ipv64\nVersion: 0\n").unwrap();
         let entry = "[certbot.plugins]\ndns-ipv64 = certbot_dns_ipv64:Authenticator\n";
         fs::write(metadata.join("entry_points.txt"), entry).unwrap();

@@ -5,12 +5,15 @@ Everything that concerns IPv64 or DNS is the program's business, its settings in
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import re
 import shutil
 import subprocess
 import sysconfig
+from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, Callable, Literal
 
 from certbot import errors, util
@@ -115,16 +118,8 @@ class Authenticator(dns_common.DNSAuthenticator):
         achalls: Iterable[achallenges.AnnotatedChallenge],
     ) -> str:
         """Call the program with the records of all challenges, and return what it said."""
-        # The program itself limits how long it takes.
-        done = subprocess.run(  # noqa: S603 - the program is our own, and no shell reads its arguments
-            [find_program(), "batch", verb],
-            input=json.dumps([record(achall) for achall in achalls]),
-            env=self._environment(),
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            check=False,
-        )
+        program = find_program()
+        done = run([program, "batch", verb], self._environment(), json.dumps([record(achall) for achall in achalls]))
         said = done.stderr.strip()
         if self._api_key is not None:
             # Nobody has set the variable that the key goes by.
@@ -132,7 +127,7 @@ class Authenticator(dns_common.DNSAuthenticator):
             said = re.sub(r"\bIPV64_API_KEY\b", lambda _: place, said)
         if done.returncode != 0:
             message = said or f"{PROGRAM} ended with code {done.returncode} and said nothing"
-            raise errors.PluginError(message.removeprefix("error: "))
+            raise errors.PluginError(message.removeprefix("error: ") + version_note(program, self._environment()))
         if said:
             logger.warning("%s", said)
         return done.stdout
@@ -166,19 +161,62 @@ def record(achall: achallenges.AnnotatedChallenge) -> dict[str, str]:
 
 
 def find_program() -> str:
-    """Return the program that was installed with this package, else the one in PATH.
+    """Return the program of the package ipv64-acme, else one beside this Python, else that of the system.
+
+    pipx puts no programs of an injected package into PATH, and what is in PATH may be of another version.
 
     Raises:
         errors.PluginError: if there is none.
 
     """
-    beside = shutil.which(PROGRAM, path=sysconfig.get_path("scripts"))
-    found = beside or shutil.which(PROGRAM)
+    try:
+        # The package is not there where the program came from elsewhere, for example from a .deb.
+        from ipv64_acme import find_ipv64_acme_bin  # noqa: PLC0415
+
+        return find_ipv64_acme_bin()
+    except (ImportError, FileNotFoundError) as error:
+        logger.debug("The Python package %s brings no program: %s", PROGRAM, error)
+    beside = Path(sysconfig.get_path("scripts")) / PROGRAM
+    if beside.is_file():
+        return str(beside)
+    # A timer's PATH may lack /usr/local/bin.
+    found = shutil.which(PROGRAM) or shutil.which(PROGRAM, path="/usr/local/bin:/usr/bin")
     if found is None:
-        message = (
-            f"the program {PROGRAM} is not there: the wheel certbot-dns-ipv64 brings it for common platforms "
-            f"(from a copy of the repository: pip install --force-reinstall ./hooks/certbot-dns-ipv64); "
-            f"else put it into PATH"
+        raise errors.PluginError(
+            f"the program {PROGRAM} is not there\n"
+            f"hint: `pip install {PROGRAM}` in certbot's environment brings it for Linux on x86_64, aarch64, armv7l; "
+            "elsewhere put it into /usr/local/bin"
         )
-        raise errors.PluginError(message)
     return found
+
+
+def run(command: list[str], environment: dict[str, str], text: str = "") -> subprocess.CompletedProcess[str]:
+    """Run the program with this text on its stdin.
+
+    Raises:
+        errors.PluginError: if it cannot be run at all, for example on a file system that is mounted `noexec`.
+
+    """
+    try:
+        # The program itself limits how long it takes.
+        return subprocess.run(  # noqa: S603 - the program is our own, and no shell reads its arguments
+            command, input=text, env=environment, capture_output=True, encoding="utf-8", errors="replace", check=False
+        )
+    except OSError as error:
+        hint = {
+            errno.EACCES: "it has to be executable, on a file system that is not mounted noexec",
+            errno.ENOEXEC: "it is for another CPU, or broken",
+        }.get(error.errno or 0, "install it again")
+        raise errors.PluginError(f"cannot run {command[0]}: {error.strerror}\nhint: {hint}") from error
+
+
+def version_note(program: str, environment: dict[str, str]) -> str:
+    """Return a line that names both versions if the program is not of this plugin's, else nothing."""
+    found = re.search(r"\d+(\.\d+)+", run([program, "--version"], environment).stdout)
+    try:
+        ours = re.search(r"\d+(\.\d+)+", metadata.version("certbot-dns-ipv64"))
+    except metadata.PackageNotFoundError:
+        return ""
+    if found is None or ours is None or found[0] == ours[0]:
+        return ""
+    return f"\nnote: {program} is version {found[0]}, this plugin {ours[0]}: install the same version of both"
