@@ -12,7 +12,7 @@ use crate::support::stage::Stage;
 
 const PAGE: &str = "clients/certbot.md";
 
-const RENEW: &str = "certbot renew --force-renewal --no-random-sleep-on-renew";
+pub(super) const RENEW: &str = "certbot renew --force-renewal --no-random-sleep-on-renew";
 
 /// One installed version of certbot.
 pub(super) struct Certbot {

@@ -12,6 +12,7 @@ mod failures;
 mod faults;
 mod lego;
 mod plugin;
+mod plugin_places;
 mod speed;
 mod stops;
 mod uacme;
