@@ -23,7 +23,7 @@
 //! - [`state`]: the journal of records, and what each account has used of its limits
 //! - [`order`]: what a caller asks for: records, wait, what to do on failure
 //! - [`provider`]: the suffixes that the provider owns
-//! - [`challenge`], [`secret`], [`name`], [`excerpt`], [`time`], [`error`], [`exit`]: the vocabulary that all
+//! - [`challenge`], [`secret`], [`name`], [`ownership`], [`excerpt`], [`time`], [`error`], [`exit`]: the vocabulary that all
 //!   others share
 
 pub mod account;
@@ -42,6 +42,7 @@ pub mod limiter;
 pub mod manual;
 pub mod name;
 pub mod order;
+pub mod ownership;
 pub mod propagation;
 pub mod provider;
 pub mod report;

@@ -3,11 +3,19 @@
 
 use std::fmt;
 
+use crate::excerpt::is_invisible;
+
 /// The longest text in octets that is taken for a key, with the blanks around it; keys have 32 characters (observed).
 /// Whoever reads a key from a file or a pipe reads one octet more, so that a longer text is refused and not cut.
 pub const LONGEST_KEY: u64 = 4096;
 /// The shortest text that is masked inside other text: a shorter "key" would blank out ordinary words.
 const SHORTEST_MASKED: usize = 4;
+
+/// What people copy along with a key, in the order in which it comes before it; a key has no blanks and no sign of these.
+const COPIED_ALONG: [&str; 7] =
+    ["export ", "IPV64_API_KEY", "IPV64_API_TOKEN", "IPv64_Token", "Authorization:", "=", "Bearer"];
+/// Quotes around a key, also those of word processors.
+const QUOTES: &str = "\"'`\u{201c}\u{201d}\u{201e}\u{2018}\u{2019}\u{201a}";
 
 /// What is shown in place of a secret.
 pub const MASK: &str = "********";
@@ -20,7 +28,27 @@ pub const MASK: &str = "********";
 pub struct Secret(String);
 
 impl Secret {
-    /// Takes a key as read from a file or a variable; blanks and line ends around it are dropped, and so is what people copy
+    /// Takes a key as the bytes of a file: UTF-8, or UTF-16 with a byte order mark, which editors of Windows write.
+    ///
+    /// # Errors
+    /// As [`Secret::parse`]; [`SecretError::Encoding`] for other bytes.
+    pub fn decode(bytes: &[u8]) -> Result<Self, SecretError> {
+        if bytes.len() as u64 > LONGEST_KEY {
+            return Err(SecretError::TooLong);
+        }
+        let utf16 = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
+            let (units, rest) = bytes.as_chunks();
+            String::from_utf16(&units.iter().copied().map(unit).collect::<Vec<_>>()).ok().filter(|_| rest.is_empty())
+        };
+        let text = match bytes {
+            [0xff, 0xfe, rest @ ..] => utf16(rest, u16::from_le_bytes),
+            [0xfe, 0xff, rest @ ..] => utf16(rest, u16::from_be_bytes),
+            _ => String::from_utf8(bytes.to_vec()).ok(),
+        };
+        Self::parse(&text.ok_or(SecretError::Encoding)?)
+    }
+
+    /// Takes a key as read from a variable or a terminal; blanks and line ends around it are dropped, and so is what people copy
     /// along with it: a byte order mark, quotes, the name of a variable, `Bearer`.
     ///
     /// # Errors
@@ -74,16 +102,16 @@ impl Secret {
 
 /// Returns a key without what is copied along with it.
 fn bare(text: &str) -> &str {
-    let text = text.trim_start_matches('\u{feff}').trim();
-    let text = text.strip_prefix("export ").unwrap_or(text).trim_start();
-    let text = ["IPV64_API_KEY=", "IPV64_API_TOKEN=", "IPv64_Token=", "Authorization:"]
-        .iter()
-        .find_map(|name| text.strip_prefix(name))
-        .unwrap_or(text)
-        .trim();
-    let text = text.strip_prefix("Bearer ").unwrap_or(text).trim();
-    let unquoted = |quote| text.strip_prefix(quote).and_then(|text| text.strip_suffix(quote));
-    unquoted('"').or_else(|| unquoted('\'')).unwrap_or(text).trim()
+    let mut text = trimmed(text);
+    for word in COPIED_ALONG {
+        text = text.strip_prefix(word).map_or(text, trimmed);
+    }
+    text
+}
+
+/// Drops blanks, quotes and what cannot be seen, such as a byte order mark, from both ends of a text.
+fn trimmed(text: &str) -> &str {
+    text.trim_matches(|c: char| c.is_whitespace() || QUOTES.contains(c) || (is_invisible(c) && !c.is_control()))
 }
 
 impl fmt::Debug for Secret {
@@ -110,6 +138,9 @@ pub enum SecretError {
     /// More than one line, for example a whole configuration file.
     #[error("it has more than one line")]
     SeveralLines,
+    /// Bytes that are no text in an encoding that is read.
+    #[error("it is text neither in UTF-8 nor in UTF-16 with a byte order mark")]
+    Encoding,
     /// Blanks, control characters or non-ASCII characters.
     #[error("it holds blanks or characters outside printable ASCII")]
     Characters,
@@ -135,7 +166,28 @@ mod tests {
         for text in ["\u{feff}abcd\n", "\"abcd\"", "IPV64_API_KEY=abcd", "export IPV64_API_KEY='abcd'", "Bearer abcd"] {
             assert_eq!(Secret::parse(text).unwrap().expose(), "abcd", "{text:?}");
         }
+        for text in
+            ["\u{a0}abcd\u{a0}\n", "Bearer\u{a0}abcd", "IPV64_API_KEY = “abcd”", "Authorization: Bearer abcd\u{200b}"]
+        {
+            assert_eq!(Secret::parse(text).unwrap().expose(), "abcd", "{text:?}");
+        }
         assert_eq!(Secret::parse("IPV64_API_KEY=\n"), Err(SecretError::Empty));
+    }
+
+    #[test]
+    fn a_file_of_windows_is_understood() {
+        let utf16 = |mark: char, unit: fn(u16) -> [u8; 2]| {
+            format!("{mark}abcd\r\n").encode_utf16().flat_map(unit).collect::<Vec<u8>>()
+        };
+        let (little, big) = (utf16('\u{feff}', u16::to_le_bytes), utf16('\u{feff}', u16::to_be_bytes));
+        for bytes in [&little[..], &big, b"\xef\xbb\xbfabcd\r\n", b"abcd"] {
+            assert_eq!(Secret::decode(bytes).unwrap().expose(), "abcd", "{bytes:?}");
+        }
+        for bytes in [&little[..little.len() - 1], b"\xff\xfe\x00\xd8", b"abcd\xa0"] {
+            assert_eq!(Secret::decode(bytes), Err(SecretError::Encoding), "{bytes:?}");
+        }
+        let long = [&b"\xff\xfe"[..], &b"a\0".repeat(3000)].concat();
+        assert_eq!(Secret::decode(&long), Err(SecretError::TooLong), "it would be cut");
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::http::{Endpoint, HttpClient, HttpConfig, HttpRequest, Method, Payload
 use crate::limiter::SharedLimiter;
 use crate::report::Report;
 use crate::secret::Secret;
-use crate::settings::{NamedServer, Settings, key};
+use crate::settings::{NamedServer, Settings};
 use crate::solver::{Events, Solver};
 use crate::state::{self, State};
 use crate::time::{Clock, Interrupted};
@@ -43,8 +43,8 @@ pub(super) struct Context {
 impl Context {
     /// Reads settings and key, and prepares everything; sends nothing to IPv64.
     pub(super) fn open(call: &Invocation<'_>) -> Result<Self> {
-        let sources = call.sources()?;
-        Self::with_key(Settings::load(&sources)?, key::find(&sources)?, call.report)
+        let (sources, key) = call.sources_and_key()?;
+        Self::with_key(Settings::load(&sources)?, key?, call.report)
     }
 
     /// Prepares everything for a key that may not be stored yet.
@@ -140,6 +140,7 @@ pub(super) fn http_client(settings: &Settings) -> Result<Arc<HttpClient>> {
     Ok(Arc::new(HttpClient::new(&HttpConfig {
         timeout: settings.http_timeout,
         ca_file: settings.ca_file.clone(),
+        certificates: settings.certificates.clone(),
         proxy: settings.proxy.clone(),
         user_agent: USER_AGENT.to_owned(),
     })?))

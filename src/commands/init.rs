@@ -14,9 +14,10 @@ use crate::cli::InitArgs;
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::excerpt::{visible, visible_path};
 use crate::exit::Exit;
+use crate::ownership;
 use crate::report::Report;
 use crate::secret::{LONGEST_KEY, Secret};
-use crate::settings::file::FILE_NAME;
+use crate::settings::file::{self, FILE_NAME};
 use crate::settings::{ConfigFile, Environment, Origin, Setting, Settings, Sources, key};
 use crate::setup::clients::{self, Installed};
 use crate::setup::{self, prompt, store};
@@ -29,6 +30,9 @@ pub(super) fn run(call: &Invocation<'_>, args: &InitArgs) -> Result<Exit> {
     let (environment, report) = (call.environment, call.report);
     let interrupted = watch_signals()?;
     let config = place(call)?;
+    if let Some(exposure) = ownership::exposure_of_place(&config) {
+        return Err(file::exposed(exposure));
+    }
     let file = if config.exists() { Some(ConfigFile::read(&config)?) } else { None };
     let sources = Sources { flags: &call.cli.settings.0, environment, file };
     let settings = Settings::load(&sources)?;
@@ -86,22 +90,19 @@ fn given_file(sources: &Sources<'_>) -> Result<Option<PathBuf>> {
 }
 
 fn ask(args: &InitArgs, interrupted: &AtomicBool) -> Result<Secret> {
-    let text = if args.stdin {
-        let mut text = String::new();
-        std::io::stdin()
-            .lock()
-            .take(LONGEST_KEY + 1)
-            .read_to_string(&mut text)
-            .map_err(|error| setup::unreadable(&error))?;
-        text
+    let content = if args.stdin {
+        let mut content = Vec::new();
+        let read = std::io::stdin().lock().take(LONGEST_KEY + 1).read_to_end(&mut content);
+        read.map_err(|error| setup::unreadable(&error))?;
+        content
     } else if prompt::can_ask() {
-        prompt::read_hidden(interrupted, format!("{QUESTION} "))?
+        prompt::read_hidden(interrupted, format!("{QUESTION} "))?.into_bytes()
     } else {
         let problem = "there is nobody to ask for the API key: this is not a terminal";
         let hint = "pipe the key in with `ipv64-acme init --stdin`, or name its file with --api-key-file";
         return Err(Error::new(Kind::NobodyToAsk, problem).advise(hint));
     };
-    key::parse("what was typed", &text)
+    key::parse("what was typed", &content)
 }
 
 /// One call, which shows whose key it is.

@@ -30,7 +30,7 @@ use crate::excerpt::{excerpt, visible};
 use crate::exit::Exit;
 use crate::order::Action;
 use crate::report::{self, Report};
-use crate::secret::MASK;
+use crate::secret::{MASK, Secret};
 use crate::settings::{Environment, Sources, key};
 
 /// The most characters of a mistake in the command line that the document of `--json` repeats.
@@ -144,12 +144,18 @@ struct Invocation<'a> {
 impl Invocation<'_> {
     /// Returns the places of settings, with the configuration file read.
     fn sources(&self) -> Result<Sources<'_>> {
+        Ok(self.sources_and_key()?.0)
+    }
+
+    /// Returns the places of settings, and the key that they hold or why there is none; it is masked from here on.
+    fn sources_and_key(&self) -> Result<(Sources<'_>, Result<Secret>)> {
         let sources = Sources::read(&self.cli.settings.0, self.cli.config.as_deref(), self.environment)?;
         // It may also stand where no key belongs, such as a domain or an address: nothing that is printed shows it.
+        let key = key::find(&sources);
         if !self.cli.command.shows_secrets() {
-            key::find(&sources).iter().for_each(report::mask);
+            key.iter().for_each(report::mask);
         }
-        Ok(sources)
+        Ok((sources, key))
     }
 
     /// Runs a command for people with what it needs.

@@ -4,7 +4,6 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::fs;
 use std::io::{self, Read as _};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
@@ -14,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::exchange::{AskError, ask_whole};
 use super::message::{Question, Reply, ResponseCode};
+use crate::ownership;
 
 /// How long one attempt waits for a datagram before it is sent again.
 const ATTEMPT: Duration = Duration::from_secs(2);
@@ -202,12 +202,8 @@ fn ask_plain(address: SocketAddr, question: &Question, deadline: Instant) -> Res
 /// Reads a file as resolv.conf(5). Not by hickory, which refuses the whole file for an odd `search` line and drops the
 /// interface of `fe80::1%eth0`.
 fn resolvers_in(file: &Path) -> io::Result<Vec<Resolver>> {
-    // Opening a pipe would wait for its writer.
-    if !fs::metadata(file)?.is_file() {
-        return Err(io::ErrorKind::InvalidInput.into());
-    }
     let mut text = Vec::new();
-    fs::File::open(file)?.take(MAX_RESOLV_CONF).read_to_end(&mut text)?;
+    ownership::open_regular(file)?.take(MAX_RESOLV_CONF).read_to_end(&mut text)?;
     Ok(String::from_utf8_lossy(&text).lines().filter_map(nameserver).map(Resolver::Plain).collect())
 }
 

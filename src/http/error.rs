@@ -16,17 +16,24 @@ pub struct HttpError {
     kind: Kind,
     text: String,
     may_have_arrived: bool,
+    /// What to do, where the kind does not tell it.
+    remedy: Option<String>,
 }
 
 impl HttpError {
     /// Nothing has left.
     pub(super) fn unsent(kind: Kind, text: String) -> Self {
-        Self { kind, text, may_have_arrived: false }
+        Self { kind, text, may_have_arrived: false, remedy: None }
     }
 
     /// The request left, or may have.
     pub(super) fn perhaps_sent(kind: Kind, text: String) -> Self {
-        Self { kind, text, may_have_arrived: true }
+        Self { kind, text, may_have_arrived: true, remedy: None }
+    }
+
+    /// Says what to do instead of what helps most errors of the kind.
+    pub(super) fn advise(self, remedy: String) -> Self {
+        Self { remedy: Some(remedy), ..self }
     }
 
     /// Returns whether the other side may have acted on the request.
@@ -48,6 +55,9 @@ impl Explain for HttpError {
     }
 
     fn hint(&self) -> Option<String> {
+        if self.remedy.is_some() {
+            return self.remedy.clone();
+        }
         let hint = match self.kind {
             Kind::BadUrl => "write the address as https://HOST/PATH; plain http works for a simulator on this machine",
             Kind::BadProxy => "write it as http://HOST:PORT, or list the host in NO_PROXY to go without a proxy",
@@ -135,7 +145,7 @@ impl Attempt<'_> {
         use rustls::Error::{InvalidCertificate, NoCertificatesPresented, PeerIncompatible};
         let before = matches!(error, InvalidCertificate(_) | NoCertificatesPresented | PeerIncompatible(_));
         let text = format!("no secure connection to {}: {}", self.peer(), tls_cause(error));
-        HttpError { kind: Kind::Tls, text, may_have_arrived: !before }
+        HttpError { kind: Kind::Tls, text, may_have_arrived: !before, remedy: None }
     }
 
     fn timed_out(&self) -> HttpError {

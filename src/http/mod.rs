@@ -22,6 +22,7 @@ pub use error::HttpError;
 pub use names::look_up;
 pub use proxy::ProxyEnv;
 pub use target::{Endpoint, without_secrets};
+pub use trust::CertEnv;
 pub use ureq::http::Method;
 
 use names::Names;
@@ -39,6 +40,8 @@ pub struct HttpConfig {
     pub timeout: Duration,
     /// A PEM file of certificates that are trusted besides the system's.
     pub ca_file: Option<PathBuf>,
+    /// The variables for the system's certificates.
+    pub certificates: CertEnv,
     /// The proxy variables.
     pub proxy: ProxyEnv,
     /// Sent with every request: IPv64 may filter requests without one (observed).
@@ -102,8 +105,10 @@ impl HttpClient {
     /// Prepares a client; opens no connection.
     ///
     /// # Errors
-    /// [`Kind::BadCaFile`](crate::error::Kind::BadCaFile) for a file that cannot be read or holds no certificate.
+    /// [`Kind::BadCaFile`](crate::error::Kind::BadCaFile) for a file that cannot be read, that others can change, or that
+    /// holds no certificate.
     pub fn new(config: &HttpConfig) -> Result<Self, HttpError> {
+        config.certificates.check()?;
         let extra_roots = match &config.ca_file {
             Some(path) => trust::read_ca_file(path)?,
             None => Vec::new(),

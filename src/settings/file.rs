@@ -2,9 +2,7 @@
 //! [`super::parse`]; the API key is never here, only the name of the file that holds it.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::{self, ErrorKind, Read as _};
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
@@ -13,13 +11,12 @@ use super::Setting;
 use super::environment::{Environment, nearest};
 use crate::error::{Error, Kind, Result};
 use crate::excerpt::{visible, visible_path};
+use crate::ownership::{self, Exposure, Readers, Unusable};
 
 /// The name of the file in the directories of configuration.
 pub const FILE_NAME: &str = "config.toml";
 /// The longest file that is read, in bytes.
 const LONGEST: u64 = 64 * 1024;
-/// The mode bit that lets anybody write: who can set `api_url` gets the key.
-const ANYBODY_MAY_WRITE: u32 = 0o002;
 /// Names under which people put the key itself.
 const KEY_NAMES: [&str; 3] = ["api_key", "api_token", "token"];
 
@@ -35,8 +32,8 @@ impl ConfigFile {
     /// exists and may be read; nothing if there is none.
     ///
     /// # Errors
-    /// A file that is named has to exist and to be readable; every file that is read has to be writable by its owner alone,
-    /// and to hold nothing but settings.
+    /// A file that is named has to exist and to be readable; every file that can be read has to be one that nobody but root
+    /// and this user can change, since who can set `api_url` gets the key, and to hold nothing but settings.
     pub fn find(flag: Option<&Path>, environment: &Environment) -> Result<Option<Self>> {
         let named = flag.map(Path::to_owned).or_else(|| environment.get("IPV64_CONFIG").map(PathBuf::from));
         if let Some(path) = named {
@@ -45,7 +42,8 @@ impl ConfigFile {
         // Nobody asked for these places: a user that a service runs as may not look into another one's home.
         let is_passed_over = |path: &PathBuf| {
             use ErrorKind::{NotADirectory, NotFound, PermissionDenied};
-            open_regular(path).is_err_and(|e| matches!(e.kind(), NotFound | NotADirectory | PermissionDenied))
+            let opened = ownership::open_regular(path);
+            opened.is_err_and(|e| matches!(e.kind(), NotFound | NotADirectory | PermissionDenied))
         };
         let mut places = environment.config_dirs().into_iter().map(|directory| directory.join(FILE_NAME));
         places.find(|path| !is_passed_over(path)).map(|path| Self::read(&path)).transpose()
@@ -121,17 +119,6 @@ fn absolute(path: &Path) -> String {
     std::path::absolute(path).as_deref().unwrap_or(path).to_string_lossy().into_owned()
 }
 
-/// Opens a file that holds text, and returns it with its permission bits.
-pub(super) fn open_regular(path: &Path) -> io::Result<(fs::File, u32)> {
-    // Looked at before it is opened: opening a pipe would wait for somebody to write to it.
-    if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::other("it is not a regular file"));
-    }
-    let file = fs::File::open(path)?;
-    let mode = file.metadata()?.mode() & 0o777;
-    Ok((file, mode))
-}
-
 fn read_text(path: &Path) -> Result<String> {
     let shown = visible_path(path);
     let unreadable = |error: io::Error| {
@@ -140,17 +127,22 @@ fn read_text(path: &Path) -> Result<String> {
              --config or IPV64_CONFIG",
         )
     };
-    let (file, mode) = open_regular(path).map_err(unreadable)?;
-    if mode & ANYBODY_MAY_WRITE != 0 {
-        let problem = format!("the configuration file `{shown}` can be written by anybody (mode {mode:03o})");
-        return Err(Error::new(Kind::ConfigExposed, problem).advise(format!("run `chmod go-w {shown}`")));
-    }
+    let file = ownership::open(path, Readers::Anybody).map_err(|error| match error {
+        Unusable::Unreadable(error) => unreadable(error),
+        Unusable::Exposed(exposure) => exposed(exposure),
+    })?;
     let mut text = String::new();
     file.take(LONGEST + 1).read_to_string(&mut text).map_err(unreadable)?;
     if text.len() as u64 > LONGEST {
         return Err(malformed(path, &format!("it is longer than {LONGEST} bytes")));
     }
     Ok(text)
+}
+
+/// The error for a file that somebody else can change.
+#[must_use]
+pub fn exposed(exposure: Exposure) -> Error {
+    Error::new(Kind::ConfigExposed, format!("the configuration file {}", exposure.problem)).advise(exposure.remedy)
 }
 
 /// The error for a file that is not TOML, or in which a value is a table or a date.

@@ -1,17 +1,17 @@
 //! The API key: the places it is looked for, in order, and why a place was no good. The key itself leaves here only as
 //! a [`Secret`].
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{StatVfsMountFlags, statvfs};
 
 use super::Setting;
-use super::file::open_regular;
 use super::source::{Origin, Sources};
 use crate::error::{Error, Kind, Result};
 use crate::excerpt::visible_path;
+use crate::ownership::{self, Exposure, Readers, Unusable};
 use crate::secret::{LONGEST_KEY, MASK, Secret};
 
 /// The variables that may hold the key: ours, the one of acme.sh, and a common spelling.
@@ -22,8 +22,6 @@ pub const KEY_FILE: &str = "api-key";
 const CREDENTIAL: &str = "ipv64-api-key";
 /// The shortest text that is taken for a key where a path should be.
 const SHORTEST_KEY: usize = 20;
-/// The mode bits that let somebody else than the owner read.
-const OTHERS_MAY_READ: u32 = 0o044;
 
 /// Finds the key: the file of the flag, the variables, the file of the variable, the systemd credential, the file of the
 /// configuration, and the usual place beside it. A unit with a user of its own has a credential where the configuration names a file of root's.
@@ -33,17 +31,17 @@ const OTHERS_MAY_READ: u32 = 0o044;
 /// replaced by another one silently.
 pub fn find(sources: &Sources<'_>) -> Result<Secret> {
     match place(sources).ok_or_else(missing)? {
-        Place::Variable(name, text) => parse(name, &text),
+        Place::Variable(name, text) => parse(name, text.as_bytes()),
         Place::File(path, _) | Place::Usual(path) | Place::Credential(path) => from_file(&path, sources),
     }
 }
 
-/// Takes the text of a variable or a file as the key; `place` names it.
+/// Takes what a variable or a file holds as the key; `place` names it.
 ///
 /// # Errors
 /// [`Kind::KeyMalformed`]
-pub fn parse(place: &str, text: &str) -> Result<Secret> {
-    Secret::parse(text).map_err(|error| {
+pub fn parse(place: &str, content: &[u8]) -> Result<Secret> {
+    Secret::decode(content).map_err(|error| {
         Error::new(Kind::KeyMalformed, format!("{place} does not hold an API key: {error}"))
             .advise("copy the key again from your account page at IPv64.net: one line, nothing else")
     })
@@ -113,21 +111,24 @@ fn place(sources: &Sources<'_>) -> Option<Place> {
     found.or_else(usual)
 }
 
-/// Whether the mode of a key file cannot be otherwise and nobody else is there: secrets of containers are 0444 by the engine's
-/// default, those of systemd show access lists as group bits.
-fn is_handed_in(path: &Path, sources: &Sources<'_>) -> bool {
-    let real = |path: &Path| fs::canonicalize(path).ok();
-    let Some(path) = real(path) else { return false };
-    let credentials = sources.variable("CREDENTIALS_DIRECTORY").and_then(|folder| real(Path::new(&folder)));
-    path.starts_with("/run/secrets")
-        || credentials.is_some_and(|folder| path.starts_with(folder))
-        || statvfs(&path).is_ok_and(|mount| mount.f_flag.contains(StatVfsMountFlags::RDONLY))
+/// Opens a key file. Where it was handed in by an engine, its mode cannot be otherwise and nobody else is there: secrets of
+/// containers are 0444 by default and have any owner, credentials of systemd show access lists as group bits.
+fn open(path: &Path, sources: &Sources<'_>) -> Result<File, Unusable> {
+    let real = fs::canonicalize(path)?;
+    let credentials = sources.variable("CREDENTIALS_DIRECTORY").and_then(|folder| fs::canonicalize(folder).ok());
+    if real.starts_with("/run/secrets")
+        || statvfs(&real).is_ok_and(|mount| mount.f_flag.contains(StatVfsMountFlags::RDONLY))
+    {
+        return Ok(ownership::open_regular(&real)?);
+    }
+    let is_credential = credentials.is_some_and(|folder| real.starts_with(folder));
+    ownership::open(path, if is_credential { Readers::Anybody } else { Readers::Owner })
 }
 
 /// Reads the key from a file.
 ///
 /// # Errors
-/// If there is no key in it, or others can read it.
+/// If there is no key in it, or others can read or replace it.
 pub fn from_file(path: &Path, sources: &Sources<'_>) -> Result<Secret> {
     let shown = visible_path(path);
     if is_key_itself(path) {
@@ -140,14 +141,15 @@ pub fn from_file(path: &Path, sources: &Sources<'_>) -> Result<Secret> {
         Error::new(Kind::KeyUnreadable, format!("cannot read the API key from `{shown}`: {error}"))
             .advise(format!("check that `{shown}` exists and belongs to the user that runs this program"))
     };
-    let (file, mode) = open_regular(path).map_err(unreadable)?;
-    if mode & OTHERS_MAY_READ != 0 && !is_handed_in(path, sources) {
-        let problem = format!("the API key file `{shown}` can be read by others (mode {mode:03o})");
-        return Err(Error::new(Kind::KeyExposed, problem).advise(format!("run `chmod 600 {shown}`")));
-    }
-    let mut text = String::new();
-    file.take(LONGEST_KEY + 1).read_to_string(&mut text).map_err(unreadable)?;
-    parse(&format!("the file `{shown}`"), &text)
+    let file = open(path, sources).map_err(|error| match error {
+        Unusable::Unreadable(error) => unreadable(error),
+        Unusable::Exposed(Exposure { problem, remedy }) => {
+            Error::new(Kind::KeyExposed, format!("the API key file {problem}")).advise(remedy)
+        }
+    })?;
+    let mut content = Vec::new();
+    file.take(LONGEST_KEY + 1).read_to_end(&mut content).map_err(unreadable)?;
+    parse(&format!("the file `{shown}`"), &content)
 }
 
 /// Returns the path of a key file as it may be shown: masked where somebody took the key for its path.

@@ -21,7 +21,7 @@ use std::time::Duration;
 use crate::api::AuthMethod;
 use crate::dns::cname::Follow;
 use crate::dns::recursive::Resolver;
-use crate::http::{Endpoint, ProxyEnv};
+use crate::http::{CertEnv, Endpoint, ProxyEnv};
 use crate::name::DnsName;
 use crate::state::Rate;
 
@@ -56,6 +56,8 @@ macro_rules! settings {
             $(#[doc = $meaning] pub $field: $type,)*
             /// The proxy variables that other programs read too.
             pub proxy: ProxyEnv,
+            /// The variables for the system's certificates that other programs read too.
+            pub certificates: CertEnv,
         }
 
         impl Settings {
@@ -67,6 +69,7 @@ macro_rules! settings {
                 let mut settings = Self {
                     $($field: sources.value(Setting::$name, $parser)?,)*
                     proxy: ProxyEnv::from_lookup(|name| sources.variable(name)),
+                    certificates: CertEnv::from_lookup(|name| sources.variable(name)),
                 };
                 settings.state_dir = settings.state_dir.or_else(|| sources.default_state_dir());
                 Ok(settings)

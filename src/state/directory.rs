@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 
 use super::error::StateError;
-use super::safety::{check_directory, exists_as_file};
+use crate::excerpt::visible_path;
+use crate::ownership::{Exposure, Readers, exposure_of, exposure_of_folder};
 use crate::time::SystemClock;
 
 /// acmetool runs hooks with umask 0 and dehydrated with 077 (observed), so modes are never left to the umask.
@@ -50,7 +51,9 @@ impl StateDir {
         if !metadata.is_dir() {
             return Err(failed(io::ErrorKind::NotADirectory.into()));
         }
-        check_directory(path, &metadata)?;
+        if let Some(Exposure { problem, remedy }) = exposure_of_folder(path, &metadata) {
+            return Err(StateError::Unsafe { what: format!("the state directory {problem}"), remedy });
+        }
         // A file without a name: whether one can be made has to be known, and a killed process must not leave it behind.
         tempfile::tempfile_in(path).map_err(failed)?;
         for name in DROPPED {
@@ -161,6 +164,26 @@ impl StateDir {
 fn create(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(path)?;
     fs::set_permissions(path, Permissions::from_mode(DIRECTORY_MODE))
+}
+
+/// Returns whether there is something, and refuses what is no regular file, and what others have made or may write to: they
+/// would choose what is deleted. Nobody but the owner can put anything between this look and the use of the file, as
+/// [`StateDir::open`] has made sure.
+fn exists_as_file(path: &Path) -> Result<bool, StateError> {
+    let metadata = match fs::symlink_metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(StateError::File("read", path.to_owned(), error)),
+    };
+    if !metadata.is_file() {
+        let shown = visible_path(path);
+        let remedy = format!("find out who put `{shown}` there, then remove it");
+        return Err(StateError::Unsafe { what: format!("`{shown}` is not a regular file"), remedy });
+    }
+    match exposure_of(path, &metadata, Readers::Anybody) {
+        Some(Exposure { problem, remedy }) => Err(StateError::Unsafe { what: problem, remedy }),
+        None => Ok(true),
+    }
 }
 
 /// Whether an error says that the file system has no locks: flock(2) does so on NFS whose lock service does not run.

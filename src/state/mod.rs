@@ -32,7 +32,6 @@ mod limit;
 mod outage;
 mod quota;
 mod rate;
-mod safety;
 mod store;
 mod turn;
 mod usage;

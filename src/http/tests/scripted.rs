@@ -80,6 +80,7 @@ pub(crate) fn client(timeout: Duration) -> HttpClient {
     HttpClient::new(&HttpConfig {
         timeout,
         ca_file: None,
+        certificates: crate::http::CertEnv::default(),
         proxy: ProxyEnv::default(),
         user_agent: "ipv64-acme-test".to_owned(),
     })

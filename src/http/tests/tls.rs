@@ -125,7 +125,8 @@ fn client(authority: Option<&Authority>, proxy: ProxyEnv) -> HttpClient {
     }
     let ca_file = authority.map(|_| path);
     let timeout = Duration::from_secs(20);
-    HttpClient::new(&HttpConfig { timeout, ca_file, proxy, user_agent: "ipv64-acme-test".to_owned() }).unwrap()
+    let (certificates, user_agent) = (CertEnv::default(), "ipv64-acme-test".to_owned());
+    HttpClient::new(&HttpConfig { timeout, ca_file, certificates, proxy, user_agent }).unwrap()
 }
 
 fn fetch(client: &HttpClient, url: &str) -> Result<HttpResponse, HttpError> {
@@ -227,6 +228,7 @@ fn a_missing_ca_file_is_told_before_any_request() {
     let config = HttpConfig {
         timeout: Duration::from_secs(1),
         ca_file: Some(Path::new("does-not-exist.pem").to_owned()),
+        certificates: CertEnv::default(),
         proxy: ProxyEnv::default(),
         user_agent: String::new(),
     };

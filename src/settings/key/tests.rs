@@ -42,6 +42,30 @@ fn the_systemd_credential_may_have_group_bits() {
 }
 
 #[test]
+fn a_file_of_another_user_or_that_others_can_replace_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let folder = directory.path().join("folder");
+    fs::create_dir(&folder).unwrap();
+    let path = file(&directory, "folder/key", "canary-key", 0o600);
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).unwrap();
+    let refused = |variables: &[(&str, &str)]| find_in(&[], variables).unwrap_err();
+    let error = refused(&[("IPV64_API_KEY_FILE", &path)]);
+    assert!(error.kind() == "key_exposed" && error.hint().unwrap().contains("chmod go-w"), "{error}");
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
+    let credential = file(&directory, "folder/ipv64-api-key", "canary-key", 0o440);
+    for path in [&path, &credential] {
+        // Only root can give a file away.
+        if std::os::unix::fs::chown(path, Some(54_321), None).is_err() {
+            return;
+        }
+    }
+    for variable in [("IPV64_API_KEY_FILE", path.as_str()), ("CREDENTIALS_DIRECTORY", folder.to_str().unwrap())] {
+        let error = refused(&[variable]);
+        assert!(error.kind() == "key_exposed" && error.to_string().contains("belongs to user 54321"), "{error}");
+    }
+}
+
+#[test]
 fn a_text_that_goes_on_after_the_key_is_refused_and_not_cut() {
     let directory = tempfile::tempdir().unwrap();
     let longest = usize::try_from(LONGEST_KEY).unwrap();

@@ -8,6 +8,7 @@ mod dns;
 mod environment;
 mod files;
 mod limits;
+mod ownership;
 mod screen;
 mod threats;
 

@@ -44,7 +44,7 @@ fn a_state_directory_that_cannot_be_used_is_a_warning() {
     let path = env.path("state");
     fs::create_dir(&path).unwrap();
     fs::set_permissions(&path, Permissions::from_mode(0o777)).unwrap();
-    says(&has(&examine(&env, &[], 0), "state", "warning"), &["mode 777", "chmod 700"]);
+    says(&has(&examine(&env, &[], 0), "state", "warning"), &["mode 777", "chmod go-w"]);
     fs::write(env.path("file"), "").unwrap();
     let below = env.path("file/state").display().to_string();
     env.set("IPV64_STATE_DIR", &below);
