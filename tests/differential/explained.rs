@@ -34,19 +34,26 @@ const EXPLAINED: [Explained; 4] = [
     },
 ];
 
-/// Whether removals that failed find nothing to remove, and nothing else is different.
+/// Whether removals that failed after an addition that failed find nothing to remove, and nothing else is different.
 fn removes_nothing(old: &Outcome, new: &Outcome) -> bool {
+    let failed = |call: &str, verb| call.starts_with(verb) && !call.contains(" 0 ");
     let mut calls = old.calls.iter().zip(&new.calls);
-    calls.all(|(old, new)| old == new || (old.starts_with("remove") && new == "remove 0 missing"))
+    calls.all(|(old, new)| old == new || (failed(old, "remove") && new == "remove 0 missing"))
+        && new.calls.first().is_some_and(|call| failed(call, "add"))
         && new.requests <= old.requests
         && Outcome { calls: new.calls.clone(), requests: new.requests, ..old.clone() } == *new
 }
 
-/// Whether an outage ends otherwise: no fewer additions succeed, and the sweep leaves as little.
+/// Whether an outage ends otherwise: no fewer additions succeed, a call that has failed in no such way before is a removal
+/// between two tries, and the sweep succeeds and leaves as little.
 fn outlasts(old: &Outcome, new: &Outcome) -> bool {
-    let added = |outcome: &Outcome| outcome.calls.iter().filter(|call| call.starts_with("add 0")).count();
+    let count = |outcome: &Outcome, what| outcome.calls.iter().filter(|call| call.starts_with(what)).count();
+    let is_wanted = |call: &String| call.contains(" 0 ") || call == "remove 6 unavailable" || old.calls.contains(call);
     let (calls, sweep) = (new.calls.clone(), new.sweep.clone());
-    added(new) >= added(old)
+    count(new, "add 0") >= count(old, "add 0")
+        && new.calls.iter().all(is_wanted)
+        && new.sweep.starts_with('0')
+        && new.records <= old.records + count(new, "remove 6")
         && Outcome { calls, sweep, records: new.records, requests: new.requests, ..old.clone() } == *new
 }
 

@@ -19,11 +19,10 @@ mod runner;
 mod storm;
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
@@ -45,21 +44,20 @@ enum Comparison {
 
 fn main() -> Result<ExitCode> {
     let arguments: Vec<_> = std::env::args_os().skip(1).filter(|arg| arg != "--bench").collect();
-    let [old, new, range @ ..] = &arguments[..] else {
-        return Err(anyhow!("usage: differential OLD_BINARY NEW_BINARY [FIRST_SEED [LAST_SEED]]"));
+    let [old, new, seeds @ ..] = &arguments[..] else {
+        return Err(anyhow!("usage: differential OLD_BINARY NEW_BINARY [SEED…]"));
     };
     let programs = [PathBuf::from(old), PathBuf::from(new)];
     for program in &programs {
         ensure!(program.is_file(), "there is no {}", program.display());
     }
-    let seeds = range.iter().map(|seed| seed.to_str().and_then(|seed| seed.parse().ok()).context("a seed is a number"));
-    let seeds = match seeds.collect::<Result<Vec<u64>>>()?[..] {
-        [] => 0..STORMS,
-        [only] => only..only + 1,
-        [first, last, ..] => first..last + 1,
-    };
+    let seeds = seeds.iter().map(|seed| seed.to_str().and_then(|seed| seed.parse().ok()).context("a seed is a number"));
+    let mut seeds = seeds.collect::<Result<Vec<u64>>>()?;
+    if seeds.is_empty() {
+        seeds = (0..STORMS).collect();
+    }
     let started = Instant::now();
-    let compared = compare_all(&programs, seeds)?;
+    let compared = compare_all(&programs, &seeds)?;
     let unexplained = print(&compared);
     println!(
         "\n{} storms, {:.0} s, {unexplained} differences not explained",
@@ -69,15 +67,12 @@ fn main() -> Result<ExitCode> {
     Ok(if unexplained == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn compare_all(programs: &[PathBuf; 2], seeds: Range<u64>) -> Result<BTreeMap<u64, Comparison>> {
-    let next = AtomicU64::new(seeds.start);
+fn compare_all(programs: &[PathBuf; 2], seeds: &[u64]) -> Result<BTreeMap<u64, Comparison>> {
+    let next = AtomicUsize::new(0);
     let compared = Mutex::new(BTreeMap::new());
     let work = || -> Result<()> {
         loop {
-            let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed >= seeds.end {
-                return Ok(());
-            }
+            let Some(&seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)) else { return Ok(()) };
             let comparison = compare(programs, seed).with_context(|| format!("storm {seed}"))?;
             compared.lock().unwrap().insert(seed, comparison);
         }
