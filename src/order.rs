@@ -29,6 +29,19 @@ pub enum Wait {
 pub struct Order {
     /// The record name of each challenge of the order; a name is here once for each of its values.
     pub names: Vec<DnsName>,
+    /// How many of its calls are still to come.
+    pub remaining: usize,
+}
+
+impl Wait {
+    /// Returns the order that the call is a part of, if it is one of several calls.
+    #[must_use]
+    pub const fn order(&self) -> Option<&Order> {
+        match self {
+            Self::Now => None,
+            Self::Later(order) | Self::Order(order) => Some(order),
+        }
+    }
 }
 
 /// What to do with a record whose add or remove failed.

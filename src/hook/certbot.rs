@@ -37,10 +37,9 @@ pub fn parse(action: Action, variables: &Variables<'_>) -> Result<Call> {
         .ok_or_else(|| invalid("CERTBOT_VALIDATION is not set, so certbot did not make this call", HINT))?;
     let value = super::value(&validation, WRONG_TYPE)?;
     let challenge = super::for_domain(&identifier, value, HINT)?;
-    let order = order(variables);
-    let wait = match (action, remaining(variables)?, order) {
-        (Action::Add, Some(1..), Some(order)) => Wait::Later(order),
-        (Action::Add, Some(0), Some(order)) if order.names.len() > 1 => Wait::Order(order),
+    let wait = match order(variables)? {
+        Some(order) if action == Action::Add && order.remaining > 0 => Wait::Later(order),
+        Some(order) if action == Action::Add && order.names.len() > 1 => Wait::Order(order),
         _ => Wait::Now,
     };
     // certbot calls the cleanup hook for every challenge, also for those whose auth hook failed.
@@ -53,19 +52,16 @@ pub fn without_verb() -> Error {
     invalid("certbot called ipv64-acme without a verb", HINT)
 }
 
-/// How many auth calls follow (certbot 1.4 and later); nothing if certbot does not say.
-fn remaining(variables: &Variables<'_>) -> Result<Option<u32>> {
+/// The record names of the whole order, one entry for each challenge, so that apex and wildcard count twice; and how many auth
+/// calls follow. Nothing if certbot does not say (before 1.4).
+fn order(variables: &Variables<'_>) -> Result<Option<Order>> {
     let Some(text) = variables("CERTBOT_REMAINING_CHALLENGES") else { return Ok(None) };
-    let number = text.trim().parse().map_err(|_| {
+    let remaining = text.trim().parse().map_err(|_| {
         invalid(format!("CERTBOT_REMAINING_CHALLENGES is `{}`, not a number", excerpt(&text, super::SHOWN)), HINT)
     })?;
-    Ok(Some(number))
-}
-
-/// The record names of the whole order; one entry for each challenge, so that apex and wildcard count twice.
-fn order(variables: &Variables<'_>) -> Option<Order> {
-    let all = variables("CERTBOT_ALL_DOMAINS").or_else(|| variables("CERTBOT_ALL_IDENTIFIERS"))?;
-    Some(Order { names: all.split(',').filter_map(|text| super::record_name(text.trim(), HINT).ok()).collect() })
+    let all = variables("CERTBOT_ALL_DOMAINS").or_else(|| variables("CERTBOT_ALL_IDENTIFIERS"));
+    let names = |all: String| all.split(',').filter_map(|text| super::record_name(text.trim(), HINT).ok()).collect();
+    Ok(all.map(|all| Order { names: names(all), remaining }))
 }
 
 #[cfg(test)]

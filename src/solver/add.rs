@@ -51,14 +51,14 @@ impl Solver<'_> {
         }
     }
 
-    /// Finds the places of all records, and makes sure that they can be removed again today.
+    /// Makes sure that all records can be added and removed again today, and finds their places.
     fn prepare(&self, call: &Call, policy: &RetryPolicy) -> Result<Vec<Placement>, Failure> {
+        self.admit(call, policy).map_err(|error| refused(call, error))?;
         let mut placements = Vec::new();
         for challenge in &call.challenges {
             let placement = self.locate(call, challenge, Domains::Cached, policy);
             placements.push(placement.map_err(|error| Failure::of(challenge.clone(), error))?);
         }
-        self.admit(&placements, policy).map_err(|error| refused(&placements, error))?;
         Ok(placements)
     }
 
@@ -200,8 +200,8 @@ impl Solver<'_> {
 }
 
 /// A call that is not let begin, for the sake of records that have to be removed.
-fn refused(placements: &[Placement], error: LimitError) -> Failure {
-    let first = placements.first().map_or("", |placement| placement.entry.record.as_str());
+fn refused(call: &Call, error: LimitError) -> Failure {
+    let first = call.challenges.first().map_or("", |challenge| challenge.name.as_str());
     Error::from(error).context(format!("cannot add the TXT record `{first}`")).into()
 }
 

@@ -56,10 +56,7 @@ impl Solver<'_> {
 
 /// Returns the names that the CA is about to ask for: a clock that has jumped ahead makes their records look old.
 fn in_use(call: &Call) -> Vec<&DnsName> {
-    let order: &[DnsName] = match &call.wait {
-        Wait::Later(order) | Wait::Order(order) => &order.names,
-        Wait::Now => &[],
-    };
+    let order = call.wait.order().into_iter().flat_map(|order| &order.names);
     match call.action {
         Action::Add => call.challenges.iter().map(|challenge| &challenge.name).chain(order).collect(),
         Action::Remove => Vec::new(),

@@ -129,6 +129,12 @@ impl Entry {
         }
     }
 
+    /// Returns how many calls the record still takes: its removal, and the addition as long as that may be to come.
+    #[must_use]
+    pub fn calls_owed(&self) -> usize {
+        1 + usize::from(self.progress == Progress::Intended)
+    }
+
     /// Returns whether a remove was asked for.
     #[must_use]
     pub const fn is_being_removed(&self) -> bool {

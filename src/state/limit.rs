@@ -1,5 +1,6 @@
 //! What a request is for, and why one may not leave.
 
+use std::fmt;
 use std::time::Duration;
 
 use super::rate::Rate;
@@ -16,6 +17,49 @@ pub enum CallKind {
     Addition,
     /// Changes nothing, and can wait.
     Read,
+}
+
+/// The calls that an order still takes, those that have to be left for others included.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CallsNeeded {
+    /// Records to be added; each of them has to be removed too.
+    pub additions: usize,
+    /// Whether the list of domains need not be asked for.
+    pub has_list: bool,
+    /// Whether earlier calls of the same order were made.
+    pub is_begun: bool,
+    /// Calls that are kept for records that are there, or about to be.
+    pub kept: usize,
+}
+
+impl CallsNeeded {
+    /// Returns how many calls the order itself takes.
+    #[must_use]
+    pub const fn own(&self) -> u64 {
+        (self.additions as u64).saturating_mul(2).saturating_add(!self.has_list as u64)
+    }
+
+    /// Returns how many calls have to be left today.
+    #[must_use]
+    pub const fn total(&self) -> u64 {
+        self.own().saturating_add(self.kept as u64)
+    }
+
+    /// Says how many calls have to be left for others, if any.
+    fn reserve(&self) -> String {
+        if self.kept == 0 { String::new() } else { format!(", and open records still take {}", self.kept) }
+    }
+}
+
+impl fmt::Display for CallsNeeded {
+    /// Writes `2 names need 4 API calls, an addition and a removal each`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.additions {
+            1 => write!(f, "1 name needs {} API calls, an addition and a removal", self.own())?,
+            names => write!(f, "{names} names need {} API calls, an addition and a removal each", self.own())?,
+        }
+        f.write_str(if self.has_list { "" } else { " and the list of domains" })
+    }
 }
 
 /// Why a request was not allowed to leave.
@@ -51,13 +95,17 @@ pub enum LimitError {
         /// When the next request may leave.
         next: Timestamp,
     },
-    /// What is left of the day's calls is kept for removing what is there.
-    #[error("{remaining} API calls are left for today, kept for removing records ({open} to be removed)")]
+    /// What is left of the day's calls does not pay for all that is to be added, and for the removals.
+    #[error("{needed}; {remaining} of {limit} are left until {reset} (midnight in Germany){}", needed.reserve())]
     Reserved {
+        /// What the order takes.
+        needed: CallsNeeded,
         /// Calls left.
         remaining: u64,
-        /// Records that have to be removed.
-        open: usize,
+        /// The account's calls a day.
+        limit: u64,
+        /// When the new day begins, as far as known.
+        reset: Timestamp,
     },
     /// The process was asked to stop.
     #[error(transparent)]
@@ -92,7 +140,10 @@ impl Explain for LimitError {
                 "between the tries calls fail at once, or an outage would use up the calls of the day; `ipv64-acme doctor` asks \
                  at once, and looks at the way there"
             }
-            Self::Reserved { .. } => "try again tomorrow, or raise the limit of the account at IPv64.net",
+            Self::Reserved { .. } => {
+                "request fewer names per certificate, spread certificates over several days, or wait for the new day; \
+                 `ipv64-acme status` shows what is left and what is kept"
+            }
             Self::Interrupted(_) => return None,
         };
         Some(hint.to_owned())

@@ -46,7 +46,7 @@ pub use domains::DomainCache;
 pub use entry::{Entry, EntryId, LEFT_OVER_AFTER, Progress, RecordMark};
 pub use error::StateError;
 pub use journal::Journal;
-pub use limit::{CallKind, LimitError};
+pub use limit::{CallKind, CallsNeeded, LimitError};
 pub use outage::Outage;
 pub use quota::{DailyUsage, Quota};
 pub use rate::{Rate, RateError};

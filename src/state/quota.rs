@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::limit::LimitError;
+use super::limit::{CallsNeeded, LimitError};
 use crate::time::Timestamp;
 
 /// After this long a used-up quota is tried again, and the account is read again where the last reading forbids additions:
@@ -15,10 +15,11 @@ const REFUSED_PAUSE: Duration = Duration::from_secs(120);
 /// Own calls after which the account is read although nothing is known of it: well below the documented default
 /// of 64 a day (IPv64 API document).
 const UNKNOWN_READ_AFTER: u64 = 40;
+/// An order that takes more calls than this is big: reading the account adds little to them, and the documented default may not
+/// pay for them if others use the key, too.
+const BIG_ORDER: u64 = 51;
 /// So few remaining calls are near enough to the end to look more often.
 const NEAR: u64 = 10;
-/// The calls that a record takes: with fewer left nothing is added.
-const FOR_A_RECORD: u64 = 2;
 /// Near the end the account is read again after so many calls where others use the same key.
 const NEAR_READ_AFTER: u64 = 5;
 
@@ -60,8 +61,6 @@ pub struct Quota {
     pub remaining: Option<u64>,
     /// The time at which a used-up quota begins anew: the next midnight in Germany (observed, not documented).
     pub used_up_until: Option<Timestamp>,
-    /// Whether it is worth a call to read the account before the next addition.
-    pub needs_reading: bool,
 }
 
 impl DailyUsage {
@@ -109,7 +108,7 @@ impl DailyUsage {
 
     /// Returns what is known of the calls left today.
     #[must_use]
-    pub fn quota(&self, now: Timestamp) -> Quota {
+    pub fn quota(&self) -> Quota {
         let limit = self.known.as_ref().and_then(|known| known.limit);
         let remaining = self.known.as_ref().and_then(|known| {
             Some(known.limit?.saturating_sub(known.used).saturating_sub(self.calls.saturating_sub(known.calls)))
@@ -119,7 +118,6 @@ impl DailyUsage {
             limit,
             remaining,
             used_up_until: self.used_up_since.map(Timestamp::next_german_midnight),
-            needs_reading: self.needs_reading(remaining, now),
         }
     }
 
@@ -127,45 +125,50 @@ impl DailyUsage {
     ///
     /// # Errors
     /// [`LimitError::UsedUp`], [`LimitError::Refused`]
-    pub(super) fn check(&self, now: Timestamp) -> Result<(), LimitError> {
-        match (self.quota(now).used_up_until, self.refused_at) {
+    pub(super) fn check(&self) -> Result<(), LimitError> {
+        match (self.quota().used_up_until, self.refused_at) {
             (Some(reset), _) => Err(LimitError::UsedUp { reset }),
             (None, Some(since)) => Err(LimitError::Refused { since, next: since + REFUSED_PAUSE }),
             (None, None) => Ok(()),
         }
     }
 
-    /// Makes sure that records can still be removed: `additions` new ones, and `open` ones that are there already.
+    /// Makes sure that an order can be finished today. Only a limit that the account has told forbids anything.
     ///
     /// # Errors
-    /// [`LimitError::Reserved`] if fewer calls are known to remain than all these need,
+    /// [`LimitError::Reserved`] if fewer calls are known to remain than it needs,
     /// [`LimitError::UsedUp`] if none are.
-    pub fn admit(&self, additions: usize, open: usize, now: Timestamp) -> Result<(), LimitError> {
-        self.check(now)?;
-        let needed = additions.saturating_mul(2).saturating_add(open) as u64;
-        match self.quota(now).remaining {
-            Some(remaining) if remaining < needed => Err(LimitError::Reserved { remaining, open }),
+    pub fn admit(&self, needed: CallsNeeded, now: Timestamp) -> Result<(), LimitError> {
+        self.check()?;
+        match self.quota() {
+            Quota { remaining: Some(remaining), limit: Some(limit), .. } if remaining < needed.total() => {
+                Err(LimitError::Reserved { needed, remaining, limit, reset: now.next_german_midnight() })
+            }
             _ => Ok(()),
         }
+    }
+
+    /// Returns whether it is worth a call to read the account before these additions.
+    #[must_use]
+    pub fn needs_reading(&self, needed: CallsNeeded, now: Timestamp) -> bool {
+        let is_big = |calls: u64| !needed.is_begun && calls.saturating_add(needed.total()) > BIG_ORDER;
+        let Some(known) = &self.known else {
+            return self.calls >= UNKNOWN_READ_AFTER || is_big(self.calls);
+        };
+        let since = self.calls.saturating_sub(known.calls);
+        let Some(left) = self.quota().remaining else { return false };
+        // Nobody else has used the key: a reading would tell what is counted here, and cost a call of the day.
+        let least = if known.used <= known.calls { UNKNOWN_READ_AFTER } else { NEAR_READ_AFTER };
+        // Halfway to the end, and then more often.
+        let is_due = since >= if left > NEAR { left.max(least) } else { least };
+        // Others may have used the key since, and the day of IPv64 may have ended.
+        let doubtful = if is_big(0) { needed.total().saturating_mul(2) } else { needed.total() };
+        is_due || (left < doubtful && now.since(known.at) >= PROBE_AFTER)
     }
 
     pub(super) fn each_time(&mut self, change: &mut dyn FnMut(&mut Timestamp)) {
         self.used_up_since.iter_mut().chain(&mut self.refused_at).for_each(&mut *change);
         self.known.iter_mut().for_each(|known| change(&mut known.at));
-    }
-
-    fn needs_reading(&self, remaining: Option<u64>, now: Timestamp) -> bool {
-        let Some(known) = &self.known else { return self.calls >= UNKNOWN_READ_AFTER };
-        let since = self.calls.saturating_sub(known.calls);
-        let Some(left) = remaining else { return false };
-        // Nobody else has used the key: a reading would tell what is counted here, and cost a call of the day.
-        let least = if known.used <= known.calls { UNKNOWN_READ_AFTER } else { NEAR_READ_AFTER };
-        if left > NEAR {
-            // Halfway to the end.
-            return since >= left.max(least);
-        }
-        let is_old = now.since(known.at) >= PROBE_AFTER;
-        since >= least || (left < FOR_A_RECORD && is_old)
     }
 }
 

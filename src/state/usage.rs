@@ -91,7 +91,7 @@ impl AccountUsage {
 
     /// Makes sure that a request may leave, apart from its turn.
     fn check(&self, now: Timestamp) -> Result<(), LimitError> {
-        self.daily.check(now)?;
+        self.daily.check()?;
         self.outage.check(now)
     }
 
@@ -104,7 +104,7 @@ impl AccountUsage {
     /// Returns whether there is no use in a call that can wait: the day is used up, or the API does not answer.
     #[must_use]
     pub fn is_barred(&self, now: Timestamp) -> bool {
-        self.daily.check(now).is_err() || self.outage.down_since(now).is_some()
+        self.daily.check().is_err() || self.outage.down_since(now).is_some()
     }
 
     /// Returns whether there is a request to spare: it could leave at once, nobody waits, and nothing bars it.

@@ -1,7 +1,8 @@
 //! What is repeated, when, and what the limiter hears.
 
 use super::*;
-use crate::state::LimitError;
+use crate::state::{CallsNeeded, LimitError};
+use crate::time::Timestamp;
 
 #[test]
 fn what_only_asks_is_asked_again_after_errors_that_pass() {
@@ -160,7 +161,8 @@ impl Log {
 impl RateLimiter for Log {
     fn acquire(&self, kind: CallKind, _: Instant) -> Result<Permit, LimitError> {
         if self.note(format!("before {kind:?}")) > 3 {
-            return Err(LimitError::Reserved { remaining: 1, open: 2 });
+            let (needed, reset) = (CallsNeeded::default(), Timestamp::default());
+            return Err(LimitError::Reserved { needed, remaining: 0, limit: 64, reset });
         }
         let log = self.clone();
         let done = move |is_answered| {

@@ -4,6 +4,7 @@ use super::super::tests::*;
 use super::*;
 use crate::error::{Explain, Kind};
 use crate::exit::Exit;
+use crate::state::CallsNeeded;
 use crate::time::{Clock, Interrupted, ManualClock};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -173,7 +174,7 @@ fn a_used_up_day_fails_at_once_and_names_the_end() {
         error.to_string(),
         "the API calls of this account are used up until 2026-11-23 23:00:00 UTC (midnight in Germany)"
     );
-    assert_eq!(state.usage(|usage, now| usage.daily.admit(1, 0, now)), Err(error));
+    assert_eq!(state.usage(|usage, now| usage.daily.admit(CallsNeeded::default(), now)), Err(error));
     clock.advance(Duration::from_secs(900));
     assert_eq!(wait(&state, &clock), Ok(Duration::ZERO), "later it is tried again");
 }
@@ -181,12 +182,19 @@ fn a_used_up_day_fails_at_once_and_names_the_end() {
 #[test]
 fn additions_leave_enough_calls_to_remove_everything() {
     let (state, _) = in_memory();
-    let admit = |additions, open| state.usage(|usage, now| usage.daily.admit(additions, open, now));
+    let admit = |additions, kept| {
+        let needed = CallsNeeded { additions, kept, has_list: true, is_begun: false };
+        state.usage(|usage, now| usage.daily.admit(needed, now))
+    };
     assert_eq!(admit(100, 100), Ok(()), "nothing known");
     state.usage(|usage, now| usage.daily.learn(54, 64, now));
     assert_eq!(admit(3, 4), Ok(()), "3 adds, 3 + 4 removes, 10 left");
     let error = admit(3, 5).unwrap_err();
-    assert_eq!(error.to_string(), "10 API calls are left for today, kept for removing records (5 to be removed)");
+    assert_eq!(
+        error.to_string(),
+        "3 names need 6 API calls, an addition and a removal each; 10 of 64 are left until 2026-11-23 23:00:00 UTC (midnight \
+         in Germany), and open records still take 5"
+    );
     assert_eq!((error.exit(), error.kind()), (Exit::RateLimit, Kind::QuotaReserved));
     state.usage(|usage, now| usage.daily.learn(54, 0, now));
     assert_eq!(admit(100, 100), Ok(()), "unlimited");

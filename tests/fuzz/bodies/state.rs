@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use ipv64_acme::challenge::{Challenge, TxtValue};
 use ipv64_acme::name::DnsName;
 use ipv64_acme::secret::Secret;
-use ipv64_acme::state::{Account, CallKind, Entry, EntryId, LimitError, Rate, State};
+use ipv64_acme::state::{Account, CallKind, CallsNeeded, Entry, EntryId, LimitError, Rate, State};
 use ipv64_acme::time::{BootTime, Clock, Interrupted, Timestamp};
 use serde_json::Value;
 
@@ -138,8 +138,14 @@ fn assert_journal(folder: &Path) {
 /// Nobody waits for ever because of a file, and the numbers of a day can be anything.
 fn assert_usage(folder: &Path) {
     let (state, rate) = (open(folder), Rate::default());
+    let most = CallsNeeded { additions: usize::MAX, kept: usize::MAX, ..CallsNeeded::default() };
     state.usage(|usage, now| {
-        let _ = (usage.daily.quota(now), usage.has_to_spare(rate, now), usage.daily.admit(usize::MAX, usize::MAX, now));
+        let _ = (
+            usage.daily.needs_reading(most, now),
+            usage.daily.quota(),
+            usage.has_to_spare(rate, now),
+            usage.daily.admit(most, now),
+        );
     });
     let now = Instant::now();
     for kind in [CallKind::Removal, CallKind::Addition, CallKind::Read] {
@@ -158,7 +164,8 @@ fn assert_usage(folder: &Path) {
         usage.daily.learn(u64::MAX, u64::MAX, now);
         usage.daily.refuse(now);
     });
-    if let Err(error) = state.usage(|usage, now| usage.daily.admit(1, 1, now)) {
+    if let Err(error) = state.usage(|usage, now| usage.daily.admit(CallsNeeded { additions: 1, kept: 1, ..most }, now))
+    {
         super::assert_explained(&error);
     }
     assert_warnings(&state);

@@ -6,6 +6,7 @@ mod faults;
 mod order;
 mod outage;
 mod parallel;
+mod quota;
 mod reserve;
 mod signals;
 mod state_files;

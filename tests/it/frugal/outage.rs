@@ -8,7 +8,7 @@ use super::*;
 const FOR_EVER: u32 = 1000;
 
 /// Calls one of certbot's hooks for one name of an order.
-fn certbot(env: &TestEnvironment, verb: &str, (names, at): (&[String], usize), value: &str) -> Finished {
+pub(super) fn certbot(env: &TestEnvironment, verb: &str, (names, at): (&[String], usize), value: &str) -> Finished {
     let remaining = (names.len() - at - 1).to_string();
     let variables = [
         ("CERTBOT_DOMAIN", names[at].as_str()),
@@ -20,7 +20,7 @@ fn certbot(env: &TestEnvironment, verb: &str, (names, at): (&[String], usize), v
 }
 
 /// All calls of certbot for an order of so many names, of which every addition fails; returns the exit codes.
-fn order(env: &TestEnvironment, count: usize) -> Vec<Option<i32>> {
+pub(super) fn order(env: &TestEnvironment, count: usize) -> Vec<Option<i32>> {
     let names: Vec<_> = (0..count).map(|number| format!("n{number}.name.ipv64.net")).collect();
     let values: Vec<_> = names.iter().map(|_| value()).collect();
     let calls = ["auth", "cleanup"].into_iter().flat_map(|verb| (0..count).map(move |at| (verb, at)));
