@@ -277,11 +277,34 @@ impl Lookup {
                 *zone = self.both_sides((below, Some(found.clone())), found, zone.found_by, deadline);
                 continue;
             }
+            if let Some(lower) = self.lower_zone(name, &reply, zone, deadline)? {
+                *zone = lower;
+                return Ok(Alias::default());
+            }
             return Alias::read(name, &reply, |sibling| {
                 self.ask_servers(zone, &Question::authoritative(sibling, RecordType::CNAME), deadline)
             });
         }
         Err(vec![format!("more than {MAX_DELEGATIONS} referrals for `{name}`")])
+    }
+
+    /// Returns the zone below the one that was asked, if the name is in it: where one server holds both sides of a zone cut, it
+    /// answers for the lower one without a referral.
+    fn lower_zone(
+        &self,
+        name: &DnsName,
+        reply: &Reply,
+        asked: &Zone,
+        deadline: Instant,
+    ) -> Result<Option<Zone>, Vec<String>> {
+        let is_lower = |apex: &DnsName| {
+            name.is_within(apex) && asked.apex.as_ref().is_some_and(|above| apex != above && apex.is_within(above))
+        };
+        let Some(apex) = reply.zone().filter(|_| !reply.has_answers()).filter(is_lower) else { return Ok(None) };
+        let names = self.ask_servers(asked, &Question::authoritative(&apex, RecordType::NS), deadline)?;
+        let found = self.complete(Found::unfound(names.name_servers(&apex)), FoundBy::Settings, deadline);
+        let zone = || self.both_sides((apex, None), found.clone(), asked.found_by, deadline);
+        Ok((!found.servers.is_empty()).then(zone))
     }
 
     /// A TXT record beside an alias is against the rules (RFC 1034 section 3.6.2), and some servers show it instead.

@@ -83,3 +83,34 @@ fn a_server_that_refers_to_the_zone_itself_does_not_win_against_a_good_one() {
     let alias = lookup.ask_zone(&name("_acme-challenge.example"), &mut zone, fake::late()).unwrap();
     assert_eq!(alias.target, Some(name("target.test")));
 }
+
+/// The server of `example` holds the zone of the challenge name too, which has one more server.
+#[test]
+fn a_zone_cut_at_the_challenge_name_is_seen_where_one_server_holds_both_sides() {
+    const CUT: &str = "_acme-challenge.example";
+    let answer = |asked: &str, kind, mut reply: hickory_resolver::proto::op::Message| {
+        match (asked, kind) {
+            (CUT, RecordType::NS) => {
+                reply.add_answer(fake::ns(CUT, "ns1.example"));
+                reply.add_answer(fake::ns(CUT, "ns2.example"));
+            }
+            (CUT, _) => drop(reply.add_authority(fake::soa(CUT))),
+            ("example", RecordType::SOA) => drop(reply.add_answer(fake::soa("example"))),
+            ("example", RecordType::NS) => drop(reply.add_answer(fake::ns("example", "ns1.example"))),
+            ("ns1.example", RecordType::A) => drop(reply.add_answer(fake::a(asked, [127, 0, 0, 1]))),
+            ("ns2.example", RecordType::A) => drop(reply.add_answer(fake::a(asked, [127, 0, 0, 2]))),
+            _ => drop(reply.add_authority(fake::soa("example"))),
+        }
+        reply
+    };
+    let server = fake::serve("127.0.0.1:0", move |asked, kind, mut reply| {
+        reply.metadata.authoritative = true;
+        answer(asked, kind, reply)
+    });
+    let name = |text| DnsName::parse(text).unwrap();
+    let lookup = fake::lookup(Some(fake::serve("127.0.0.1:0", answer)), server);
+    let place = lookup.place(&name(CUT), Follow::Chain, fake::late()).unwrap();
+    assert_eq!(place.zone.apex, Some(name(CUT)));
+    let addresses: Vec<_> = place.zone.servers.iter().map(|server| server.address.ip().to_string()).collect();
+    assert_eq!(addresses, ["127.0.0.1", "127.0.0.2"]);
+}
