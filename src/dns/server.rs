@@ -70,6 +70,8 @@ pub struct Zone {
     pub only_zone: Vec<DnsName>,
     /// How they were found.
     pub found_by: FoundBy,
+    /// Whether the configured resolvers name others than the delegation does, from the root servers on (split DNS).
+    pub split: bool,
 }
 
 impl Zone {

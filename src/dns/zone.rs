@@ -118,10 +118,14 @@ impl Lookup {
         let known = found.names();
         let own = reply.map(|reply| reply.name_servers(&apex)).filter(|names| !names.is_empty());
         let own = own.unwrap_or_else(|| known.clone());
-        // A delegation that leads to none of these addresses is another zone of the same name: a network with split DNS.
         // The root servers have no names here.
-        let is_same = |other: &Found| !other.names().is_empty() && !found.addresses().is_disjoint(&other.addresses());
-        let delegation = delegation.filter(is_same);
+        let delegation = delegation.filter(|delegation| !delegation.names().is_empty());
+        let leads_elsewhere = |other: &&Found| found.addresses().is_disjoint(&other.addresses());
+        if let Some(elsewhere) = delegation.as_ref().filter(leads_elsewhere).filter(|_| way != FoundBy::Roots) {
+            // Another zone of the same name, as with split DNS: a CA goes down from the root.
+            let sides = (apex, Some(elsewhere.clone()));
+            return Zone { split: true, ..self.both_sides(sides, elsewhere.clone(), FoundBy::Roots, deadline) };
+        }
         let parent = delegation.as_ref().map_or_else(|| own.clone(), Found::names);
         let mut named: BTreeSet<_> = own.union(&parent).filter(|name| !known.contains(name)).cloned().collect();
         if way == FoundBy::Roots {

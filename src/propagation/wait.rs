@@ -390,7 +390,8 @@ impl<'a> Wait<'a> {
     }
 
     fn ready(&self, now: Instant, basis: Basis) -> Ready {
-        Ready { waited: now - self.start, rows: self.rows(), basis, split: self.searches.split }
+        let split = self.searches.split || self.zones.iter().any(|zone| zone.zone.split);
+        Ready { waited: now - self.start, rows: self.rows(), basis, split }
     }
 
     /// Returns a wait that has failed, with what is known now.
