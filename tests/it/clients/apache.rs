@@ -89,7 +89,7 @@ struct Running(Child);
 
 impl Running {
     fn end(&mut self) -> std::process::ExitStatus {
-        process::run(Command::new("kill").arg(self.0.id().to_string()));
+        process::signal(&self.0.id().to_string(), "TERM");
         self.0.wait().unwrap()
     }
 }

@@ -69,8 +69,7 @@ fn until(what: &str, is_so: impl Fn() -> bool) {
 }
 
 fn send_signal(child: &Child, signal: &str) {
-    let finished = process::run(Command::new("kill").arg(format!("-{signal}")).arg(child.id().to_string()));
-    assert!(finished.status.success(), "{}", finished.said());
+    assert!(process::signal(&child.id().to_string(), signal));
 }
 
 /// Reads one file of the state directory.

@@ -104,7 +104,6 @@ fn send(child: &mut Child, signal: &str) {
         return child.kill().unwrap();
     }
     // It may have ended by itself meanwhile, but is not reaped: the number is still its own.
-    let mut kill = Command::new("kill");
-    kill.arg(format!("-{signal}")).arg(child.id().to_string()).stdout(Stdio::null()).stderr(Stdio::null());
-    kill.status().unwrap();
+    let kill = format!("kill -s {signal} {}", child.id());
+    Command::new("sh").args(["-c", &kill]).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
 }

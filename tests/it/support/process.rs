@@ -25,6 +25,12 @@ impl Finished {
     }
 }
 
+/// Sends a signal, named as for `kill`, to a process; returns whether there was one. By the shell, which has it built in: the
+/// program is in a package that a small system does not have.
+pub(crate) fn signal(process: &str, signal: &str) -> bool {
+    run(Command::new("sh").args(["-c", "kill -s \"$1\" \"$2\"", "sh", signal, process])).status.success()
+}
+
 /// Runs a command without input until it ends. Output goes through files: no pipe can fill up, and a process
 /// that outlives the command cannot hold the test.
 pub(crate) fn run(command: &mut Command) -> Finished {

@@ -101,8 +101,7 @@ impl Stage {
         };
         let mut processes = fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path());
         let hook = processes.find(is_ours).expect("no hook is running");
-        let finished = process::run(Command::new("kill").arg(format!("-{signal}")).arg(hook.file_name().unwrap()));
-        assert!(finished.status.success(), "{}", finished.said());
+        assert!(process::signal(hook.file_name().unwrap().to_str().unwrap(), signal));
     }
 
     /// Runs shell commands, as a page of the documentation shows them, with further variables.
