@@ -185,7 +185,7 @@ fn exposure_on_the_way(path: &Path, at: &Path, metadata: &Metadata, forbidden: u
     };
     let remedy = if !is_trusted(owner) && owner != OVERFLOW_USER {
         let elsewhere = format!("move it below folders that only root and user {user} can change");
-        format!("{elsewhere}, `{chown} {user} {at}`, {}", or_as(owner))
+        format!("{elsewhere}, run `{chown} {user} {at}`, {}", or_as(owner))
     } else if mode & forbidden != 0 && mode & STICKY == 0 {
         format!("run `chmod go-w {at}`")
     } else {

@@ -155,6 +155,18 @@ fn init_stores_nothing_where_others_could_replace_it() {
     }
 }
 
+#[test]
+fn what_init_stores_is_used_under_every_umask() {
+    for umask in ["000", "002", "077"] {
+        let env = hasty();
+        let key = env.sim.key(0).unwrap();
+        let config = "--config new/folder/config.toml";
+        let script = format!("umask {umask}; unset IPV64_API_KEY; echo {key} | ipv64-acme init --stdin {config} >out");
+        let finished = shell(&env, &format!("{script} && ipv64-acme {config} account"));
+        assert!(finished.status.success(), "{umask}: {}", finished.said());
+    }
+}
+
 /// Makes what stands in place of a file.
 type Trap = fn(&TestEnvironment, &Path);
 
