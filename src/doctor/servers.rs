@@ -30,14 +30,16 @@ enum Outcome {
 }
 
 impl Outcome {
-    fn of(reply: Result<Reply, AskError>, took: Duration) -> Self {
+    fn of(apex: &DnsName, reply: Result<Reply, AskError>, took: Duration) -> Self {
         let reply = match reply {
             Ok(reply) => reply,
             Err(error) => return Self::Unheard(error),
         };
-        let words = match reply.code() {
-            ResponseCode::NoError if reply.authoritative() => return Self::Serves(reply.serial(), took),
-            ResponseCode::NoError => "an answer without authority".to_owned(),
+        let other_zone = reply.zone().filter(|zone| zone != apex && reply.authoritative());
+        let words = match (reply.code(), other_zone) {
+            (_, Some(zone)) => format!("an answer for the zone `{zone}`, not for `{apex}`"),
+            (ResponseCode::NoError, None) if reply.authoritative() => return Self::Serves(reply.serial(), took),
+            (ResponseCode::NoError, None) => "an answer without authority".to_owned(),
             _ => reply.code_name(),
         };
         let recursive = !reply.authoritative() && reply.recursion_available();
@@ -109,7 +111,7 @@ fn probe(server: &Server, question: &Question, transport: Transport, pace: &Arc<
         (Err(_), _) if transport == Transport::Udp => ask_once(question),
         other => other,
     };
-    Outcome::of(reply, took)
+    Outcome::of(&question.name, reply, took)
 }
 
 fn describe(probed: &Probed, zone_is_served: bool) -> Finding {

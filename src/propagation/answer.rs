@@ -11,8 +11,13 @@ use crate::name::DnsName;
 pub enum Answer {
     /// Authoritative, with every value that is waited for.
     Has,
-    /// Authoritative, without it; says what there is instead.
-    Lacks(String),
+    /// Authoritative, without it.
+    Lacks {
+        /// What there is instead.
+        instead: String,
+        /// The zone that the answer is of, as its SOA record says.
+        zone: Option<DnsName>,
+    },
     /// A reply, but not an authoritative one: no AA, a referral, REFUSED, SERVFAIL.
     Lame {
         /// What was wrong with it.
@@ -39,13 +44,17 @@ pub fn judge_reply(reply: &Reply, name: &DnsName, values: &[TxtValue]) -> Answer
     if has_all(&found, values) {
         return Answer::Has;
     }
-    Answer::Lacks(match (reply.code(), found.len(), reply.alias(name)) {
+    let alias = reply.alias(name);
+    // Behind an alias the SOA record is that of its target's zone.
+    let zone = reply.zone().filter(|_| alias.is_none());
+    let instead = match (reply.code(), found.len(), alias) {
         (ResponseCode::NXDomain, ..) => "no such name".to_owned(),
         (_, _, Some(target)) => format!("an alias of `{target}`"),
         (_, 0, None) => "no TXT record".to_owned(),
         (_, 1, None) => "1 other TXT value".to_owned(),
         (_, count, None) => format!("{count} TXT values, not all that are needed"),
-    })
+    };
+    Answer::Lacks { instead, zone }
 }
 
 /// Returns whether all values are among the texts that were found.

@@ -136,11 +136,12 @@ impl Evidence {
             }
             Answer::Has if self.is_doubtful(record, now) => {
                 self.answered(transport);
-                self.last = Some(Answer::Lacks("an equal value, perhaps the one that was just removed".to_owned()));
+                let instead = "an equal value, perhaps the one that was just removed".to_owned();
+                self.last = Some(Answer::Lacks { instead, zone: None });
                 return;
             }
             Answer::Has => self.has((record, transport), asked),
-            Answer::Lacks(_) => self.lacks((record, transport)),
+            Answer::Lacks { .. } => self.lacks((record, transport)),
             Answer::Lame { .. } | Answer::Silent(_) => {
                 self.useless(now, transport, &answer);
                 // Silence after good answers takes nothing back.
@@ -149,12 +150,12 @@ impl Evidence {
                 }
             }
         }
-        if matches!(answer, Answer::Has | Answer::Lacks(_)) {
+        if matches!(answer, Answer::Has | Answer::Lacks { .. }) {
             self.heard(replica, record, &answer);
         }
         // As long as one record is missing, that is what there is to say of the address.
         let is_part = answer == Answer::Has && self.unseen().next().is_some();
-        if !is_part || !matches!(self.last, Some(Answer::Lacks(_))) {
+        if !is_part || !matches!(self.last, Some(Answer::Lacks { .. })) {
             self.last = Some(answer);
         }
     }
@@ -358,7 +359,7 @@ impl Evidence {
             None | Some(Answer::Silent(AskError::NoSocket)) => ServerStatus::Unknown,
             Some(Answer::Has) if self.is_confirmed() => ServerStatus::Serving,
             Some(Answer::Has) => ServerStatus::Confirming,
-            Some(Answer::Lacks(_)) => ServerStatus::Lagging,
+            Some(Answer::Lacks { .. }) => ServerStatus::Lagging,
             Some(Answer::Lame { .. }) => ServerStatus::Lame,
             Some(Answer::Silent(AskError::NoRoute)) => ServerStatus::NoRoute,
             Some(Answer::Silent(_)) => ServerStatus::Silent,

@@ -24,6 +24,15 @@ pub enum Basis {
     Blind,
 }
 
+/// A server that answers with authority for another zone than the one that was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtherZone {
+    /// The zone that it answers for.
+    pub served: DnsName,
+    /// The zone that was found.
+    pub wanted: DnsName,
+}
+
 /// One server address in the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
@@ -33,6 +42,8 @@ pub struct Row {
     pub status: ServerStatus,
     /// Its last answer, in words.
     pub last: String,
+    /// Whether that was about another zone.
+    pub other_zone: Option<OtherZone>,
     /// From the start of the wait to the first of its unbroken positive answers.
     pub after: Option<Duration>,
     /// Whether TCP was tried and did not work.
@@ -53,7 +64,12 @@ impl Row {
         let mut text = match self.status {
             ServerStatus::Serving => format!("has it, after {:.1} s", self.after.unwrap_or_default().as_secs_f64()),
             ServerStatus::Confirming => "has it, not confirmed often enough yet".to_owned(),
-            ServerStatus::Lagging => format!("lags: {}", self.last),
+            ServerStatus::Lagging => match &self.other_zone {
+                Some(OtherZone { served, wanted }) => {
+                    format!("answers for the zone `{served}`, not for `{wanted}`: {}", self.last)
+                }
+                None => format!("lags: {}", self.last),
+            },
             ServerStatus::Lame => format!("not authoritative: {}", self.last),
             ServerStatus::Silent => format!("does not answer: {}", self.last),
             ServerStatus::NoRoute => "cannot be reached from here: no route".to_owned(),
@@ -168,6 +184,7 @@ impl NotReady {
         // Waiting does not help with servers that are not the provider's.
         let foreign = lagging().filter_map(|row| row.host.name()).filter(|name| !provider::owns(name));
         let foreign: BTreeSet<_> = foreign.map(DnsName::as_str).collect();
+        let astray = lagging().find_map(|row| row.other_zone.as_ref().map(|other| (&row.host, other)));
         let waited = self.waited.as_secs();
         let advice = if self.intercepted {
             "something in this network answers in place of the name servers (a router or firewall that redirects port 53): \
@@ -181,6 +198,15 @@ impl NotReady {
                  delegate it to ns1.ipv64.net and ns2.ipv64.net alone at its registrar, or make the challenge name a CNAME to a \
                  name below a domain that is at IPv64",
                 Vec::from_iter(foreign).join(", ")
+            );
+        } else if let Some((host, OtherZone { served, wanted })) = astray {
+            let cure = if provider::owns(wanted) {
+                "tell IPv64, who run that zone".to_owned()
+            } else {
+                format!("delegate `{wanted}` to ns1.ipv64.net and ns2.ipv64.net alone at its registrar, and add it at IPv64.net")
+            };
+            return format!(
+                "waiting does not help: {host} has no copy of `{wanted}`, and answers for `{served}` instead; {cure}"
             );
         } else if lagging().count() > 0 && lagging().count() + with(&[NoRoute, Silent]) == self.rows.len() {
             return format!(
@@ -240,6 +266,7 @@ mod tests {
             host: Host::Server(Server { name: DnsName::parse(name).ok(), address: ([192, 0, 2, 1], 53).into() }),
             status: *status,
             last: "no such name".to_owned(),
+            other_zone: None,
             after: None,
             no_tcp: false,
             several: false,

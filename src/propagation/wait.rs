@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::answer::{Answer, judge_reply};
 use super::evidence::{Evidence, Observation};
 use super::fallback::{Fallback, Round};
-use super::outcome::{Basis, Cause, NotReady, Ready, Row};
+use super::outcome::{Basis, Cause, NotReady, OtherZone, Ready, Row};
 use super::plan::{Plan, Text, ZoneTexts, by_zone};
 use super::rule::{CHANCES_SPAN, ServerStatus, Verdict, verdict};
 use super::schedule::Schedule;
@@ -404,7 +404,7 @@ impl<'a> Wait<'a> {
 
     /// Returns the table of servers, one row an address: where it stands with the zone that it is the furthest behind with.
     pub(super) fn rows(&self) -> Vec<Row> {
-        let mut rows: Vec<_> = self.targets.iter().filter_map(|target| target.row(self.start)).collect();
+        let mut rows: Vec<_> = self.targets.iter().filter_map(|target| target.row(self.start, &self.zones)).collect();
         rows.sort_by(|one, other| one.host.cmp(&other.host));
         rows
     }
@@ -425,17 +425,24 @@ impl Target {
         Ticket { server, zone: view.zone, record, transport, edns: self.edns, asked: now }
     }
 
-    fn row(&self, start: Instant) -> Option<Row> {
-        let evidence = self.views.iter().map(|view| &view.evidence).max_by_key(|evidence| evidence.status())?;
+    fn row(&self, start: Instant, zones: &[ZoneTexts]) -> Option<Row> {
+        let View { evidence, zone, .. } = self.views.iter().max_by_key(|view| view.evidence.status())?;
         let last = match &evidence.last {
             None | Some(Answer::Has) => String::new(),
-            Some(Answer::Lacks(text) | Answer::Lame { reason: text, .. }) => text.clone(),
+            Some(Answer::Lacks { instead: text, .. } | Answer::Lame { reason: text, .. }) => text.clone(),
             Some(Answer::Silent(error)) => error.to_string(),
+        };
+        let other_zone = match (&evidence.last, &zones[*zone].zone.apex) {
+            (Some(Answer::Lacks { zone: Some(served), .. }), Some(wanted)) if served != wanted => {
+                Some(OtherZone { served: served.clone(), wanted: wanted.clone() })
+            }
+            _ => None,
         };
         Some(Row {
             host: self.host.clone(),
             status: evidence.status(),
             last,
+            other_zone,
             after: evidence.serving_since.map(|since| since.saturating_duration_since(start)),
             no_tcp: evidence.is_tcp_broken(),
             several: evidence.shows_several_replicas(),

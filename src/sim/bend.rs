@@ -3,7 +3,7 @@
 
 use hickory_resolver::proto::{
     op::{Query, ResponseCode},
-    rr::{Name, RData, Record, RecordType, rdata::TXT},
+    rr::{Name, RData, Record, RecordType, rdata::{SOA, TXT}},
 };
 
 use super::{
@@ -39,9 +39,12 @@ pub(super) fn reply(mut reply: Reply, settings: &ServerSettings, question: &Quer
     if settings.authority != Authority::Honest {
         reply.authoritative = false;
     }
+    if settings.missing == Missing::ZoneAbove && reply.authoritative {
+        reply = above(question.name());
+    }
     if reply.answers.is_empty() && reply.authoritative {
         match settings.missing {
-            Missing::Honest => {}
+            Missing::Honest | Missing::ZoneAbove => {}
             Missing::NxDomain => reply.rcode = ResponseCode::NXDomain,
             Missing::NoData => reply.rcode = ResponseCode::NoError,
         }
@@ -55,6 +58,14 @@ pub(super) fn reply(mut reply: Reply, settings: &ServerSettings, question: &Quer
         }
     }
     reply
+}
+
+/// NXDOMAIN with the SOA record of the top-level domain.
+fn above(name: &Name) -> Reply {
+    let apex = name.trim_to(1);
+    let soa = SOA::new(apex.clone(), apex.clone(), 1, 60, 60, 60, 60);
+    let soa = Record::from_rdata(apex, RECORD_TTL, RData::SOA(soa));
+    Reply { rcode: ResponseCode::NXDomain, authoritative: true, authorities: vec![soa], ..Reply::default() }
 }
 
 /// A name in capitals.

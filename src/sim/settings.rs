@@ -122,6 +122,7 @@ impl ServerSettings {
             && self.authority == Authority::Honest;
         let sound = !matches!(self.packets, Packets::WrongQuestion | Packets::Malformed | Packets::OffPath);
         let truthful = self.wrong_value.is_none() && !self.backends.iter().any(|backend| backend.stale);
+        let truthful = truthful && self.missing != Missing::ZoneAbove;
         reachable && whole && speaks && sound && truthful
     }
 }
@@ -229,6 +230,8 @@ pub enum Missing {
     NxDomain,
     /// No data for both.
     NoData,
+    /// NXDOMAIN for everything, from the zone above: the server has no copy of the right one.
+    ZoneAbove,
 }
 
 /// What is wrong with the packets of a server.

@@ -5,6 +5,10 @@ use super::*;
 
 const CONFIRMATIONS: u32 = 12;
 
+fn lacking() -> Answer {
+    Answer::Lacks { instead: "no such name".to_owned(), zone: None }
+}
+
 /// An address that is told of answers.
 struct Asked {
     evidence: Evidence,
@@ -38,7 +42,7 @@ impl Asked {
     }
 
     fn lacks(self, record: usize) -> Self {
-        self.hears(record, Transport::Udp, Answer::Lacks("no such name".to_owned()), 1)
+        self.hears(record, Transport::Udp, lacking(), 1)
     }
 
     fn silent(self, times: u32) -> Self {
@@ -117,7 +121,7 @@ fn each_record_is_proven_for_itself() {
 
 #[test]
 fn every_machine_that_tells_its_name_has_to_show_the_record() {
-    let asked = || Asked::new(1).replica("a", Answer::Lacks(String::new())).proves(0);
+    let asked = || Asked::new(1).replica("a", lacking()).proves(0);
     assert!(asked().is(ServerStatus::Confirming), "a was heard of and has not shown it");
     assert!(asked().replica("a", Answer::Has).is(ServerStatus::Serving));
     assert!(asked().has(0, 30).is(ServerStatus::Serving), "not heard of for so long, it is gone");

@@ -107,7 +107,7 @@ fn assert_judged(reply: &Reply, name: &DnsName, bytes: &[u8]) {
             let mut rest = bytes.iter();
             assert!(VALUE.bytes().all(|wanted| rest.any(|byte| *byte == wanted)), "a value from nowhere");
         }
-        Answer::Lacks(words) => {
+        Answer::Lacks { instead: words, .. } => {
             assert!(reply.authoritative());
             super::assert_tame(words);
         }
@@ -121,7 +121,7 @@ fn assert_judged(reply: &Reply, name: &DnsName, bytes: &[u8]) {
 fn assert_counted(answer: &Answer, replica: Option<Vec<u8>>) {
     let expected = match answer {
         Answer::Has => ServerStatus::Serving,
-        Answer::Lacks(_) => ServerStatus::Lagging,
+        Answer::Lacks { .. } => ServerStatus::Lagging,
         Answer::Lame { .. } | Answer::Silent(_) => ServerStatus::Lame,
     };
     assert_eq!(status_after(1, answer, replica.clone()), expected, "named: {}", replica.is_some());

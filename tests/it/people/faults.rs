@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use ipv64_acme::sim::{
-    Account, Action, ApiFault, Authority, Certificate, Config, Limits, Listen, Meets, Secured, ServerSettings,
-    StaticRecord,
+    Account, Action, ApiFault, Authority, Certificate, Config, Limits, Listen, Meets, Missing, Secured,
+    ServerSettings, StaticRecord,
 };
 
 use crate::support::environment::TestEnvironment;
@@ -250,6 +250,24 @@ fn of_servers() -> Vec<Fault> {
                 ],
             ),
             doctor: (6, &["no name server answered the CNAME query for", "is port 53 open?", "IPV64_RESOLVERS"]),
+        },
+        Fault {
+            name: "one name server has the copy of another zone",
+            domain: "example.com",
+            env: {
+                let above = ServerSettings { missing: Missing::ZoneAbove, ..ServerSettings::default() };
+                let above = ServerSettings { meets: Meets::Sockets, ..above };
+                with(|config| config.name_servers[1].addresses = vec![above])
+            },
+            hook: (
+                5,
+                &[
+                    "answers for the zone `com`, not for `example.com`: no such name",
+                    "waiting does not help: ns2.ipv64.net",
+                    "delegate `example.com` to ns1.ipv64.net and ns2.ipv64.net alone",
+                ],
+            ),
+            doctor: (0, &["an answer for the zone `com`, not for `example.com`", "remove it from the delegation"]),
         },
         Fault {
             name: "something answers in place of the name servers",
