@@ -10,13 +10,15 @@ use crate::name::{DnsName, NameError};
 
 /// The label that a CA puts before the validated name (RFC 8555 section 8.4).
 pub const CHALLENGE_LABEL: &str = "_acme-challenge";
+/// The length of a SHA-256 digest in base64url without padding, in characters.
+pub const DIGEST: usize = 43;
 /// The longest character-string of a TXT record in octets (RFC 1035 section 3.3.14).
 const MAX_STRING: usize = 255;
 
 /// The content of a challenge record: base64url text without padding (RFC 4648 section 5).
 ///
-/// ACME clients pass the 43 characters of a SHA-256 digest. Other lengths are let through, as the CA
-/// and not this program decides what it looks for; a dot is not, since it means a key authorization.
+/// ACME clients pass the 43 characters of a SHA-256 digest ([`TxtValue::is_digest`]). Other lengths are values too, since such
+/// a one may be in the account and has to be removed; with a dot it is a key authorization.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
 pub struct TxtValue(String);
 
@@ -62,6 +64,12 @@ impl TxtValue {
         let mut bytes = [0; 32];
         rand::rngs::SysRng.try_fill_bytes(&mut bytes)?;
         Ok(Self(URL_SAFE_NO_PAD.encode(bytes)))
+    }
+
+    /// Returns whether it is what a `dns-01` challenge asks for: a SHA-256 digest in base64url (RFC 8555 section 8.4).
+    #[must_use]
+    pub fn is_digest(&self) -> bool {
+        self.0.len() == DIGEST
     }
 
     /// Returns the value as text.

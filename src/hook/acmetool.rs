@@ -1,7 +1,7 @@
 //! acmetool's hooks folder: `challenge-dns-start|challenge-dns-stop HOST FILE VALUE`, and an exit code of its own for
 //! events that are not meant for a hook.
 
-use super::{Convention, Request, Variables, Verb};
+use super::{Convention, Hints, Request, Variables, Verb};
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::order::{Action, Call};
@@ -9,6 +9,7 @@ use crate::order::{Action, Call};
 const HINT: &str = "acmetool calls the programs in its hooks folder (/etc/acme/hooks, or `--hooks`) with HOST FILE VALUE; \
                     put a link to ipv64-acme there";
 const WRONG_TYPE: &str = "acmetool sends the digest with challenge-dns-start; another program seems to call this verb";
+const HINTS: Hints = Hints { form: HINT, other_type: WRONG_TYPE };
 
 /// acmetool.
 pub const CONVENTION: Convention = Convention {
@@ -32,7 +33,7 @@ fn parse(verb: &Verb, args: &[String], _: &Variables<'_>) -> Result<Request> {
         [host, _file, value, further] if matches!(further.as_str(), "" | "wildcard") => (host, value),
         _ => return Err(super::wrong_count(verb.word, "3 arguments", args, HINT)),
     };
-    let challenge = super::for_domain(host, super::value(value, WRONG_TYPE)?, HINT)?;
+    let challenge = super::for_domain(verb.action, (host, value), &HINTS)?;
     // No challenge-dns-stop follows a start that failed.
     Ok(Request::Solve(Call::new("acmetool", verb.action, vec![challenge])))
 }
@@ -44,22 +45,23 @@ fn is_event(word: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::VALUE;
     use super::*;
 
     #[test]
     fn the_further_argument_does_not_matter() {
         for further in [None, Some(""), Some("wildcard")] {
-            let args: Vec<_> = ["A.example", "/var/lib/acme/desired/a", "-v"].into_iter().chain(further).collect();
+            let args: Vec<_> = ["A.example", "/var/lib/acme/desired/a", VALUE].into_iter().chain(further).collect();
             let args: Vec<_> = args.into_iter().map(str::to_owned).collect();
             let Ok(Request::Solve(call)) = parse(&CONVENTION.verbs[0], &args, &|_| None) else { panic!("{args:?}") };
             assert_eq!(call.challenges[0].name.as_str(), "_acme-challenge.a.example");
-            assert_eq!(call.challenges[0].value.as_str(), "-v");
+            assert_eq!(call.challenges[0].value.as_str(), VALUE);
         }
     }
 
     #[test]
     fn any_other_further_argument_is_refused() {
-        let args = ["a.example", "/f", "v", "extra"].map(str::to_owned);
+        let args = ["a.example", "/f", VALUE, "extra"].map(str::to_owned);
         assert!(parse(&CONVENTION.verbs[0], &args, &|_| None).unwrap_err().to_string().contains("not 4"));
     }
 

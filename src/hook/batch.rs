@@ -45,7 +45,7 @@ pub fn parse(action: Action, text: &[u8]) -> Result<Call> {
         if name != name.without_wildcard() {
             return Err(invalid(format!("`{name}` is not the name of a record"), HINT));
         }
-        Ok(Challenge { name, value: super::value(&item.value, WRONG_TYPE)? })
+        Ok(Challenge { name, value: super::value(action, &item.value, WRONG_TYPE)? })
     });
     // certbot calls the clean-up of its plugin for every challenge, also after a failure.
     Ok(Call { on_failure: OnFailure::Leave, ..Call::new("batch", action, challenges.collect::<Result<_>>()?) })
@@ -53,20 +53,23 @@ pub fn parse(action: Action, text: &[u8]) -> Result<Call> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::VALUE;
     use super::*;
 
     #[test]
     fn records_are_taken_in_order_with_their_full_names() {
-        let text = r#"[{"name":"_acme-challenge.A.example.","value":"-v"},{"name":"x.alias.ipv64.net","value":"w"}]"#;
+        let record = |name: &str| format!(r#"{{"name":"{name}","value":"{VALUE}"}}"#);
+        let text = format!("[{},{}]", record("_acme-challenge.A.example."), record("x.alias.ipv64.net"));
         let call = parse(Action::Add, text.as_bytes()).unwrap();
         let records: Vec<_> = call.challenges.iter().map(|c| format!("{} {}", c.name, c.value)).collect();
-        assert_eq!(records, ["_acme-challenge.a.example -v", "x.alias.ipv64.net w"]);
+        let names = ["_acme-challenge.a.example", "x.alias.ipv64.net"];
+        assert_eq!(records, names.map(|name| format!("{name} {VALUE}")));
     }
 
     #[test]
     fn everything_else_is_refused_with_the_reason() {
         let long = format!("[{}]", " ".repeat(MOST_OCTETS));
-        let table: [(&str, &str); 13] = [
+        let table: [(&str, &str); 14] = [
             (r#"[{"name":"*.a.example","value":"v"}]"#, "not the name of a record"),
             (r#"[{"name":"＊.a.example","value":"v"}]"#, "not the name of a record"),
             ("", "EOF"),
@@ -78,6 +81,7 @@ mod tests {
             ("[{\"name\":\"a.example\",\"value\":\"v\",\"\\u001b\":5}]", "\\u{1b}"),
             (r#"[{"name":"a..example","value":"v"}]"#, "a..example"),
             (r#"[{"name":"a.example","value":"t.thumb"}]"#, "key authorization"),
+            (r#"[{"name":"a.example","value":"v"}]"#, "`v` was taken as the value"),
             (r#"[{"name":"a.example","value":"v"}] x"#, "trailing"),
             (&long, "more than"),
         ];

@@ -2,7 +2,7 @@
 //! Which of the two hooks this is has to be said by a verb: certbot never unsets the variables, so that in one
 //! `certbot renew` the auth hook of the second certificate still sees `CERTBOT_AUTH_OUTPUT` of the first clean-up.
 
-use super::{Convention, Variables, invalid};
+use super::{Convention, Hints, Variables, invalid};
 use crate::error::{Error, Result};
 use crate::excerpt::excerpt;
 use crate::order::{Action, Call, OnFailure, Order, Wait};
@@ -10,6 +10,7 @@ use crate::order::{Action, Call, OnFailure, Order, Wait};
 const HINT: &str = "give it to certbot as --manual-auth-hook \"ipv64-acme auth\" --manual-cleanup-hook \"ipv64-acme \
                     cleanup\"; by hand use `ipv64-acme present NAME VALUE` and `ipv64-acme cleanup NAME VALUE`";
 const WRONG_TYPE: &str = "add `--preferred-challenges dns` to the certbot command: without it certbot picks http-01";
+const HINTS: Hints = Hints { form: HINT, other_type: WRONG_TYPE };
 
 /// certbot with its plugin `manual`.
 pub const CONVENTION: Convention = Convention {
@@ -35,8 +36,7 @@ pub fn parse(action: Action, variables: &Variables<'_>) -> Result<Call> {
         .ok_or_else(|| invalid("CERTBOT_DOMAIN is not set, so certbot did not make this call", HINT))?;
     let validation = variables("CERTBOT_VALIDATION")
         .ok_or_else(|| invalid("CERTBOT_VALIDATION is not set, so certbot did not make this call", HINT))?;
-    let value = super::value(&validation, WRONG_TYPE)?;
-    let challenge = super::for_domain(&identifier, value, HINT)?;
+    let challenge = super::for_domain(action, (&identifier, &validation), &HINTS)?;
     let wait = match order(variables)? {
         Some(order) if action == Action::Add && order.remaining > 0 => Wait::Later(order),
         Some(order) if action == Action::Add && order.names.len() > 1 => Wait::Order(order),

@@ -1,7 +1,7 @@
 //! dehydrated's `HOOK`: `deploy_challenge` and `clean_challenge` with one triple, or with `HOOK_CHAIN=yes` with one for
 //! every name of the certificate. All its other events have to end with 0 and say nothing.
 
-use super::{Convention, Request, Variables, Verb, invalid};
+use super::{Convention, Hints, Request, Variables, Verb, invalid};
 use crate::error::Result;
 use crate::excerpt::excerpt;
 use crate::exit::Exit;
@@ -10,6 +10,7 @@ use crate::order::{Action, Call, OnFailure};
 const HINT: &str = "set HOOK to the path of ipv64-acme in dehydrated's config; it passes DOMAIN TOKEN VALUE, with \
                     HOOK_CHAIN=yes once for each name";
 const WRONG_TYPE: &str = "set CHALLENGETYPE=\"dns-01\" in dehydrated's config, or call it with `-t dns-01`";
+const HINTS: Hints = Hints { form: HINT, other_type: WRONG_TYPE };
 
 /// dehydrated.
 pub const CONVENTION: Convention = Convention {
@@ -63,10 +64,8 @@ fn parse(verb: &Verb, args: &[String], variables: &Variables<'_>) -> Result<Requ
         return Err(invalid(problem, WRONG_TYPE));
     }
     let (triples, _) = args.as_chunks::<3>();
-    let challenges = triples.iter().map(|[domain, _token, value]| {
-        let value = super::value(value, WRONG_TYPE)?;
-        super::for_domain(domain, value, HINT)
-    });
+    let challenges =
+        triples.iter().map(|[domain, _token, value]| super::for_domain(verb.action, (domain, value), &HINTS));
     let call = Call::new("dehydrated", verb.action, challenges.collect::<Result<_>>()?);
     Ok(Request::Solve(Call { on_failure, ..call }))
 }

@@ -1,11 +1,12 @@
 //! Any client that passes a bare domain and the finished value (getssl, acmed, scripts): `--identifier DOMAIN VALUE`.
 
-use super::{Convention, invalid};
+use super::{Convention, Hints, invalid};
 use crate::error::Result;
 use crate::order::{Action, CaAsked, Call, OnFailure};
 
 const HINT: &str = "the form is `present|cleanup --identifier DOMAIN VALUE`";
 const WRONG_TYPE: &str = "choose dns-01 as the challenge type of your ACME client";
+const HINTS: Hints = Hints { form: HINT, other_type: WRONG_TYPE };
 
 /// Any other client.
 pub const CONVENTION: Convention = Convention {
@@ -23,8 +24,7 @@ pub fn parse(action: Action, args: &[String]) -> Result<Call> {
     let [domain, value] = args else {
         return Err(invalid(format!("--identifier takes 2 arguments, not {}", args.len()), HINT));
     };
-    super::check_order(domain, value)?;
-    let challenge = super::for_domain(domain, super::value(value, WRONG_TYPE)?, HINT)?;
+    let challenge = super::for_domain(action, (domain, value), &HINTS)?;
     let on_failure = match action {
         Action::Add => OnFailure::Undo,
         // acmed drops the certificate if its clean-up hook fails.
@@ -35,11 +35,12 @@ pub fn parse(action: Action, args: &[String]) -> Result<Call> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::VALUE;
     use super::*;
 
     #[test]
     fn strips_the_wildcard_and_adds_the_label() {
-        let args = ["*.Example.org".to_owned(), "-v".to_owned()];
+        let args = ["*.Example.org".to_owned(), VALUE.to_owned()];
         let call = parse(Action::Remove, &args).unwrap();
         assert_eq!(call.challenges[0].name.as_str(), "_acme-challenge.example.org");
         assert_eq!(call.action, Action::Remove);

@@ -46,9 +46,9 @@ pub enum Form {
 /// [`crate::error::Kind::InvalidCall`] for arguments that lego does not send.
 pub fn parse(action: Action, form: Form, args: &[String]) -> Result<Call> {
     let challenge = match (form, args) {
-        (Form::Record, [name, value]) => record(name, value)?,
+        (Form::Record, [name, value]) => record(action, name, value)?,
         (Form::Record, [name, value, ttl]) if !ttl.is_empty() && ttl.bytes().all(|byte| byte.is_ascii_digit()) => {
-            record(name, value)?
+            record(action, name, value)?
         }
         (Form::Raw, [domain, _token, key_authorization]) => raw(domain, key_authorization)?,
         (form, args) => return Err(misfit(action, form, args)),
@@ -72,10 +72,10 @@ fn misfit(action: Action, form: Form, args: &[String]) -> Error {
 
 /// The name is taken as it is: with a CNAME that lego has followed it need not begin with `_acme-challenge`. Without the final
 /// dot that lego sends, such a name is a domain.
-fn record(text: &str, value: &str) -> Result<Challenge> {
+fn record(action: Action, text: &str, value: &str) -> Result<Challenge> {
     super::check_order(text, value)?;
     let name = super::name(text, HINT)?;
-    let value = super::value(value, WRONG_TYPE)?;
+    let value = super::value(action, value, WRONG_TYPE)?;
     let domain = name.without_wildcard();
     let is_record = text.ends_with('.') || name.labels().next() == Some(CHALLENGE_LABEL);
     if domain != name || !is_record {
@@ -90,7 +90,7 @@ fn record(text: &str, value: &str) -> Result<Challenge> {
 fn raw(domain: &str, key_authorization: &str) -> Result<Challenge> {
     let value = TxtValue::from_key_authorization(key_authorization)
         .map_err(|error| invalid(format!("the last argument is no key authorization: {error}"), HINT))?;
-    super::for_domain(domain, value, HINT)
+    Ok(Challenge { name: super::record_name(domain, HINT)?, value })
 }
 
 #[cfg(test)]

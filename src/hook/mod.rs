@@ -21,7 +21,7 @@ pub mod uacme;
 
 use std::ffi::OsString;
 
-use crate::challenge::{self, Challenge, TxtValue, ValueError};
+use crate::challenge::{self, Challenge, DIGEST, TxtValue, ValueError};
 use crate::error::{Error, Kind, Result};
 use crate::excerpt::excerpt;
 use crate::exit::Exit;
@@ -165,14 +165,23 @@ fn wrong_count(verb: &str, wanted: &str, args: &[String], hint: &str) -> Error {
     invalid(format!("`{verb}` takes {wanted}, not {}", args.len()), hint)
 }
 
-/// Makes the challenge for a domain that a client passed.
-fn for_domain(domain: &str, value: TxtValue, hint: &str) -> Result<Challenge> {
-    Ok(Challenge { name: record_name(domain, hint)?, value })
+/// What the errors of a client's calls advise: how it calls the hook, and how it is made to send dns-01.
+struct Hints {
+    form: &'static str,
+    other_type: &'static str,
 }
 
-/// Makes the challenge for the name of a record that a client passed.
-fn for_record(record: &str, value: TxtValue, hint: &str) -> Result<Challenge> {
-    Ok(Challenge { name: name(record, hint)?.without_wildcard(), value })
+/// Makes the challenge for a domain and a value that a client passed.
+fn for_domain(action: Action, (domain, value): (&str, &str), hints: &Hints) -> Result<Challenge> {
+    check_order(domain, value)?;
+    Ok(Challenge { name: record_name(domain, hints.form)?, value: self::value(action, value, hints.other_type)? })
+}
+
+/// Makes the challenge for the name of a record and a value that a client passed.
+fn for_record(action: Action, (record, value): (&str, &str), hints: &Hints) -> Result<Challenge> {
+    check_order(record, value)?;
+    let name = name(record, hints.form)?.without_wildcard();
+    Ok(Challenge { name, value: self::value(action, value, hints.other_type)? })
 }
 
 /// Returns the name of the record for a domain that a client passed.
@@ -180,9 +189,10 @@ fn record_name(domain: &str, hint: &str) -> Result<DnsName> {
     challenge::record_name(&name(domain, hint)?).map_err(|error| invalid(error.to_string(), hint))
 }
 
-/// Refuses a value in the place of the name, and the reverse: only names have dots.
+/// Refuses a value in the place of the name, and the reverse: only names have dots, and none has so long a label alone.
 fn check_order(name: &str, value: &str) -> Result<()> {
-    if name.contains('.') || !value.contains('.') {
+    let is_digest = |text: &str| TxtValue::parse(text).is_ok_and(|value| value.is_digest());
+    if name.contains('.') || !(value.contains('.') || is_digest(name) && !is_digest(value)) {
         return Ok(());
     }
     let (name, value) = (excerpt(name, SHOWN), excerpt(value, SHOWN));
@@ -210,15 +220,25 @@ fn name(text: &str, hint: &str) -> Result<DnsName> {
     DnsName::parse(text).map_err(|error| invalid(error.to_string(), hint))
 }
 
-/// Reads a value that a client passed; `other_type` says which setting makes it send another challenge type.
-fn value(text: &str, other_type: &str) -> Result<TxtValue> {
-    TxtValue::parse(text).map_err(|error| match error {
-        ValueError::KeyAuthorization => {
-            invalid("the client is sending a key authorization: this is not a dns-01 challenge", other_type)
+/// Reads a value that a client passed; `other_type` says which setting makes it send another challenge type. What may be in
+/// the account can be removed, but only what a CA looks for is added.
+fn value(action: Action, text: &str, other_type: &str) -> Result<TxtValue> {
+    let odd = |problem: &str| {
+        let shown = excerpt(text, SHOWN);
+        invalid(
+            format!(
+                "`{shown}` was taken as the value, but a dns-01 value has {DIGEST} characters of A-Z a-z 0-9 - _: {problem}"
+            ),
+            "pass the value that the ACME client computes, a SHA-256 digest in base64url; other texts go into a record by \
+             `ipv64-acme record add NAME TXT TEXT`",
+        )
+    };
+    match TxtValue::parse(text) {
+        Ok(value) if action == Action::Add && !value.is_digest() => Err(odd(&format!("this one has {}", text.len()))),
+        Ok(value) => Ok(value),
+        Err(ValueError::KeyAuthorization) => {
+            Err(invalid("the client is sending a key authorization: this is not a dns-01 challenge", other_type))
         }
-        other => invalid(
-            format!("the challenge value `{}` is malformed: {other}", excerpt(text, SHOWN)),
-            "a dns-01 value is the 43 base64url characters that the ACME client computes",
-        ),
-    })
+        Err(other) => Err(odd(&other.to_string())),
+    }
 }

@@ -1,13 +1,13 @@
 //! Apache's `MDChallengeDns01`: `setup DOMAIN VALUE`, and `teardown DOMAIN VALUE` or, in its first version and by default,
 //! `teardown DOMAIN` without the value.
 
-use super::{Convention, Request, Variables, Verb};
-use crate::challenge::TxtValue;
+use super::{Convention, Hints, Request, Variables, Verb};
 use crate::error::Result;
 use crate::order::{Action, CaAsked, Call};
 
 const HINT: &str = "the directive is `MDChallengeDns01 /path/to/ipv64-acme`; Apache adds the verb and its arguments";
 const WRONG_TYPE: &str = "Apache sends the digest with dns-01: name the type with `MDCAChallenges dns-01`";
+const HINTS: Hints = Hints { form: HINT, other_type: WRONG_TYPE };
 
 /// Apache with mod_md.
 pub const CONVENTION: Convention = Convention {
@@ -34,26 +34,27 @@ pub const CONVENTION: Convention = Convention {
 
 fn setup(verb: &Verb, args: &[String], _: &Variables<'_>) -> Result<Request> {
     let [domain, value] = args else { return Err(super::wrong_count(verb.word, "2 arguments", args, HINT)) };
-    call(Action::Add, domain, super::value(value, WRONG_TYPE)?)
+    call(Action::Add, domain, value)
 }
 
 /// Apex and wildcard bring two of them, which without values look the same.
 fn teardown(verb: &Verb, args: &[String], _: &Variables<'_>) -> Result<Request> {
     match args {
-        [domain, value] => call(Action::Remove, domain, super::value(value, WRONG_TYPE)?),
+        [domain, value] => call(Action::Remove, domain, value),
         [domain] => super::record_name(domain, HINT).map(Request::RemoveAllAt),
         _ => Err(super::wrong_count(verb.word, "1 or 2 arguments", args, HINT)),
     }
 }
 
-fn call(action: Action, domain: &str, value: TxtValue) -> Result<Request> {
-    let call = Call::new("mod_md", action, vec![super::for_domain(domain, value, HINT)?]);
+fn call(action: Action, domain: &str, value: &str) -> Result<Request> {
+    let call = Call::new("mod_md", action, vec![super::for_domain(action, (domain, value), &HINTS)?]);
     // A name whose setup failed gets no teardown.
     Ok(Request::Solve(Call { ca_asked: CaAsked::AfterEach, ..call }))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::VALUE;
     use super::*;
     use crate::name::DnsName;
     use crate::order::OnFailure;
@@ -65,8 +66,8 @@ mod tests {
     #[test]
     fn both_versions_of_teardown_are_understood() {
         let teardown = &CONVENTION.verbs[1];
-        let Ok(Request::Solve(call)) = request(teardown, &["A.example", "-v"]) else { panic!("has a value") };
-        assert_eq!((call.action, call.challenges[0].value.as_str()), (Action::Remove, "-v"));
+        let Ok(Request::Solve(call)) = request(teardown, &["A.example", VALUE]) else { panic!("has a value") };
+        assert_eq!((call.action, call.challenges[0].value.as_str()), (Action::Remove, VALUE));
         let name = DnsName::parse("_acme-challenge.a.example").unwrap();
         assert_eq!(request(teardown, &["A.example"]).unwrap(), Request::RemoveAllAt(name));
     }
@@ -75,7 +76,7 @@ mod tests {
     fn setup_needs_the_value() {
         let setup = &CONVENTION.verbs[0];
         assert!(request(setup, &["a.example"]).is_err());
-        let Ok(Request::Solve(call)) = request(setup, &["a.example", "-v"]) else { panic!("has a value") };
+        let Ok(Request::Solve(call)) = request(setup, &["a.example", VALUE]) else { panic!("has a value") };
         assert_eq!((call.action, call.on_failure), (Action::Add, OnFailure::Undo));
     }
 }

@@ -2,6 +2,9 @@
 
 use super::*;
 
+/// A value as clients pass it, which looks like a flag.
+pub(super) const VALUE: &str = "-vHDhK3oGRvkiefQnx7OOczTY5Tic_xZ6HcMOc_gmto";
+
 #[test]
 fn no_two_verbs_share_a_word() {
     let words: std::collections::BTreeSet<_> = verbs().map(|verb| verb.word).collect();
@@ -66,5 +69,28 @@ fn a_client_is_told_apart_and_says_how_it_is_set_up() {
         let is_found = !client.programs.is_empty() || !client.paths.is_empty();
         assert_eq!(is_found, !client.lines.is_empty(), "{}", client.name);
         assert!(!client.setting.is_empty() || is_found, "{}", client.name);
+    }
+}
+
+#[test]
+fn only_what_a_ca_looks_for_is_added_and_anything_can_be_removed() {
+    let odd = ["abc".to_owned(), VALUE[1..].to_owned(), format!("{VALUE}x"), "0123abcd".repeat(8)];
+    for text in &odd {
+        let error = value(Action::Add, text, "").unwrap_err().to_string();
+        assert!(error.contains("was taken as the value") && error.contains("43 characters of A-Z a-z"), "{error}");
+        assert_eq!(value(Action::Remove, text, "").unwrap().as_str(), text);
+    }
+    assert!(value(Action::Add, VALUE, "").is_ok());
+    assert!(value(Action::Add, &VALUE.replace('_', "+"), "").unwrap_err().to_string().contains("'+'"));
+}
+
+#[test]
+fn a_name_in_the_place_of_the_value_is_seen_whatever_it_looks_like() {
+    for (name, text) in [(VALUE, "a.example"), ("abc", "a.example"), (VALUE, "localhost")] {
+        let error = check_order(name, text).unwrap_err();
+        assert!(error.to_string().contains("the name comes before the value"), "{error}");
+    }
+    for (name, text) in [("a.example", VALUE), ("localhost", VALUE), ("a.example", "t.thumb")] {
+        check_order(name, text).unwrap();
     }
 }

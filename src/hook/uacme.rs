@@ -1,7 +1,7 @@
 //! uacme's `-h` program: `begin|done|failed TYPE IDENTIFIER TOKEN VALUE`. It offers every challenge type of the CA until
 //! one is accepted, so that declining is part of a good run.
 
-use super::{Convention, Request, Variables, Verb};
+use super::{Convention, Hints, Request, Variables, Verb};
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::order::{Action, CaAsked, Call};
@@ -9,6 +9,7 @@ use crate::order::{Action, CaAsked, Call};
 const HINT: &str = "uacme calls its hook with METHOD TYPE IDENTIFIER TOKEN VALUE; give it as `-h PATH`, and look at \
                     UACME_HOOK in OpenWrt";
 const WRONG_TYPE: &str = "this uacme sends no digest with dns-01: update it";
+const HINTS: Hints = Hints { form: HINT, other_type: WRONG_TYPE };
 
 /// uacme.
 pub const CONVENTION: Convention = Convention {
@@ -34,7 +35,7 @@ fn parse(verb: &Verb, args: &[String], _: &Variables<'_>) -> Result<Request> {
     if kind != "dns-01" {
         return Ok(Request::Nothing(if verb.action == Action::Add { Exit::Failed } else { Exit::Done }));
     }
-    let challenge = super::for_domain(identifier, super::value(value, WRONG_TYPE)?, HINT)?;
+    let challenge = super::for_domain(verb.action, (identifier, value), &HINTS)?;
     // A declined challenge is not cleaned up.
     let call = Call::new("uacme", verb.action, vec![challenge]);
     Ok(Request::Solve(Call { ca_asked: CaAsked::AfterEach, ..call }))
@@ -42,6 +43,7 @@ fn parse(verb: &Verb, args: &[String], _: &Variables<'_>) -> Result<Request> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::VALUE;
     use super::*;
 
     fn request(action: Action, args: [&str; 4]) -> Result<Request> {
@@ -60,11 +62,11 @@ mod tests {
 
     #[test]
     fn dns_01_is_solved() {
-        let Ok(Request::Solve(call)) = request(Action::Add, ["dns-01", "a.example", "-tok", "-v"]) else {
+        let Ok(Request::Solve(call)) = request(Action::Add, ["dns-01", "a.example", "-tok", VALUE]) else {
             panic!("has to be solved")
         };
         assert_eq!(call.challenges[0].name.as_str(), "_acme-challenge.a.example");
-        assert_eq!(call.challenges[0].value.as_str(), "-v");
+        assert_eq!(call.challenges[0].value.as_str(), VALUE);
         assert_eq!(call.ca_asked, CaAsked::AfterEach);
     }
 }

@@ -1,4 +1,4 @@
-use super::super::Exit;
+use super::super::{Exit, tests::VALUE};
 use super::*;
 
 fn call(action: Action, variables: &[(&str, &str)]) -> Result<Call> {
@@ -11,10 +11,10 @@ fn call(action: Action, variables: &[(&str, &str)]) -> Result<Call> {
 
 #[test]
 fn reads_domain_and_value() {
-    let variables = [("CERTBOT_DOMAIN", "Example.org"), ("CERTBOT_VALIDATION", "-5qEv-d0")];
+    let variables = [("CERTBOT_DOMAIN", "Example.org"), ("CERTBOT_VALIDATION", VALUE)];
     let call = call(Action::Add, &variables).unwrap();
     assert_eq!(call.challenges[0].name.as_str(), "_acme-challenge.example.org");
-    assert_eq!(call.challenges[0].value.as_str(), "-5qEv-d0");
+    assert_eq!(call.challenges[0].value.as_str(), VALUE);
     assert_eq!(call.wait, Wait::Now);
     assert_eq!(call.on_failure, OnFailure::Leave);
 }
@@ -24,7 +24,7 @@ fn all_but_the_last_only_add() {
     let with = |remaining| {
         let variables = [
             ("CERTBOT_DOMAIN", "example.org"),
-            ("CERTBOT_VALIDATION", "v"),
+            ("CERTBOT_VALIDATION", VALUE),
             ("CERTBOT_ALL_DOMAINS", "example.org,example.org,www.example.org"),
             ("CERTBOT_REMAINING_CHALLENGES", remaining),
         ];
@@ -38,13 +38,13 @@ fn all_but_the_last_only_add() {
 
 #[test]
 fn a_leaked_auth_output_does_not_make_it_a_cleanup() {
-    let variables = [("CERTBOT_DOMAIN", "a.example"), ("CERTBOT_VALIDATION", "v"), ("CERTBOT_AUTH_OUTPUT", "ready")];
+    let variables = [("CERTBOT_DOMAIN", "a.example"), ("CERTBOT_VALIDATION", VALUE), ("CERTBOT_AUTH_OUTPUT", "ready")];
     assert_eq!(call(Action::Add, &variables).unwrap().action, Action::Add);
 }
 
 #[test]
 fn newer_names_of_the_variables_will_do() {
-    let variables = [("CERTBOT_IDENTIFIER", "a.example"), ("CERTBOT_VALIDATION", "v")];
+    let variables = [("CERTBOT_IDENTIFIER", "a.example"), ("CERTBOT_VALIDATION", VALUE)];
     assert!(call(Action::Remove, &variables).is_ok());
 }
 
@@ -59,8 +59,8 @@ fn says_what_is_wrong_and_which_option_to_set() {
             "key authorization",
             "--preferred-challenges dns",
         ),
-        (&[("CERTBOT_DOMAIN", "192.0.2.1"), ("CERTBOT_VALIDATION", "v")], "IP address", "http-01"),
-        (&[("CERTBOT_DOMAIN", "a..example"), ("CERTBOT_VALIDATION", "v")], "a..example", "certbot"),
+        (&[("CERTBOT_DOMAIN", "192.0.2.1"), ("CERTBOT_VALIDATION", VALUE)], "IP address", "http-01"),
+        (&[("CERTBOT_DOMAIN", "a..example"), ("CERTBOT_VALIDATION", VALUE)], "a..example", "certbot"),
     ];
     for (variables, problem, hint) in table {
         let error = call(Action::Add, variables).unwrap_err();

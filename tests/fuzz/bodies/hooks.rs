@@ -75,6 +75,7 @@ fn check(result: Result<Call>, names: Names) {
         assert_is_name(&challenge.name);
         assert!(names == Names::Any || challenge.name.labels().next() == Some(CHALLENGE_LABEL), "{}", challenge.name);
         assert_eq!(TxtValue::parse(challenge.value.as_str()).as_ref(), Ok(&challenge.value));
+        assert!(call.action == Action::Remove || challenge.value.is_digest(), "a value that no CA looks for is added");
     }
     if let Wait::Later(order) | Wait::Order(order) = &call.wait {
         order.names.iter().for_each(assert_is_name);

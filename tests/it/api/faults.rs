@@ -5,6 +5,7 @@ use std::time::Duration;
 use ipv64_acme::sim::{Action, ApiFault, CallKind, Certificate};
 
 use crate::support::environment::TestEnvironment;
+use crate::support::values::FIRST;
 
 const MANY: u32 = 99;
 const SLOW: Duration = Duration::from_secs(3);
@@ -151,7 +152,7 @@ fn a_limit_that_stays_is_told_and_remembered() {
     failure(&env, &["account"], 4);
     assert_eq!(env.calls().len(), 1, "people ask once");
     let name = "_acme-challenge.name.ipv64.net";
-    let error = env.fail(&["present", name, "value-of-a-hook"], 4);
+    let error = env.fail(&["present", name, FIRST], 4);
     assert!(error.contains("are used up"), "{error}");
     assert!(env.calls().is_empty(), "a used-up day is not hammered");
 }

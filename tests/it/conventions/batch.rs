@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::world::World;
 use crate::support::process::Finished;
 use crate::support::programs;
+use crate::support::values::{DASHED, FIRST, SECOND, THIRD};
 
 fn batch(world: &World, args: &[&str], records: &Value) -> Finished {
     world.run(world.command(&programs::hook()).args(args), &records.to_string())
@@ -13,9 +14,9 @@ fn batch(world: &World, args: &[&str], records: &Value) -> Finished {
 
 fn order() -> Value {
     json!([
-        { "name": "_acme-challenge.name.ipv64.net", "value": "-v1" },
-        { "name": "_acme-challenge.name.ipv64.net", "value": "v2" },
-        { "name": "_acme-challenge.example.com.", "value": "v3" },
+        { "name": "_acme-challenge.name.ipv64.net", "value": DASHED },
+        { "name": "_acme-challenge.name.ipv64.net", "value": SECOND },
+        { "name": "_acme-challenge.example.com.", "value": THIRD },
     ])
 }
 
@@ -37,7 +38,7 @@ fn all_records_are_added_and_waited_for_together() {
     let first = &answer(&finished)[0];
     assert_eq!(
         (first["name"].as_str(), first["value"].as_str()),
-        (Some("_acme-challenge.name.ipv64.net"), Some("-v1"))
+        (Some("_acme-challenge.name.ipv64.net"), Some(DASHED))
     );
     assert_eq!(first["domain"], "name.ipv64.net");
     assert!(first["seconds"].is_f64() && first["error"].is_null());
@@ -50,7 +51,7 @@ fn all_records_are_added_and_waited_for_together() {
 #[test]
 fn a_record_that_is_named_twice_is_added_and_removed_once_and_answered_twice() {
     let world = World::start();
-    let record = json!({ "name": "_acme-challenge.name.ipv64.net", "value": "v1" });
+    let record = json!({ "name": "_acme-challenge.name.ipv64.net", "value": FIRST });
     let twice = json!([record, record]);
     for (verb, status) in [("present", "ready"), ("cleanup", "removed")] {
         let finished = batch(&world, &["--json", "batch", verb], &twice);
@@ -107,7 +108,7 @@ fn one_removal_that_fails_does_not_keep_the_others() {
 #[test]
 fn what_is_no_batch_is_refused_before_anything_is_sent() {
     let world = World::start();
-    for text in ["", "{}", "[]", r#"[{"name":"a.example","value":"v","ttl":5}]"#] {
+    for text in ["", "{}", "[]", r#"[{"name":"a.example","value":FIRST,"ttl":5}]"#] {
         let finished = world.run(world.command(&programs::hook()).args(["--json", "batch", "present"]), text);
         assert_eq!(finished.status.code(), Some(2), "{}", finished.said());
         let document: Value = serde_json::from_str(&finished.stdout).unwrap();

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use super::world::World;
 use crate::support::process::Finished;
+use crate::support::values::{DASHED, FIRST};
 use crate::support::{page, programs};
 
 const RECORD: &str = "_acme-challenge.name.ipv64.net";
@@ -24,10 +25,10 @@ fn assert_done(finished: &Finished) {
 fn getssl_adds_twice_and_removes() {
     let world = World::start();
     let settings = page::shell_block("clients/scripts.md", "getssl");
-    let call = |command: &str| shell(&world, &format!("{settings}\neval \"${command}\" name.ipv64.net -v"));
+    let call = |command: &str| shell(&world, &format!("{settings}\neval \"${command}\" name.ipv64.net {DASHED}"));
     assert_done(&call("DNS_ADD_COMMAND"));
     assert_done(&call("DNS_ADD_COMMAND"));
-    assert_eq!(world.records(), [format!("{RECORD} -v")]);
+    assert_eq!(world.records(), [format!("{RECORD} {DASHED}")]);
     assert_done(&call("DNS_DEL_COMMAND"));
     assert_done(&call("DNS_DEL_COMMAND"));
     assert!(world.records().is_empty());
@@ -47,12 +48,12 @@ fn acmed_passes_wildcards() {
     let call = |args: &[String]| {
         let args: Vec<_> = args
             .iter()
-            .map(|arg| arg.replace("{{ identifier }}", "*.name.ipv64.net").replace("{{ proof }}", "-v"))
+            .map(|arg| arg.replace("{{ identifier }}", "*.name.ipv64.net").replace("{{ proof }}", DASHED))
             .collect();
         world.hook(&args.iter().map(String::as_str).collect::<Vec<_>>())
     };
     assert_done(&call(add));
-    assert_eq!(world.records(), [format!("{RECORD} -v")]);
+    assert_eq!(world.records(), [format!("{RECORD} {DASHED}")]);
     assert_done(&call(remove));
     assert!(world.records().is_empty());
 }
@@ -99,9 +100,9 @@ fn the_lines_for_a_unit_are_all_that_a_hook_needs() {
     // What `init` has set up for root is not for the unit's user.
     fs::write(world.path("config.toml"), "api_key_file = \"/nobody/but/root/can/read/this\"\n").unwrap();
     world.set("IPV64_CONFIG", &world.path("config.toml").display().to_string());
-    assert_done(&world.hook(&["deploy_challenge", "name.ipv64.net", "t", "v"]));
+    assert_done(&world.hook(&["deploy_challenge", "name.ipv64.net", "t", FIRST]));
     assert!(world.path("state-of-unit/journal.json").is_file());
-    assert_done(&world.hook(&["clean_challenge", "name.ipv64.net", "t", "v"]));
+    assert_done(&world.hook(&["clean_challenge", "name.ipv64.net", "t", FIRST]));
     // The timer's command finds the same key and journal, and nothing to do.
     let service = page::block("automation.md", "A timer for what is left over", "ini");
     let start = service.lines().find_map(|line| line.strip_prefix("ExecStart=")).unwrap();

@@ -9,6 +9,7 @@ use ipv64_acme::sim::{Action, ApiFault, CallKind, ServerSettings};
 use super::world::World;
 use crate::support::process::Finished;
 use crate::support::programs;
+use crate::support::values::{DASHED, FIRST, SECOND};
 
 const RECORD: &str = "_acme-challenge.name.ipv64.net";
 
@@ -57,7 +58,7 @@ fn works_in_acme_sh(words: &str) {
     let world = world();
     // The prefix is the name that the user gives to `--dns`; the second one is that of acme.sh's own file.
     for prefix in ["dns_ipv64_acme", "dns_ipv64"] {
-        let finished = acme_sh(&world, words, prefix, &["-v1", "v2"]);
+        let finished = acme_sh(&world, words, prefix, &[DASHED, SECOND]);
         assert!(finished.status.success(), "{}", finished.said());
         assert!(finished.stdout.contains("the CA is asked"), "{}", finished.said());
         assert!(!finished.said().contains("ready on"), "acme.sh waits by itself: {}", finished.said());
@@ -69,10 +70,10 @@ fn works_in_acme_sh(words: &str) {
 fn renews_without_the_variables(words: &str) {
     let mut world = world();
     world.set("IPV64_PROPAGATION_TIMEOUT", "20");
-    assert!(acme_sh(&world, words, "dns_ipv64_acme", &["v"]).status.success());
+    assert!(acme_sh(&world, words, "dns_ipv64_acme", &[FIRST]).status.success());
     world.set("IPv64_Token", "");
     world.set("IPV64_PROPAGATION_TIMEOUT", "");
-    let finished = acme_sh(&world, words, "dns_ipv64_acme", &["v"]);
+    let finished = acme_sh(&world, words, "dns_ipv64_acme", &[FIRST]);
     assert!(finished.status.success(), "{}", finished.said());
     assert!(finished.stdout.contains("ready on"), "the saved wait is used: {}", finished.said());
 }
@@ -81,7 +82,7 @@ fn undoes_a_failed_addition(words: &str) {
     let mut world = world();
     world.set("IPV64_PROPAGATION_TIMEOUT", "1");
     world.sim.set_server("ns2.ipv64.net", &ServerSettings::stale()).unwrap();
-    let finished = acme_sh(&world, words, "dns_ipv64_acme", &["v1", "v2"]);
+    let finished = acme_sh(&world, words, "dns_ipv64_acme", &[FIRST, SECOND]);
     assert!(!finished.status.success(), "{}", finished.said());
     assert!(finished.stderr.contains("ns2.ipv64.net") && finished.stderr.contains("[err]"), "{}", finished.said());
     assert_eq!(adds(&world), 1);
@@ -102,7 +103,7 @@ fn refuses_what_would_change_the_json(words: &str) {
 fn says_that_the_program_is_missing(words: &str) {
     let mut world = world();
     world.set("IPV64_ACME", "/nonexistent/ipv64-acme");
-    let finished = acme_sh(&world, words, "dns_ipv64_acme", &["v"]);
+    let finished = acme_sh(&world, words, "dns_ipv64_acme", &[FIRST]);
     assert!(!finished.status.success());
     assert!(finished.stderr.contains("put ipv64-acme into PATH"), "{}", finished.said());
 }
@@ -114,12 +115,12 @@ fn works_in_openwrt(words: &str) {
         world.set("PREFIX", prefix);
         let call = |method: &str, kind: &str| {
             let mut command = shell(&world, words);
-            world.run(command.args([&shim("openwrt.sh"), method, kind, "name.ipv64.net", "t", "-v"]), "")
+            world.run(command.args([&shim("openwrt.sh"), method, kind, "name.ipv64.net", "t", DASHED]), "")
         };
         assert_eq!(call("begin", "http-01").status.code(), Some(1));
         let finished = call("begin", "dns-01");
         assert!(finished.status.success(), "{}", finished.said());
-        assert_eq!(world.records(), [format!("{RECORD} -v")]);
+        assert_eq!(world.records(), [format!("{RECORD} {DASHED}")]);
         assert!(call("done", "dns-01").status.success());
         assert!(world.records().is_empty());
     }
@@ -182,7 +183,7 @@ fn works_in_proxmox() {
         .iter()
         .map(|(name, value)| format!("{}={value}\n", if name == "IPV64_API_KEY" { "IPv64_Token" } else { name }))
         .collect();
-    let stdin = format!("-v\nIPV64_ACME={}\n{}", programs::hook().display(), settings.concat());
+    let stdin = format!("{DASHED}\nIPV64_ACME={}\n{}", programs::hook().display(), settings.concat());
     let call = |action: &str| {
         let mut command = Command::new(programs::system("bash"));
         command.env_clear().env("PATH", "/usr/local/bin:/bin:/usr/bin").env("HOME", "/proc/nowhere");
@@ -192,7 +193,7 @@ fn works_in_proxmox() {
     };
     let finished = call("setup");
     assert!(finished.status.success(), "{}", finished.said());
-    assert_eq!(world.records(), [format!("{RECORD} -v")]);
+    assert_eq!(world.records(), [format!("{RECORD} {DASHED}")]);
     assert!(call("teardown").status.success());
     assert!(world.records().is_empty());
 }
@@ -200,17 +201,17 @@ fn works_in_proxmox() {
 #[test]
 fn scripts_without_a_verb_take_both_argument_forms() {
     let forms: [&[&str]; 4] = [
-        &[RECORD, "-v"],
-        &[RECORD, "-v", "120"],
-        &["name.ipv64.net", RECORD, "-v", ""],
-        &["name.ipv64.net", RECORD, "-v"],
+        &[RECORD, DASHED],
+        &[RECORD, DASHED, "120"],
+        &["name.ipv64.net", RECORD, DASHED, ""],
+        &["name.ipv64.net", RECORD, DASHED],
     ];
     for args in forms {
         let world = World::start();
         let run = |file: &str| world.run(shell(&world, "sh").arg(hooks(file)).args(args), "");
         let finished = run("add");
         assert!(finished.status.success(), "{}", finished.said());
-        assert_eq!(world.records(), [format!("{RECORD} -v")]);
+        assert_eq!(world.records(), [format!("{RECORD} {DASHED}")]);
         assert!(run("remove").status.success());
         assert!(world.records().is_empty());
     }
@@ -221,7 +222,7 @@ fn scripts_without_a_verb_do_nothing_without_arguments() {
     let mut world = World::start();
     // What certbot would say, to be removed by nobody but certbot's own hook.
     world.set("CERTBOT_DOMAIN", "name.ipv64.net");
-    world.set("CERTBOT_VALIDATION", "v");
+    world.set("CERTBOT_VALIDATION", FIRST);
     for file in ["add", "remove"] {
         let finished = world.run(shell(&world, "sh").arg(hooks(file)), "");
         assert_eq!(finished.status.code(), Some(2), "{}", finished.said());
@@ -233,9 +234,9 @@ fn scripts_without_a_verb_do_nothing_without_arguments() {
 fn scripts_without_a_verb_end_with_the_code_of_the_program() {
     let mut world = World::start();
     world.sim.fault(ApiFault::on(CallKind::AddRecord, Action::json(401, r#"{"info":"Unauthorized"}"#)));
-    let finished = world.run(shell(&world, "sh").args([&hooks("add"), RECORD, "v"]), "");
+    let finished = world.run(shell(&world, "sh").args([&hooks("add"), RECORD, FIRST]), "");
     assert_eq!(finished.status.code(), Some(3), "{}", finished.said());
     world.set("IPV64_ACME", "/nonexistent/ipv64-acme");
-    let finished = world.run(shell(&world, "sh").args([&hooks("add"), RECORD, "v"]), "");
+    let finished = world.run(shell(&world, "sh").args([&hooks("add"), RECORD, FIRST]), "");
     assert!(finished.stderr.contains("/nonexistent/ipv64-acme"), "{}", finished.said());
 }

@@ -9,6 +9,7 @@ use ipv64_acme::sim::{Action, ApiFault, CallKind, ServerSettings};
 use super::world::World;
 use crate::support::process::Finished;
 use crate::support::programs;
+use crate::support::values::{DASHED, FIRST, FOURTH, SECOND, THIRD};
 
 const NAME: &str = "name.ipv64.net";
 const RECORD: &str = "_acme-challenge.name.ipv64.net";
@@ -30,18 +31,18 @@ fn assert_silent(finished: &Finished, expected: i32) {
 #[test]
 fn every_client_adds_its_record_and_removes_it() {
     let pairs: [(&[&str], &[&str]); 7] = [
-        (&["deploy_challenge", NAME, "-tok", "-v"], &["clean_challenge", NAME, "-tok", "-v"]),
-        (&["begin", "dns-01", NAME, "-tok", "-v"], &["done", "dns-01", NAME, "-tok", "-v"]),
-        (&["begin", "dns-01", NAME, "-tok", "-v"], &["failed", "dns-01", NAME, "-tok", "-v"]),
-        (&["challenge-dns-start", NAME, "/f", "-v", ""], &["challenge-dns-stop", NAME, "/f", "-v", ""]),
-        (&["--confirmations", "1", "setup", NAME, "-v"], &["-q", "teardown", NAME]),
-        (&["create", NAME, RECORD, "-v"], &["delete", NAME, RECORD, "-v"]),
-        (&["set", NAME, RECORD, "-v"], &["unset", NAME, RECORD, "-v"]),
+        (&["deploy_challenge", NAME, "-tok", DASHED], &["clean_challenge", NAME, "-tok", DASHED]),
+        (&["begin", "dns-01", NAME, "-tok", DASHED], &["done", "dns-01", NAME, "-tok", DASHED]),
+        (&["begin", "dns-01", NAME, "-tok", DASHED], &["failed", "dns-01", NAME, "-tok", DASHED]),
+        (&["challenge-dns-start", NAME, "/f", DASHED, ""], &["challenge-dns-stop", NAME, "/f", DASHED, ""]),
+        (&["--confirmations", "1", "setup", NAME, DASHED], &["-q", "teardown", NAME]),
+        (&["create", NAME, RECORD, DASHED], &["delete", NAME, RECORD, DASHED]),
+        (&["set", NAME, RECORD, DASHED], &["unset", NAME, RECORD, DASHED]),
     ];
     for (add, remove) in pairs {
         let world = World::start();
         assert_done(&world.hook(add));
-        assert_eq!(world.records(), [format!("{RECORD} -v")], "{add:?}");
+        assert_eq!(world.records(), [format!("{RECORD} {DASHED}")], "{add:?}");
         assert_done(&world.hook(remove));
         assert!(world.records().is_empty(), "{remove:?}");
     }
@@ -50,7 +51,7 @@ fn every_client_adds_its_record_and_removes_it() {
 #[test]
 fn a_chain_is_added_and_removed_in_one_call() {
     let world = World::start();
-    let chain = [NAME, "t", "v1", NAME, "t", "v2", "example.com", "t", "v3"];
+    let chain = [NAME, "t", FIRST, NAME, "t", SECOND, "example.com", "t", THIRD];
     let with = |verb| [&[verb], chain.as_slice()].concat();
     assert_done(&world.hook(&with("deploy_challenge")));
     assert_eq!(world.records().len(), 3);
@@ -62,7 +63,7 @@ fn a_chain_is_added_and_removed_in_one_call() {
 fn a_chain_that_fails_half_way_leaves_nothing_and_sends_nothing_in_vain() {
     let world = World::start();
     world.sim.fault(ApiFault::on(CallKind::AddRecord, Action::json(401, r#"{"info":"Unauthorized"}"#)).skipping(1));
-    let chain = ["deploy_challenge", NAME, "t", "v1", "example.com", "t", "v2", "example.com", "t", "v3"];
+    let chain = ["deploy_challenge", NAME, "t", FIRST, "example.com", "t", SECOND, "example.com", "t", THIRD];
     assert_eq!(code(&world.hook(&chain)), 3);
     assert!(world.records().is_empty());
     let calls = |kind| world.sim.api_calls().iter().filter(|call| call.call == Some(kind)).count();
@@ -74,12 +75,12 @@ fn a_teardown_without_value_removes_all_of_that_name_and_nothing_else() {
     let mut world = World::start();
     // Else the second call of setup would wait for the cache of a CA that has seen the first value.
     world.set("IPV64_PROPAGATION_TIMEOUT", "0");
-    for (name, value) in [(NAME, "v1"), (NAME, "v2"), ("example.com", "v3")] {
+    for (name, value) in [(NAME, FIRST), (NAME, SECOND), ("example.com", THIRD)] {
         assert_done(&world.hook(&["setup", name, value]));
     }
-    assert_done(&world.hook(&["deploy_challenge", NAME, "t", "v4"]));
+    assert_done(&world.hook(&["deploy_challenge", NAME, "t", FOURTH]));
     assert_done(&world.hook(&["teardown", NAME]));
-    assert_eq!(world.records(), ["_acme-challenge.example.com v3", "_acme-challenge.name.ipv64.net v4"]);
+    assert_eq!(world.records(), [format!("_acme-challenge.example.com {THIRD}"), format!("{RECORD} {FOURTH}")]);
     // Apex and wildcard bring two calls that look the same.
     assert_done(&world.hook(&["teardown", NAME]));
     assert_eq!(world.records().len(), 2);
@@ -107,7 +108,7 @@ fn events_of_other_kinds_end_as_their_client_wants_it() {
     assert_silent(&world.hook(&["event_of_the_future", "--bogus"]), 0);
     // A wrapper script sees the same variables: what is wrong in its own call must not pass for an event.
     for call in
-        [&["present", NAME][..], &["--bogus", "present", NAME, "v"], &["present", "--bogus"], &["domain", "lst"]]
+        [&["present", NAME][..], &["--bogus", "present", NAME, FIRST], &["present", "--bogus"], &["domain", "lst"]]
     {
         assert_eq!(code(&world.hook(call)), 2, "{call:?}");
     }
@@ -130,22 +131,22 @@ fn a_script_may_put_flags_before_an_event() {
 fn verbs_of_one_client_do_not_mind_the_environment_of_another() {
     let mut world = World::start();
     let foreign =
-        [("CERTBOT_DOMAIN", "example.com"), ("CERTBOT_VALIDATION", "w"), ("EXEC_MODE", "RAW"), ("COMMAND", "x")];
+        [("CERTBOT_DOMAIN", "example.com"), ("CERTBOT_VALIDATION", SECOND), ("EXEC_MODE", "RAW"), ("COMMAND", "x")];
     for (name, value) in foreign {
         world.set(name, value);
     }
-    assert_done(&world.hook(&["begin", "dns-01", NAME, "t", "v"]));
-    assert_eq!(world.records(), [format!("{RECORD} v")]);
+    assert_done(&world.hook(&["begin", "dns-01", NAME, "t", FIRST]));
+    assert_eq!(world.records(), [format!("{RECORD} {FIRST}")]);
 }
 
 /// Flags end at the first argument that is none; one value in 64 begins with a hyphen.
 #[test]
 fn values_that_look_like_flags_are_values() {
     let world = World::start();
-    for value in ["--json", "-q", "--help", "-", "--"] {
-        assert_done(&world.hook(&["deploy_challenge", NAME, "--", value]));
-        assert_eq!(world.records(), [format!("{RECORD} {value}")]);
-        assert_done(&world.hook(&["clean_challenge", NAME, "-t", value]));
+    for token in ["--json", "-q", "--help", "-", "--"] {
+        assert_done(&world.hook(&["deploy_challenge", NAME, token, DASHED]));
+        assert_eq!(world.records(), [format!("{RECORD} {DASHED}")]);
+        assert_done(&world.hook(&["clean_challenge", NAME, token, DASHED]));
     }
 }
 
@@ -170,11 +171,11 @@ fn nonsense_reaches_neither_the_api_nor_dns() {
     let world = World::start();
     let table: [(&[&str], &str); 6] = [
         (&["deploy_challenge", NAME, "t"], "HOOK_CHAIN"),
-        (&["begin", "dns-01", NAME, "v"], "-h PATH"),
-        (&["challenge-dns-start", NAME, "v"], "hooks"),
+        (&["begin", "dns-01", NAME, FIRST], "-h PATH"),
+        (&["challenge-dns-start", NAME, FIRST], "hooks"),
         (&["setup", NAME], "MDChallengeDns01"),
-        (&["create", NAME, "v"], "{RecordName}"),
-        (&["set", NAME, RECORD, "v", "x"], "script"),
+        (&["create", NAME, FIRST], "{RecordName}"),
+        (&["set", NAME, RECORD, FIRST, "x"], "script"),
     ];
     for (args, hint) in table {
         let finished = world.hook(args);
@@ -187,11 +188,11 @@ fn nonsense_reaches_neither_the_api_nor_dns() {
 #[test]
 fn an_add_that_its_client_forgets_is_undone() {
     let adds: [&[&str]; 5] = [
-        &["deploy_challenge", NAME, "t", "v"],
-        &["begin", "dns-01", NAME, "t", "v"],
-        &["challenge-dns-start", NAME, "/f", "v", ""],
-        &["setup", NAME, "v"],
-        &["create", NAME, RECORD, "v"],
+        &["deploy_challenge", NAME, "t", FIRST],
+        &["begin", "dns-01", NAME, "t", FIRST],
+        &["challenge-dns-start", NAME, "/f", FIRST, ""],
+        &["setup", NAME, FIRST],
+        &["create", NAME, RECORD, FIRST],
     ];
     for add in adds {
         let mut world = World::start();
@@ -206,8 +207,8 @@ fn an_add_that_its_client_forgets_is_undone() {
 #[test]
 fn a_removal_that_fails_for_a_while_costs_no_certificate_and_stays_in_the_journal() {
     let removals: [(&[&str], &[&str]); 2] = [
-        (&["deploy_challenge", NAME, "t", "v"], &["clean_challenge", NAME, "t", "v"]),
-        (&["present", "--identifier", NAME, "v"], &["cleanup", "--identifier", NAME, "v"]),
+        (&["deploy_challenge", NAME, "t", FIRST], &["clean_challenge", NAME, "t", FIRST]),
+        (&["present", "--identifier", NAME, FIRST], &["cleanup", "--identifier", NAME, FIRST]),
     ];
     for (add, remove) in removals {
         let world = World::start();
@@ -227,7 +228,7 @@ fn a_removal_that_fails_for_a_while_costs_no_certificate_and_stays_in_the_journa
 #[test]
 fn a_removal_that_is_refused_for_good_is_an_error() {
     let world = World::start();
-    assert_done(&world.hook(&["deploy_challenge", NAME, "t", "v"]));
+    assert_done(&world.hook(&["deploy_challenge", NAME, "t", FIRST]));
     world.sim.fault(ApiFault::on(CallKind::DelRecord, Action::json(401, r#"{"info":"Unauthorized"}"#)));
-    assert_eq!(code(&world.hook(&["clean_challenge", NAME, "t", "v"])), 3);
+    assert_eq!(code(&world.hook(&["clean_challenge", NAME, "t", FIRST])), 3);
 }

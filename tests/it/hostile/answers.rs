@@ -57,7 +57,7 @@ fn whatever_the_api_answers_a_command_ends_in_order() {
         &["record", "list", "--json"],
         &["status"],
         &["sweep", "--all", "--older-than", "0"],
-        &["present", NAME, "v"],
+        &["present", NAME, VALUE],
     ];
     // Each in a world of its own: what is tried again waits more than it computes.
     std::thread::scope(|scope| {
@@ -87,6 +87,6 @@ fn check(env: &TestEnvironment, body: &str, command: &[&str]) {
         assert!(serde_json::from_str::<serde_json::Value>(&finished.stdout).is_ok(), "{context}: {}", finished.stdout);
     }
     if command[0] == "present" {
-        assert_can_be_removed(env, "v", &context);
+        assert_can_be_removed(env, VALUE, &context);
     }
 }

@@ -15,13 +15,13 @@ fn no_output_lands_in_a_file_that_took_the_number_of_a_closed_stream() {
     for closed in CLOSED {
         for flags in ["", "-vv", "--json"] {
             let context = format!("{flags} {closed}");
-            let finished = shell(&env, &format!("ipv64-acme {flags} present {NAME} v {closed}"));
+            let finished = shell(&env, &format!("ipv64-acme {flags} present {NAME} {VALUE} {closed}"));
             assert_eq!(finished.status.code(), Some(0), "{context}: {}", finished.said());
             assert_state_is_clean(&env, &context);
             env.sim.fault(ApiFault::next(Action::json(401, r#"{"info":"Unauthorized"}"#)));
             shell(&env, &format!("ipv64-acme {flags} account {closed}"));
             assert_state_is_clean(&env, &context);
-            assert_can_be_removed(&env, "v", &context);
+            assert_can_be_removed(&env, VALUE, &context);
         }
     }
 }
@@ -42,7 +42,7 @@ fn a_hook_whose_output_nobody_takes_does_its_work() {
     let env = hasty();
     for to in [">/dev/full", ">/dev/full 2>&1", "2>/dev/full"] {
         for verb in ["-vv present", "cleanup"] {
-            let finished = shell(&env, &format!("ipv64-acme {verb} {NAME} v {to}"));
+            let finished = shell(&env, &format!("ipv64-acme {verb} {NAME} {VALUE} {to}"));
             assert_eq!(finished.status.code(), Some(0), "{verb} {to}: {}", finished.said());
         }
         assert!(env.sim.records_left().is_empty(), "{to}");
@@ -81,7 +81,7 @@ fn a_hook_whose_reader_has_gone_does_its_work() {
     for verb in ["present", "cleanup"] {
         let mut command = env.command(crate::support::programs::hook());
         let mut child = command
-            .args(["-vv", verb, NAME, "v"])
+            .args(["-vv", verb, NAME, VALUE])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

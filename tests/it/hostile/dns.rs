@@ -10,7 +10,6 @@ use ipv64_acme::sim::{Config, NamedBy, ResolverMode, ResolverSettings, StaticRec
 
 use super::*;
 
-const VALUE: &str = "-5qEv-d0Kx3bQm1zVt8Jw2sLr7Yc4Np9Ha6Ug0TfEoI";
 /// The forged answers before each true one.
 const FLOOD: u16 = 1000;
 

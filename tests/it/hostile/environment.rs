@@ -11,9 +11,9 @@ use super::*;
 const LONGEST: usize = 128 * 1024 - 64;
 
 fn assert_works(env: &TestEnvironment, command: &mut std::process::Command, context: &str) -> Finished {
-    let finished = process::run(command.args(["present", NAME, "v"]));
+    let finished = process::run(command.args(["present", NAME, VALUE]));
     assert_eq!(finished.status.code(), Some(0), "{context}: {}", finished.said());
-    assert_can_be_removed(env, "v", context);
+    assert_can_be_removed(env, VALUE, context);
     finished
 }
 
@@ -54,9 +54,9 @@ fn bytes_that_are_no_text_are_refused_or_ignored() {
     let ours = ["IPV64_API_KEY", "IPV64_API_URL", "IPV64_RESOLVERS", "IPV64_DOMAIN", "IPV64_STATE_DIR", "IPV64_CONFIG"];
     for name in ours.into_iter().chain(["HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "CREDENTIALS_DIRECTORY", "TERM"]) {
         let mut command = env.command(programs::hook());
-        let finished = process::run(command.args(["-v", "present", NAME, "v"]).env(name, bytes()));
+        let finished = process::run(command.args(["-v", "present", NAME, VALUE]).env(name, bytes()));
         assert_orderly(&finished, name);
-        assert_can_be_removed(&env, "v", name);
+        assert_can_be_removed(&env, VALUE, name);
     }
     let mut command = env.command(programs::hook());
     command.env(OsString::from_vec(b"IPV64_\xff\x1b[31m".to_vec()), "x").env(bytes(), bytes());
@@ -84,13 +84,13 @@ fn nothing_is_taken_for_granted() {
         "export RUST_BACKTRACE=full RUST_LOG=trace SSLKEYLOGFILE=keys;",
     ];
     for script in scripts {
-        let finished = shell(&env, &format!("{script} ipv64-acme present {NAME} v"));
+        let finished = shell(&env, &format!("{script} ipv64-acme present {NAME} {VALUE}"));
         assert!(finished.status.success() && finished.stderr.is_empty(), "{script}: {}", finished.said());
-        assert_can_be_removed(&env, "v", script);
+        assert_can_be_removed(&env, VALUE, script);
     }
     let hook = programs::hook();
-    let finished = shell(&env, &format!("unset PATH; {} present {NAME} v", hook.display()));
+    let finished = shell(&env, &format!("unset PATH; {} present {NAME} {VALUE}", hook.display()));
     assert!(finished.status.success(), "without a PATH: {}", finished.said());
-    assert_can_be_removed(&env, "v", "without a PATH");
+    assert_can_be_removed(&env, VALUE, "without a PATH");
     assert!(!env.path("keys").exists(), "the keys of TLS are written nowhere");
 }

@@ -65,9 +65,9 @@ fn check_trap(env: &TestEnvironment, file: &str, set: Trap, context: &str) {
     fs::write(&precious, PRECIOUS).unwrap();
     fs::set_permissions(&precious, fs::Permissions::from_mode(0o644)).unwrap();
     set(env, &directory.join(file));
-    let finished = env.run(&["present", NAME, "v"]);
+    let finished = env.run(&["present", NAME, VALUE]);
     assert_eq!(finished.status.code(), Some(0), "{context}: {}", finished.said());
-    assert_can_be_removed(env, "v", context);
+    assert_can_be_removed(env, VALUE, context);
     assert_eq!(fs::read_to_string(&precious).unwrap(), PRECIOUS, "{context}");
     assert_eq!(fs::metadata(&precious).unwrap().mode() & 0o777, 0o644, "{context}");
     assert!(!env.path("nothing").exists(), "{context}");
@@ -75,13 +75,13 @@ fn check_trap(env: &TestEnvironment, file: &str, set: Trap, context: &str) {
 
 /// A directory is left untouched, and the hook goes on in memory, with one warning.
 fn assert_not_used(env: &TestEnvironment, directory: &Path, words: &str) {
-    let finished = env.run(&["--state-dir", directory.to_str().unwrap(), "present", NAME, "v"]);
+    let finished = env.run(&["--state-dir", directory.to_str().unwrap(), "present", NAME, VALUE]);
     assert_eq!(finished.status.code(), Some(0), "{words}: {}", finished.said());
     assert_eq!(finished.stderr.matches("warning:").count(), 1, "{words}: {}", finished.said());
     assert!(finished.stderr.contains(words) && finished.stderr.contains("hint: "), "{words}: {}", finished.said());
     let left = fs::read_dir(directory).unwrap().count();
     assert_eq!(left, 0, "{words}");
-    assert_can_be_removed(env, "v", words);
+    assert_can_be_removed(env, VALUE, words);
 }
 
 #[test]
@@ -100,10 +100,10 @@ fn a_directory_that_others_can_change_is_not_used() {
     set(&env.path("parent"), 0o755);
     let link = env.path("link");
     symlink(env.path("nothing"), &link).unwrap();
-    let finished = env.run(&["--state-dir", link.to_str().unwrap(), "present", NAME, "v"]);
+    let finished = env.run(&["--state-dir", link.to_str().unwrap(), "present", NAME, VALUE]);
     assert!(finished.status.success() && finished.stderr.contains("cannot use"), "{}", finished.said());
     assert!(!env.path("nothing").exists());
-    assert_can_be_removed(&env, "v", "a link to nothing");
+    assert_can_be_removed(&env, VALUE, "a link to nothing");
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn a_directory_of_another_user_is_not_used() {
 fn no_umask_opens_or_closes_the_files() {
     for umask in ["000", "022", "077"] {
         let env = hasty();
-        let finished = shell(&env, &format!("umask {umask}; ipv64-acme present {NAME} v"));
+        let finished = shell(&env, &format!("umask {umask}; ipv64-acme present {NAME} {VALUE}"));
         assert!(finished.status.success() && finished.stderr.is_empty(), "{umask}: {}", finished.said());
         let state = env.path("state");
         assert_eq!(fs::metadata(&state).unwrap().mode() & 0o777, 0o700, "{umask}");

@@ -7,8 +7,8 @@ use super::*;
 fn present_under(limit: &str) -> Finished {
     let mut env = TestEnvironment::new();
     env.set("IPV64_PROPAGATION_TIMEOUT", "20");
-    let finished = shell(&env, &format!("{limit}; exec ipv64-acme present {NAME} v"));
-    assert_can_be_removed(&env, "v", limit);
+    let finished = shell(&env, &format!("{limit}; exec ipv64-acme present {NAME} {VALUE}"));
+    assert_can_be_removed(&env, VALUE, limit);
     finished
 }
 

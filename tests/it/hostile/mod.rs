@@ -16,6 +16,7 @@ use std::path::Path;
 
 use crate::support::environment::TestEnvironment;
 use crate::support::process::{self, Finished};
+use crate::support::values::DASHED as VALUE;
 
 /// The name of most challenges here.
 const NAME: &str = "_acme-challenge.name.ipv64.net";

@@ -124,7 +124,8 @@ fn no_data_of_a_name_server_acts_on_the_terminal() {
     };
     let name_servers = vec![NameServer::with("ns1.ipv64.net", vec![evil]), NameServer::new("ns2.ipv64.net")];
     let world = Config { name_servers, ..Config::default() };
-    let commands: [&[&str]; 3] = [&["present", NAME, "v"], &["test", "name.ipv64.net"], &["doctor", "name.ipv64.net"]];
+    let commands: [&[&str]; 3] =
+        [&["present", NAME, VALUE], &["test", "name.ipv64.net"], &["doctor", "name.ipv64.net"]];
     std::thread::scope(|scope| {
         for command in commands {
             for mode in ["-vv", "--json"] {
@@ -143,7 +144,7 @@ fn no_data_of_a_name_server_acts_on_the_terminal() {
 #[test]
 fn nothing_in_the_state_directory_acts_on_the_terminal() {
     let env = hasty();
-    env.succeed(&["present", NAME, "v"]);
+    env.succeed(&["present", NAME, VALUE]);
     let path = env.path("state/journal.json");
     let mut journal: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
     for field in ["client", "prefix"] {

@@ -3,6 +3,7 @@
 use std::fs;
 
 use crate::support::environment::TestEnvironment;
+use crate::support::values::FIRST;
 
 fn env_with_file(text: &str) -> TestEnvironment {
     let mut env = TestEnvironment::new();
@@ -56,7 +57,7 @@ fn an_address_that_cannot_be_used_is_named_once_with_the_rule() {
 #[test]
 fn an_unknown_key_ends_every_command_before_it_does_anything() {
     let env = env_with_file("propagation_timeot = 1\n");
-    for args in [&["config"][..], &["account"], &["doctor"], &["present", "_acme-challenge.name.ipv64.net", "v"]] {
+    for args in [&["config"][..], &["account"], &["doctor"], &["present", "_acme-challenge.name.ipv64.net", FIRST]] {
         let error = env.fail(args, 2);
         assert!(error.contains("`propagation_timeot` in ") && error.contains("`propagation_timeout`?"), "{error}");
         assert!(error.contains("config.toml"), "{error}");
@@ -88,7 +89,7 @@ fn a_file_that_does_not_exist_is_an_error_if_it_is_named() {
 #[test]
 fn hooks_take_their_settings_from_the_file() {
     let env = env_with_file("propagation_timeout = 0\n");
-    let said = env.succeed(&["present", "_acme-challenge.name.ipv64.net", "value"]);
+    let said = env.succeed(&["present", "_acme-challenge.name.ipv64.net", FIRST]);
     assert_eq!(said, "_acme-challenge.name.ipv64.net: added\n");
 }
 
@@ -134,7 +135,7 @@ fn the_key_is_masked_wherever_it_was_put_by_mistake() {
     env.set("IPV64_RESOLVERS", &format!("https://127.0.0.1:1/{key}"));
     env.set("IPV64_DOMAIN", &format!("{key}.ipv64.net"));
     for args in
-        [&["config"][..], &["config", "--json"], &["present", &record, "v"], &["doctor", "name.ipv64.net", "-v"]]
+        [&["config"][..], &["config", "--json"], &["present", &record, FIRST], &["doctor", "name.ipv64.net", "-v"]]
     {
         let said = env.run(args).said().to_lowercase();
         assert!(!said.contains(&key.to_lowercase()) && said.contains("********"), "{args:?}: {said}");

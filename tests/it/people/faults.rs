@@ -4,11 +4,12 @@
 use std::time::Duration;
 
 use ipv64_acme::sim::{
-    Account, Action, ApiFault, Authority, Certificate, Config, Limits, Listen, Meets, Missing, Secured,
-    ServerSettings, StaticRecord,
+    Account, Action, ApiFault, Authority, Certificate, Config, Limits, Listen, Meets, Missing, Secured, ServerSettings,
+    StaticRecord,
 };
 
 use crate::support::environment::TestEnvironment;
+use crate::support::values::FIRST;
 
 /// A fault: the world with it, the domain that suffers, and what has to be said.
 struct Fault {
@@ -281,7 +282,7 @@ fn of_servers() -> Vec<Fault> {
 
 fn check(fault: &Fault) -> Result<(), String> {
     let Fault { name, domain, env, hook, doctor } = fault;
-    let present = ["present", &format!("_acme-challenge.{domain}"), "LHDhK3oGRvkiefQnx7OOczTY5Tic_xZ6HcMOc_gmtoM"];
+    let present = ["present", &format!("_acme-challenge.{domain}"), FIRST];
     let mut wrong = String::new();
     for (args, (code, words)) in [(&present[..], hook), (&["doctor", domain], doctor)] {
         let finished = env.run(args);

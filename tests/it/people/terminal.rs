@@ -7,6 +7,7 @@ use ipv64_acme::sim::Config;
 use crate::support::environment::TestEnvironment;
 use crate::support::process::Finished;
 use crate::support::terminal;
+use crate::support::values::FIRST;
 
 /// The start of what `init` asks.
 const QUESTION: &str = "API key (";
@@ -94,7 +95,7 @@ fn a_narrow_terminal_shows_names_and_verdicts_without_wrapping() {
 #[test]
 #[ignore = "needs script(1): run by tests/run"]
 fn each_server_has_a_line_while_a_hook_waits_and_none_afterwards() {
-    let finished = terminal::watch(&slow_env(), "ipv64-acme present _acme-challenge.name.ipv64.net v");
+    let finished = terminal::watch(&slow_env(), &format!("ipv64-acme present _acme-challenge.name.ipv64.net {FIRST}"));
     let (before, after) = finished.stdout.rsplit_once("\u{1b}[J").expect("lines are erased");
     assert!(before.contains("ns2.ipv64.net (") && before.contains("lags"), "{}", finished.said());
     assert!(after.starts_with("_acme-challenge.name.ipv64.net: ready on 2 of 2"), "{}", finished.said());
@@ -103,7 +104,7 @@ fn each_server_has_a_line_while_a_hook_waits_and_none_afterwards() {
 #[test]
 #[ignore = "needs script(1): run by tests/run"]
 fn nothing_moves_where_the_terminal_cannot_or_the_output_has_to_stay() {
-    let present = "ipv64-acme present _acme-challenge.name.ipv64.net v";
+    let present = &format!("ipv64-acme present _acme-challenge.name.ipv64.net {FIRST}");
     for command in [
         format!("TERM=dumb {present}"),
         format!("TERM= {present}"),

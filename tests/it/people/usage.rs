@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::support::environment::{TestEnvironment, fields};
 use crate::support::process;
 use crate::support::programs;
+use crate::support::values::FIRST;
 
 #[test]
 fn a_program_gets_its_document_for_a_mistake_in_the_command_line_too() {
@@ -151,7 +152,7 @@ fn lego_is_not_told_of_its_own_variables() {
     let mut env = TestEnvironment::new();
     env.set("IPV64_TTL", "60");
     env.set("IPV64_PROPAGATION_TIMEOUT", "0");
-    let present = ["present", "_acme-challenge.name.ipv64.net", "value"];
+    let present = ["present", "_acme-challenge.name.ipv64.net", FIRST];
     assert!(env.run(&present).stderr.contains("unknown variable `IPV64_TTL`"));
     env.set("EXEC_PATH", "/usr/bin/ipv64-acme");
     env.succeed(&present);
@@ -160,15 +161,18 @@ fn lego_is_not_told_of_its_own_variables() {
 /// Nothing is written where a name or a value is not what it should be.
 #[test]
 fn other_spellings_of_names_are_understood_or_refused_in_one_line() {
-    const VALUE: &str = "LHDhK3oGRvkiefQnx7OOczTY5Tic_xZ6HcMOc_gmtoM";
     let mut env = TestEnvironment::new();
     env.set("IPV64_API_RATE", "1000/1");
     let before = env.sim.records_left().len();
-    let table: [(&[&str], i32, &str); 13] = [
-        (&["present", "name.ipv64.net", VALUE], 2, "write `_acme-challenge.name.ipv64.net`"),
-        (&["cleanup", "name.ipv64.net", VALUE], 2, "write `_acme-challenge.name.ipv64.net`"),
-        (&["present", VALUE, "_acme-challenge.name.ipv64.net"], 2, "the name comes before the value"),
-        (&["present", "--identifier", VALUE, "name.ipv64.net"], 2, "the name comes before the value"),
+    let table: [(&[&str], i32, &str); 17] = [
+        (&["present", "_acme-challenge.name.ipv64.net", "abc"], 2, "`abc` was taken as the value"),
+        (&["deploy_challenge", "name.ipv64.net", "t", "abc"], 2, "a dns-01 value has 43 characters of A-Z a-z 0-9 - _"),
+        (&["create", "name.ipv64.net", FIRST, "_acme-challenge.name.ipv64.net"], 2, "the name comes before the value"),
+        (&["setup", FIRST, "name.ipv64.net"], 2, "the name comes before the value"),
+        (&["present", "name.ipv64.net", FIRST], 2, "write `_acme-challenge.name.ipv64.net`"),
+        (&["cleanup", "name.ipv64.net", FIRST], 2, "write `_acme-challenge.name.ipv64.net`"),
+        (&["present", FIRST, "_acme-challenge.name.ipv64.net"], 2, "the name comes before the value"),
+        (&["present", "--identifier", FIRST, "name.ipv64.net"], 2, "the name comes before the value"),
         (&["cleanup"], 2, "by hand use `ipv64-acme present NAME VALUE` and `ipv64-acme cleanup NAME VALUE`"),
         (&["test", "namee.ipv64.net"], 7, "did you mean `name.ipv64.net`"),
         (&["test", "name.ipv64.ne"], 7, "did you mean `name.ipv64.net`"),
@@ -177,15 +181,18 @@ fn other_spellings_of_names_are_understood_or_refused_in_one_line() {
         (&["test", "https://name.ipv64.net/"], 2, "write `name.ipv64.net`"),
         (&["test", "name.ipv64.net:443"], 2, "write `name.ipv64.net`"),
         (&["domain", "add", "https://new.ipv64.net"], 2, "write `new.ipv64.net`"),
-        (&["present", "--identifier", "name.ipv64.net:443", VALUE], 2, "write `name.ipv64.net`"),
+        (&["present", "--identifier", "name.ipv64.net:443", FIRST], 2, "write `name.ipv64.net`"),
     ];
     for (args, code, words) in table {
         let stderr = env.fail(args, code);
         assert!(stderr.lines().any(|line| line.contains(words)), "{args:?}: {stderr}");
     }
+    // What an earlier version may have added can be removed.
+    env.succeed(&["record", "add", "_acme-challenge.name.ipv64.net", "TXT", "abc"]);
+    env.succeed(&["cleanup", "_acme-challenge.name.ipv64.net", "abc"]);
     assert_eq!(env.sim.records_left().len(), before);
     assert!(env.succeed(&["test", "_acme-challenge.name.ipv64.net"]).starts_with("_acme-challenge.name.ipv64.net: "));
-    env.succeed(&["present", "--identifier", "_acme-challenge.example.com", VALUE]);
+    env.succeed(&["present", "--identifier", "_acme-challenge.example.com", FIRST]);
     let left = env.sim.records_left();
     assert!(left.iter().any(|record| record.name() == "_acme-challenge.example.com"), "{left:#?}");
 }

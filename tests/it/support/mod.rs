@@ -11,3 +11,4 @@ pub(crate) mod programs;
 pub(crate) mod skip;
 pub(crate) mod stage;
 pub(crate) mod terminal;
+pub(crate) mod values;
