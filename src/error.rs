@@ -122,11 +122,6 @@ pub trait Explain: std::error::Error {
     /// What to do now; one or two sentences in lower case without a final full stop.
     fn hint(&self) -> Option<String>;
 
-    /// How the process ends with this error.
-    fn exit(&self) -> Exit {
-        self.kind().exit()
-    }
-
     /// What was observed, a line each: the servers with their answers, the places looked at.
     fn details(&self) -> Vec<String> {
         Vec::new()

@@ -73,7 +73,7 @@ mod tests {
         let soon = Instant::now() + Duration::from_millis(10);
         drop(limiter.acquire(CallKind::Read, soon).unwrap());
         let error = limiter.acquire(CallKind::Removal, soon).err().unwrap();
-        assert_eq!((error.exit(), error.kind().as_str()), (Exit::RateLimit, "rate_limited"));
+        assert_eq!((error.kind().exit(), error.kind().as_str()), (Exit::RateLimit, "rate_limited"));
         assert!(error.to_string().contains("1/1000"), "{error}");
     }
 

@@ -110,7 +110,10 @@ fn nobody_listening_is_unreachable_and_nothing_was_sent() {
         Endpoint::parse(&format!("http://{}/", free.local_addr().unwrap())).unwrap()
     };
     let error = client(LONG).send(&get(&endpoint)).unwrap_err();
-    assert_eq!((error.kind().as_str(), error.exit(), error.may_have_arrived()), ("unreachable", Exit::NoAnswer, false));
+    assert_eq!(
+        (error.kind().as_str(), error.kind().exit(), error.may_have_arrived()),
+        ("unreachable", Exit::NoAnswer, false)
+    );
     let port = endpoint.port();
     assert_eq!(
         error.to_string(),
@@ -183,7 +186,7 @@ fn a_ca_file_must_hold_certificates() {
     assert!(error_for("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").ends_with("is damaged"));
     assert!(error_for("-----BEGIN CERTIFICATE-----\nAA").contains("PEM"));
     let error = trust::read_ca_file(&folder.path().join("missing.pem")).unwrap_err();
-    assert_eq!((error.kind().as_str(), error.exit()), ("bad_ca_file", Exit::Usage));
+    assert_eq!((error.kind().as_str(), error.kind().exit()), ("bad_ca_file", Exit::Usage));
 }
 
 #[test]

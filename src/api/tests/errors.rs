@@ -99,7 +99,7 @@ fn every_error_has_its_kind_exit_and_words() {
     for (status, body, kind, exit, message) in ERRORS {
         let error = error_of(status, body);
         assert_eq!(
-            (error.kind().as_str(), error.exit(), error.to_string()),
+            (error.kind().as_str(), error.kind().exit(), error.to_string()),
             (kind, exit, message.to_owned()),
             "{status} {body}"
         );
@@ -137,7 +137,7 @@ fn a_redirect_is_an_error_and_the_key_does_not_follow_it() {
     let headers: &'static [_] = Box::leak(Box::new([("Location", location)]));
     let setup = Setup::new(vec![Step::Answer(302, headers, String::new())]);
     let error = setup.client.domains(&once()).unwrap_err();
-    assert_eq!((error.kind().as_str(), error.exit()), ("redirected", Exit::NoAnswer));
+    assert_eq!((error.kind().as_str(), error.kind().exit()), ("redirected", Exit::NoAnswer));
     assert_eq!(error.to_string(), format!("IPv64 answers 302, a redirect to `{location}`, which is not followed"));
     assert!(elsewhere.seen().is_empty());
 }

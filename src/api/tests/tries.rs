@@ -93,7 +93,7 @@ fn an_earlier_lost_answer_is_not_forgotten() {
     let error = setup.client.add_record(&challenge(), &patient()).unwrap_err();
     assert!(matches!(error.cause(), ApiError::Unauthorized { .. }), "{error:?}");
     assert!(error.may_have_been_stored());
-    assert_eq!((error.kind().as_str(), error.exit()), ("unauthorized", Exit::Key));
+    assert_eq!((error.kind().as_str(), error.kind().exit()), ("unauthorized", Exit::Key));
     assert_eq!(error.to_string(), "IPv64 does not accept the API key: \"Unauthorized\"");
     assert!(!error_of(401, "").may_have_been_stored());
 }
@@ -207,6 +207,6 @@ fn every_request_passes_the_limiter_which_hears_of_refusals() {
         "before Removal",
     ];
     assert_eq!(*log.0.lock().unwrap(), heard);
-    assert_eq!((error.kind().as_str(), error.exit()), ("quota_reserved", Exit::RateLimit));
+    assert_eq!((error.kind().as_str(), error.kind().exit()), ("quota_reserved", Exit::RateLimit));
     assert_eq!(setup.server.seen().len(), 3, "what the limiter stops is not sent");
 }

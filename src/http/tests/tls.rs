@@ -164,7 +164,10 @@ fn a_bad_certificate_is_told_apart_and_the_key_is_not_sent() {
         let said = error.to_string();
         assert!(said.starts_with(&format!("no secure connection to `localhost:{}`: {cause}", server.port)), "{said}");
         assert_eq!(said.contains("the clock of this machine says 2"), last_year < 4000, "{said}");
-        assert_eq!((error.kind().as_str(), error.exit(), error.may_have_arrived()), ("tls", Exit::NoAnswer, false));
+        assert_eq!(
+            (error.kind().as_str(), error.kind().exit(), error.may_have_arrived()),
+            ("tls", Exit::NoAnswer, false)
+        );
         assert!(!error.is_transient() && error.hint().unwrap().contains("IPV64_CA_FILE"));
         assert!(server.seen.try_recv().is_err());
     }

@@ -83,7 +83,7 @@ fn gives_up_at_once_when_there_is_no_turn_before_the_deadline() {
         error.to_string(),
         "the request limit of 3/10 (requests/seconds) leaves no turn in time; the next one is in 11 s"
     );
-    assert_eq!((error.exit(), error.kind()), (Exit::RateLimit, Kind::RateLimited));
+    assert_eq!((error.kind().exit(), error.kind()), (Exit::RateLimit, Kind::RateLimited));
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn additions_leave_enough_calls_to_remove_everything() {
         "3 names need 6 API calls, an addition and a removal each; 10 of 64 are left until 2026-11-23 23:00:00 UTC (midnight \
          in Germany), and open records still take 5"
     );
-    assert_eq!((error.exit(), error.kind()), (Exit::RateLimit, Kind::QuotaReserved));
+    assert_eq!((error.kind().exit(), error.kind()), (Exit::RateLimit, Kind::QuotaReserved));
     state.usage(|usage, now| usage.daily.learn(54, 0, now));
     assert_eq!(admit(100, 100), Ok(()), "unlimited");
 }

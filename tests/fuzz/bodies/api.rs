@@ -102,7 +102,7 @@ fn assert_refused(call: &Call<'_>, answer: &HttpResponse, error: &ApiError) {
     super::assert_explained(error);
     super::assert_hides_key(error);
     // An error that passes by itself is none that somebody has to mend.
-    assert!(!(error.is_transient() && matches!(error.exit() as u8, 2 | 3)), "{error}");
+    assert!(!(error.is_transient() && matches!(error.kind().exit() as u8, 2 | 3)), "{error}");
     if matches!(error, ApiError::Rejected { .. } | ApiError::Unauthorized { .. } | ApiError::Forbidden { .. }) {
         assert!(!error.may_have_been_stored(), "{call:?} {} {error}", answer.status);
     }
