@@ -27,6 +27,11 @@ pub(super) fn run(invocation: &Invocation<'_>, action: Action) -> Result<Exit> {
         Ok(outcome) => (outcome, None),
         Err(mut failure) => {
             let records = std::mem::take(&mut failure.done);
+            // What is broken is told once, whatever the number of records.
+            if !failure.failed.is_empty() {
+                let RecordFailure { challenge, error } = failure.failed.remove(0);
+                failure.failed.insert(0, RecordFailure { challenge, error: invocation.explained(error) });
+            }
             (Outcome { records, ready: None, notes: Vec::new() }, Some(failure))
         }
     };

@@ -7,10 +7,9 @@ use super::Invocation;
 use crate::error::Result;
 use crate::excerpt::visible_path;
 use crate::exit::Exit;
-use crate::http::without_secrets;
 use crate::report::Table;
 use crate::secret::MASK;
-use crate::settings::{Origin, Setting, Settings, Shown, Sources, key};
+use crate::settings::{Origin, Setting, Settings, Sources, key};
 
 /// Shows all settings, and then fails if one of them cannot be used.
 pub(super) fn run(call: &Invocation<'_>) -> Result<Exit> {
@@ -49,14 +48,7 @@ pub(super) fn run(call: &Invocation<'_>) -> Result<Exit> {
 fn row(setting: Setting, sources: &Sources<'_>) -> Row {
     let state_dir =
         || Some(sources.default_state_dir()?.display().to_string()).filter(|_| setting == Setting::StateDir);
-    let (value, origin) = match sources.find(setting) {
-        Some((value, origin)) if setting.shown() == Shown::KeyPath => {
-            (Some(key::shown(value.as_ref())), describe(&origin))
-        }
-        Some((value, origin)) if setting.shown() == Shown::Url => {
-            let shown: Vec<_> = value.split(',').map(without_secrets).collect();
-            (Some(shown.join(",")), describe(&origin))
-        }
+    let (value, origin) = match sources.shown(setting) {
         Some((value, origin)) => (Some(value), describe(&origin)),
         None if setting == Setting::StateDir && sources.systemd_state_dir().is_some() => {
             (state_dir(), "STATE_DIRECTORY".to_owned())

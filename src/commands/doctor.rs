@@ -10,11 +10,11 @@ use super::context::{self, Context};
 use crate::dns::zone::Lookup;
 use crate::doctor::domain::{Examined, examine};
 use crate::doctor::{Finding, Level, account, finding, machine, parallel, servers};
-use crate::error::{Context as _, Result};
+use crate::error::{Context as _, Kind, Result};
 use crate::exit::Exit;
 use crate::name::DnsName;
 use crate::report::Report;
-use crate::settings::Settings;
+use crate::settings::{Settings, Sources};
 
 /// What failed where the system gives no thread.
 const NO_THREAD: &str = "cannot check several things at once";
@@ -45,8 +45,26 @@ pub(super) fn run(call: &Invocation<'_>, domains: &[DnsName]) -> Result<Exit> {
         findings.extend(examined.findings(account.domains.as_deref()));
     }
     findings.extend(servers);
+    let causes = causes(&findings, &sources, (settings, lookup));
+    findings.splice(..0, causes);
     show(&findings, call.report);
     Ok(finding::exit(&findings))
+}
+
+/// What may be behind errors: a fault of this machine, and settings that somebody has changed.
+fn causes(findings: &[Finding], sources: &Sources<'_>, (settings, lookup): (&Settings, &Lookup)) -> Vec<Finding> {
+    let mut causes = Vec::new();
+    if finding::exit(findings) == Exit::NoAnswer {
+        let kinds = [Kind::NameServersUnreachable, Kind::Unreachable, Kind::Tls];
+        let broken = kinds.into_iter().find_map(|kind| machine::broken(settings, lookup, kind));
+        causes.extend(broken.map(|text| {
+            let finding = Finding::error("machine", "network", text).ending(Exit::NoAnswer);
+            finding.advise("mend this first: the other errors may come from it")
+        }));
+    }
+    let is_error = |kind: Kind| findings.iter().any(|one| one.level == Level::Error && one.exit == kind.exit());
+    causes.extend(sources.suspects(is_error).into_iter().map(|line| Finding::note("setting", "settings", line)));
+    causes
 }
 
 /// Asks the servers of each zone once, however many domains it holds.

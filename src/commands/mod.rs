@@ -25,13 +25,14 @@ use context::Context;
 use serde_json::{Value, json};
 
 use crate::cli::{self, Cli, Command, OutputArgs};
+use crate::doctor::machine;
 use crate::error::{Error, Kind, Result};
 use crate::excerpt::{excerpt, visible};
 use crate::exit::Exit;
 use crate::order::Action;
 use crate::report::{self, Report};
 use crate::secret::{MASK, Secret};
-use crate::settings::{Environment, Sources, key};
+use crate::settings::{Environment, Settings, Sources, key};
 
 /// The most characters of a mistake in the command line that the document of `--json` repeats.
 const LONGEST_PROBLEM: usize = 300;
@@ -103,7 +104,7 @@ fn execute(args: &[OsString], cli: &Cli, environment: &Environment, report: Repo
         #[cfg(feature = "sim")]
         Command::Sim(args) => sim::run(args, report),
     };
-    let exit = done.unwrap_or_else(|error| report.error(&error));
+    let exit = done.unwrap_or_else(|error| report.error(&call.explained(error)));
     match cli.command {
         // The work of a hook is the record: a full disk below its log must not cost a certificate.
         Command::Auth(_) | Command::Present(_) | Command::Cleanup(_) | Command::Batch(_) | Command::Client(_) => exit,
@@ -149,13 +150,34 @@ impl Invocation<'_> {
 
     /// Returns the places of settings, and the key that they hold or why there is none; it is masked from here on.
     fn sources_and_key(&self) -> Result<(Sources<'_>, Result<Secret>)> {
-        let sources = Sources::read(&self.cli.settings.0, self.cli.config.as_deref(), self.environment)?;
+        let sources = self.places()?;
         // It may also stand where no key belongs, such as a domain or an address: nothing that is printed shows it.
         let key = key::find(&sources);
         if !self.cli.command.shows_secrets() {
             key.iter().for_each(report::mask);
         }
         Ok((sources, key))
+    }
+
+    fn places(&self) -> Result<Sources<'_>> {
+        Sources::read(&self.cli.settings.0, self.cli.config.as_deref(), self.environment)
+    }
+
+    /// Puts what is broken on this machine before an error, and adds the settings that may be its cause.
+    fn explained(&self, error: Error) -> Error {
+        let kind = error.kind();
+        let Ok(sources) = self.places() else { return error };
+        let error = match Settings::load(&sources).and_then(|settings| self.broken(&settings, kind)) {
+            Ok(Some(broken)) => error.context(broken),
+            Ok(None) | Err(_) => error,
+        };
+        let details = [error.details(), &sources.suspects(|other| other == kind)].concat();
+        error.observed(details)
+    }
+
+    fn broken(&self, settings: &Settings, kind: Kind) -> Result<Option<String>> {
+        let http = context::http_client(settings)?;
+        Ok(machine::broken(settings, &context::lookup(settings, &http), kind))
     }
 
     /// Runs a command for people with what it needs.

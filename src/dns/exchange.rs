@@ -77,6 +77,21 @@ impl From<io::Error> for AskError {
     }
 }
 
+/// Returns whether this machine has a way to an address, as far as its own routes tell; sends nothing.
+#[must_use]
+pub fn has_route(address: SocketAddr) -> bool {
+    let socket = UdpSocket::bind(any_address(address));
+    socket.and_then(|socket| socket.connect(address)).map_err(AskError::from) != Err(AskError::NoRoute)
+}
+
+/// The address to bind to of the same family.
+fn any_address(peer: SocketAddr) -> SocketAddr {
+    match peer {
+        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+    }
+}
+
 /// Asks one address one question and waits for the answer until the deadline; `sent` is called when the query has left. A
 /// truncated reply is returned as it is.
 ///
@@ -138,12 +153,8 @@ pub(super) fn ask_over(
 }
 
 fn over_udp(server: SocketAddr, query: &Query, deadline: Instant, sent: impl FnOnce()) -> Result<Reply, AskError> {
-    let any: SocketAddr = match server {
-        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
-        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
-    };
     // Bound to a port of the kernel's choice for each question, and connected: packets from elsewhere are dropped.
-    let socket = when_free(deadline, || UdpSocket::bind(any))?;
+    let socket = when_free(deadline, || UdpSocket::bind(any_address(server)))?;
     socket.connect(server)?;
     socket.send(query.bytes())?;
     sent();

@@ -2,7 +2,6 @@
 //! resolver can spoil. A network that answers in place of the root servers is recognised and said so.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::time::Instant;
 
 use super::authority::ask_servers;
@@ -24,8 +23,7 @@ impl Lookup {
     }
 
     fn walk_nested(&self, name: &DnsName, nested: usize, deadline: Instant) -> Result<(DnsName, Found), String> {
-        let root = |ip: &IpAddr| Server { name: None, address: (*ip, self.port).into() };
-        let mut found = Found { servers: self.roots.iter().map(root).collect(), ..Found::default() };
+        let mut found = Found { servers: self.root_servers(), ..Found::default() };
         let mut apex: Option<DnsName> = None;
         for _ in 0..MAX_REFERRALS {
             let question = Question::authoritative(name, RecordType::SOA);
@@ -45,6 +43,19 @@ impl Lookup {
             apex = Some(below);
         }
         Err(format!("more than {MAX_REFERRALS} referrals"))
+    }
+
+    /// Returns whether any root server answers, over UDP or TCP, by the deadline: if none does, the port is shut on the way.
+    #[must_use]
+    pub fn reaches_roots(&self, deadline: Instant) -> bool {
+        DnsName::parse("net").is_ok_and(|name| {
+            let question = Question::authoritative(&name, RecordType::NS);
+            ask_servers((None, &self.root_servers()), &question, &self.pace, deadline).is_ok()
+        })
+    }
+
+    fn root_servers(&self) -> BTreeSet<Server> {
+        self.roots.iter().map(|ip| Server { name: None, address: (*ip, self.port).into() }).collect()
     }
 
     /// Asks the servers of a zone; the error is the last line of what they did instead.

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::finding::Finding;
 use super::parallel;
-use crate::error::Explain as _;
+use crate::dns::exchange::has_route;
+use crate::dns::zone::{Lookup, world_roots};
+use crate::error::{Explain as _, Kind};
 use crate::excerpt::visible_path;
 use crate::exit::Exit;
 use crate::http::look_up;
@@ -44,8 +46,7 @@ fn hidden_file(sources: &Sources<'_>) -> Option<Finding> {
 #[must_use]
 pub fn surroundings(settings: &Settings) -> Vec<Finding> {
     let mut findings = vec![state(settings)];
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    if since < OLDEST_TIME {
+    if is_years_behind() {
         findings.push(
             Finding::error("clock", "clock", "the clock of this machine is years behind")
                 .advise("set it (for example with `timedatectl set-ntp true`): TLS certificates seem not yet valid"),
@@ -72,20 +73,65 @@ fn state(settings: &Settings) -> Finding {
     }
 }
 
+/// Returns what is broken on this machine, where an error of this kind comes from that and it can be seen; it takes some
+/// seconds at most.
+#[must_use]
+pub fn broken(settings: &Settings, lookup: &Lookup, kind: Kind) -> Option<String> {
+    let is_remote = !settings.api_url.is_loopback();
+    let is_about_names = kind == Kind::NameServersUnreachable;
+    match kind {
+        Kind::Tls => is_years_behind().then(|| "the clock of this machine is years behind".to_owned()),
+        Kind::Unreachable | Kind::TimedOut if is_proxied(settings) => None,
+        Kind::Unreachable | Kind::TimedOut | Kind::NameServersUnreachable if is_remote && is_offline() => {
+            Some("this machine has no network: it has no route to the internet, over IPv4 or IPv6".to_owned())
+        }
+        Kind::Unreachable if look_up_api(settings).is_empty() => Some(format!(
+            "the resolver of this machine (/etc/resolv.conf) tells no address of `{}`",
+            settings.api_url.host()
+        )),
+        _ if is_about_names && !settings.nameservers.is_empty() => {
+            Some("none of the name servers in IPV64_NAMESERVERS answers".to_owned())
+        }
+        _ if is_about_names && !lookup.reaches_roots(Instant::now() + CONNECT) => Some(format!(
+            "UDP and TCP port {} are blocked here: none of {} addresses of root servers answer, nor does a resolver",
+            lookup.port,
+            lookup.roots.len()
+        )),
+        _ => None,
+    }
+}
+
+/// Whether no route leads to the world, as the routes to its root servers show.
+fn is_offline() -> bool {
+    !world_roots().into_iter().any(|ip| has_route((ip, 53).into()))
+}
+
+fn is_proxied(settings: &Settings) -> bool {
+    let is_set = settings.proxy.https.is_some() || settings.proxy.all.is_some();
+    settings.api_url.is_https() && !settings.api_url.is_loopback() && is_set
+}
+
+fn look_up_api(settings: &Settings) -> Vec<SocketAddr> {
+    let host = settings.api_url.host().trim_matches(['[', ']']).to_owned();
+    look_up((host, settings.api_url.port()), CONNECT).and_then(Result::ok).unwrap_or_default()
+}
+
+fn is_years_behind() -> bool {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default() < OLDEST_TIME
+}
+
 /// Connects to the API, over each address family that its name has, without sending a request.
 ///
 /// # Errors
 /// The system's, if it gives no thread.
 pub fn way_to_api(settings: &Settings) -> io::Result<Vec<Finding>> {
     let subject = "way to the API";
-    let (host, port) = (settings.api_url.host().to_owned(), settings.api_url.port());
-    let proxied = settings.proxy.https.is_some() || settings.proxy.all.is_some();
-    if settings.api_url.is_https() && !settings.api_url.is_loopback() && proxied {
+    let host = settings.api_url.host();
+    if is_proxied(settings) {
         let text = "a proxy is set (HTTPS_PROXY or ALL_PROXY); requests go there";
         return Ok(vec![Finding::note("api_way", subject, text)]);
     }
-    let asked = (host.trim_matches(['[', ']']).to_owned(), port);
-    let addresses = look_up(asked, CONNECT).and_then(Result::ok).unwrap_or_default();
+    let addresses = look_up_api(settings);
     if addresses.is_empty() {
         let finding = Finding::error("api_name", subject, format!("`{host}` has no address")).ending(Exit::NoAnswer);
         return Ok(vec![finding.advise("check the resolver of this machine (/etc/resolv.conf)")]);
@@ -99,7 +145,7 @@ pub fn way_to_api(settings: &Settings) -> io::Result<Vec<Finding>> {
     };
     let outcomes = parallel::each(families, |(family, address)| (family, connect(address)))?;
     let works = outcomes.iter().any(|(_, outcome)| outcome.is_ok());
-    let describe = |(family, outcome)| describe_way(subject, (&host, family), outcome, works);
+    let describe = |(family, outcome)| describe_way(subject, (host, family), outcome, works);
     Ok(outcomes.into_iter().map(describe).collect())
 }
 

@@ -146,7 +146,7 @@ pub enum Cause {
 
 /// The records are not ready.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}", headline(.names, *.cause, *.waited))]
+#[error("{}", headline(.names, *.cause, *.waited, .rows))]
 pub struct NotReady {
     /// The names waited for.
     pub names: Vec<DnsName>,
@@ -162,14 +162,18 @@ pub struct NotReady {
     pub bogus: Vec<DnsName>,
 }
 
-fn headline(names: &[DnsName], cause: Cause, waited: Duration) -> String {
+fn headline(names: &[DnsName], cause: Cause, waited: Duration, rows: &[Row]) -> String {
     let shown = match names {
         [only] => format!("`{only}` is"),
         [first, rest @ ..] => format!("`{first}` and {} more are", rest.len()),
         [] => "the record is".to_owned(),
     };
     let seconds = waited.as_secs_f64();
+    let is_silent = |row: &Row| matches!(row.status, ServerStatus::Silent | ServerStatus::NoRoute);
     match cause {
+        Cause::TimedOut if !rows.is_empty() && rows.iter().all(is_silent) => {
+            format!("no name server answered for {seconds:.0} s, so nobody knows whether {shown} there")
+        }
         Cause::TimedOut => format!("{shown} not on every name server after {seconds:.0} s"),
         Cause::NobodyAnswers => format!("{shown} added, but no name server could be asked for {seconds:.0} s"),
         Cause::Interrupted => format!("interrupted after {seconds:.0} s: {shown} not yet on every name server"),
@@ -203,7 +207,9 @@ impl NotReady {
             let cure = if provider::owns(wanted) {
                 "tell IPv64, who run that zone".to_owned()
             } else {
-                format!("delegate `{wanted}` to ns1.ipv64.net and ns2.ipv64.net alone at its registrar, and add it at IPv64.net")
+                format!(
+                    "delegate `{wanted}` to ns1.ipv64.net and ns2.ipv64.net alone at its registrar, and add it at IPv64.net"
+                )
             };
             return format!(
                 "waiting does not help: {host} has no copy of `{wanted}`, and answers for `{served}` instead; {cure}"

@@ -6,6 +6,7 @@
 //! - [`environment`]: the variables, and the directories that they name
 //! - [`mod@file`]: the configuration file
 //! - [`parse`]: texts to durations, rates, addresses
+//! - [`suspects`]: which of them can be the cause of an error
 //! - [`key`]: the API key and the places it is looked for
 
 pub mod environment;
@@ -13,6 +14,7 @@ pub mod file;
 pub mod key;
 pub mod parse;
 pub mod source;
+pub mod suspects;
 
 use std::net::IpAddr;
 use std::path::PathBuf;

@@ -3,7 +3,10 @@
 
 use hickory_resolver::proto::{
     op::{Query, ResponseCode},
-    rr::{Name, RData, Record, RecordType, rdata::{SOA, TXT}},
+    rr::{
+        Name, RData, Record, RecordType,
+        rdata::{SOA, TXT},
+    },
 };
 
 use super::{

@@ -41,7 +41,7 @@ impl Stranger {
     /// The hook, with the key and without an address.
     fn hook(&self) -> Command {
         let mut command = self.env.command(programs::hook());
-        command.args(["present", NAME, "v"]).env_remove("IPV64_CONFIG").env_remove("IPV64_API_URL");
+        command.args(["present", NAME, VALUE]).env_remove("IPV64_CONFIG").env_remove("IPV64_API_URL");
         command
     }
 
@@ -86,10 +86,10 @@ fn no_configuration_of_another_user_is_obeyed() {
     fs::remove_file(config).unwrap();
     stranger.takes_home();
     let mut command = env.command(programs::hook());
-    command.args(["present", NAME, "v"]).env_remove("IPV64_CONFIG").env("HOME", env.path("home"));
+    command.args(["present", NAME, VALUE]).env_remove("IPV64_CONFIG").env("HOME", env.path("home"));
     let finished = process::run(&mut command);
     assert!(finished.status.success() && finished.stderr.is_empty(), "{}", finished.said());
-    assert_can_be_removed(env, "v", "a home of a stranger");
+    assert_can_be_removed(env, VALUE, "a home of a stranger");
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn no_certificates_of_another_user_are_trusted() {
     if chown(&path, Some(STRANGER), None).is_err() {
         return skipped("CA certificates of another user: only root can give them away");
     }
-    let finished = env(stranger.env.command(programs::hook()).args(["present", NAME, "v"]));
+    let finished = env(stranger.env.command(programs::hook()).args(["present", NAME, VALUE]));
     assert_eq!(finished.status.code(), Some(2), "{}", finished.said());
     assert!(finished.stderr.contains("belongs to user 54321"), "{}", finished.said());
     assert!(stranger.env.sim.api_calls().is_empty());
@@ -207,7 +207,7 @@ fn what_stands_in_place_of_a_file_of_the_administrator_is_named_at_once() {
             if variable == "XDG_CONFIG_HOME" {
                 command.env_remove("IPV64_CONFIG");
             }
-            let finished = process::run(command.args(["present", NAME, "v"]).env(variable, value(&path)));
+            let finished = process::run(command.args(["present", NAME, VALUE]).env(variable, value(&path)));
             let context = format!("{trap} as {variable}");
             assert_eq!(finished.status.code(), Some(code), "{context}: {}", finished.said());
             assert!(

@@ -6,6 +6,7 @@ mod docs;
 mod doctor;
 mod faults;
 mod init;
+mod machine;
 mod manual;
 mod sessions;
 mod shells;
