@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::Invocation;
 use super::context::{Context, watch_signals};
+use super::stop::end_at_signal;
 use crate::api::{Account, RetryPolicy};
 use crate::cli::InitArgs;
 use crate::error::{Context as _, Error, Kind, Result};
@@ -41,7 +42,7 @@ pub(super) fn run(call: &Invocation<'_>, args: &InitArgs) -> Result<Exit> {
         Some(path) => key::from_file(path, &sources)?,
         None => ask(args, &interrupted)?,
     };
-    let account = check(settings, key.clone(), report)?;
+    let account = check(settings, key.clone(), report, &interrupted)?;
     tell_account(&account, report);
     if interrupted.load(Ordering::Relaxed) {
         return Err(setup::interrupted());
@@ -106,9 +107,11 @@ fn ask(args: &InitArgs, interrupted: &AtomicBool) -> Result<Secret> {
 }
 
 /// One call, which shows whose key it is.
-fn check(settings: Settings, key: Secret, report: Report) -> Result<Account> {
+fn check(settings: Settings, key: Secret, report: Report, interrupted: &AtomicBool) -> Result<Account> {
     let context = Arc::new(Context::with_key(settings, key, report)?);
-    let account = context.client.account(&RetryPolicy::interactive());
+    let asked = Arc::clone(&context);
+    let answer = end_at_signal(interrupted, move || asked.client.account(&RetryPolicy::interactive()))?;
+    let account = answer.ok_or_else(setup::interrupted)?;
     context.tell_warnings();
     let account = account.context("the API key was not stored, because it could not be checked")?;
     context.learn_quota(&account);

@@ -50,7 +50,7 @@ pub(super) fn run_command(report: Report, open: &str, work: impl FnOnce() -> Exi
 }
 
 /// Does work, and leaves it to die with the process if it goes on for too long after a signal; nothing then.
-fn end_at_signal<T: Send + 'static>(
+pub(super) fn end_at_signal<T: Send + 'static>(
     interrupted: &AtomicBool,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<Option<T>> {

@@ -175,7 +175,10 @@ fn a_removal_without_a_journal_that_is_interrupted_names_the_command_that_remove
 /// The API answers nothing; each command would wait for half a minute.
 #[test]
 fn commands_for_people_end_and_say_what_is_open() {
-    let commands: [(&[&str], &str); 7] = [
+    let key = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(key.path(), "0123456789abcdef0123456789abcdef").unwrap();
+    let commands: [(&[&str], &str); 8] = [
+        (&["init", "--api-key-file", key.path().to_str().unwrap()], "nothing was stored"),
         (&["account"], "nothing was changed"),
         (&["status"], "nothing was changed"),
         (&["logs"], "nothing was changed"),
