@@ -37,7 +37,7 @@ fn near_the_end_of_the_day_nothing_is_added_that_could_not_be_removed() {
         assert!(added.len() < 10, "nothing is kept");
     };
     assert_eq!(refused.status.code(), Some(4), "{}", refused.said());
-    assert!(refused.stderr.contains("kept for removing records"), "{}", refused.said());
+    assert!(refused.stderr.contains("open records still take"), "{}", refused.said());
     assert!(added.len() > 1, "{}", refused.said());
     for value in &added {
         env.succeed(&["cleanup", NAME, value]);
