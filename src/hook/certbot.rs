@@ -8,7 +8,7 @@ use crate::excerpt::excerpt;
 use crate::order::{Action, Call, OnFailure, Order, Wait};
 
 const HINT: &str = "give it to certbot as --manual-auth-hook \"ipv64-acme auth\" --manual-cleanup-hook \"ipv64-acme \
-                    cleanup\"; by hand use `ipv64-acme present NAME VALUE` and `ipv64-acme cleanup NAME VALUE`";
+                    cleanup\"";
 const WRONG_TYPE: &str = "add `--preferred-challenges dns` to the certbot command: without it certbot picks http-01";
 const HINTS: Hints = Hints { form: HINT, other_type: WRONG_TYPE };
 
@@ -31,11 +31,14 @@ pub const CONVENTION: Convention = Convention {
 /// # Errors
 /// [`crate::error::Kind::InvalidCall`] if certbot did not make this call, or makes it for another challenge type.
 pub fn parse(action: Action, variables: &Variables<'_>) -> Result<Call> {
-    let identifier = variables("CERTBOT_DOMAIN")
-        .or_else(|| variables("CERTBOT_IDENTIFIER"))
-        .ok_or_else(|| invalid("CERTBOT_DOMAIN is not set, so certbot did not make this call", HINT))?;
-    let validation = variables("CERTBOT_VALIDATION")
-        .ok_or_else(|| invalid("CERTBOT_VALIDATION is not set, so certbot did not make this call", HINT))?;
+    let verb = if action == Action::Add { "present" } else { "cleanup" };
+    let missing = |name: &str| {
+        let hint = format!("{HINT}; by hand use `ipv64-acme {verb} NAME VALUE`");
+        invalid(format!("{name} is not set, so certbot did not make this call"), hint)
+    };
+    let identifier = variables("CERTBOT_DOMAIN").or_else(|| variables("CERTBOT_IDENTIFIER"));
+    let identifier = identifier.ok_or_else(|| missing("CERTBOT_DOMAIN"))?;
+    let validation = variables("CERTBOT_VALIDATION").ok_or_else(|| missing("CERTBOT_VALIDATION"))?;
     let challenge = super::for_domain(action, (&identifier, &validation), &HINTS)?;
     let wait = match order(variables)? {
         Some(order) if action == Action::Add && order.remaining > 0 => Wait::Later(order),

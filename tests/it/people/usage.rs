@@ -173,7 +173,7 @@ fn other_spellings_of_names_are_understood_or_refused_in_one_line() {
         (&["cleanup", "name.ipv64.net", FIRST], 2, "write `_acme-challenge.name.ipv64.net`"),
         (&["present", FIRST, "_acme-challenge.name.ipv64.net"], 2, "the name comes before the value"),
         (&["present", "--identifier", FIRST, "name.ipv64.net"], 2, "the name comes before the value"),
-        (&["cleanup"], 2, "by hand use `ipv64-acme present NAME VALUE` and `ipv64-acme cleanup NAME VALUE`"),
+        (&["cleanup"], 2, "; by hand use `ipv64-acme cleanup NAME VALUE`"),
         (&["test", "namee.ipv64.net"], 7, "did you mean `name.ipv64.net`"),
         (&["test", "name.ipv64.ne"], 7, "did you mean `name.ipv64.net`"),
         (&["test", "192.0.2.1"], 2, "dns-01 proves names only"),
