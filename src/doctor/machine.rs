@@ -11,7 +11,7 @@ use crate::dns::zone::{Lookup, world_roots};
 use crate::error::{Explain as _, Kind};
 use crate::excerpt::visible_path;
 use crate::exit::Exit;
-use crate::http::look_up;
+use crate::http::{NoAddress, look_up};
 use crate::settings::{Settings, Sources, key};
 use crate::state::{StateDir, StateError};
 
@@ -85,7 +85,7 @@ pub fn broken(settings: &Settings, lookup: &Lookup, kind: Kind) -> Option<String
         Kind::Unreachable | Kind::TimedOut | Kind::NameServersUnreachable if is_remote && is_offline() => {
             Some("this machine has no network: it has no route to the internet, over IPv4 or IPv6".to_owned())
         }
-        Kind::Unreachable if look_up_api(settings).is_empty() => Some(format!(
+        Kind::Unreachable if look_up_api(settings).is_err() => Some(format!(
             "the resolver of this machine (/etc/resolv.conf) tells no address of `{}`",
             settings.api_url.host()
         )),
@@ -111,9 +111,8 @@ fn is_proxied(settings: &Settings) -> bool {
     settings.api_url.is_https() && !settings.api_url.is_loopback() && is_set
 }
 
-fn look_up_api(settings: &Settings) -> Vec<SocketAddr> {
-    let host = settings.api_url.host().trim_matches(['[', ']']).to_owned();
-    look_up((host, settings.api_url.port()), CONNECT).and_then(Result::ok).unwrap_or_default()
+fn look_up_api(settings: &Settings) -> Result<Vec<SocketAddr>, NoAddress> {
+    look_up(settings.api_url.host(), settings.api_url.port(), CONNECT)
 }
 
 fn is_years_behind() -> bool {
@@ -131,11 +130,13 @@ pub fn way_to_api(settings: &Settings) -> io::Result<Vec<Finding>> {
         let text = "a proxy is set (HTTPS_PROXY or ALL_PROXY); requests go there";
         return Ok(vec![Finding::note("api_way", subject, text)]);
     }
-    let addresses = look_up_api(settings);
-    if addresses.is_empty() {
-        let finding = Finding::error("api_name", subject, format!("`{host}` has no address")).ending(Exit::NoAnswer);
-        return Ok(vec![finding.advise("check the resolver of this machine (/etc/resolv.conf)")]);
-    }
+    let addresses = match look_up_api(settings) {
+        Ok(addresses) => addresses,
+        Err(cause) => {
+            let finding = Finding::error("api_name", subject, format!("`{host}`: {cause}")).ending(Exit::NoAnswer);
+            return Ok(vec![finding.advise(cause.advice(host))]);
+        }
+    };
     let first = |v4: bool| addresses.iter().find(|address| address.is_ipv4() == v4);
     let families = [("IPv4", first(true)), ("IPv6", first(false))];
     let families = families.into_iter().filter_map(|(family, address)| Some((family, address?)));
@@ -143,9 +144,13 @@ pub fn way_to_api(settings: &Settings) -> io::Result<Vec<Finding>> {
         let start = Instant::now();
         TcpStream::connect_timeout(address, CONNECT).map(|_| start.elapsed()).map_err(|error| error.to_string())
     };
-    let outcomes = parallel::each(families, |(family, address)| (family, connect(address)))?;
+    let way = |family: &str, address: &SocketAddr| match address.ip().to_string() {
+        ip if ip == host => family.to_owned(),
+        ip => format!("{family} ({ip})"),
+    };
+    let outcomes = parallel::each(families, |(family, address)| (way(family, address), connect(address)))?;
     let works = outcomes.iter().any(|(_, outcome)| outcome.is_ok());
-    let describe = |(family, outcome)| describe_way(subject, (host, family), outcome, works);
+    let describe = |(family, outcome): (String, _)| describe_way(subject, (host, &family), outcome, works);
     Ok(outcomes.into_iter().map(describe).collect())
 }
 

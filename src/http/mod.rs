@@ -4,11 +4,15 @@
 //! TLS is never optional off loopback ([`Endpoint`]), redirects are not followed (the key would travel with them or
 //! a POST become a GET), and one [`HttpClient`] keeps its connections open between two requests.
 
+mod connect;
 mod error;
+mod explain;
 mod names;
 mod proxy;
+mod race;
 mod retry_after;
 mod target;
+mod tls;
 mod trust;
 
 use std::path::PathBuf;
@@ -16,10 +20,9 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use ureq::http as types;
-use ureq::unversioned::transport::DefaultConnector;
 
 pub use error::HttpError;
-pub use names::look_up;
+pub use names::{NoAddress, look_up};
 pub use proxy::ProxyEnv;
 pub use target::{Endpoint, without_secrets};
 pub use trust::CertEnv;
@@ -29,8 +32,7 @@ use names::Names;
 
 use crate::time::{SystemClock, Timestamp};
 
-/// The longest time for reaching a host: name, TCP, proxy, TLS. ureq shares it among the host's addresses, the first
-/// one getting most: without it a dead IPv6 address costs the kernel's two minutes.
+/// The longest time for reaching a host: TCP, proxy, TLS. Without it, dead addresses cost the kernel's two minutes.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How requests are sent. Plain values: nothing in this room reads the environment.
@@ -172,7 +174,7 @@ impl HttpClient {
             .max_redirects(0)
             .proxy(None)
             .user_agent(&self.config.user_agent);
-        let agent = |config, names| ureq::Agent::with_parts(config, DefaultConnector::default(), names);
+        let agent = |config, names| ureq::Agent::with_parts(config, connect::connector(), names);
         if endpoint.is_https() {
             let trust = || trust::tls_config(&self.extra_roots);
             self.tls.get_or_init(|| agent(settings.tls_config(trust()).build(), Names::Any))

@@ -118,6 +118,12 @@ impl fmt::Debug for Endpoint {
     }
 }
 
+/// Returns the host of an address, without brackets, and its port.
+pub(super) fn bare_host(uri: &Uri) -> Option<(&str, u16)> {
+    let usual = if uri.scheme_str()? == "https" { 443 } else { 80 };
+    Some((uri.host()?.trim_start_matches('[').trim_end_matches(']'), uri.port_u16().unwrap_or(usual)))
+}
+
 fn is_loopback(host: &str) -> bool {
     host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }

@@ -190,6 +190,41 @@ fn a_ca_file_must_hold_certificates() {
 }
 
 #[test]
+fn addresses_that_fail_in_different_ways_are_told_one_by_one() {
+    use std::io::ErrorKind::{ConnectionRefused, HostUnreachable, TimedOut};
+
+    let endpoint = Endpoint::parse("https://ipv64.net/api").unwrap();
+    let attempt = Attempt { endpoint: &endpoint, proxy: None, timeout: LONG };
+    let error = |failed: &[(&str, std::io::ErrorKind)]| {
+        let failed = failed.iter().map(|(address, kind)| (address.parse().unwrap(), (*kind).into())).collect();
+        attempt.explain(std::io::Error::other(race::NoneReached(failed)).into())
+    };
+    let (six, four) = ("[2001:db8::1]:443", "192.0.2.1:443");
+    for (failed, kind, text) in [
+        (
+            [(six, TimedOut), (four, ConnectionRefused)],
+            "unreachable",
+            "cannot reach `ipv64.net`: 2001:db8::1: no answer within 10 s; 192.0.2.1: nobody listens there (connection refused)",
+        ),
+        (
+            [(six, HostUnreachable), (four, HostUnreachable)],
+            "unreachable",
+            "cannot reach `ipv64.net` at 2001:db8::1, 192.0.2.1 (from the DNS of this machine): no such host is in reach (no route to \
+             host)",
+        ),
+        (
+            [(six, TimedOut), (four, TimedOut)],
+            "timed_out",
+            "`ipv64.net` at 2001:db8::1, 192.0.2.1 (from the DNS of this machine) did not answer within 10 s",
+        ),
+    ] {
+        let error = error(&failed);
+        assert_eq!((error.to_string().as_str(), error.kind().as_str()), (text, kind));
+        assert!(error.hint().is_some() && !error.may_have_arrived());
+    }
+}
+
+#[test]
 fn every_error_has_a_hint() {
     for kind in [Kind::BadUrl, Kind::BadProxy, Kind::Unreachable, Kind::ConnectionClosed, Kind::Tls] {
         let hint = HttpError::unsent(kind, "`a`".to_owned()).hint().unwrap();

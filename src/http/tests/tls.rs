@@ -10,6 +10,7 @@ use std::time::Duration;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
+use super::scripted;
 use crate::error::Explain;
 use crate::exit::Exit;
 use crate::http::*;
@@ -153,24 +154,55 @@ fn a_certificate_of_the_ca_file_is_trusted() {
 #[test]
 fn a_bad_certificate_is_told_apart_and_the_key_is_not_sent() {
     let authority = Authority::new();
-    for (trusted, name, last_year, cause) in [
-        (Some(&authority), "localhost", 2001, "its certificate has expired"),
-        (Some(&authority), "other.example", 4000, "its certificate is for another name"),
-        (None, "localhost", 4000, "its certificate comes from an issuer that this machine does not trust"),
+    for (trusted, name, last_year, cause, hint) in [
+        (Some(&authority), "localhost", 2001, "its certificate has expired", "set it"),
+        (
+            Some(&authority),
+            "other.example",
+            4000,
+            "its certificate is for another name: other.example",
+            "getent ahosts",
+        ),
+        (
+            None,
+            "localhost",
+            4000,
+            "its certificate comes from an issuer that this machine does not trust",
+            "IPV64_CA_FILE",
+        ),
     ] {
         let server = authority.server(name, last_year);
         let url = format!("https://localhost:{}/api", server.port);
         let error = fetch(&client(trusted, ProxyEnv::default()), &url).unwrap_err();
         let said = error.to_string();
-        assert!(said.starts_with(&format!("no secure connection to `localhost:{}`: {cause}", server.port)), "{said}");
+        assert!(
+            said.starts_with(&format!("no secure connection to `localhost:{}` at 127.0.0.1 (from ", server.port)),
+            "{said}"
+        );
+        assert!(said.contains(&format!("): {cause}")), "{said}");
         assert_eq!(said.contains("the clock of this machine says 2"), last_year < 4000, "{said}");
         assert_eq!(
             (error.kind().as_str(), error.kind().exit(), error.may_have_arrived()),
             ("tls", Exit::NoAnswer, false)
         );
-        assert!(!error.is_transient() && error.hint().unwrap().contains("IPV64_CA_FILE"));
+        assert!(!error.is_transient() && error.hint().unwrap().contains(hint), "{error:?}");
         assert!(server.seen.try_recv().is_err());
     }
+}
+
+/// As some firewalls do with what they do not want: the connection is there, and is reset by the first packet on it.
+#[test]
+fn a_connection_that_ends_in_the_handshake_has_carried_no_request() {
+    let server = scripted::Scripted::start(vec![scripted::Step::Reset]);
+    let url = format!("https://localhost:{}/api", server.endpoint().port());
+    let error = fetch(&client(None, ProxyEnv::default()), &url).unwrap_err();
+    let said = error.to_string();
+    assert!(
+        said.contains("` at 127.0.0.1 (from ") && said.ends_with("closed the connection while TLS was being set up"),
+        "{said}"
+    );
+    assert_eq!((error.kind().as_str(), error.may_have_arrived()), ("connection_closed", false));
+    assert!(error.is_transient() && error.hint().unwrap().contains("firewall"), "{error:?}");
 }
 
 #[test]
@@ -207,8 +239,9 @@ fn a_proxy_that_refuses_or_is_away_is_named_without_its_password() {
     let (address, _seen) = proxy(None);
     let env = ProxyEnv { all: Some(format!("http://user:geheim@{address}")), ..ProxyEnv::default() };
     let error = fetch(&client(None, env), "https://api.ipv64.example/api").unwrap_err();
-    let start = format!("cannot reach `api.ipv64.example` by way of the proxy `{address}`: the proxy refuses: ");
-    assert!(error.to_string().starts_with(&start), "{error}");
+    let start = format!("cannot reach `api.ipv64.example` by way of the proxy `{address}`: ");
+    assert_eq!(error.to_string(), start + "the proxy wants a user name and a password (407)");
+    assert!(error.hint().unwrap().contains("http://USER:PASSWORD@HOST:PORT"), "{error:?}");
     assert!(!format!("{error:?}").contains("geheim"), "{error:?}");
     assert_eq!((error.kind().as_str(), error.may_have_arrived()), ("unreachable", false));
 
@@ -221,7 +254,7 @@ fn a_proxy_that_refuses_or_is_away_is_named_without_its_password() {
 #[test]
 fn another_address_of_a_host_is_tried_after_a_dead_one() {
     // `localhost` is ::1 first and 127.0.0.1 second on most machines; the server listens on the second only.
-    let server = super::scripted::Scripted::start(vec![super::scripted::Step::json(200, "{}")]);
+    let server = scripted::Scripted::start(vec![scripted::Step::json(200, "{}")]);
     let url = server.endpoint().to_string().replace("127.0.0.1", "localhost");
     assert_eq!(fetch(&client(None, ProxyEnv::default()), &url).unwrap().status, 200);
 }

@@ -2,5 +2,6 @@
 
 mod commands;
 mod faults;
+mod names;
 mod pages;
 mod terminal;
