@@ -13,10 +13,6 @@ use serde_json::Value;
 use crate::support::process;
 use crate::support::programs;
 
-/// Where the build script puts what the program makes of itself.
-const PARTS: &str = "target/parts/";
-const PROGRAM: &str = "target/release/ipv64-acme";
-
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -25,51 +21,41 @@ fn manifest() -> Value {
     toml::from_str(&fs::read_to_string(root().join("Cargo.toml")).unwrap()).unwrap()
 }
 
-/// Source, place and mode of each file of the Debian package.
-fn assets(manifest: &Value) -> Vec<[String; 3]> {
-    let assets = manifest["package"]["metadata"]["deb"]["assets"].as_array().unwrap();
-    let text = |asset: &Value, at: usize| asset[at].as_str().unwrap().to_owned();
-    assets.iter().map(|asset| [0, 1, 2].map(|at| text(asset, at))).collect()
-}
-
-/// Runs the script that makes the parts, with the program under test.
-fn parts(folder: &Path) {
-    let script = root().join("hooks/debian/parts");
-    let finished = process::run(Command::new(script).arg(programs::hook()).arg(folder));
+/// Runs a script of `hooks`.
+fn hook(name: &str, arguments: &[&Path]) {
+    let finished = process::run(Command::new(root().join("hooks").join(name)).args(arguments));
     assert!(finished.status.success(), "{}", finished.said());
 }
 
-/// The files that a source in the manifest stands for: itself, or those with the ending after `*`.
-fn matching(source: &Path) -> Vec<PathBuf> {
-    let name = source.file_name().unwrap().to_str().unwrap();
-    let Some(ending) = name.strip_prefix('*') else { return vec![source.to_owned()] };
-    let entries = fs::read_dir(source.parent().unwrap()).unwrap().map(|entry| entry.unwrap().path());
-    entries.filter(|path| path.to_str().unwrap().ends_with(ending)).collect()
+/// Every file below a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
 #[test]
-fn every_file_of_the_debian_package_has_its_source() {
+fn every_file_of_the_packages_is_there_and_only_programs_run() {
     let folder = tempfile::tempdir().unwrap();
-    parts(folder.path());
-    let assets = assets(&manifest());
-    assert!(assets.iter().any(|[source, ..]| source == PROGRAM) && assets.len() > 10, "{assets:?}");
-    for [source, place, mode] in assets.iter().filter(|[source, ..]| source != PROGRAM) {
-        let made = source.strip_prefix(PARTS);
-        let path = made.map_or_else(|| root().join(source), |made| folder.path().join(made));
-        let files = matching(&path);
-        assert!(!files.is_empty(), "{source} stands for nothing");
-        for file in files {
-            let there = fs::metadata(&file).unwrap_or_else(|error| panic!("{source}: {error}"));
-            assert!(there.len() > 0, "{source} is empty");
-            let runs = there.permissions().mode() & 0o111 != 0;
-            assert!(mode == "755" || !runs, "{place} would lose that it is a program");
-        }
+    let (parts, tree) = (folder.path().join("parts"), folder.path().join("tree"));
+    hook("parts", &[&programs::hook(), &parts]);
+    hook("tree", &[&programs::hook(), &parts, &tree]);
+    let programs = ["ipv64-acme", "add", "remove", "dns_ipv64_acme.sh"];
+    let files = files(&tree);
+    assert!(files.len() > 30, "{files:?}");
+    for file in files {
+        let there = fs::metadata(&file).unwrap();
+        assert!(there.len() > 0, "{} is empty", file.display());
+        let folder = file.parent().unwrap();
+        let is_program = (folder.ends_with("bin") || folder.ends_with("usr/share/ipv64-acme"))
+            && programs.contains(&file.file_name().unwrap().to_str().unwrap());
+        let mode = there.permissions().mode() & 0o777;
+        assert_eq!(mode, if is_program { 0o755 } else { 0o644 }, "{}", file.display());
     }
-    assert_licences_of_all_libraries(&folder.path().join("licences.gz"));
+    assert_licences_of_all_libraries(&parts.join("LICENSE-libraries"));
 }
 
 fn assert_licences_of_all_libraries(file: &Path) {
-    let licences = process::run(Command::new("gzip").arg("-dc").arg(file)).stdout;
+    let licences = fs::read_to_string(file).unwrap();
     let crates: Vec<_> = licences.split("\n== ").skip(1).collect();
     assert!(crates.len() > 50, "{} libraries", crates.len());
     for entry in &crates {
