@@ -31,6 +31,9 @@ pub(super) fn tls_cause(error: &rustls::Error) -> String {
         rustls::Error::InvalidCertificate(bad) => match bad {
             Bad::Expired | Bad::ExpiredContext { .. } => return timed("its certificate has expired"),
             Bad::NotValidYet | Bad::NotValidYetContext { .. } => return timed("its certificate is not valid yet"),
+            Bad::UnknownIssuer if !super::trust::system_has_roots() => {
+                "its certificate cannot be checked: this machine has no root certificates"
+            }
             Bad::UnknownIssuer => "its certificate comes from an issuer that this machine does not trust",
             Bad::NotValidForNameContext { presented, .. } if !presented.is_empty() => {
                 let names: Vec<_> = presented.iter().map(|name| bare_name(name)).collect();

@@ -103,3 +103,8 @@ pub(super) fn tls_config(extra: &[Certificate<'static>]) -> TlsConfig {
         .unversioned_rustls_crypto_provider(ring::default_provider().into())
         .build()
 }
+
+/// Returns whether the system has any root certificate; a container often has none. Read anew: only an error asks.
+pub(super) fn system_has_roots() -> bool {
+    !rustls_native_certs::load_native_certs().certs.is_empty()
+}

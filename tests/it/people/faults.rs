@@ -127,6 +127,19 @@ fn of_tls() -> Vec<Fault> {
             doctor: (6, &["an issuer that this machine does not trust", "IPV64_CA_FILE"]),
         },
         Fault {
+            name: "a container without root certificates",
+            domain: "name.ipv64.net",
+            env: {
+                let mut env = intercepted_tls();
+                let none = env.path("no-certificates");
+                std::fs::create_dir(&none).unwrap();
+                env.set("SSL_CERT_DIR", none.to_str().unwrap());
+                env
+            },
+            hook: (6, &["this machine has no root certificates", "the package `ca-certificates`", "IPV64_CA_FILE"]),
+            doctor: (6, &["this machine has no root certificates", "IPV64_CA_FILE"]),
+        },
+        Fault {
             name: "a clock that is days off",
             domain: "name.ipv64.net",
             env: with(|config| config.clock_behind = Duration::from_secs(9 * 86_400)),
