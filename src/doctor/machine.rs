@@ -85,10 +85,13 @@ pub fn broken(settings: &Settings, lookup: &Lookup, kind: Kind) -> Option<String
         Kind::Unreachable | Kind::TimedOut | Kind::NameServersUnreachable if is_remote && is_offline() => {
             Some("this machine has no network: it has no route to the internet, over IPv4 or IPv6".to_owned())
         }
-        Kind::Unreachable if look_up_api(settings).is_err() => Some(format!(
-            "the resolver of this machine (/etc/resolv.conf) tells no address of `{}`",
-            settings.api_url.host()
-        )),
+        Kind::Unreachable => look_up_api(settings).err().map(|cause| match cause {
+            NoAddress::NoResolver => cause.to_string(),
+            _ => format!(
+                "the resolver of this machine (/etc/resolv.conf) tells no address of `{}`",
+                settings.api_url.host()
+            ),
+        }),
         _ if is_about_names && !settings.nameservers.is_empty() => {
             Some("none of the name servers in IPV64_NAMESERVERS answers".to_owned())
         }

@@ -274,6 +274,10 @@ impl NoAddress {
                     "check the name servers in /etc/resolv.conf and the way to them: `getent ahosts {host}` has to show addresses"
                 )
             }
+            Self::NoResolver => {
+                "put a line `nameserver ADDRESS` there; in a container, mount the /etc/resolv.conf of the host"
+                    .to_owned()
+            }
             Self::Unknown => {
                 format!(
                     "check the spelling, and with `getent ahosts {host}` what /etc/resolv.conf leads to: a DNS filter may hide the name"

@@ -22,6 +22,8 @@ use crate::provider;
 const MOST_ADDRESSES: usize = 16;
 /// Names of this machine's administrator, which come before DNS (hosts(5)).
 const HOSTS: &str = "/etc/hosts";
+/// Names the resolvers. Without it the system asks this machine itself.
+const RESOLV_CONF: &str = "/etc/resolv.conf";
 
 /// Why a host name has no address, as far as this machine can know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -32,6 +34,9 @@ pub enum NoAddress {
     /// No answer before the time was up.
     #[error("the DNS resolver of this machine (/etc/resolv.conf) does not answer in time")]
     TimedOut,
+    /// Nobody answers, and no resolver is named, as in a container that was given none.
+    #[error("this machine has no DNS resolver: there is no /etc/resolv.conf")]
+    NoResolver,
     /// The resolver says so.
     #[error("the name has no address, says the DNS resolver of this machine (/etc/resolv.conf)")]
     Unknown,
@@ -49,10 +54,14 @@ pub fn look_up(host: &str, port: u16, patience: Duration) -> Result<Vec<SocketAd
     let (sender, found) = sync_channel(1);
     let asked = host.to_owned();
     let ask = move || sender.send(ask_system(&asked, port)).ok();
-    match thread::Builder::new().name("host name".to_owned()).spawn(ask) {
+    let found = match thread::Builder::new().name("host name".to_owned()).spawn(ask) {
         Ok(_) => found.recv_timeout(patience).unwrap_or(Err(NoAddress::TimedOut)),
         Err(_) => ask_system(host, port),
-    }
+    };
+    found.map_err(|cause| match cause {
+        NoAddress::NoAnswer | NoAddress::TimedOut if !Path::new(RESOLV_CONF).exists() => NoAddress::NoResolver,
+        told => told,
+    })
 }
 
 /// Returns whether /etc/hosts gives the name an address.

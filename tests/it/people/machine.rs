@@ -77,6 +77,22 @@ fn a_dead_resolver_is_told_first() {
 }
 
 #[test]
+fn a_machine_without_resolv_conf_is_told_so() {
+    let env = env(&[]);
+    // Routes lead everywhere, and nobody listens where the system asks without the file.
+    let alone = "ip link set lo up; ip route add default dev lo; mount -t tmpfs none /etc; exec \"$HOOK\"";
+    for command in ["account", "doctor"] {
+        let finished = run_alone(&env, &format!("{alone} {command}"));
+        let Some(finished) = finished.filter(|finished| !finished.stderr.contains("ip: not found")) else {
+            return skipped("a machine without resolv.conf: needs `ip` (iproute2)");
+        };
+        for words in ["there is no /etc/resolv.conf", "`nameserver ADDRESS`"] {
+            assert!(finished.said().contains(words), "{words}: {}", finished.said());
+        }
+    }
+}
+
+#[test]
 fn a_port_53_that_is_shut_is_told_first() {
     let env = env(&[("IPV64_RESOLVERS", DEAD), ("IPV64_ROOT_SERVERS", "127.255.255.1"), ("IPV64_DOH", "off")]);
     let first = "are blocked here: none of 1 addresses of root servers answer";
