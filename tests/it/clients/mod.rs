@@ -11,10 +11,11 @@ mod dns_multi;
 mod failures;
 mod faults;
 mod lego;
-mod plugin;
+pub(crate) mod plugin;
 mod plugin_places;
 mod speed;
 mod stops;
+mod traefik;
 mod uacme;
 
 use std::path::PathBuf;

@@ -12,6 +12,7 @@ use super::certbot::{self, Certbot};
 use super::{Client, cases, with_names};
 use crate::support::page;
 use crate::support::process::Finished;
+use crate::support::programs;
 use crate::support::stage::Stage;
 
 const PAGE: &str = "clients/certbot-plugin.md";
@@ -32,22 +33,27 @@ impl Plugin {
     }
 }
 
+/// Makes the folder that `CERTBOT_PLUGIN_PATH` names: both packages as they are installed, and a program.
+pub(crate) fn lay_out(stage: &Stage) {
+    let hooks = Path::new(env!("CARGO_MANIFEST_DIR")).join("hooks");
+    // What an installed package looks like (Python's "entry points" specification).
+    let metadata = stage.path("plugin/certbot_dns_ipv64-0.dist-info");
+    fs::create_dir_all(&metadata).unwrap();
+    symlink(hooks.join("certbot-dns-ipv64/python/certbot_dns_ipv64"), stage.path("plugin/certbot_dns_ipv64")).unwrap();
+    symlink(hooks.join("ipv64-acme-wheel/ipv64_acme"), stage.path("plugin/ipv64_acme")).unwrap();
+    fs::create_dir(stage.path("plugin/bin")).unwrap();
+    symlink(programs::hook(), stage.path("plugin/bin/ipv64-acme")).unwrap();
+    fs::write(metadata.join("METADATA"), "Metadata-Version: 2.1\nName: certbot-dns-ipv64\nVersion: 0\n").unwrap();
+    let entry = "[certbot.plugins]\ndns-ipv64 = certbot_dns_ipv64:Authenticator\n";
+    fs::write(metadata.join("entry_points.txt"), entry).unwrap();
+}
+
 impl Client for Plugin {
     fn install(&self, stage: &Stage) {
         self.certbot.install(stage);
-        let hooks = Path::new(env!("CARGO_MANIFEST_DIR")).join("hooks");
-        // What an installed package looks like (Python's "entry points" specification).
-        let metadata = stage.path("plugin/certbot_dns_ipv64-0.dist-info");
-        fs::create_dir_all(&metadata).unwrap();
-        symlink(hooks.join("certbot-dns-ipv64/python/certbot_dns_ipv64"), stage.path("plugin/certbot_dns_ipv64"))
-            .unwrap();
-        symlink(hooks.join("ipv64-acme-wheel/ipv64_acme"), stage.path("plugin/ipv64_acme")).unwrap();
+        lay_out(stage);
         // The program is in that folder, and not in PATH.
-        fs::create_dir(stage.path("plugin/bin")).unwrap();
-        fs::rename(stage.path("bin/ipv64-acme"), stage.path("plugin/bin/ipv64-acme")).unwrap();
-        fs::write(metadata.join("METADATA"), "Metadata-Version: 2.1\nName: certbot-dns-ipv64\nVersion: 0\n").unwrap();
-        let entry = "[certbot.plugins]\ndns-ipv64 = certbot_dns_ipv64:Authenticator\n";
-        fs::write(metadata.join("entry_points.txt"), entry).unwrap();
+        fs::remove_file(stage.path("bin/ipv64-acme")).unwrap();
     }
 
     fn obtain(&self, stage: &Stage, names: &[&str]) -> Finished {

@@ -173,8 +173,12 @@ fn every_client_has_a_page_that_the_indices_name() {
 fn the_oldest_rust_that_works_is_named_where_it_is_needed() {
     let manifest = read("Cargo.toml");
     let version = manifest.split("rust-version = \"").nth(1).unwrap().split('"').next().unwrap();
-    for page in ["README.md", "docs/getting-started.md"] {
-        assert!(read(page).contains(&format!("Rust {version} or newer")), "{page}: Rust {version}");
+    for (page, or_newer) in [
+        ("README.md", "or newer"),
+        ("docs/getting-started.md", "or newer"),
+        ("docs/de/erste-schritte.md", "oder neuer"),
+    ] {
+        assert!(read(page).contains(&format!("Rust {version} {or_newer}")), "{page}: Rust {version}");
     }
 }
 

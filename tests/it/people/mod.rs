@@ -8,6 +8,7 @@ mod faults;
 mod init;
 mod machine;
 mod manual;
+mod places;
 mod sessions;
 mod shells;
 mod terminal;

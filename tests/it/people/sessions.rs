@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ipv64_acme::sim::{Config, Limits};
 
-use crate::clients::certbot;
+use crate::clients::{certbot, plugin};
 use crate::support::stage::Stage;
 use crate::support::terminal::Terminal;
 
@@ -32,11 +32,13 @@ fn stage() -> Stage {
         ("REQUESTS_CA_BUNDLE", stage.pebble.server_certificate().display().to_string()),
         ("XDG_CONFIG_HOME", stage.path("xdg").display().to_string()),
         ("LANG", "C.UTF-8".to_owned()),
+        ("CERTBOT_PLUGIN_PATH", stage.path("plugin").display().to_string()),
     ];
     for (name, value) in variables {
         stage.set_variable(name, &value);
     }
     certbot::configure(&stage, "xdg");
+    plugin::lay_out(&stage);
     let init = format!("echo {} | ipv64-acme init --stdin", stage.sim.key(0).unwrap());
     let finished = stage.shell(&init, &[]);
     assert!(finished.status.success(), "{}", finished.said());
@@ -131,6 +133,8 @@ fn the_pages_show_what_is_printed() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(page);
         let text = fs::read_to_string(&path).unwrap();
         let mut written = text.clone();
+        // The reader of a page has no certificate yet.
+        let _ = fs::remove_dir_all(stage.path("certbot"));
         for session in sessions(&text) {
             // A reader takes a moment between two sessions: meanwhile both name servers have the last removal.
             std::thread::sleep(DELAYS[1]);
@@ -149,7 +153,7 @@ fn the_pages_show_what_is_printed() {
             fs::write(&path, written).unwrap();
         }
     }
-    for command in ["certbot certonly", "ipv64-acme doctor", "ipv64-acme test"] {
+    for command in ["certbot certonly --authenticator dns-ipv64", "ipv64-acme doctor", "ipv64-acme test"] {
         assert!(seen.iter().any(|it| it.starts_with(command)), "no page shows {command}");
     }
     assert!(stage.sim.records_left().is_empty());

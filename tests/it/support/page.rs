@@ -2,6 +2,11 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::{process, programs};
 
 /// Returns the shell block of `docs/<page>` that stands below the heading `heading`.
 pub(crate) fn shell_block(page: &str, heading: &str) -> String {
@@ -31,6 +36,15 @@ fn blocks_below(text: &str, heading: &str, language: &str) -> Vec<String> {
     let starts = (0..section.len()).filter(|at| section[*at].strip_prefix("```") == Some(language));
     let block = |start: usize| section[start + 1..].iter().take_while(|line| **line != "```").copied();
     starts.map(|start| block(start).collect::<Vec<_>>().join("\n")).collect()
+}
+
+/// Reads a block of YAML, JSON, TOML or INI, by Python's parsers in the environment that `tests/run` makes.
+pub(crate) fn parsed(block: &str, language: &str) -> Result<Value, String> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/support/parse.py");
+    let mut python = Command::new(programs::python_environment("python"));
+    let finished = process::run(python.arg(script).args([language, block]));
+    let read = |text: &str| serde_json::from_str(text).map_err(|error| error.to_string());
+    if finished.status.success() { read(&finished.stdout) } else { Err(finished.stderr) }
 }
 
 #[test]

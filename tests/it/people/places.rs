@@ -1,0 +1,182 @@
+//! The pages that lead people: every place and client has its way, every page the same parts, and what it says to paste can
+//! be read by the program that it is for.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::Command;
+
+use ipv64_acme::settings::Setting;
+use ipv64_acme::sim::{CallKind, Config};
+
+use crate::support::process;
+use crate::support::stage::Stage;
+use crate::support::values::FIRST;
+use crate::support::{page, programs};
+
+/// The parts of a page of a place, in this order.
+const PARTS: [&str; 5] = ["Set up", "What you see", "Renewal", "When it fails", "Remove it"];
+
+/// The pages of the places, as their names below `docs` and their texts.
+fn places() -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/places");
+    let page = |path: std::path::PathBuf| {
+        let name = format!("places/{}", path.file_name().unwrap().to_str().unwrap());
+        (name, fs::read_to_string(path).unwrap())
+    };
+    fs::read_dir(folder).unwrap().map(|entry| page(entry.unwrap().path())).collect()
+}
+
+/// The fenced blocks of a page, each with its language.
+fn blocks(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    text.split("\n```").skip(1).step_by(2).filter_map(|block| block.split_once('\n'))
+}
+
+/// The pages of places and clients that a page leads to.
+fn ways(page: &str) -> BTreeSet<String> {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(page)).unwrap();
+    let links =
+        text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap().trim_start_matches("../").to_owned());
+    links.filter(|link| link.starts_with("places/") || link.starts_with("clients/")).collect()
+}
+
+#[test]
+fn every_place_has_a_way_and_the_same_ones_in_german() {
+    let ways_of_page = ways("which-way.md");
+    for (name, _) in places() {
+        assert!(ways_of_page.contains(&name), "docs/which-way.md lacks {name}");
+    }
+    let german = ways("de/welcher-weg.md");
+    assert_eq!(ways_of_page, german, "docs/which-way.md on the left, docs/de/welcher-weg.md on the right");
+}
+
+#[test]
+fn every_place_says_what_to_paste_and_how_to_be_rid_of_it() {
+    for (name, text) in places() {
+        let headings: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+        assert_eq!(headings, PARTS, "{name}");
+        let (opening, _) = text.split_once("\n## ").unwrap();
+        assert!(opening.contains("Run by our tests: ") || opening.contains("Not run by us: "), "{name}");
+    }
+}
+
+#[test]
+fn every_variable_of_a_place_is_known() {
+    let mut known: BTreeSet<_> = Setting::ALL.iter().map(|setting| setting.environment()).collect();
+    known.extend(["IPV64_API_KEY", "IPV64_ACME"].map(str::to_owned));
+    for (name, text) in places() {
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        for word in words.filter(|word| word.starts_with("IPV64_")) {
+            assert!(known.contains(word), "{name}: {word}");
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs PyYAML: run by tests/run"]
+fn blocks_of_places_can_be_read() {
+    let mut seen = 0;
+    for (name, text) in places() {
+        for (language, block) in blocks(&text) {
+            let result = match language {
+                "yaml" | "ini" | "json" => page::parsed(block, language).map(drop),
+                "sh" => {
+                    let finished = process::run(Command::new("sh").args(["-n", "-c", block]));
+                    if finished.status.success() { Ok(()) } else { Err(finished.said()) }
+                }
+                _ => continue,
+            };
+            seen += 1;
+            assert_eq!(result, Ok(()), "{name}:\n{block}");
+        }
+    }
+    assert!(seen > 35, "only {seen} blocks were found");
+}
+
+#[test]
+#[ignore = "needs pebble: run by tests/run"]
+fn what_stands_in_a_pool_of_truenas_adds_and_removes() {
+    let stage = Stage::start(Config::default());
+    let pool = stage.path("pool");
+    fs::create_dir_all(pool.join("ipv64-acme-0-linux")).unwrap();
+    std::os::unix::fs::symlink(programs::hook(), pool.join("ipv64-acme-0-linux/ipv64-acme")).unwrap();
+    let block =
+        page::shell_block("places/truenas.md", "Set up").replace("/mnt/tank/ipv64", &pool.display().to_string());
+    let (make, try_it) = block.split_once("./hook doctor").unwrap();
+    let key = format!("printf %s '{}' >api-key", stage.variable("IPV64_API_KEY"));
+    let clean = "unset IPV64_API_KEY IPV64_STATE_DIR";
+    let call = |verb: &str| format!("./hook {verb} name.ipv64.net _acme-challenge.name.ipv64.net {FIRST}");
+    let script = format!("{clean}\n{make}\n{key}\n./hook doctor{try_it}\n{}\n{}", call("set"), call("unset"));
+    let finished = stage.shell(&script, &[]);
+    assert!(finished.status.success(), "{}", finished.said());
+    let calls = stage.sim.api_calls();
+    for kind in [CallKind::AddRecord, CallKind::DelRecord] {
+        assert_eq!(calls.iter().filter(|call| call.call == Some(kind)).count(), 1, "{}", finished.said());
+    }
+    assert!(stage.sim.records_left().is_empty());
+    assert!(pool.join("state/journal.json").exists());
+}
+
+/// Packs a file as the package that brings it to Proxmox, and returns the package's path.
+fn package(folder: &Path, version: &str, file: &str) -> String {
+    let root = folder.join(version);
+    let path = root.join(file.trim_start_matches('/'));
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, version).unwrap();
+    fs::create_dir(root.join("DEBIAN")).unwrap();
+    let control =
+        format!("Package: acme-plugins\nVersion: {version}\nArchitecture: all\nMaintainer: a <a@b>\nDescription: c\n");
+    fs::write(root.join("DEBIAN/control"), control).unwrap();
+    let out = folder.join(format!("{version}.deb"));
+    let finished = process::run(Command::new("dpkg-deb").arg("--build").arg(root).arg(&out));
+    assert!(finished.status.success(), "{}", finished.said());
+    out.display().to_string()
+}
+
+/// Needs root: dpkg changes owners.
+#[test]
+#[ignore = "needs dpkg and root: run by tests/run"]
+fn what_stands_in_proxmox_outlives_an_upgrade_and_can_be_removed() {
+    const FILE: &str = "/usr/share/proxmox-acme/dnsapi/dns_ipv64.sh";
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let root = folder.path().join("root");
+    fs::create_dir_all(root.join("var/lib/dpkg/updates")).unwrap();
+    fs::create_dir_all(root.join("var/lib/dpkg/info")).unwrap();
+    fs::write(root.join("var/lib/dpkg/status"), "").unwrap();
+    fs::create_dir_all(root.join("usr/share/ipv64-acme")).unwrap();
+    let ours = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("hooks/dns_ipv64_acme.sh")).unwrap();
+    fs::write(root.join("usr/share/ipv64-acme/dns_ipv64_acme.sh"), &ours).unwrap();
+    let place = root.display().to_string();
+    let divert = format!("dpkg-divert --root '{place}'");
+    let within = |line: &str| {
+        line.replace("dpkg-divert", &divert)
+            .replace(" /usr/share/ipv64-acme/", &format!(" {place}/usr/share/ipv64-acme/"))
+    };
+    let run = |line: &str| {
+        let finished = process::run(Command::new("sh").args(["-eu", "-c", line]));
+        assert!(finished.status.success(), "{line}\n{}", finished.said());
+    };
+    let install = |version: &str| {
+        run(&format!("dpkg --root='{place}' --log=/dev/null -i '{}'", package(folder.path(), version, FILE)));
+    };
+    let read = |path: &str| fs::read(root.join(path.trim_start_matches('/'))).unwrap();
+
+    install("1.0");
+    let set_up = page::shell_block("places/proxmox.md", "Set up").replace("\\\n", "");
+    for line in set_up.lines().filter(|line| line.contains(FILE)) {
+        let line =
+            if line.starts_with("install") { line.replace(FILE, &format!("{place}{FILE}")) } else { line.to_owned() };
+        run(&within(&line));
+    }
+    assert_eq!(read(FILE), ours);
+    install("2.0");
+    assert_eq!(read(FILE), ours, "an upgrade has replaced the file");
+    let remove = page::shell_block("places/proxmox.md", "Remove it");
+    for line in remove.lines().filter(|line| line.contains(FILE)) {
+        let line = if line.starts_with("rm") { line.replace(FILE, &format!("{place}{FILE}")) } else { line.to_owned() };
+        run(&within(&line));
+    }
+    assert_eq!(read(FILE), b"2.0");
+}
