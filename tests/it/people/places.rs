@@ -4,24 +4,28 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use ipv64_acme::settings::Setting;
-use ipv64_acme::sim::{CallKind, Config};
+use ipv64_acme::sim::CallKind;
 
+use crate::support::environment::TestEnvironment;
 use crate::support::process;
-use crate::support::stage::Stage;
 use crate::support::values::FIRST;
 use crate::support::{page, programs};
 
 /// The parts of a page of a place, in this order.
 const PARTS: [&str; 5] = ["Set up", "What you see", "Renewal", "When it fails", "Remove it"];
 
+fn docs(below: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(below)
+}
+
 /// The pages of the places, as their names below `docs` and their texts.
 fn places() -> Vec<(String, String)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/places");
-    let page = |path: std::path::PathBuf| {
+    let folder = docs("places");
+    let page = |path: PathBuf| {
         let name = format!("places/{}", path.file_name().unwrap().to_str().unwrap());
         (name, fs::read_to_string(path).unwrap())
     };
@@ -35,7 +39,7 @@ fn blocks(text: &str) -> impl Iterator<Item = (&str, &str)> {
 
 /// The pages of places and clients that a page leads to.
 fn ways(page: &str) -> BTreeSet<String> {
-    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(page)).unwrap();
+    let text = fs::read_to_string(docs(page)).unwrap();
     let links =
         text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap().trim_start_matches("../").to_owned());
     links.filter(|link| link.starts_with("places/") || link.starts_with("clients/")).collect()
@@ -73,11 +77,23 @@ fn every_variable_of_a_place_is_known() {
     }
 }
 
+/// The pages on which everything that can be pasted is for another program, or for a shell.
+const GUIDES: [&str; 7] = [
+    "getting-started.md",
+    "automation.md",
+    "moving.md",
+    "upgrade.md",
+    "users.md",
+    "monitoring.md",
+    "de/erste-schritte.md",
+];
+
 #[test]
 #[ignore = "needs PyYAML: run by tests/run"]
-fn blocks_of_places_can_be_read() {
-    let mut seen = 0;
-    for (name, text) in places() {
+fn blocks_of_places_and_guides_can_be_read() {
+    let guide = |name: &str| (name.to_owned(), fs::read_to_string(docs(name)).unwrap());
+    let (mut seen, pages) = (0, places().into_iter().chain(GUIDES.map(guide)));
+    for (name, text) in pages {
         for (language, block) in blocks(&text) {
             let result = match language {
                 "yaml" | "ini" | "json" => page::parsed(block, language).map(drop),
@@ -91,31 +107,53 @@ fn blocks_of_places_can_be_read() {
             assert_eq!(result, Ok(()), "{name}:\n{block}");
         }
     }
-    assert!(seen > 35, "only {seen} blocks were found");
+    assert!(seen > 60, "only {seen} blocks were found");
+}
+
+/// Runs lines of a page where only the page says what is set.
+fn follow(env: &TestEnvironment, lines: &str) {
+    let mut shell = env.command("/bin/sh");
+    let finished = process::run(shell.env_remove("IPV64_STATE_DIR").args(["-eu", "-c", lines]));
+    assert!(finished.status.success(), "{lines}\n{}", finished.said());
 }
 
 #[test]
-#[ignore = "needs pebble: run by tests/run"]
 fn what_stands_in_a_pool_of_truenas_adds_and_removes() {
-    let stage = Stage::start(Config::default());
-    let pool = stage.path("pool");
+    let mut env = TestEnvironment::new();
+    let pool = env.path("pool");
     fs::create_dir_all(pool.join("ipv64-acme-0-linux")).unwrap();
     std::os::unix::fs::symlink(programs::hook(), pool.join("ipv64-acme-0-linux/ipv64-acme")).unwrap();
+    env.set("IPV64_API_KEY", "");
+    let key = env.sim.key(0).unwrap().to_owned();
     let block =
         page::shell_block("places/truenas.md", "Set up").replace("/mnt/tank/ipv64", &pool.display().to_string());
     let (make, try_it) = block.split_once("./hook doctor").unwrap();
-    let key = format!("printf %s '{}' >api-key", stage.variable("IPV64_API_KEY"));
-    let clean = "unset IPV64_API_KEY IPV64_STATE_DIR";
     let call = |verb: &str| format!("./hook {verb} name.ipv64.net _acme-challenge.name.ipv64.net {FIRST}");
-    let script = format!("{clean}\n{make}\n{key}\n./hook doctor{try_it}\n{}\n{}", call("set"), call("unset"));
-    let finished = stage.shell(&script, &[]);
-    assert!(finished.status.success(), "{}", finished.said());
-    let calls = stage.sim.api_calls();
+    follow(
+        &env,
+        &format!("{make}\nprintf %s '{key}' >api-key\n./hook doctor{try_it}\n{}\n{}", call("set"), call("unset")),
+    );
+    let calls = env.calls();
     for kind in [CallKind::AddRecord, CallKind::DelRecord] {
-        assert_eq!(calls.iter().filter(|call| call.call == Some(kind)).count(), 1, "{}", finished.said());
+        assert_eq!(calls.iter().filter(|call| **call == kind).count(), 1, "{calls:?}");
     }
-    assert!(stage.sim.records_left().is_empty());
     assert!(pool.join("state/journal.json").exists());
+}
+
+#[test]
+fn the_key_that_acme_sh_has_saved_is_taken_over() {
+    let mut env = TestEnvironment::new();
+    env.set("IPV64_API_KEY", "");
+    let key = env.sim.key(0).unwrap().to_owned();
+    fs::create_dir(env.path(".acme.sh")).unwrap();
+    fs::write(
+        env.path(".acme.sh/account.conf"),
+        format!("\nLOG_LEVEL='1'\nSAVED_IPv64_Token='{key}'\nUSER_PATH='/bin'\n"),
+    )
+    .unwrap();
+    env.set("IPV64_CONFIG", &env.path("conf/config.toml").display().to_string());
+    follow(&env, &page::shell_block("moving.md", "From acme.sh"));
+    assert_eq!(fs::read_to_string(env.path("conf/api-key")).unwrap().trim(), key);
 }
 
 /// Packs a file as the package that brings it to Proxmox, and returns the package's path.
@@ -134,9 +172,8 @@ fn package(folder: &Path, version: &str, file: &str) -> String {
     out.display().to_string()
 }
 
-/// Needs root: dpkg changes owners.
 #[test]
-#[ignore = "needs dpkg and root: run by tests/run"]
+#[ignore = "needs dpkg: run by tests/run"]
 fn what_stands_in_proxmox_outlives_an_upgrade_and_can_be_removed() {
     const FILE: &str = "/usr/share/proxmox-acme/dnsapi/dns_ipv64.sh";
     let folder = tempfile::tempdir().unwrap();
@@ -159,7 +196,10 @@ fn what_stands_in_proxmox_outlives_an_upgrade_and_can_be_removed() {
         assert!(finished.status.success(), "{line}\n{}", finished.said());
     };
     let install = |version: &str| {
-        run(&format!("dpkg --root='{place}' --log=/dev/null -i '{}'", package(folder.path(), version, FILE)));
+        run(&format!(
+            "dpkg --force-not-root --force-bad-path --root='{place}' --log=/dev/null -i '{}'",
+            package(folder.path(), version, FILE)
+        ));
     };
     let read = |path: &str| fs::read(root.join(path.trim_start_matches('/'))).unwrap();
 
