@@ -20,7 +20,7 @@ use crate::settings::Setting;
 pub use api::{DomainCommand, RecordAddArgs, RecordCommand, RecordDeleteArgs, RecordListArgs, SecretArgs};
 pub use client::{BatchArgs, ClientCall};
 pub use help::EXAMPLES;
-pub use people::{InitArgs, SweepArgs};
+pub use people::{HistoryArgs, InitArgs, SweepArgs};
 
 /// ACME DNS-01 hook for domains at IPv64.net: adds the challenge record, waits until every authoritative name server
 /// serves it, removes it.
@@ -179,7 +179,9 @@ pub enum Command {
     Config,
     /// List challenge records that were left behind, and delete them with --yes
     Sweep(SweepArgs),
-    /// Show the API calls left today, and the records that are open
+    /// Show the last hook calls on this machine, newest first: client, names, outcome, time of each server
+    History(HistoryArgs),
+    /// Show the API calls left today, the records that are open, and the last hook calls
     Status,
     /// Print the completions for a shell
     Completions {

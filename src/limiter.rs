@@ -1,5 +1,7 @@
 //! The request limits as the limiter of the API client: the client knows no files, and the limits no requests.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::api::{Limit, Permit, RateLimiter};
@@ -11,6 +13,8 @@ pub struct SharedLimiter {
     pub state: State,
     /// How many in how much time.
     pub rate: Rate,
+    /// How many requests were let pass.
+    pub passed: Arc<AtomicU64>,
     /// Hears that a request has to wait, and how long as things are.
     pub waiting: Box<dyn Fn(Duration) + Send + Sync>,
 }
@@ -18,6 +22,7 @@ pub struct SharedLimiter {
 impl RateLimiter for SharedLimiter {
     fn acquire(&self, kind: CallKind, deadline: Instant) -> Result<Permit, LimitError> {
         let sent_at = self.state.take_turn(kind, self.rate, deadline, &*self.waiting)?;
+        self.passed.fetch_add(1, Ordering::Relaxed);
         let is_only_try = self.state.usage(|usage, now| usage.outage.down_since(now).is_some());
         let state = self.state.clone();
         let done = move |is_answered| {
@@ -51,9 +56,6 @@ impl RateLimiter for SharedLimiter {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-    use std::time::{Duration, Instant};
-
     use super::*;
     use crate::error::Explain;
     use crate::exit::Exit;
@@ -64,7 +66,7 @@ mod tests {
     fn limits(rate: &str) -> SharedLimiter {
         let account = Account::of(&Secret::parse("canary-key").unwrap());
         let state = State::in_memory(account, Arc::new(SystemClock));
-        SharedLimiter { state, rate: rate.parse().unwrap(), waiting: Box::new(|_| ()) }
+        SharedLimiter { state, rate: rate.parse().unwrap(), passed: Arc::default(), waiting: Box::new(|_| ()) }
     }
 
     #[test]

@@ -39,7 +39,9 @@ pub fn mask(key: &Secret) {
     KEY.set(key.clone()).ok();
 }
 
-fn masked(text: &str) -> Cow<'_, str> {
+/// Returns a text with the key in force masked.
+#[must_use]
+pub fn masked(text: &str) -> Cow<'_, str> {
     KEY.get().map_or(Cow::Borrowed(text), |key| Cow::Owned(key.mask_in(text)))
 }
 

@@ -6,13 +6,13 @@ use clap::Command;
 /// The groups of the top help.
 const GROUPS: [(&str, &[&str]); 4] = [
     ("Hooks, called by ACME clients", &["auth", "present", "cleanup", "batch"]),
-    ("Setting up and looking into trouble", &["init", "doctor", "test", "config", "status", "sweep"]),
+    ("Setting up and looking into trouble", &["init", "doctor", "test", "config", "status", "history", "sweep"]),
     ("The account at IPv64.net", &["account", "logs", "domain", "record"]),
     ("This program", &["completions", "man", "demo", "sim"]),
 ];
 
 /// The examples, each with the path of its command.
-pub const EXAMPLES: [(&str, &str); 45] = [
+pub const EXAMPLES: [(&str, &str); 47] = [
     (
         "auth",
         "certbot certonly --manual --preferred-challenges dns --manual-auth-hook \"ipv64-acme auth\" \
@@ -38,6 +38,8 @@ pub const EXAMPLES: [(&str, &str); 45] = [
     ("config", "ipv64-acme config"),
     ("config", "ipv64-acme config --config ./config.toml"),
     ("status", "ipv64-acme status"),
+    ("history", "ipv64-acme history"),
+    ("history", "ipv64-acme history name.ipv64.net --limit 5 --json"),
     ("sweep", "ipv64-acme sweep"),
     ("sweep", "ipv64-acme sweep --all --older-than 1d"),
     ("sweep", "ipv64-acme sweep --yes"),

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use clap::Args;
 
+use crate::challenge::parse_identifier;
+use crate::name::DnsName;
 use crate::settings::parse;
 
 /// How to set up.
@@ -12,6 +14,17 @@ pub struct InitArgs {
     /// Read the API key from stdin instead of asking for it
     #[arg(long)]
     pub stdin: bool,
+}
+
+/// Which past calls.
+#[derive(Debug, Args)]
+pub struct HistoryArgs {
+    /// Only calls for this domain, or for the record with this name
+    #[arg(value_parser = parse_identifier)]
+    pub name: Option<DnsName>,
+    /// At most so many calls
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub limit: usize,
 }
 
 /// Which leftovers, and what to do with them.

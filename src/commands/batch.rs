@@ -20,7 +20,9 @@ use crate::solver::{Failure, Outcome, RecordFailure, is_about_api};
 pub(super) fn run(invocation: &Invocation<'_>, action: Action) -> Result<Exit> {
     let report = invocation.report;
     let call = batch::parse(action, &read()?)?;
+    invocation.memory.asked(&call);
     let context = Arc::new(Context::open(invocation)?);
+    invocation.memory.opened(&context);
     let outcome = run_stoppable(&context, &call, |call, solver| solver.run_in_parts(call));
     context.tell_warnings();
     let (done, failure) = match outcome {
@@ -35,6 +37,7 @@ pub(super) fn run(invocation: &Invocation<'_>, action: Action) -> Result<Exit> {
             (Outcome { records, ready: None, notes: Vec::new() }, Some(failure))
         }
     };
+    invocation.memory.ended(&call, &done, failure.as_ref());
     report.outcome(&done);
     if failure.is_some() && call.action == Action::Add && !done.records.is_empty() {
         report.warning("the records above are still there: remove them with `ipv64-acme batch cleanup`");

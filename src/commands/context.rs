@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
@@ -36,6 +36,7 @@ pub(super) struct Context {
     pub(super) client: Client,
     lookup: Lookup,
     pub(super) state: State,
+    requests: Arc<AtomicU64>,
     /// Set by a signal.
     pub(super) interrupted: Arc<AtomicBool>,
 }
@@ -56,14 +57,21 @@ impl Context {
         let waiting = Box::new(move |wait: Duration| {
             report.step(&format!("waiting {:.1} s for a turn: the request window is full", wait.as_secs_f64()));
         });
-        let limits = SharedLimiter { state: state.clone(), rate: settings.api_rate, waiting };
+        let requests = Arc::default();
+        let passed = Arc::clone(&requests);
+        let limits = SharedLimiter { state: state.clone(), rate: settings.api_rate, passed, waiting };
         let lookup = lookup(&settings, &http);
         let access = Access { endpoint: settings.api_url.clone(), key, auth: settings.api_auth };
         let stop = Arc::clone(&interrupted);
         let client = Client::new(http, access, Box::new(limits))
             .observed_by(move |line| report.trace(line))
             .pausing_with(move |length| pause(length, &stop));
-        Ok(Self { report, settings, client, lookup, state, interrupted })
+        Ok(Self { report, settings, client, lookup, state, requests, interrupted })
+    }
+
+    /// Returns how many requests have left for IPv64.
+    pub(super) fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
     }
 
     /// Lists the domains of the account, and keeps their names for the next look-up.

@@ -53,21 +53,25 @@ pub(super) fn client(invocation: &Invocation<'_>, call: &ClientCall) -> Result<E
         Request::Solve(call) => solve(invocation, &call),
         Request::Nothing(exit) => Ok(exit),
         Request::RemoveAllAt(name) => {
-            let context = Context::open(invocation)?;
+            let context = Arc::new(Context::open(invocation)?);
             let all = context.solver(&ProgressReporter::new(context.report)).all_at(&name);
-            solve_in(&Arc::new(context), &all)
+            invocation.memory.asked(&all);
+            solve_in(invocation, &context, &all)
         }
     }
 }
 
 fn solve(invocation: &Invocation<'_>, call: &Call) -> Result<Exit> {
-    solve_in(&Arc::new(Context::open(invocation)?), call)
+    invocation.memory.asked(call);
+    solve_in(invocation, &Arc::new(Context::open(invocation)?), call)
 }
 
-fn solve_in(context: &Arc<Context>, call: &Call) -> Result<Exit> {
+fn solve_in(invocation: &Invocation<'_>, context: &Arc<Context>, call: &Call) -> Result<Exit> {
+    invocation.memory.opened(context);
     let outcome = run_stoppable(context, call, |call, solver| solver.run(call));
     context.tell_warnings();
     if let Ok(outcome) = &outcome {
+        invocation.memory.ended(call, outcome, None);
         context.report.outcome(outcome);
         let records: Vec<_> = outcome.records.iter().map(|solved| record_entry(solved, outcome)).collect();
         context.report.document(&json!({ "records": records }));

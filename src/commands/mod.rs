@@ -7,9 +7,11 @@ mod config;
 mod context;
 mod doctor;
 mod domain;
+mod history;
 mod hook;
 mod init;
 mod manual;
+mod memory;
 mod record;
 #[cfg(feature = "sim")]
 mod sim;
@@ -22,6 +24,7 @@ use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use context::Context;
+use memory::Memory;
 use serde_json::{Value, json};
 
 use crate::cli::{self, Cli, Command, OutputArgs};
@@ -78,7 +81,7 @@ fn open_after_signal(command: &Command) -> Option<&'static str> {
 
 /// Does what the command line says.
 fn execute(args: &[OsString], cli: &Cli, environment: &Environment, report: Report) -> Exit {
-    let call = Invocation { args, cli, environment, report };
+    let call = Invocation { args, cli, environment, report, memory: Memory::new() };
     let done = match &cli.command {
         Command::Auth(args) => hook::auth(&call, args),
         Command::Present(args) => hook::record(&call, Action::Add, args),
@@ -97,6 +100,7 @@ fn execute(args: &[OsString], cli: &Cli, environment: &Environment, report: Repo
         Command::Config => config::run(&call),
         Command::Sweep(args) => call.with(|context| sweep::run(context, args)),
         Command::Status => call.with(status::run),
+        Command::History(args) => history::run(&call, args),
         Command::Completions { shell } => Ok(manual::completions(*shell, report)),
         Command::Man { folder } => manual::man(folder.as_deref(), report),
         #[cfg(feature = "sim")]
@@ -104,10 +108,23 @@ fn execute(args: &[OsString], cli: &Cli, environment: &Environment, report: Repo
         #[cfg(feature = "sim")]
         Command::Sim(args) => sim::run(args, report),
     };
-    let exit = done.unwrap_or_else(|error| report.error(&call.explained(error)));
+    let (exit, error) = match done {
+        Ok(exit) => (exit, None),
+        Err(error) => {
+            let error = call.explained(error);
+            (report.error(&error), Some(error))
+        }
+    };
     match cli.command {
         // The work of a hook is the record: a full disk below its log must not cost a certificate.
-        Command::Auth(_) | Command::Present(_) | Command::Cleanup(_) | Command::Batch(_) | Command::Client(_) => exit,
+        Command::Auth(_) | Command::Present(_) | Command::Cleanup(_) | Command::Batch(_) | Command::Client(_) => {
+            call.memory.note(&call, exit, error.as_ref());
+            exit
+        }
+        Command::Test { .. } => {
+            call.memory.note(&call, exit, error.as_ref());
+            report.conclude(exit)
+        }
         _ => report.conclude(exit),
     }
 }
@@ -140,9 +157,22 @@ struct Invocation<'a> {
     cli: &'a Cli,
     environment: &'a Environment,
     report: Report,
+    memory: Memory,
 }
 
 impl Invocation<'_> {
+    /// Returns the word that stands for the command: that of the ACME client for its verbs.
+    fn word(&self) -> &str {
+        match &self.cli.command {
+            Command::Auth(_) => "auth",
+            Command::Present(_) => "present",
+            Command::Cleanup(_) => "cleanup",
+            Command::Batch(_) => "batch",
+            Command::Client(call) => call.verb.word,
+            _ => "test",
+        }
+    }
+
     /// Returns the places of settings, with the configuration file read.
     fn sources(&self) -> Result<Sources<'_>> {
         Ok(self.sources_and_key()?.0)

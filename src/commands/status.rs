@@ -1,16 +1,20 @@
-//! `status`: the calls left today, and what is open in the journal.
+//! `status`: the calls left today, what is open in the journal, and the last hook calls.
 
 use std::time::Duration;
 
 use serde_json::json;
 
 use super::context::Context;
+use super::{history, memory};
 use crate::api::RetryPolicy;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::report::Table;
-use crate::state::{Entry, Progress, Quota};
+use crate::state::{Account, Entry, PastCall, Progress, Quota};
 use crate::time::Timestamp;
+
+/// So many of the last hook calls are shown.
+const LAST_CALLS: usize = 5;
 
 /// Shows all of it. The account is read for the quota, since others may use the same key; where it cannot be read, what
 /// is known here has to do.
@@ -46,6 +50,17 @@ pub(super) fn run(context: &Context) -> Result<Exit> {
         }));
     }
     context.report.table(&records);
+    let calls = state.past_calls();
+    // A call that found no key has no account, and is this one's as far as anybody knows.
+    let is_ours = |call: &&PastCall| [state.account(), &Account::default()].contains(&&call.account);
+    let calls: Vec<_> = calls.iter().filter(is_ours).collect();
+    let failure = calls.iter().enumerate().find(|(at, call)| is_standing_failure(call, &calls[..*at]));
+    let failure = failure.map(|(_, call)| *call);
+    let mut last = Table::default();
+    failure.into_iter().for_each(|call| last.row(["last failure", &call.at.to_string(), &memory::summary(call)]));
+    let recent = &calls[..calls.len().min(LAST_CALLS)];
+    recent.iter().for_each(|call| last.row(["last calls", &call.at.to_string(), &memory::summary(call)]));
+    context.report.table(&last);
     context.report.document(&json!({
         "api_calls": {
             // Nothing if there is no limit, or none is known.
@@ -61,8 +76,21 @@ pub(super) fn run(context: &Context) -> Result<Exit> {
         "no_answer_since": down_since.map(|since| since.to_string()),
         "state_directory": directory,
         "open_records": entries,
+        // As `history` has them; nothing where each name has succeeded since.
+        "last_failure": failure.map(history::entry),
+        "last_calls": recent.iter().map(|call| history::entry(call)).collect::<Vec<_>>(),
     }));
     Ok(Exit::Done)
+}
+
+/// Whether a call failed, and none of the later ones that succeeded did the same for one of its names.
+fn is_standing_failure(call: &PastCall, later: &[&PastCall]) -> bool {
+    let is_mended = |other: &&PastCall| {
+        let has = |name: &str| other.records.iter().any(|record| record.name == name);
+        let is_same = || other.action == call.action && call.records.iter().any(|record| has(&record.name));
+        other.exit_code == 0 && (call.records.is_empty() || is_same())
+    };
+    call.exit_code != 0 && !later.iter().any(is_mended)
 }
 
 fn summary(quota: &Quota, down_since: Option<Timestamp>, directory: Option<&str>, open: &[Entry]) -> Table {

@@ -32,6 +32,8 @@ pub(super) fn run(invocation: &Invocation<'_>, domains: &[DnsName]) -> Result<Ex
         return Err(invalid_argument("IPV64_PROPAGATION_TIMEOUT", problem, hint));
     }
     let add = Call::new("test", Action::Add, challenges(domains)?);
+    invocation.memory.asked(&add);
+    invocation.memory.opened(&context);
     let added: Result<Outcome> = run_stoppable(&context, &add, |call, solver| solver.run(call));
     let removed = if added.is_ok() || is_open(&context, &add) { Some(remove(&context, &add)) } else { None };
     context.tell_warnings();
@@ -40,6 +42,7 @@ pub(super) fn run(invocation: &Invocation<'_>, domains: &[DnsName]) -> Result<Ex
         Kind::Interrupted => context.solver(&ProgressReporter::new(context.report)).interruption(&add, &[]).into(),
         _ => error,
     })?;
+    invocation.memory.ended(&add, &added, None);
     let exit = show(&added, removed, invocation.report);
     clear_leftovers(&context, &add);
     exit

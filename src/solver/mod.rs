@@ -95,6 +95,19 @@ pub enum Status {
     Missing,
 }
 
+impl Status {
+    /// Returns the word of the document of `--json`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Added => "added",
+            Self::Ready => "ready",
+            Self::Removed => "removed",
+            Self::Missing => "missing",
+        }
+    }
+}
+
 /// The result of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {

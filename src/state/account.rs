@@ -10,8 +10,9 @@ const KEPT: usize = 8;
 /// Goes into the digest before the key, so that it equals no other program's digest of the same key.
 const TAG: &[u8] = b"ipv64-acme account\0";
 
-/// An account, known by 16 hexadecimal digits from a SHA-256 over a fixed tag and its API key.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+/// An account, known by 16 hexadecimal digits from a SHA-256 over a fixed tag and its API key; none of them by default, where
+/// no key is known.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
 pub struct Account(String);
 

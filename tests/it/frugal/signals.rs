@@ -39,6 +39,9 @@ fn assert_told_and_swept(env: &TestEnvironment, finished: &Finished) {
     for words in [NAME, "ipv64-acme sweep --older-than 0 --yes"] {
         assert!(finished.stderr.contains(words), "{words}: {}", finished.said());
     }
+    let history = read_state(env, "history.json");
+    let last = history["content"]["calls"].as_array().unwrap().last().unwrap();
+    assert_eq!(last["kind"], "interrupted", "{history}");
     env.sim.clear_faults();
     let mut sweep = vec!["sweep", "--older-than", "0", "--yes"];
     sweep.extend(["--api-rate", "1000/1"]);

@@ -5,7 +5,7 @@ use crate::support::environment::is_root;
 use crate::support::skip::skipped;
 
 /// What the directory holds besides the lock.
-const FILES: [&str; 2] = ["journal.json", "usage.json"];
+const FILES: [&str; 3] = ["journal.json", "usage.json", "history.json"];
 
 /// Adds and removes a record; both have to succeed. Returns what the addition said on stderr.
 fn add_and_remove(env: &TestEnvironment) -> String {
@@ -73,7 +73,7 @@ fn a_directory_of_the_version_before_is_taken_over() {
     assert!(env.sim.records_left().is_empty());
     let mut left: Vec<_> = std::fs::read_dir(&state).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     left.sort();
-    assert_eq!(left, ["journal.json", "lock", "usage.json"]);
+    assert_eq!(left, ["history.json", "journal.json", "lock", "usage.json"]);
 }
 
 /// A file system of a few pages of its own, unmounted with the value. Needs root.

@@ -9,10 +9,12 @@ use super::*;
 use crate::support::skip::skipped;
 
 /// Every name that is opened in the directory.
-const FILES: [&str; 7] = [
+const FILES: [&str; 9] = [
     "lock",
     "journal.json",
     "journal.json.new",
+    "history.json",
+    "history.json.new",
     "usage.json",
     "usage.json.new",
     // Deleted when met.

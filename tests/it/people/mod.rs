@@ -5,6 +5,7 @@ mod config;
 mod docs;
 mod doctor;
 mod faults;
+mod history;
 mod init;
 mod machine;
 mod manual;

@@ -299,7 +299,7 @@ impl World<'_> {
             names.push(name);
         }
         names.sort();
-        if names != ["journal.json", "lock", "usage.json"] {
+        if names != ["history.json", "journal.json", "lock", "usage.json"] {
             self.fault(format!("the state directory has {names:?}"));
         }
     }
