@@ -144,6 +144,17 @@ def test_a_bad_key_is_told_with_the_file_it_is_in(stage: Stage) -> None:
         stage.authenticator().perform(challenges(TWO))
 
 
+def test_the_time_limit_is_told_by_its_option(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A form has the option, and no variables; who has set the variable reads of that."""
+    stage.program("echo 'hint: raise IPV64_PROPAGATION_TIMEOUT (now 180 s)' >&2; exit 5")
+    monkeypatch.delenv("IPV64_PROPAGATION_TIMEOUT", raising=False)
+    with pytest.raises(errors.PluginError, match=r"raise --dns-ipv64-propagation-seconds \(now 180 s\)"):
+        stage.authenticator().perform(challenges(TWO))
+    monkeypatch.setenv("IPV64_PROPAGATION_TIMEOUT", "90")
+    with pytest.raises(errors.PluginError, match=r"raise IPV64_PROPAGATION_TIMEOUT \("):
+        stage.authenticator().perform(challenges(TWO))
+
+
 def test_nothing_is_cleaned_up_that_was_never_begun(stage: Stage) -> None:
     """Certbot calls the clean-up after every error."""
     stage.authenticator().cleanup(challenges(TWO))

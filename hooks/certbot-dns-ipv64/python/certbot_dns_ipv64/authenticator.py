@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import json
 import logging
+import os
 import re
 import shutil
 import subprocess
@@ -30,7 +31,8 @@ logger = logging.getLogger(__name__)
 
 PROGRAM = "ipv64-acme"
 
-# The time limit of the program's wait if nothing else is set, and the longest that it accepts, in seconds.
+# The variable of the time limit of the program's wait; the limit if it is not set, and the longest, in seconds.
+TIMEOUT = "IPV64_PROPAGATION_TIMEOUT"
 DEFAULT_TIMEOUT = 180
 LONGEST_TIMEOUT = 1800
 
@@ -56,7 +58,7 @@ class Authenticator(dns_common.DNSAuthenticator):
             type=int,
             help="Give up after so many seconds if a name server does not serve the records by then. The wait ends as "
             f"soon as all of them do, usually within seconds. {DEFAULT_TIMEOUT} or less changes nothing: the limit "
-            f"of ipv64-acme applies, which is {DEFAULT_TIMEOUT} unless IPV64_PROPAGATION_TIMEOUT says otherwise.",
+            f"of ipv64-acme applies, which is {DEFAULT_TIMEOUT} unless {TIMEOUT} says otherwise.",
         )
         add(
             "credentials",
@@ -120,17 +122,22 @@ class Authenticator(dns_common.DNSAuthenticator):
         """Call the program with the records of all challenges, and return what it said."""
         program = find_program()
         done = run([program, "batch", verb], self._environment(), json.dumps([record(achall) for achall in achalls]))
-        said = done.stderr.strip()
-        if self._api_key is not None:
-            # Nobody has set the variable that the key goes by.
-            place = f"dns_ipv64_api_key in {self.conf('credentials')}"
-            said = re.sub(r"\bIPV64_API_KEY\b", lambda _: place, said)
+        said = self._translate(done.stderr.strip())
         if done.returncode != 0:
             message = said or f"{PROGRAM} ended with code {done.returncode} and said nothing"
             raise errors.PluginError(message.removeprefix("error: ") + version_note(program, self._environment()))
         if said:
             logger.warning("%s", said)
         return done.stdout
+
+    def _translate(self, said: str) -> str:
+        """Put certbot's options in place of the variables that this class has set, and that nobody else knows of."""
+        if self._api_key is not None:
+            place = f"dns_ipv64_api_key in {self.conf('credentials')}"
+            said = re.sub(r"\bIPV64_API_KEY\b", lambda _: place, said)
+        if not os.environ.get(TIMEOUT):
+            said = said.replace(TIMEOUT, f"--{self.name}-propagation-seconds")
+        return said
 
     def _environment(self) -> dict[str, str]:
         # Under snap, certbot's own libraries are none for other programs.
@@ -140,7 +147,7 @@ class Authenticator(dns_common.DNSAuthenticator):
         seconds = self.conf("propagation-seconds")
         # To other plugins this is a pause, so people and forms enter 10 or 30. As a limit that would fail good orders.
         if seconds is not None and seconds > DEFAULT_TIMEOUT:
-            environment["IPV64_PROPAGATION_TIMEOUT"] = str(min(seconds, LONGEST_TIMEOUT))
+            environment[TIMEOUT] = str(min(seconds, LONGEST_TIMEOUT))
         return environment
 
     def _perform(self, domain: str, validation_name: str, validation: str) -> None:
