@@ -1,5 +1,5 @@
-//! What is kept of a hook call once it has ended, however it did: an entry of the history, and a line in the system's log.
-//! Neither ever holds up or fails a call.
+//! What is kept of a hook call once it has ended, however it did: an entry of the history, a line in the system's log, and the
+//! command of `on_failure`. None of them ever holds up or fails a call.
 
 use std::cell::RefCell;
 use std::os::unix::net::UnixDatagram;
@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::Invocation;
 use super::context::Context;
+use super::on_failure;
 use crate::challenge::Challenge;
 use crate::error::Error;
 use crate::excerpt::excerpt;
@@ -88,11 +89,11 @@ impl Memory {
         call.exit_code = exit as u8;
         call.seconds = seconds(self.began.elapsed());
         let context = self.context.take();
-        let state = match &context {
+        let (state, command) = match &context {
             Some(context) => {
                 call.account = context.state.account().clone();
                 call.api_calls = context.requests();
-                Some(context.state.clone())
+                (Some(context.state.clone()), context.settings.on_failure.clone())
             }
             // The key is not known yet, or not to be had; now it is masked if it can be.
             None => without_key(invocation),
@@ -101,17 +102,22 @@ impl Memory {
         call.message = call.message.as_deref().map(clean);
         call.records.iter_mut().for_each(|record| record.name = clean(&record.name));
         tell_system(&call);
-        state.inspect(|state| state.note_call(call));
+        state.inspect(|state| state.note_call(call.clone()));
+        // A person who types a command sees what it says.
+        if let Some(command) = command.filter(|_| exit != Exit::Done && invocation.word() != "test") {
+            on_failure::start(&command, &call, invocation.environment);
+        }
         if let Some(context) = context {
             context.tell_warnings();
         }
     }
 }
 
-/// Opens the state directory, in which the history is every account's.
-fn without_key(invocation: &Invocation<'_>) -> Option<State> {
-    let settings = Settings::load(&invocation.sources().ok()?).ok()?;
-    Some(State::open(settings.state_dir.as_deref(), Account::default(), Arc::new(SystemClock)))
+/// Opens the state directory, in which the history is every account's, and looks what to run on a failure.
+fn without_key(invocation: &Invocation<'_>) -> (Option<State>, Option<String>) {
+    let settings = invocation.sources().and_then(|sources| Settings::load(&sources));
+    let Ok(Settings { state_dir, on_failure, .. }) = settings else { return (None, None) };
+    (Some(State::open(state_dir.as_deref(), Account::default(), Arc::new(SystemClock))), on_failure)
 }
 
 fn explain(call: &mut PastCall, error: &Error) {

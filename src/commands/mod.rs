@@ -12,6 +12,7 @@ mod hook;
 mod init;
 mod manual;
 mod memory;
+mod on_failure;
 mod record;
 #[cfg(feature = "sim")]
 mod sim;

@@ -8,8 +8,20 @@ use std::path::{Path, PathBuf};
 use super::Setting;
 
 /// Variables with our prefix that are no settings: the key, its file form and second spelling; the configuration file;
-/// and the one that `hooks/add` and `hooks/remove` read to find the binary.
-const OTHER_VARIABLES: [&str; 4] = ["IPV64_API_KEY", "IPV64_API_TOKEN", "IPV64_CONFIG", "IPV64_ACME"];
+/// the one that `hooks/add` and `hooks/remove` read to find the binary; and those that the command of `on_failure` gets.
+const OTHER_VARIABLES: [&str; 11] = [
+    "IPV64_API_KEY",
+    "IPV64_API_TOKEN",
+    "IPV64_CONFIG",
+    "IPV64_ACME",
+    "IPV64_ACME_CLIENT",
+    "IPV64_ACME_ACTION",
+    "IPV64_ACME_NAMES",
+    "IPV64_ACME_KIND",
+    "IPV64_ACME_MESSAGE",
+    "IPV64_ACME_EXIT",
+    "IPV64_ACME_SECONDS",
+];
 /// What these variables begin with.
 const PREFIX: &str = "IPV64_";
 /// The part of a name that may be misspelt for another one to be suggested.
@@ -36,6 +48,11 @@ impl Environment {
     #[must_use]
     pub fn get(&self, name: &str) -> Option<String> {
         self.0.get(name).filter(|value| !value.is_empty()).map(|value| value.to_string_lossy().into_owned())
+    }
+
+    /// Returns the names of all variables.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
     }
 
     /// Returns our variables that do not exist, each with the nearest one that does.

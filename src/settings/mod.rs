@@ -132,6 +132,9 @@ settings! {
     FollowCname follow_cname: Follow = follow,
         "follow-cname", Text, "true",
         "place the record at the end of a CNAME chain: true or false";
+    OnFailure on_failure: Option<String> = optional(command),
+        "on-failure", Text, "",
+        "command for sh that is run when a hook call has failed; nobody waits for it";
     StateDir state_dir: Option<PathBuf> = optional(absolute_path),
         "state-dir", Path, "",
         "directory of journal, request window and domain cache";

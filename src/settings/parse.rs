@@ -55,6 +55,11 @@ pub(super) fn optional<T>(parse: impl Fn(&str) -> Result<T, String>) -> impl Fn(
     move |text| Some(text).filter(|text| !text.is_empty()).map(&parse).transpose()
 }
 
+/// Takes a command as it is; whether it can be run is the shell's business.
+pub(super) fn command(text: &str) -> Result<String, String> {
+    if text.contains('\0') { Err("it has a NUL".to_owned()) } else { Ok(text.to_owned()) }
+}
+
 /// Reads values separated by commas or blanks; none if there is no text.
 pub(super) fn list<T>(parse: impl Fn(&str) -> Result<T, String>) -> impl Fn(&str) -> Result<Vec<T>, String> {
     move |text| text.split([',', ' ', '\t', '\n']).filter(|item| !item.is_empty()).map(&parse).collect()

@@ -9,6 +9,7 @@ mod history;
 mod init;
 mod machine;
 mod manual;
+mod on_failure;
 mod places;
 mod sessions;
 mod shells;
