@@ -92,6 +92,10 @@ fn check_account(call: &Invocation<'_>) -> Result<account::AccountCheck> {
     {
         failed.text.push_str(&format!(" (no answer since {since}: hooks try once in half a minute)"));
     }
+    let kept = context.state.journal(|journal, _| journal.calls_owed(context.state.account(), &[]));
+    if let Some(quota) = check.findings.iter_mut().find(|finding| finding.kind == "quota" && kept > 0) {
+        quota.text.push_str(&format!("; open records still take {kept}"));
+    }
     check.account.iter().for_each(|account| context.learn_quota(account));
     Ok(check)
 }

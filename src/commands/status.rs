@@ -33,8 +33,9 @@ pub(super) fn run(context: &Context) -> Result<Exit> {
     let (quota, down_since) = state.usage(|usage, now| (usage.daily.quota(), usage.outage.down_since(now)));
     let mut open = state.journal(|journal, _| journal.entries().to_vec());
     open.retain(|entry| entry.account == *context.state.account());
+    let kept = state.journal(|journal, _| journal.calls_owed(state.account(), &[]));
     let directory = state.directory().map(|path| path.display().to_string());
-    context.report.table(&summary(&quota, down_since, directory.as_deref(), &open));
+    context.report.table(&summary(&quota, down_since, directory.as_deref(), (open.len(), kept)));
     let mut records = Table::new(&["RECORD", "VALUE", "CLIENT", "AGE", "PROGRESS"]);
     let mut entries = Vec::new();
     for entry in &open {
@@ -67,7 +68,7 @@ pub(super) fn run(context: &Context) -> Result<Exit> {
             "left": quota.remaining,
             "limit": quota.limit,
             // For open records: nothing is added at their expense.
-            "kept": kept(&open),
+            "kept": kept,
             "made_from_here_today": quota.calls_today,
             // Nothing unless the API has refused a call for this reason in the last quarter of an hour.
             "used_up_until": quota.used_up_until.map(|until| until.to_string()),
@@ -93,16 +94,21 @@ fn is_standing_failure(call: &PastCall, later: &[&PastCall]) -> bool {
     call.exit_code != 0 && !later.iter().any(is_mended)
 }
 
-fn summary(quota: &Quota, down_since: Option<Timestamp>, directory: Option<&str>, open: &[Entry]) -> Table {
+fn summary(
+    quota: &Quota,
+    down_since: Option<Timestamp>,
+    directory: Option<&str>,
+    (open, kept): (usize, usize),
+) -> Table {
     let made = quota.calls_today;
     let calls = match (quota.remaining, quota.limit, &quota.used_up_until) {
         (_, _, Some(until)) => format!("used up until {until} (midnight in Germany)"),
         (Some(left), Some(limit), None) => {
-            format!("{left} of {limit} left today, {made} made from here; open records still take {}", kept(open))
+            format!("{left} of {limit} left today, {made} made from here; open records still take {kept}")
         }
         _ => format!("no limit known, {made} made from here today"),
     };
-    let open = if open.is_empty() { "none".to_owned() } else { open.len().to_string() };
+    let open = if open == 0 { "none".to_owned() } else { open.to_string() };
     let mut table = Table::default();
     table.row(["API calls", &calls]);
     if let Some(since) = down_since {
@@ -111,11 +117,6 @@ fn summary(quota: &Quota, down_since: Option<Timestamp>, directory: Option<&str>
     table.row(["state directory", directory.unwrap_or("none: nothing outlives a call")]);
     table.row(["open records", &open]);
     table
-}
-
-/// The calls that open records still take.
-fn kept(open: &[Entry]) -> usize {
-    open.iter().map(Entry::calls_owed).sum()
 }
 
 /// Says how far a record has come.

@@ -34,11 +34,13 @@ impl Solver<'_> {
         let is_in_order = |entry: &Entry| order.is_some_and(|order| order.names.contains(&entry.name));
         let (added, kept) = self.state.journal(|journal, now| {
             let is_live = |entry: &&Entry| !entry.is_being_removed() && now.since(entry.added_at) < LEFT_OVER_AFTER;
-            let ours = || journal.entries().iter().filter(|entry| entry.account == *self.state.account());
-            let others = ours().filter(|entry| !call.challenges.contains(&entry.challenge()));
-            let added = ours().filter(|entry| is_in_order(entry)).filter(is_live);
+            let ours = journal.entries().iter().filter(|entry| entry.account == *self.state.account());
+            let added = ours.filter(|entry| is_in_order(entry)).filter(is_live);
             // A CA may give apex and wildcard one token: two calls, one record.
-            (added.map(|entry| 1 + usize::from(entry.was_open)).sum::<usize>(), others.map(Entry::calls_owed).sum())
+            (
+                added.map(|entry| 1 + usize::from(entry.was_open)).sum::<usize>(),
+                journal.calls_owed(self.state.account(), &call.challenges),
+            )
         });
         CallsNeeded {
             // Where an earlier call was refused, its record is missing: so are all that follow.

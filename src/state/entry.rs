@@ -130,8 +130,7 @@ impl Entry {
     }
 
     /// Returns how many calls the record still takes: its removal, and the addition as long as that may be to come.
-    #[must_use]
-    pub fn calls_owed(&self) -> usize {
+    pub(super) fn calls_owed(&self) -> usize {
         1 + usize::from(self.progress == Progress::Intended)
     }
 

@@ -57,6 +57,13 @@ impl Journal {
         self.select(|entry| is_it(entry) && value.is_none_or(|value| entry.value == *value))
     }
 
+    /// Returns how many calls the open records of an account still take, those of some challenges left out.
+    #[must_use]
+    pub fn calls_owed(&self, account: &Account, left_out: &[Challenge]) -> usize {
+        let others = self.entries.iter().filter(|entry| !left_out.contains(&entry.challenge()));
+        others.filter(|entry| entry.account == *account).map(Entry::calls_owed).sum()
+    }
+
     /// Returns the open entries that are at least so old, whatever became of them; without an age those that nobody can
     /// still need: a remove has failed, or none was asked for within [`super::LEFT_OVER_AFTER`].
     #[must_use]

@@ -113,6 +113,10 @@ fn what_another_order_has_open_is_kept_for_its_removal() {
     // A list, twenty additions, and this look.
     assert_eq!((&status["api_calls"]["left"], &status["api_calls"]["kept"]), (&json!(42), &json!(20)));
     assert!(env.succeed(&["status"]).contains("open records still take 20"));
+    let doctor = env.run(&["doctor"]).stdout;
+    assert!(doctor.contains("left today of 64; open records still take 20"), "{doctor}");
+    env.sim.set_calls_today(22);
+    env.succeed(&["status"]);
     let refused = certbot(&env, "auth", (&names(11), 0), &value());
     assert_eq!(refused.status.code(), Some(4), "{}", refused.said());
     assert!(refused.stderr.contains("11 names need 22 API calls"), "{}", refused.said());
