@@ -236,3 +236,32 @@ fn nothing_in_a_folder_of_certificates_is_read_without_end() {
         fs::remove_file(&path).or_else(|_| fs::remove_dir(&path)).unwrap();
     }
 }
+
+/// An engine hands secrets in with the mode 0444: nobody else is in there. Anywhere else that mode is refused.
+#[test]
+fn a_key_file_that_all_may_read_is_taken_where_an_engine_has_put_it() {
+    let env = TestEnvironment::new();
+    let key = env.sim.key(0).unwrap();
+    let hook = programs::hook().display().to_string();
+    let folder = env.path("folder").display().to_string();
+    let run = |place: &str, before: &str, after: &str| {
+        let write = format!("mkdir -p {place}; printf %s {key} >{place}/key; chmod 444 {place}/key");
+        let script = format!("{before}; {write}; {after}; IPV64_API_KEY_FILE={place}/key exec {hook} account");
+        let mut command = env.command(programs::system("unshare"));
+        command.args(["--mount", "--map-root-user", "sh", "-euc", &script]).env_remove("IPV64_API_KEY");
+        process::run(&mut command)
+    };
+    let refused = run(&folder, ":", ":");
+    if refused.stderr.starts_with("unshare:") {
+        return skipped("a key file of a container: needs `unshare --mount`");
+    }
+    assert_eq!(refused.status.code(), Some(3), "{}", refused.said());
+    assert!(refused.stderr.contains("hint: run `chmod 600 "), "{}", refused.said());
+    let read_only = format!("mount -o remount,ro,bind {folder}");
+    let mounted = format!("mkdir -p {folder}; mount -t tmpfs none {folder}");
+    let places = [("/run/secrets", "mount -t tmpfs none /run", ":"), (&folder, mounted.as_str(), read_only.as_str())];
+    for (place, before, after) in places {
+        let finished = run(place, before, after);
+        assert_eq!(finished.status.code(), Some(0), "{place}: {}", finished.said());
+    }
+}

@@ -234,6 +234,12 @@ fn transports() -> Vec<Row> {
             .ready(1.0, &["ready on 2 of 2", "does not answer over TCP"]),
         Row::new("questions with EDNS are refused", both(|s| s.edns = EdnsSupport::FormErr))
             .ready(1.0, &["ready on 2 of 2"]),
+        Row::new("a late server refuses questions with EDNS", {
+            let mut world = Config::with_delays(&[seconds(1.0), seconds(13.0)]);
+            world.name_servers[1].addresses[0].edns = EdnsSupport::FormErr;
+            world
+        })
+        .ready(13.0, &["ready on 2 of 2"]),
         Row::new("EDNS is ignored", both(|s| s.edns = EdnsSupport::Ignored)).ready(1.0, &["ready on 2 of 2"]),
         Row::new("UDP is closed", second(|s| s.udp = Listen::Closed)).ready(1.0, &["ready on 2 of 2"]),
         Row::new("UDP is mute", second(|s| s.udp = Listen::Silent)).ready(1.0, &["ready on 2 of 2"]),
