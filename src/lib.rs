@@ -9,6 +9,7 @@
 //! - [`report`]: everything that is printed
 //! - [`cli`]: what can be typed
 //! - `sim`: the simulated IPv64 and its name servers (feature `sim`)
+//! - `serve`: the broker's server (feature `serve`)
 //! - [`solver`]: adds, removes and waits for a set of challenges
 //! - [`doctor`]: what stands between this machine and a certificate
 //! - [`setup`]: stores the key, finds the ACME clients
@@ -19,6 +20,7 @@
 //! - [`dns`]: one question to one server, and the look-ups built from it
 //! - [`limiter`]: the limits of the account as the rate limiter of the API
 //! - [`api`]: the IPv64 HTTP API
+//! - [`broker`]: what a hook and a broker say to each other
 //! - [`http`]: HTTP requests with deadlines, for the API and for DNS over HTTPS
 //! - [`state`]: the journal of records, and what each account has used of its limits
 //! - [`order`]: what a caller asks for: records, wait, what to do on failure
@@ -28,6 +30,7 @@
 
 pub mod account;
 pub mod api;
+pub mod broker;
 pub mod challenge;
 pub mod cli;
 pub mod commands;
@@ -47,6 +50,8 @@ pub mod propagation;
 pub mod provider;
 pub mod report;
 pub mod secret;
+#[cfg(feature = "serve")]
+pub mod serve;
 pub mod settings;
 pub mod setup;
 #[cfg(feature = "sim")]

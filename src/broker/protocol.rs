@@ -1,0 +1,59 @@
+//! The documents of `/v1`. A request carries `Authorization: Bearer TOKEN`; an answer has the status 200, or another one and
+//! an [`ErrorDocument`].
+
+use crate::challenge::TxtValue;
+use crate::name::DnsName;
+
+/// Where a record is added. The answer comes when IPv64 has stored it: the caller looks at the name servers itself.
+pub const PRESENT: &str = "/v1/present";
+/// Where a record is removed.
+pub const CLEANUP: &str = "/v1/cleanup";
+
+/// A record to be added or removed.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecordRequest {
+    /// The name of the challenge, before any CNAME is followed: `_acme-challenge.www.example.com`.
+    pub name: DnsName,
+    /// The value of dns-01: 43 characters of base64url.
+    pub value: String,
+    /// Which ACME client asks, in the words of its hook: `certbot`.
+    pub client: String,
+}
+
+/// What became of the record.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct RecordAnswer {
+    /// The name of the record, at the end of all CNAMEs.
+    pub record: DnsName,
+    /// The account domain that holds it; none for a record that never was.
+    pub domain: Option<DnsName>,
+    /// Whether this call has added or removed it; `false` where it was there, or gone, before.
+    pub changed: bool,
+}
+
+/// Why nothing became of it, as `--json` prints errors.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ErrorDocument {
+    /// The error.
+    pub error: ErrorBody,
+}
+
+/// One error.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ErrorBody {
+    /// The word of its kind ([`crate::error::Kind::as_str`]): the hook ends with its exit code.
+    pub kind: String,
+    /// One line; nothing of other clients.
+    pub message: String,
+    /// What to do now.
+    pub hint: Option<String>,
+}
+
+impl RecordRequest {
+    /// Returns the value, if it is one of dns-01.
+    #[must_use]
+    pub fn digest(&self) -> Option<TxtValue> {
+        TxtValue::parse(&self.value).ok().filter(TxtValue::is_digest)
+    }
+}

@@ -1,0 +1,90 @@
+//! The broker's server: one process holds the API key, and every other machine a token that can solve challenges for its
+//! own names and nothing else. What a hook and a broker say to each other is [`crate::broker`]'s.
+//!
+//! This file is the vocabulary: a dialect turns a request into an [`Ask`], the engine turns that into an [`Answer`], and the
+//! dialect turns the answer into a response.
+
+pub mod grant;
+pub mod pattern;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::challenge::Challenge;
+use crate::error::Kind;
+use crate::name::DnsName;
+use grant::Grant;
+
+/// Who is at the other end of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Peer {
+    /// A machine, by its address.
+    Address(IpAddr),
+    /// A process on this machine, by its user (the Unix socket).
+    User(u32),
+}
+
+/// One record that a client asks for, after it has shown who it is.
+#[derive(Debug, Clone)]
+pub struct Ask {
+    /// Which client, and what it may do.
+    pub grant: Arc<Grant>,
+    /// Where it is.
+    pub peer: Peer,
+    /// The name of the challenge and the value.
+    pub challenge: Challenge,
+    /// Which program asks, for the journal: `lego`, `certbot`, `acme-dns`.
+    pub program: String,
+}
+
+/// When a present is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Goal {
+    /// When IPv64 has stored the record.
+    Stored,
+    /// When every authoritative server has it.
+    Ready,
+}
+
+/// What became of an [`Ask`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// It is done.
+    Done {
+        /// The name of the record, at the end of all CNAMEs.
+        record: DnsName,
+        /// The account domain that holds it; none for a record that never was.
+        domain: Option<DnsName>,
+        /// Whether this request has changed anything at IPv64.
+        changed: bool,
+    },
+    /// It goes on, and the time of this request is over.
+    Pending,
+    /// The client may not do this; it has cost no API call.
+    Refused(Refusal),
+    /// It failed, for a reason that is not the client's.
+    Failed {
+        /// The kind of the error; its words in an answer are constant.
+        kind: Kind,
+        /// When it may be worth trying again.
+        retry_after: Duration,
+    },
+}
+
+/// Why a client may not do something. What it is told says nothing of others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// No client has this name and token.
+    UnknownClient,
+    /// The client may not come from this address.
+    Address,
+    /// The name is not granted to it.
+    Name,
+    /// The value is none of dns-01.
+    Value,
+    /// The alias of the name ends at a record that is not granted to it.
+    Record,
+    /// Its calls of the day are used up.
+    CallsUsedUp,
+}
