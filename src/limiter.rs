@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::api::{Limit, Permit, RateLimiter};
 use crate::state::{AccountUsage, CallKind, LimitError, Rate, State};
+use crate::time::Pause;
 
 /// Lets requests pass as the limits of the account allow, over all processes that share the state directory.
 pub struct SharedLimiter {
@@ -15,13 +16,13 @@ pub struct SharedLimiter {
     pub rate: Rate,
     /// How many requests were let pass.
     pub passed: Arc<AtomicU64>,
-    /// Hears that a request has to wait, and how long as things are.
-    pub waiting: Box<dyn Fn(Duration) + Send + Sync>,
+    /// How a request waits.
+    pub pause: Arc<Pause>,
 }
 
 impl RateLimiter for SharedLimiter {
     fn acquire(&self, kind: CallKind, deadline: Instant) -> Result<Permit, LimitError> {
-        let sent_at = self.state.take_turn(kind, self.rate, deadline, &*self.waiting)?;
+        let sent_at = self.state.take_turn(kind, self.rate, deadline, &*self.pause)?;
         self.passed.fetch_add(1, Ordering::Relaxed);
         let is_only_try = self.state.usage(|usage, now| usage.outage.down_since(now).is_some());
         let state = self.state.clone();
@@ -61,12 +62,12 @@ mod tests {
     use crate::exit::Exit;
     use crate::secret::Secret;
     use crate::state::Account;
-    use crate::time::SystemClock;
+    use crate::time::{SystemClock, sleep};
 
     fn limits(rate: &str) -> SharedLimiter {
         let account = Account::of(&Secret::parse("canary-key").unwrap());
         let state = State::in_memory(account, Arc::new(SystemClock));
-        SharedLimiter { state, rate: rate.parse().unwrap(), passed: Arc::default(), waiting: Box::new(|_| ()) }
+        SharedLimiter { state, rate: rate.parse().unwrap(), passed: Arc::default(), pause: Arc::new(sleep) }
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod harmless;
 mod live;
 mod outcome;
 mod table;
+mod waits;
 
 use std::borrow::Cow;
 use std::io::{self, IsTerminal as _, Write as _};
@@ -22,6 +23,7 @@ pub use live::Live;
 pub use outcome::{ProgressReporter, record_entry, seconds};
 use table::Layout;
 pub use table::Table;
+pub use waits::Waits;
 
 /// The columns of a terminal that does not tell.
 const USUAL_COLUMNS: usize = 80;

@@ -1,6 +1,8 @@
 //! Points in time that can be written to a file or a header, and the clocks that give them.
 //! Calendars and time zones are jiff's; what is being timed is unknown here.
 
+mod waiting;
+
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -8,6 +10,8 @@ use jiff::civil::DateTime;
 use jiff::tz::{self, TimeZone};
 
 use crate::error::{Explain, Kind};
+
+pub use waiting::{Pause, Waiting, sleep};
 
 /// Where IPv64 counts its days. That it resets its counters at midnight is documented by a sample log line only, and that
 /// it means midnight in Germany is an assumption from the provider's seat: a wrong answer must never lock anyone out.
@@ -190,7 +194,7 @@ impl Explain for Interrupted {
     }
 }
 
-/// Where times come from, so that tests need not wait and a wait can be interrupted.
+/// Where times come from, so that tests need not wait.
 pub trait Clock: Send + Sync {
     /// Returns the wall-clock time, which may jump.
     fn now(&self) -> Timestamp {
@@ -206,18 +210,9 @@ pub trait Clock: Send + Sync {
     fn instant(&self) -> Instant {
         Instant::now()
     }
-
-    /// Pauses the calling thread.
-    ///
-    /// # Errors
-    /// [`Interrupted`] if the process is asked to stop.
-    fn sleep(&self, pause: Duration) -> Result<(), Interrupted> {
-        std::thread::sleep(pause);
-        Ok(())
-    }
 }
 
-/// The clocks of the machine; their sleep is never interrupted.
+/// The clocks of the machine.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
@@ -231,7 +226,7 @@ impl SystemClock {
 
 impl Clock for SystemClock {}
 
-/// A clock that tests set by hand: a sleep returns at once and moves it on.
+/// A clock that tests set by hand.
 #[cfg(test)]
 pub(crate) struct ManualClock {
     base: Instant,
@@ -270,11 +265,6 @@ impl Clock for ManualClock {
 
     fn instant(&self) -> Instant {
         self.base + *self.passed.lock().unwrap()
-    }
-
-    fn sleep(&self, pause: Duration) -> Result<(), Interrupted> {
-        self.advance(pause);
-        Ok(())
     }
 }
 

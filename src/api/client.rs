@@ -1,6 +1,5 @@
 //! The client: authentication, the way past the rate limiter, tries, and one method per call.
 
-use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -10,7 +9,7 @@ use crate::error::Explain;
 use crate::excerpt::excerpt;
 use crate::http::{HttpClient, HttpError, HttpRequest, HttpResponse, Payload};
 use crate::name::DnsName;
-use crate::time::{SystemClock, Timestamp};
+use crate::time::{Pause, SystemClock, Timestamp, Waiting, sleep};
 
 use super::access::Access;
 use super::answer::{Change, read};
@@ -27,7 +26,6 @@ const SHORTEST_TIMEOUT: Duration = Duration::from_secs(1);
 const SHOWN: usize = 80;
 
 type Observer = Box<dyn Fn(&str) + Send + Sync>;
-type Pause = Box<dyn Fn(Duration) -> ControlFlow<()> + Send + Sync>;
 
 /// Calls the API for one account.
 ///
@@ -38,7 +36,7 @@ pub struct Client {
     access: Access,
     limiter: Box<dyn RateLimiter>,
     observer: Observer,
-    pause: Pause,
+    pause: Arc<Pause>,
     skew: Mutex<Option<SignedDuration>>,
 }
 
@@ -46,11 +44,7 @@ impl Client {
     /// Makes a client; sends nothing.
     #[must_use]
     pub fn new(http: Arc<HttpClient>, access: Access, limiter: Box<dyn RateLimiter>) -> Self {
-        let pause = |length| {
-            std::thread::sleep(length);
-            ControlFlow::Continue(())
-        };
-        Self { http, access, limiter, observer: Box::new(|_| ()), pause: Box::new(pause), skew: Mutex::default() }
+        Self { http, access, limiter, observer: Box::new(|_| ()), pause: Arc::new(sleep), skew: Mutex::default() }
     }
 
     /// Reports each request to `observer`, a line each, for verbose output: without the key and without the answer's body.
@@ -66,10 +60,10 @@ impl Client {
         *self.skew.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits between two tries with `pause` instead of sleeping; `Break` ends the call with the last error.
+    /// Waits between two tries with `pause` instead of sleeping; its error ends the call with the last error.
     #[must_use]
-    pub fn pausing_with(self, pause: impl Fn(Duration) -> ControlFlow<()> + Send + Sync + 'static) -> Self {
-        Self { pause: Box::new(pause), ..self }
+    pub fn pausing_with(self, pause: Arc<Pause>) -> Self {
+        Self { pause, ..self }
     }
 
     /// Returns the account of the key with its limits and what is used of them. Whether this costs a call of the daily
@@ -179,6 +173,7 @@ impl Client {
         seen: &dyn Fn(Duration) -> Option<T>,
     ) -> Result<T, ApiError> {
         let mut tries = Tries::new(*policy);
+        let mut since = None;
         let kind = if call.reads() { policy.reads_for } else { call.kind() };
         if policy.insists {
             self.limiter.insist();
@@ -188,6 +183,7 @@ impl Client {
             if permit.is_only_try {
                 tries.end_with_this();
             }
+            let since = *since.get_or_insert_with(Instant::now);
             let answer = self.exchange(call, policy.deadline);
             let result = answer.and_then(|answer| read(call, &answer, &self.access, &take));
             (permit.done)(!result.as_ref().is_err_and(ApiError::is_no_answer));
@@ -204,10 +200,15 @@ impl Client {
                 return Err(error);
             };
             let begun = Instant::now();
-            if let Some(value) = Some(pause).filter(|_| tries.may_be_done()).and_then(seen) {
+            let found = Some(pause).filter(|_| tries.may_be_done()).and_then(seen);
+            let limit = policy.deadline.saturating_duration_since(since);
+            let waiting = Waiting { what: format!("the next try: {error}"), since, limit };
+            let rest = if found.is_some() { Duration::ZERO } else { pause.saturating_sub(begun.elapsed()) };
+            let paused = (self.pause)(&waiting, rest);
+            if let Some(value) = found {
                 return Ok(value);
             }
-            if (self.pause)(pause.saturating_sub(begun.elapsed())).is_break() {
+            if paused.is_err() {
                 return Err(tries.conclude(error));
             }
         }

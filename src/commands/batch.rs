@@ -26,7 +26,7 @@ pub(super) fn run(invocation: &Invocation<'_>, action: Action) -> Result<Exit> {
     let outcome = run_stoppable(&context, &call, |call, solver| solver.run_in_parts(call));
     context.tell_warnings();
     let (done, failure) = match outcome {
-        Ok(outcome) => (outcome, None),
+        Ok(outcome) => (context.with_waits(outcome), None),
         Err(mut failure) => {
             let records = std::mem::take(&mut failure.done);
             // What is broken is told once, whatever the number of records.
@@ -34,7 +34,7 @@ pub(super) fn run(invocation: &Invocation<'_>, action: Action) -> Result<Exit> {
                 let RecordFailure { challenge, error } = failure.failed.remove(0);
                 failure.failed.insert(0, RecordFailure { challenge, error: invocation.explained(error) });
             }
-            (Outcome { records, ready: None, notes: Vec::new() }, Some(failure))
+            (Outcome { records, ..Outcome::default() }, Some(failure))
         }
     };
     invocation.memory.ended(&call, &done, failure.as_ref());

@@ -1,10 +1,9 @@
 //! What every command that talks to IPv64 or DNS needs, built from the settings: client, look-ups, state, signals.
 
 use std::net::SocketAddr;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 
@@ -17,17 +16,15 @@ use crate::dns::zone::{Lookup, Server};
 use crate::error::{Context as _, Error, Explain as _, Result};
 use crate::http::{Endpoint, HttpClient, HttpConfig, HttpRequest, Method, Payload};
 use crate::limiter::SharedLimiter;
-use crate::report::Report;
+use crate::report::{Report, Waits};
 use crate::secret::Secret;
 use crate::settings::{NamedServer, Settings};
-use crate::solver::{Events, Solver};
+use crate::solver::{Events, Outcome, Solver};
 use crate::state::{self, State};
-use crate::time::{Clock, Interrupted};
+use crate::time::{Pause, SystemClock};
 
 /// Sent with every request.
 const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
-/// How often a pause checks whether a signal has come.
-const TICK: Duration = Duration::from_millis(100);
 
 /// Everything built from the settings, for one process.
 pub(super) struct Context {
@@ -37,6 +34,9 @@ pub(super) struct Context {
     lookup: Lookup,
     pub(super) state: State,
     requests: Arc<AtomicU64>,
+    /// What was waited for so far.
+    pub(super) waits: Arc<Waits>,
+    pause: Arc<Pause>,
     /// Set by a signal.
     pub(super) interrupted: Arc<AtomicBool>,
 }
@@ -51,22 +51,26 @@ impl Context {
     /// Prepares everything for a key that may not be stored yet.
     pub(super) fn with_key(settings: Settings, key: Secret, report: Report) -> Result<Self> {
         let interrupted = watch_signals()?;
-        let clock = Arc::new(StoppableClock { interrupted: Arc::clone(&interrupted) });
-        let state = State::open(settings.state_dir.as_deref(), state::Account::of(&key), clock);
+        let waits = Arc::new(Waits::new(report, Arc::clone(&interrupted)));
+        let shared = Arc::clone(&waits);
+        let pause: Arc<Pause> = Arc::new(move |waiting, length| shared.pause(waiting, length));
+        let state = State::open(settings.state_dir.as_deref(), state::Account::of(&key), Arc::new(SystemClock));
         let http = http_client(&settings)?;
-        let waiting = Box::new(move |wait: Duration| {
-            report.step(&format!("waiting {:.1} s for a turn: the request window is full", wait.as_secs_f64()));
-        });
         let requests = Arc::default();
         let passed = Arc::clone(&requests);
-        let limits = SharedLimiter { state: state.clone(), rate: settings.api_rate, passed, waiting };
+        let limits = SharedLimiter { state: state.clone(), rate: settings.api_rate, passed, pause: Arc::clone(&pause) };
         let lookup = lookup(&settings, &http);
         let access = Access { endpoint: settings.api_url.clone(), key, auth: settings.api_auth };
-        let stop = Arc::clone(&interrupted);
         let client = Client::new(http, access, Box::new(limits))
             .observed_by(move |line| report.trace(line))
-            .pausing_with(move |length| pause(length, &stop));
-        Ok(Self { report, settings, client, lookup, state, requests, interrupted })
+            .pausing_with(Arc::clone(&pause));
+        Ok(Self { report, settings, client, lookup, state, requests, waits, pause, interrupted })
+    }
+
+    /// Adds to the notes of a success what it has waited for.
+    pub(super) fn with_waits(&self, mut done: Outcome) -> Outcome {
+        done.notes.extend(self.waits.notes());
+        done
     }
 
     /// Returns how many requests have left for IPv64.
@@ -96,6 +100,7 @@ impl Context {
             lookup: &self.lookup,
             state: &self.state,
             events,
+            pause: &*self.pause,
             interrupted: Arc::clone(&self.interrupted),
         }
     }
@@ -120,28 +125,6 @@ pub(super) fn watch_signals() -> Result<Arc<AtomicBool>> {
     // A file that may not grow (`ulimit -f`) is to be a write that fails, not the end of the process in mid-challenge.
     signal_hook::flag::register(SIGXFSZ, Arc::default()).context("cannot watch for signals")?;
     Ok(interrupted)
-}
-
-fn pause(length: Duration, interrupted: &AtomicBool) -> ControlFlow<()> {
-    let until = Instant::now() + length;
-    while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
-        if interrupted.load(Ordering::Relaxed) {
-            return ControlFlow::Break(());
-        }
-        std::thread::sleep(left.min(TICK));
-    }
-    ControlFlow::Continue(())
-}
-
-/// The clock of the machine, whose sleep a signal ends.
-struct StoppableClock {
-    interrupted: Arc<AtomicBool>,
-}
-
-impl Clock for StoppableClock {
-    fn sleep(&self, length: Duration) -> Result<(), Interrupted> {
-        if pause(length, &self.interrupted).is_break() { Err(Interrupted) } else { Ok(()) }
-    }
 }
 
 pub(super) fn http_client(settings: &Settings) -> Result<Arc<HttpClient>> {

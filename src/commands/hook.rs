@@ -68,7 +68,7 @@ fn solve(invocation: &Invocation<'_>, call: &Call) -> Result<Exit> {
 
 fn solve_in(invocation: &Invocation<'_>, context: &Arc<Context>, call: &Call) -> Result<Exit> {
     invocation.memory.opened(context);
-    let outcome = run_stoppable(context, call, |call, solver| solver.run(call));
+    let outcome = run_stoppable(context, call, |call, solver| solver.run(call)).map(|done| context.with_waits(done));
     context.tell_warnings();
     if let Ok(outcome) = &outcome {
         invocation.memory.ended(call, outcome, None);

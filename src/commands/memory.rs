@@ -63,6 +63,11 @@ impl Memory {
         *self.context.borrow_mut() = Some(Arc::clone(context));
     }
 
+    /// Returns what the call has waited for in vain.
+    pub(super) fn waits(&self) -> Vec<String> {
+        self.context.borrow().as_ref().map(|context| context.waits.notes()).unwrap_or_default()
+    }
+
     /// Hears what was done, and why it was not all.
     pub(super) fn ended(&self, asked: &Call, done: &Outcome, failure: Option<&Failure>) {
         if let Some(call) = &mut *self.call.borrow_mut() {

@@ -194,7 +194,8 @@ impl Invocation<'_> {
         Sources::read(&self.cli.settings.0, self.cli.config.as_deref(), self.environment)
     }
 
-    /// Puts what is broken on this machine before an error, and adds the settings that may be its cause.
+    /// Puts what is broken on this machine before an error, and adds what was waited for and the settings that may be its
+    /// cause.
     fn explained(&self, error: Error) -> Error {
         let kind = error.kind();
         let Ok(sources) = self.places() else { return error };
@@ -202,7 +203,8 @@ impl Invocation<'_> {
             Ok(Some(broken)) => error.context(broken),
             Ok(None) | Err(_) => error,
         };
-        let details = [error.details(), &sources.suspects(|other| other == kind)].concat();
+        let suspects = sources.suspects(|other| other == kind);
+        let details = [error.details(), &self.memory.waits(), &suspects].concat();
         error.observed(details)
     }
 

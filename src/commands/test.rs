@@ -35,6 +35,7 @@ pub(super) fn run(invocation: &Invocation<'_>, domains: &[DnsName]) -> Result<Ex
     invocation.memory.asked(&add);
     invocation.memory.opened(&context);
     let added: Result<Outcome> = run_stoppable(&context, &add, |call, solver| solver.run(call));
+    let added = added.map(|done| context.with_waits(done));
     let removed = if added.is_ok() || is_open(&context, &add) { Some(remove(&context, &add)) } else { None };
     context.tell_warnings();
     let added = added.map_err(|error| match error.kind() {

@@ -27,7 +27,7 @@ const LEAST_LOOK: Duration = Duration::from_millis(200);
 type Event = Box<dyn FnOnce(&mut Wait<'_>, Instant) + Send>;
 
 /// Waits until every authoritative address of every zone serves the records. `changed` is called with the table at the
-/// start and whenever the status of an address has changed.
+/// start, whenever the status of an address has changed, and each second.
 ///
 /// # Errors
 /// [`NotReady`] with the table of servers.
@@ -35,7 +35,8 @@ pub fn wait(plan: &Plan, changed: &mut dyn FnMut(&[Row])) -> Result<Ready, NotRe
     let mut wait = Wait::new(plan, Instant::now());
     let lookup = Arc::new(plan.lookup.clone());
     let (sender, events) = channel();
-    let mut shown: Vec<(Host, ServerStatus)> = Vec::new();
+    let start_at = Instant::now();
+    let mut shown: (u64, Vec<(Host, ServerStatus)>) = Default::default();
     loop {
         let now = Instant::now();
         if plan.interrupted.load(Ordering::Relaxed) {
@@ -52,9 +53,10 @@ pub fn wait(plan: &Plan, changed: &mut dyn FnMut(&[Row])) -> Result<Ready, NotRe
         };
         let rows = wait.rows();
         let statuses = rows.iter().map(|row| (row.host.clone(), row.status)).collect();
-        if shown != statuses {
+        let state = (start_at.elapsed().as_secs(), statuses);
+        if shown != state {
             changed(&rows);
-            shown = statuses;
+            shown = state;
         }
         match events.recv_timeout(until.saturating_duration_since(Instant::now())) {
             Ok(event) => event(&mut wait, Instant::now()),

@@ -1,13 +1,14 @@
 //! What became of the records of a call, as lines and for the document of `--json`, and what is told on the way there.
 
 use std::cell::RefCell;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use super::{Live, Report};
 use crate::propagation::{Basis, Ready, Row, ServerStatus};
 use crate::solver::{Events, Outcome, Solved, Status};
+use crate::time::Waiting;
 
 impl Report {
     /// Prints a line for each record, and the notes.
@@ -26,7 +27,7 @@ fn describe(solved: &Solved, outcome: &Outcome) -> String {
     let at = if solved.record == *name { String::new() } else { format!(" (at {})", solved.record) };
     match (solved.status, &outcome.ready) {
         (Status::Ready, Some(ready)) => {
-            format!("{name}{at}: {} {:.1} s", readiness(ready), ready.waited.as_secs_f64())
+            format!("{name}{at}: {} {:.1} s", readiness(ready), outcome.took.as_secs_f64())
         }
         (Status::Ready | Status::Added, _) => format!("{name}{at}: added"),
         (Status::Removed, _) => format!("{name}{at}: removed"),
@@ -61,7 +62,7 @@ pub fn record_entry(solved: &Solved, outcome: &Outcome) -> Value {
         "value": solved.challenge.value,
         "domain": solved.domain,
         "status": solved.status,
-        "seconds": outcome.ready.as_ref().map(|ready| seconds(ready.waited)),
+        "seconds": outcome.ready.as_ref().map(|_| seconds(outcome.took)),
         "error": null,
     })
 }
@@ -94,8 +95,9 @@ impl Events for ProgressReporter {
         self.report.warning(text);
     }
 
-    fn servers(&self, rows: &[Row]) {
-        self.live.draw(&rows.iter().map(|row| format!("{}: {}", row.host, row.describe())).collect::<Vec<_>>());
+    fn servers(&self, rows: &[Row], waiting: &Waiting) {
+        let lines = rows.iter().map(|row| format!("{}: {}", row.host, row.describe()));
+        self.live.draw(&std::iter::once(waiting.progress(Instant::now())).chain(lines).collect::<Vec<_>>());
         let shown = self.shown.replace(rows.to_vec());
         for row in rows.iter().filter(|row| row.status != ServerStatus::Unknown) {
             let before = shown.iter().find(|before| before.host == row.host);

@@ -13,7 +13,7 @@ use crate::error::{Context as _, Error, Result};
 use crate::order::{CaAsked, Call, OnFailure, Wait};
 use crate::propagation::{self, NotReady, Plan, Ready};
 use crate::state::{EntryId, LimitError};
-use crate::time::Interrupted;
+use crate::time::{Interrupted, Waiting};
 
 /// How long the removal of a record may take whose addition has failed: the client has waited long enough.
 const UNDO: Duration = Duration::from_secs(30);
@@ -38,7 +38,7 @@ impl Solver<'_> {
                     notes.extend(ready.notes());
                 }
                 let records = placements.into_iter().map(|one| Solved::of(one.entry, status)).collect();
-                Ok(Outcome { records, notes, ready })
+                Ok(Outcome { records, notes, ready, ..Outcome::default() })
             }
             Err(error) => {
                 if error.find::<NotReady>().is_some() {
@@ -129,15 +129,16 @@ impl Solver<'_> {
     fn appears(&self, placement: &Placement, within: Duration) -> bool {
         let Placement { entry, zone: Some(zone), .. } = placement else { return false };
         let (deadline, pause) = (Instant::now() + within, LOOK_PAUSE.max(within / LOOKS));
+        let what = format!("a name server to show `{}`, for IPv64's reply was lost", entry.record);
+        let waiting = Waiting { what, since: Instant::now(), limit: within };
         loop {
             if self.shows(zone, (&entry.record, &entry.value), deadline) {
                 self.events.step(&format!("`{}` was added: a name server shows it", entry.record));
                 return true;
             }
-            if Instant::now() + pause >= deadline || self.is_interrupted() {
+            if Instant::now() + pause >= deadline || (self.pause)(&waiting, pause).is_err() {
                 return false;
             }
-            std::thread::sleep(pause);
         }
     }
 
@@ -191,7 +192,9 @@ impl Solver<'_> {
             blind_wait: self.settings.blind_wait,
             interrupted: Arc::clone(&self.interrupted),
         };
-        let ready = propagation::wait(&plan, &mut |rows| self.events.servers(rows))?;
+        let what = "the name servers".to_owned();
+        let waiting = Waiting { what, since: Instant::now(), limit: plan.timeout };
+        let ready = propagation::wait(&plan, &mut |rows| self.events.servers(rows, &waiting))?;
         if call.ca_asked == CaAsked::AfterEach {
             self.ca_cache_wait(placements)?;
         }

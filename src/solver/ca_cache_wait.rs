@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::Solver;
 use super::locate::Placement;
-use crate::time::Interrupted;
+use crate::time::{Interrupted, Waiting};
 
 /// How long the CA's resolvers keep an answer: they honour a TTL up to about 60 s (stated by Let's Encrypt's community).
 const CA_CACHE: Duration = Duration::from_secs(65);
@@ -25,10 +25,7 @@ impl Solver<'_> {
         if rest.is_zero() {
             return Ok(());
         }
-        self.events.step(&format!(
-            "waiting {:.0} s more: the CA may still have the previous value of this name in its cache",
-            rest.as_secs_f64()
-        ));
-        self.pause_until(Instant::now() + rest)
+        let what = "the CA's cache, which may still hold the previous value of this name".to_owned();
+        (self.pause)(&Waiting { what, since: Instant::now(), limit: rest }, rest)
     }
 }

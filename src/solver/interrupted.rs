@@ -1,14 +1,9 @@
 //! What a call that was told to stop leaves behind, and who removes it.
 
-use std::time::{Duration, Instant};
-
 use super::{Failure, Solved, Solver};
 use crate::challenge::Challenge;
 use crate::error::{Error, Explain, Kind, Result};
 use crate::order::{Action, Call, OnFailure};
-
-/// How often a pause looks whether a signal has come.
-const TICK: Duration = Duration::from_millis(100);
 
 /// The process was told to stop (SIGINT, SIGTERM) before the call was done.
 #[derive(Debug)]
@@ -85,18 +80,6 @@ impl Solver<'_> {
     /// [`crate::time::Interrupted`], for [`Solver::run`] to say what is open.
     pub(super) fn check_interrupted(&self) -> Result<(), crate::time::Interrupted> {
         if self.is_interrupted() { Err(crate::time::Interrupted) } else { Ok(()) }
-    }
-
-    /// Waits until a moment.
-    ///
-    /// # Errors
-    /// [`crate::time::Interrupted`], soon after a signal.
-    pub(super) fn pause_until(&self, until: Instant) -> Result<(), crate::time::Interrupted> {
-        while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
-            self.check_interrupted()?;
-            std::thread::sleep(left.min(TICK));
-        }
-        self.check_interrupted()
     }
 
     /// Puts what is open in place of what happened to be under way.

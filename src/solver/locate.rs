@@ -12,6 +12,7 @@ use crate::error::{Context as _, Error, Result};
 use crate::name::DnsName;
 use crate::order::Call;
 use crate::state::Entry;
+use crate::time::Waiting;
 
 /// How long a process waits for the list that another one asks for, which takes a turn in the request window.
 const ANOTHER_ASKS: Duration = Duration::from_secs(30);
@@ -77,7 +78,7 @@ impl Solver<'_> {
     pub(super) fn place_by(&self, follow: Follow, name: &DnsName, policy: &RetryPolicy) -> Result<Place> {
         let is_addition = policy.reads_for == CallKind::Addition;
         let limit = policy.deadline.min(Instant::now() + self.settings.propagation_timeout);
-        let (mut deadline, mut pause) = (policy.deadline, PAUSE);
+        let (mut deadline, mut pause, since) = (policy.deadline, PAUSE, Instant::now());
         loop {
             let error = match self.lookup.place(name, follow, deadline) {
                 Ok(place) => return Ok(place),
@@ -91,11 +92,8 @@ impl Solver<'_> {
             if !(is_addition && error.is_passing() && again < limit) {
                 return Err(error).with_context(|| format!("cannot find out where the record of `{name}` belongs"));
             }
-            if pause == PAUSE {
-                let left = limit.saturating_duration_since(Instant::now()).as_secs();
-                self.events.step(&format!("{error}: trying again for {left} s, in case the network is not up yet"));
-            }
-            self.pause_until(again)?;
+            let what = format!("DNS, in case the network is not up yet: {error}");
+            (self.pause)(&Waiting { what, since, limit: limit.saturating_duration_since(since) }, pause)?;
             (deadline, pause) = (limit, (2 * pause).min(LONGEST_PAUSE));
         }
     }

@@ -32,6 +32,7 @@ use crate::order::{Action, Call};
 use crate::propagation::{Ready, Row};
 use crate::settings::Settings;
 use crate::state::{Entry, State};
+use crate::time::{Pause, Waiting};
 
 pub use interrupted::Interrupted;
 pub use leftovers::is_about_api;
@@ -54,6 +55,8 @@ pub struct Solver<'a> {
     pub state: &'a State,
     /// Hears of each step.
     pub events: &'a dyn Events,
+    /// How it waits.
+    pub pause: &'a Pause,
     /// Set by a signal.
     pub interrupted: Arc<AtomicBool>,
 }
@@ -64,8 +67,8 @@ pub trait Events {
     fn step(&self, text: &str);
     /// Something a person should look at.
     fn warning(&self, text: &str);
-    /// The table of servers has changed.
-    fn servers(&self, rows: &[Row]);
+    /// The name servers are waited for, and their table has changed or a second has passed.
+    fn servers(&self, rows: &[Row], waiting: &Waiting);
 }
 
 /// What became of one record.
@@ -109,7 +112,7 @@ impl Status {
 }
 
 /// The result of a call.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Outcome {
     /// Every record of the call.
     pub records: Vec<Solved>,
@@ -117,6 +120,8 @@ pub struct Outcome {
     pub ready: Option<Ready>,
     /// What belongs to the success and a person may want to know.
     pub notes: Vec<String>,
+    /// How long all of it took.
+    pub took: Duration,
 }
 
 /// A call that failed, and how far it came.
@@ -176,11 +181,12 @@ impl Solver<'_> {
     /// # Errors
     /// [`Failure`] if anything failed.
     pub fn run_in_parts(&self, call: &Call) -> Result<Outcome, Failure> {
-        let call = each_once(call);
+        let (call, begun) = (each_once(call), Instant::now());
         let outcome = match call.action {
             Action::Add => self.add(&call),
             Action::Remove => self.remove(&call),
         };
+        let outcome = outcome.map(|outcome| Outcome { took: begun.elapsed(), ..outcome });
         outcome.map_err(|failure| self.explain_interruption(&call, failure))
     }
 

@@ -75,7 +75,7 @@ impl Solver<'_> {
             }
         }
         if failed.is_empty() {
-            Ok(Outcome { records, ready: None, notes: Vec::new() })
+            Ok(Outcome { records, ..Outcome::default() })
         } else {
             Err(Failure { done: records, failed })
         }

@@ -7,7 +7,7 @@ use super::limit::{CallKind, LimitError};
 use super::rate::Rate;
 use super::store::State;
 use super::window::Turn;
-use crate::time::Timestamp;
+use crate::time::{Interrupted, Timestamp, Waiting};
 
 /// The shortest sleep, so that nobody asks again at once whose turn is near.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(5);
@@ -17,7 +17,7 @@ const JITTER_DIVISOR: u32 = 4;
 
 impl State {
     /// Waits until a request may be sent, and returns when that was, for [`super::Window::finish`]; it is to be sent at
-    /// once. `waiting` hears once that there is a wait, and how long it takes as things are.
+    /// once. `pause` is how it waits.
     ///
     /// Removals go first; apart from that it goes as it comes. No lock is held meanwhile. A free turn is taken even when the
     /// deadline has passed.
@@ -31,21 +31,23 @@ impl State {
         kind: CallKind,
         rate: Rate,
         deadline: Instant,
-        waiting: &dyn Fn(Duration),
+        pause: &dyn Fn(&Waiting, Duration) -> Result<(), Interrupted>,
     ) -> Result<Timestamp, LimitError> {
-        let mut is_told = false;
+        let mut waiting: Option<Waiting> = None;
         loop {
             let left = deadline.saturating_duration_since(self.clock.instant());
             let wait = match self.usage(|usage, now| usage.ask(kind, rate, left, now))? {
                 Turn::Now(sent_at) => return Ok(sent_at),
                 Turn::Wait(wait) => wait,
             };
-            if !std::mem::replace(&mut is_told, true) {
-                waiting(wait);
-            }
+            let waiting = waiting.get_or_insert_with(|| Waiting {
+                what: format!("a turn in the request window ({rate}, IPV64_API_RATE)"),
+                since: self.clock.instant(),
+                limit: wait,
+            });
             // Additions come a little late, and not all at the same moment: removals find the first free turn.
             let late = if kind == CallKind::Removal { Duration::ZERO } else { random_part(rate.margin()) };
-            self.clock.sleep((wait + late).max(SHORTEST_SLEEP).min(left))?;
+            pause(waiting, (wait + late).max(SHORTEST_SLEEP).min(left))?;
         }
     }
 

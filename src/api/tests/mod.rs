@@ -7,7 +7,6 @@ mod errors;
 mod secrets;
 mod tries;
 
-use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -19,6 +18,7 @@ use crate::http::tests::scripted::{Scripted, Step, client as http_client};
 use crate::name::DnsName;
 use crate::secret::Secret;
 use crate::state::LimitError;
+use crate::time::Waiting;
 
 const KEY: &str = "canary-0123456789abcdef0123456789";
 /// `ipv64:KEY` in base64.
@@ -36,7 +36,7 @@ use fixture;
 struct Setup {
     server: Scripted,
     client: Client,
-    pauses: Arc<Mutex<Vec<Duration>>>,
+    pauses: Arc<Mutex<Vec<(String, Duration)>>>,
     trace: Arc<Mutex<Vec<String>>>,
 }
 
@@ -66,10 +66,10 @@ impl Setup {
         let (pauses, trace) = (Arc::<Mutex<Vec<_>>>::default(), Arc::<Mutex<Vec<_>>>::default());
         let (paused, traced) = (Arc::clone(&pauses), Arc::clone(&trace));
         let client = Client::new(Arc::new(http_client(Duration::from_millis(500))), access, limiter)
-            .pausing_with(move |pause| {
-                paused.lock().unwrap().push(pause);
-                ControlFlow::Continue(())
-            })
+            .pausing_with(Arc::new(move |waiting: &Waiting, length| {
+                paused.lock().unwrap().push((waiting.what.clone(), length));
+                Ok(())
+            }))
             .observed_by(move |line| traced.lock().unwrap().push(line.to_owned()));
         Self { server, client, pauses, trace }
     }
@@ -79,7 +79,12 @@ impl Setup {
     }
 
     fn pauses(&self) -> Vec<Duration> {
-        self.pauses.lock().unwrap().clone()
+        self.pauses.lock().unwrap().iter().map(|(_, length)| *length).collect()
+    }
+
+    /// What each pause was for.
+    fn reasons(&self) -> Vec<String> {
+        self.pauses.lock().unwrap().iter().map(|(what, _)| what.clone()).collect()
     }
 }
 

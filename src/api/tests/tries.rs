@@ -140,9 +140,23 @@ fn people_wait_for_three_requests_at_most() {
 }
 
 #[test]
+fn a_pause_says_what_it_is_for() {
+    let setup = Setup::new(vec![
+        Step::json(503, ""),
+        Step::json(429, r#"{"info":"Update Cooldown - 10sec","status":"429 Too Many Requests"}"#),
+        Step::json(200, fixture!("domains.json")),
+    ]);
+    setup.client.domains(&patient()).unwrap();
+    let reasons = setup.reasons();
+    assert_eq!(reasons.len(), 2, "{reasons:?}");
+    assert!(reasons[0].starts_with("the next try: IPv64 gives no usable answer: 503"), "{reasons:?}");
+    assert!(reasons[1].starts_with("the next try: IPv64 refuses further calls for now"), "{reasons:?}");
+}
+
+#[test]
 fn a_broken_off_pause_ends_the_call_with_the_last_error() {
     let setup = Setup::new(vec![Step::json(502, ""), Step::json(200, fixture!("domains.json"))]);
-    let client = setup.client.pausing_with(|_| ControlFlow::Break(()));
+    let client = setup.client.pausing_with(Arc::new(|_, _| Err(crate::time::Interrupted)));
     assert_eq!(client.domains(&patient()).unwrap_err().kind(), "unavailable");
 }
 

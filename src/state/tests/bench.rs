@@ -9,7 +9,7 @@ use crate::name::DnsName;
 use crate::secret::Secret;
 use crate::state::store::Shared;
 use crate::state::*;
-use crate::time::{BootTime, Clock, Interrupted, ManualClock, SystemClock, Timestamp};
+use crate::time::{BootTime, Clock, ManualClock, SystemClock, Timestamp};
 
 /// 2026-11-23 13:00 UTC.
 pub(in crate::state) const NOW: Timestamp = Timestamp::from_millis(1_795_438_800_000);
@@ -57,10 +57,6 @@ impl Clock for WallClock {
 
     fn instant(&self) -> Instant {
         self.0.instant()
-    }
-
-    fn sleep(&self, pause: Duration) -> Result<(), Interrupted> {
-        self.0.sleep(pause)
     }
 }
 

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use super::bench::*;
 use crate::challenge::TxtValue;
 use crate::state::*;
+use crate::time::{Pause, sleep};
 
 const PART: &str = "STATE_TEST_PART";
 const DIRECTORY: &str = "STATE_TEST_DIRECTORY";
@@ -27,12 +28,11 @@ fn child() {
     let Some(directory) = std::env::var_os(DIRECTORY) else { return };
     let state = open(Path::new(&directory));
     let soon = Instant::now() + Duration::from_secs(60);
-    let turn =
-        |kind, rate: &str, waiting: &dyn Fn(Duration)| state.take_turn(kind, rate.parse().unwrap(), soon, waiting);
+    let turn = |kind, rate: &str, pause: &Pause| state.take_turn(kind, rate.parse().unwrap(), soon, pause);
     match std::env::var(PART).unwrap().as_str() {
         "add and acquire" => {
             let ids = state.intend(&[random_record(), random_record()]);
-            let _sent = turn(CallKind::Addition, "5/1", &|_| ()).unwrap();
+            let _sent = turn(CallKind::Addition, "5/1", &sleep).unwrap();
             state.confirm(&ids);
             state.close(&ids[..1]);
             assert!(state.take_warnings().is_empty());
@@ -43,7 +43,11 @@ fn child() {
             std::thread::sleep(Duration::from_secs(60));
         }
         "wait in the queue" => loop {
-            let _sent = turn(CallKind::Removal, "1/1", &|_| println!("{READY}")).unwrap();
+            let _sent = turn(CallKind::Removal, "1/1", &|waiting, length| {
+                println!("{READY}");
+                sleep(waiting, length)
+            })
+            .unwrap();
         },
         "write without end" => {
             println!("{READY}");
@@ -56,7 +60,7 @@ fn child() {
         "use everything" => {
             let ids = state.intend(&[random_record()]);
             state.confirm(&ids);
-            let sent_at = turn(CallKind::Addition, "1/1", &|_| ()).unwrap();
+            let sent_at = turn(CallKind::Addition, "1/1", &sleep).unwrap();
             state.usage(|usage, now| usage.window.finish(sent_at, now));
             state.usage(|usage, now| usage.domains.remember(&[random_record().domain], &[], now));
             assert_eq!(state.entries().last().unwrap().progress, Progress::Confirmed);
@@ -133,7 +137,7 @@ fn a_process_that_is_killed_in_the_queue_does_not_block_the_others() {
     let temp = tempfile::tempdir().unwrap();
     kill_when_ready("wait in the queue", temp.path(), Duration::ZERO);
     let deadline = Instant::now() + Duration::from_secs(60);
-    let turn = open(temp.path()).take_turn(CallKind::Addition, "1/1".parse().unwrap(), deadline, &|_| ());
+    let turn = open(temp.path()).take_turn(CallKind::Addition, "1/1".parse().unwrap(), deadline, &sleep);
     assert!(turn.is_ok());
 }
 

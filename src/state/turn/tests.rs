@@ -1,4 +1,5 @@
-use std::sync::{Arc, Mutex};
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
 
 use super::super::tests::*;
 use super::*;
@@ -10,10 +11,18 @@ use crate::time::{Clock, Interrupted, ManualClock};
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 
+/// A pause lets the clock go on.
+fn passing(clock: &ManualClock) -> impl Fn(&Waiting, Duration) -> Result<(), Interrupted> {
+    |_, length| {
+        clock.advance(length);
+        Ok(())
+    }
+}
+
 /// Asks with so much patience, and returns how long it took.
 fn wait_for(state: &State, clock: &ManualClock, kind: CallKind, patience: Duration) -> Result<Duration, LimitError> {
     let before = clock.instant();
-    state.take_turn(kind, Rate::default(), before + patience, &|_| ()).map(|_| clock.instant() - before)
+    state.take_turn(kind, Rate::default(), before + patience, &passing(clock)).map(|_| clock.instant() - before)
 }
 
 /// A removal, which has no jitter, with a minute's patience.
@@ -41,7 +50,7 @@ fn an_addition_comes_a_little_later_than_it_could() {
 fn a_finished_request_counts_from_its_answer() {
     let (state, clock) = in_memory();
     let deadline = clock.instant() + MINUTE;
-    let turn = || state.take_turn(CallKind::Addition, Rate::default(), deadline, &|_| ()).unwrap();
+    let turn = || state.take_turn(CallKind::Addition, Rate::default(), deadline, &passing(&clock)).unwrap();
     let permits: Vec<_> = (0..3).map(|_| turn()).collect();
     clock.advance(Duration::from_secs(4));
     permits.into_iter().for_each(|sent_at| state.usage(|usage, now| usage.window.finish(sent_at, now)));
@@ -87,13 +96,19 @@ fn gives_up_at_once_when_there_is_no_turn_before_the_deadline() {
 }
 
 #[test]
-fn says_once_that_it_waits_and_for_how_long() {
+fn says_what_it_waits_for_since_when_and_how_long() {
     let (state, clock) = in_memory();
-    let told = Mutex::new(Vec::new());
-    let tell = |wait| told.lock().unwrap().push(wait);
-    let deadline = clock.instant() + MINUTE;
+    let told = RefCell::new(Vec::new());
+    let (deadline, since) = (clock.instant() + MINUTE, clock.instant());
+    let tell = |waiting: &Waiting, length| {
+        told.borrow_mut().push(waiting.clone());
+        passing(&clock)(waiting, length)
+    };
     (0..4).for_each(|_| assert!(state.take_turn(CallKind::Addition, Rate::default(), deadline, &tell).is_ok()));
-    assert_eq!(told.into_inner().unwrap(), [Duration::from_millis(10_300)]);
+    let what = "a turn in the request window (3/10, IPV64_API_RATE)".to_owned();
+    let expected = Waiting { what, since, limit: Duration::from_millis(10_300) };
+    let told = told.into_inner();
+    assert!(!told.is_empty() && told.iter().all(|waiting| *waiting == expected), "{told:?}");
 }
 
 #[test]
@@ -136,9 +151,9 @@ fn a_clock_that_is_set_back_costs_one_period_at_most_where_no_boot_clock_tells()
 
 #[test]
 fn a_clock_that_is_set_back_while_several_wait_starves_none_of_them() {
-    /// A clock that somebody sets back an hour when the first wait begins.
-    struct SetBack(Arc<ManualClock>, Mutex<bool>);
-    impl Clock for SetBack {
+    /// A clock of a machine that does not tell when it was started.
+    struct Wall(Arc<ManualClock>);
+    impl Clock for Wall {
         fn now(&self) -> Timestamp {
             self.0.now()
         }
@@ -148,20 +163,25 @@ fn a_clock_that_is_set_back_while_several_wait_starves_none_of_them() {
         fn instant(&self) -> Instant {
             self.0.instant()
         }
-        fn sleep(&self, pause: Duration) -> Result<(), Interrupted> {
-            self.0.advance(pause);
-            if !std::mem::replace(&mut *self.1.lock().unwrap(), true) {
-                self.0.jump_to(NOW.moved_by(-3_600_000));
-            }
-            Ok(())
-        }
     }
     let (state, clock) = in_memory();
-    let state = state.with_clock(Arc::new(SetBack(clock.clone(), Mutex::new(false))));
+    let state = state.with_clock(Arc::new(Wall(clock.clone())));
+    // Somebody sets the clock back an hour when the first wait begins.
+    let is_set_back = Cell::new(false);
+    let pause = |waiting: &Waiting, length| {
+        passing(&clock)(waiting, length)?;
+        if !is_set_back.replace(true) {
+            clock.jump_to(NOW.moved_by(-3_600_000));
+        }
+        Ok(())
+    };
     let mut longest = Duration::ZERO;
     for kind in [CallKind::Removal, CallKind::Addition, CallKind::Read].into_iter().cycle().take(12) {
-        longest = longest.max(wait_for(&state, &clock, kind, HOUR).unwrap());
+        let before = clock.instant();
+        state.take_turn(kind, Rate::default(), before + HOUR, &pause).unwrap();
+        longest = longest.max(clock.instant() - before);
     }
+    assert!(is_set_back.get());
     assert!(longest <= 2 * Rate::default().hold() + Duration::from_secs(1), "{longest:?}");
 }
 
@@ -202,25 +222,11 @@ fn additions_leave_enough_calls_to_remove_everything() {
 
 #[test]
 fn an_interrupted_wait_ends_and_delays_others_by_a_second_at_most() {
-    struct Stopped(Arc<ManualClock>);
-    impl Clock for Stopped {
-        fn now(&self) -> Timestamp {
-            self.0.now()
-        }
-        fn since_boot(&self) -> Option<crate::time::BootTime> {
-            self.0.since_boot()
-        }
-        fn instant(&self) -> Instant {
-            self.0.instant()
-        }
-        fn sleep(&self, _: Duration) -> Result<(), Interrupted> {
-            Err(Interrupted)
-        }
-    }
     let (state, clock) = in_memory();
     (0..3).for_each(|_| assert_eq!(wait(&state, &clock), Ok(Duration::ZERO)));
-    let stopped = state.with_clock(Arc::new(Stopped(clock.clone())));
-    assert_eq!(wait(&stopped, &clock), Err(LimitError::Interrupted(Interrupted)));
+    let deadline = clock.instant() + MINUTE;
+    let stopped = state.take_turn(CallKind::Removal, Rate::default(), deadline, &|_, _| Err(Interrupted));
+    assert_eq!(stopped, Err(LimitError::Interrupted(Interrupted)));
     let waited = wait_for(&state, &clock, CallKind::Addition, MINUTE).unwrap().as_millis();
     assert!((10_300..=11_600).contains(&waited), "{waited}");
 }

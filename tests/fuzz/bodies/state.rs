@@ -59,10 +59,6 @@ impl Clock for Standing {
     fn instant(&self) -> Instant {
         self.0
     }
-
-    fn sleep(&self, _: Duration) -> Result<(), Interrupted> {
-        Err(Interrupted)
-    }
 }
 
 fn open(folder: &Path) -> State {
@@ -149,7 +145,7 @@ fn assert_usage(folder: &Path) {
     });
     let now = Instant::now();
     for kind in [CallKind::Removal, CallKind::Addition, CallKind::Read] {
-        match state.take_turn(kind, rate, now, &|_| ()) {
+        match state.take_turn(kind, rate, now, &|_, _| Err(Interrupted)) {
             Ok(sent_at) => state.usage(|usage, now| usage.window.finish(sent_at, now)),
             Err(error) => {
                 super::assert_explained(&error);

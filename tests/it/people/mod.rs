@@ -16,3 +16,4 @@ mod shells;
 mod terminal;
 mod test_command;
 mod usage;
+mod waits;
