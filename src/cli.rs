@@ -20,7 +20,7 @@ use crate::settings::Setting;
 pub use api::{DomainCommand, RecordAddArgs, RecordCommand, RecordDeleteArgs, RecordListArgs, SecretArgs};
 pub use client::{BatchArgs, ClientCall};
 pub use help::EXAMPLES;
-pub use people::{HistoryArgs, InitArgs, SweepArgs};
+pub use people::{ExplainArgs, HistoryArgs, InitArgs, SweepArgs};
 
 /// ACME DNS-01 hook for domains at IPv64.net: adds the challenge record, waits until every authoritative name server
 /// serves it, removes it.
@@ -181,6 +181,8 @@ pub enum Command {
     Sweep(SweepArgs),
     /// Show the last hook calls on this machine, newest first: client, names, outcome, time of each server
     History(HistoryArgs),
+    /// Say what a kind of error, or the message of a CA, means, with the last calls of this machine
+    Explain(ExplainArgs),
     /// Show the API calls left today, the records that are open, and the last hook calls
     Status,
     /// Print the completions for a shell

@@ -12,6 +12,7 @@
 //! - `serve`: the broker's server (feature `serve`)
 //! - [`solver`]: adds, removes and waits for a set of challenges
 //! - [`doctor`]: what stands between this machine and a certificate
+//! - [`explain`]: what a kind of error, or the message of a CA, means
 //! - [`setup`]: stores the key, finds the ACME clients
 //! - [`settings`]: flags, environment, configuration file and defaults as one value
 //! - [`hook`]: the conventions of the ACME clients, as pure functions
@@ -39,6 +40,7 @@ pub mod doctor;
 pub mod error;
 pub mod excerpt;
 pub mod exit;
+pub mod explain;
 pub mod hook;
 pub mod http;
 pub mod limiter;

@@ -7,6 +7,7 @@ mod live;
 mod outcome;
 mod table;
 mod waits;
+mod wrap;
 
 use std::borrow::Cow;
 use std::io::{self, IsTerminal as _, Write as _};
@@ -15,7 +16,7 @@ use std::sync::OnceLock;
 use serde_json::{Value, json};
 
 use crate::cli::OutputArgs;
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::exit::Exit;
 use crate::secret::Secret;
 
@@ -79,6 +80,20 @@ impl Report {
         if !self.output.json && !self.output.quiet {
             to_stdout(&harmless::lines(text));
         }
+    }
+
+    /// Prints a line of the result that may be long: on a terminal, what follows `head` goes on below where it began.
+    pub fn paragraph(&self, head: &str, text: &str) {
+        match self.result_columns() {
+            Some(columns) => self.line(&wrap::hanging(head, text, columns)),
+            None => self.line(&format!("{head}{text}")),
+        }
+    }
+
+    /// Returns the columns of the terminal that shows the results, if one does.
+    fn result_columns(&self) -> Option<usize> {
+        let stdout = io::stdout();
+        stdout.is_terminal().then(|| columns(&stdout))
     }
 
     /// Prints a table as the result, where [`Report::line`] would print: aligned on a terminal, else with tabs.
@@ -150,6 +165,13 @@ impl Report {
         }
     }
 
+    /// Tells such a thing by its kind, with what to do.
+    pub fn warning_of(&self, error: &Error) {
+        if !self.output.quiet {
+            to_stderr(&format!("{}: {error:#}{}", named("warning", error.kind()), hint(error.hint())));
+        }
+    }
+
     /// Prints what is wrong, in words that are complete.
     pub fn misuse(&self, text: &str) {
         to_stderr(text.trim_end());
@@ -179,16 +201,14 @@ impl Report {
 
     /// Prints an error like [`Report::error`], where `--json` has told of it already.
     pub fn error_text(&self, error: &Error) -> Exit {
-        let mut text = format!("error: {error}");
+        let mut text = format!("{}: {error}", named("error", error.kind()));
         for cause in causes(error) {
             text.push_str(&format!("\n  Caused by: {cause}"));
         }
         for detail in error.details() {
             text.push_str(&format!("\n  {detail}"));
         }
-        if let Some(hint) = error.hint() {
-            text.push_str(&format!("\nhint: {hint}"));
-        }
+        text.push_str(&hint(error.hint()));
         to_stderr(&text);
         error.kind().exit()
     }
@@ -203,6 +223,16 @@ pub fn error_entry(error: &Error) -> Value {
         "hint": error.hint(),
         "details": error.details(),
     })
+}
+
+/// The word that opens a message, with the kind by which `explain` and the documentation know it.
+fn named(word: &str, kind: Kind) -> String {
+    if kind == Kind::Failed { word.to_owned() } else { format!("{word}[{}]", kind.as_str()) }
+}
+
+/// The last line of a message, which says what to do.
+fn hint(hint: Option<&str>) -> String {
+    hint.map_or_else(String::new, |hint| format!("\nhint: {hint}"))
 }
 
 /// Returns the causes below the topmost error, without those whose text stands in the one above already.

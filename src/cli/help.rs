@@ -6,13 +6,16 @@ use clap::Command;
 /// The groups of the top help.
 const GROUPS: [(&str, &[&str]); 4] = [
     ("Hooks, called by ACME clients", &["auth", "present", "cleanup", "batch"]),
-    ("Setting up and looking into trouble", &["init", "doctor", "test", "config", "status", "history", "sweep"]),
+    (
+        "Setting up and looking into trouble",
+        &["init", "doctor", "test", "config", "status", "history", "explain", "sweep"],
+    ),
     ("The account at IPv64.net", &["account", "logs", "domain", "record"]),
     ("This program", &["completions", "man", "demo", "sim"]),
 ];
 
 /// The examples, each with the path of its command.
-pub const EXAMPLES: [(&str, &str); 47] = [
+pub const EXAMPLES: [(&str, &str); 50] = [
     (
         "auth",
         "certbot certonly --manual --preferred-challenges dns --manual-auth-hook \"ipv64-acme auth\" \
@@ -40,6 +43,9 @@ pub const EXAMPLES: [(&str, &str); 47] = [
     ("status", "ipv64-acme status"),
     ("history", "ipv64-acme history"),
     ("history", "ipv64-acme history name.ipv64.net --limit 5 --json"),
+    ("explain", "ipv64-acme explain not_propagated"),
+    ("explain", "ipv64-acme explain \"No TXT record found at _acme-challenge.name.ipv64.net\""),
+    ("explain", "grep Detail: /var/log/letsencrypt/letsencrypt.log | ipv64-acme explain -"),
     ("sweep", "ipv64-acme sweep"),
     ("sweep", "ipv64-acme sweep --all --older-than 1d"),
     ("sweep", "ipv64-acme sweep --yes"),

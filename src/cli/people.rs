@@ -27,6 +27,14 @@ pub struct HistoryArgs {
     pub limit: usize,
 }
 
+/// What is to be explained.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The kind of an error, such as no_domain, or the message of a CA; - reads it from stdin
+    #[arg(required = true, value_name = "KIND|MESSAGE")]
+    pub text: Vec<String>,
+}
+
 /// Which leftovers, and what to do with them.
 #[derive(Debug, Args)]
 pub struct SweepArgs {

@@ -13,7 +13,7 @@ use crate::dns;
 use crate::dns::pace::Pace;
 use crate::dns::recursive::{DohPost, MAX_MESSAGE, Recursive};
 use crate::dns::zone::{Lookup, Server};
-use crate::error::{Context as _, Error, Explain as _, Result};
+use crate::error::{Context as _, Result};
 use crate::http::{Endpoint, HttpClient, HttpConfig, HttpRequest, Method, Payload};
 use crate::limiter::SharedLimiter;
 use crate::report::{Report, Waits};
@@ -108,8 +108,7 @@ impl Context {
     /// Tells what went wrong with the state directory: once, with the way out, since the run went on without it.
     pub(super) fn tell_warnings(&self) {
         for warning in self.state.take_warnings() {
-            let hint = warning.hint().map_or_else(String::new, |hint| format!("\nhint: {hint}"));
-            self.report.warning(&format!("{:#}{hint}", Error::from(warning)));
+            self.report.warning_of(&warning.into());
         }
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::Invocation;
 use crate::cli::HistoryArgs;
-use crate::error::{Error, Explain as _, Result};
+use crate::error::Result;
 use crate::exit::Exit;
 use crate::name::DnsName;
 use crate::report::Table;
@@ -19,13 +19,7 @@ const CHALLENGE: &str = "_acme-challenge.";
 
 /// Lists them.
 pub(super) fn run(invocation: &Invocation<'_>, args: &HistoryArgs) -> Result<Exit> {
-    let settings = Settings::load(&invocation.sources()?)?;
-    let state = State::open(settings.state_dir.as_deref(), Account::default(), Arc::new(SystemClock));
-    let mut calls = state.past_calls();
-    for warning in state.take_warnings() {
-        let hint = warning.hint().map_or_else(String::new, |hint| format!("\nhint: {hint}"));
-        invocation.report.warning(&format!("{:#}{hint}", Error::from(warning)));
-    }
+    let mut calls = calls(invocation)?;
     calls.retain(|call| args.name.as_ref().is_none_or(|name| is_about(call, name)));
     calls.truncate(args.limit);
     let mut table =
@@ -36,8 +30,19 @@ pub(super) fn run(invocation: &Invocation<'_>, args: &HistoryArgs) -> Result<Exi
     Ok(Exit::Done)
 }
 
+/// Returns the calls that this user's state directory has, newest first.
+pub(super) fn calls(invocation: &Invocation<'_>) -> Result<Vec<PastCall>> {
+    let settings = Settings::load(&invocation.sources()?)?;
+    let state = State::open(settings.state_dir.as_deref(), Account::default(), Arc::new(SystemClock));
+    let calls = state.past_calls();
+    for warning in state.take_warnings() {
+        invocation.report.warning_of(&warning.into());
+    }
+    Ok(calls)
+}
+
 /// Whether a call had this name, or was for the domain of this name.
-fn is_about(call: &PastCall, name: &DnsName) -> bool {
+pub(super) fn is_about(call: &PastCall, name: &DnsName) -> bool {
     let name = name.without_wildcard();
     let is_it = |text: &str| text == name.as_str() || text.strip_prefix(CHALLENGE) == Some(name.as_str());
     call.records.iter().any(|record| is_it(&record.name))

@@ -7,6 +7,7 @@ mod config;
 mod context;
 mod doctor;
 mod domain;
+mod explain;
 mod history;
 mod hook;
 mod init;
@@ -102,6 +103,7 @@ fn execute(args: &[OsString], cli: &Cli, environment: &Environment, report: Repo
         Command::Sweep(args) => call.with(|context| sweep::run(context, args)),
         Command::Status => call.with(status::run),
         Command::History(args) => history::run(&call, args),
+        Command::Explain(args) => explain::run(&call, args),
         Command::Completions { shell } => Ok(manual::completions(*shell, report)),
         Command::Man { folder } => manual::man(folder.as_deref(), report),
         #[cfg(feature = "sim")]

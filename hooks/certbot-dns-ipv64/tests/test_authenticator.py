@@ -90,8 +90,8 @@ def test_the_whole_order_goes_through_one_call(stage: Stage) -> None:
 
 def test_a_failure_is_raised_with_the_words_of_the_program(stage: Stage) -> None:
     """An exception out of ``perform`` keeps certbot from asking the CA."""
-    stage.program("printf 'error: no domain covers it\\nhint: add it\\n' >&2; exit 7")
-    with pytest.raises(errors.PluginError, match=r"^no domain covers it\nhint: add it$"):
+    stage.program("printf 'error[no_domain]: no domain covers it\\nhint: add it\\n' >&2; exit 7")
+    with pytest.raises(errors.PluginError, match=r"^error\[no_domain\]: no domain covers it\nhint: add it$"):
         stage.authenticator().perform(challenges(TWO))
 
 

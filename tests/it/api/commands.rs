@@ -125,7 +125,10 @@ fn domains_are_listed_added_and_deleted_with_their_records() {
 fn a_second_add_of_a_domain_shows_the_words_of_the_api() {
     let env = TestEnvironment::new();
     let error = env.fail(&["domain", "add", "name.ipv64.net"], 1);
-    assert!(error.starts_with("error: cannot add the domain `name.ipv64.net`\n  Caused by: IPv64 rejects"), "{error}");
+    assert!(
+        error.starts_with("error[rejected]: cannot add the domain `name.ipv64.net`\n  Caused by: IPv64 rejects"),
+        "{error}"
+    );
     assert!(error.contains("\"domain already there\""), "{error}");
 }
 

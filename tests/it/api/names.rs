@@ -110,7 +110,10 @@ fn names_are_asked_as_they_stand_and_what_dns_says_is_told() {
         ("proxied.example", ["by way of the proxy `proxy.infra:9` at 127.0.0.1 (from the DNS", "`proxy.infra`"]),
         (
             "no-network.ipv64.net",
-            ["error: this machine has no network", "cannot find an address of `no-network.ipv64.net`: no DNS resolver"],
+            [
+                "error[unreachable]: this machine has no network",
+                "cannot find an address of `no-network.ipv64.net`: no DNS resolver",
+            ],
         ),
         (
             "no-resolver.ipv64.net",

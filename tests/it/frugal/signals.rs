@@ -35,7 +35,7 @@ fn interrupt(
 /// Asserts that a call was interrupted, names the record and the way to remove it, and that this way works.
 fn assert_told_and_swept(env: &TestEnvironment, finished: &Finished) {
     assert_eq!(finished.status.code(), Some(1), "{}", finished.said());
-    assert!(finished.stderr.contains("error: interrupted"), "{}", finished.said());
+    assert!(finished.stderr.contains("error[interrupted]: interrupted"), "{}", finished.said());
     for words in [NAME, "ipv64-acme sweep --older-than 0 --yes"] {
         assert!(finished.stderr.contains(words), "{words}: {}", finished.said());
     }
@@ -69,7 +69,7 @@ fn the_next_call_removes_what_no_client_will_ask_for() {
     let first = value();
     let present = ["present", "--identifier", "name.ipv64.net", &first];
     let finished = interrupt(&env, &present, "TERM", |env| calls(env, CallKind::AddRecord) > 0);
-    assert!(finished.stderr.starts_with("error: interrupted"), "{}", finished.said());
+    assert!(finished.stderr.starts_with("error[interrupted]: interrupted"), "{}", finished.said());
     assert!(finished.stderr.contains("a later call removes it"), "{}", finished.said());
     assert_eq!(env.sim.records_left().len(), 1, "it ends at once, and tidies up later");
     env.succeed(&["--propagation-timeout", "0", "present", "_acme-challenge.example.com", &value()]);
@@ -83,7 +83,7 @@ fn the_pause_before_a_repetition_ends() {
     env.sim.fault(ApiFault::on(CallKind::AddRecord, Action::burst().with_header("Retry-After", "60")).times(9));
     let finished = interrupt(&env, &["present", NAME, &value()], "TERM", |env| calls(env, CallKind::AddRecord) > 0);
     assert_eq!(finished.status.code(), Some(1), "{}", finished.said());
-    assert!(finished.stderr.starts_with("error: interrupted"), "{}", finished.said());
+    assert!(finished.stderr.starts_with("error[interrupted]: interrupted"), "{}", finished.said());
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn the_wait_for_a_turn_ends() {
         read_state(env, "journal.json").to_string().contains(&second)
     });
     assert_eq!(finished.status.code(), Some(1), "{}", finished.said());
-    assert!(finished.stderr.starts_with("error: interrupted"), "{}", finished.said());
+    assert!(finished.stderr.starts_with("error[interrupted]: interrupted"), "{}", finished.said());
 }
 
 #[test]
@@ -198,7 +198,7 @@ fn commands_for_people_end_and_say_what_is_open() {
         let finished = interrupt(&env, args, signal, |_| begun.elapsed() > Duration::from_secs(1));
         assert!(begun.elapsed() < Duration::from_secs(10), "{args:?}: {:?}", begun.elapsed());
         assert_eq!(finished.status.code(), Some(1), "{args:?}: {}", finished.said());
-        assert!(finished.stderr.starts_with("error: interrupted"), "{args:?}: {}", finished.said());
+        assert!(finished.stderr.starts_with("error[interrupted]: interrupted"), "{args:?}: {}", finished.said());
         assert!(finished.stderr.contains(open), "{args:?}: {}", finished.said());
     }
 }
@@ -211,7 +211,7 @@ fn a_test_removes_its_record_at_once() {
         let finished = interrupt(&env, &["test", "name.ipv64.net"], signal, |env| calls(env, CallKind::AddRecord) > 0);
         assert_eq!(finished.status.code(), Some(1), "{}", finished.said());
         assert!(
-            finished.stderr.starts_with("error: interrupted; nothing of this call is at IPv64"),
+            finished.stderr.starts_with("error[interrupted]: interrupted; nothing of this call is at IPv64"),
             "{}",
             finished.said()
         );

@@ -18,7 +18,7 @@ fn add_and_remove(env: &TestEnvironment) -> String {
 }
 
 fn assert_one_warning(said: &str, words: &[&str]) {
-    assert_eq!(said.matches("warning:").count(), 1, "{said}");
+    assert_eq!(said.matches("warning[state_").count(), 1, "{said}");
     for word in words {
         assert!(said.contains(word), "{word}: {said}");
     }

@@ -112,3 +112,60 @@ fn the_systems_log_gets_a_line_without_the_key() {
     assert!(done.starts_with("<30>ipv64-acme[") && done.contains(NAME) && done.contains("done"), "{done}");
     assert!(failed.starts_with("<27>") && failed.contains("[no_domain]") && !failed.contains(&key), "{failed}");
 }
+
+#[test]
+fn a_message_of_a_ca_is_explained_with_the_calls_for_its_name() {
+    let env = TestEnvironment::new();
+    let message = format!("No TXT record found at {NAME}");
+    let explain = |text: &str| {
+        let mut command = env.command(programs::hook());
+        let finished = process::run(command.env_remove("IPV64_API_KEY").args(["explain", text]));
+        assert!(finished.status.success() && finished.stderr.is_empty(), "{}", finished.said());
+        finished.stdout
+    };
+    let said = explain(&message);
+    for words in [
+        "ca_no_txt (said by a CA)\ncause: the CA found no record",
+        "no call for `name.ipv64.net`",
+        "doctor name.ipv64.net`",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    env.succeed(&["present", NAME, &value()]);
+    let said = explain(&message);
+    assert!(
+        said.contains(&format!("manual add {NAME}: done")) || said.contains(&format!("add {NAME}: done")),
+        "{said}"
+    );
+    env.fail(&["present", "_acme-challenge.elsewhere.example", &value()], 7);
+    let said = explain("DNS problem: NXDOMAIN looking up TXT for _acme-challenge.elsewhere.example");
+    assert!(said.ends_with("`ipv64-acme explain no_domain`\n"), "{said}");
+    assert!(explain("no_domain").contains("failed [no_domain]"), "a kind comes with its last calls");
+    let document = env.json(&["explain", &message]);
+    assert_eq!((&document["kind"], &document["domain"]), (&"ca_no_txt".into(), &"name.ipv64.net".into()), "{document}");
+    assert_eq!(document["calls"][0]["action"], "add");
+}
+
+#[test]
+fn what_cannot_be_explained_ends_with_2_and_the_nearest_kinds() {
+    let env = TestEnvironment::new();
+    let error = env.fail(&["explain", "not_propagate"], 2);
+    assert!(error.contains("hint: the nearest kinds are not_propagated, "), "{error}");
+    assert!(env.fail(&["explain"], 2).contains("KIND|MESSAGE"));
+    assert!(env.fail(&["explain", &"x".repeat(100_000)], 2).len() < 1000);
+    let piped = |text: &[u8]| {
+        std::fs::write(env.path("message"), text).unwrap();
+        let input = std::fs::File::open(env.path("message")).unwrap();
+        env.command(programs::hook()).args(["explain", "-"]).stdin(input).output().unwrap()
+    };
+    let said =
+        piped(b"  Detail: During secondary validation:\n No TXT record found at _acme-challenge.a.example\n").stdout;
+    assert!(said.starts_with(b"ca_secondary "), "{}", String::from_utf8_lossy(&said));
+    for bytes in [&b"\xff\xfe\0\0"[..], b"", &vec![b'['; 200_000]] {
+        assert_eq!(piped(bytes).status.code(), Some(2));
+    }
+    // What is wrong with the settings may be what is asked about.
+    std::fs::write(env.path("broken.toml"), "[").unwrap();
+    let broken = env.path("broken.toml").display().to_string();
+    assert!(env.succeed(&["explain", "config_malformed", "--config", &broken]).contains("exit code 2"));
+}

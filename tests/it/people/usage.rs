@@ -141,6 +141,16 @@ fn a_typing_error_is_met_with_what_people_may_type() {
 }
 
 #[test]
+fn errors_and_warnings_name_their_kind() {
+    let env = TestEnvironment::new();
+    let error = env.fail(&["present", "_acme-challenge.elsewhere.example", FIRST], 7);
+    assert!(error.starts_with("error[no_domain]: "), "{error}");
+    std::fs::write(env.path("a-file"), "").unwrap();
+    let finished = env.run(&["history", "--state-dir", env.path("a-file").to_str().unwrap()]);
+    assert!(finished.stderr.starts_with("warning[state_unusable]: "), "{}", finished.said());
+}
+
+#[test]
 fn quiet_leaves_the_errors_of_the_doctor() {
     let env = TestEnvironment::new();
     let error = env.fail(&["-q", "doctor", "shop.example.net"], 7);
