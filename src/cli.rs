@@ -15,19 +15,19 @@ use clap::{Arg, ArgAction, ArgMatches, Args, CommandFactory as _, FromArgMatches
 use crate::challenge::parse_identifier;
 use crate::hook::verbs;
 use crate::name::DnsName;
-use crate::settings::Setting;
+use crate::settings::{Setting, Shown};
 
 pub use api::{DomainCommand, RecordAddArgs, RecordCommand, RecordDeleteArgs, RecordListArgs, SecretArgs};
 pub use client::{BatchArgs, ClientCall};
 pub use help::EXAMPLES;
 pub use people::{ExplainArgs, HistoryArgs, InitArgs, SweepArgs};
 
-/// ACME DNS-01 hook for domains at IPv64.net: adds the challenge record, waits until every authoritative name server
-/// serves it, removes it.
+/// ACME DNS-01 hook for IPv64.net that waits for every authoritative name server
 #[derive(Debug, Parser)]
 #[command(name = "ipv64-acme", version, arg_required_else_help = true, disable_help_subcommand = true)]
-#[command(after_help = "Every flag of a setting has a variable: --api-url is IPV64_API_URL. The API key comes from \
-                        IPV64_API_KEY,\nfrom the file named by IPV64_API_KEY_FILE, or from a systemd credential.")]
+#[command(after_help = "Every setting has a flag and a variable: --api-url is IPV64_API_URL. The API key\ncomes from \
+                        IPV64_API_KEY, from the file named by IPV64_API_KEY_FILE, or from a\nsystemd credential. \
+                        See `ipv64-acme config`, --help and ipv64-acme(1).")]
 pub struct Cli {
     /// Output.
     #[command(flatten)]
@@ -68,7 +68,7 @@ pub fn parse<T: Into<OsString> + Clone>(args: &[T]) -> Result<Cli, clap::Error> 
         args.remove(1);
         args.push("--help".into());
     }
-    let mut command = definition();
+    let mut command = help::grouped(definition());
     let mut matches = command.try_get_matches_from_mut(args).map_err(without_verbs)?;
     Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
 }
@@ -88,13 +88,13 @@ fn without_verbs(mut error: clap::Error) -> clap::Error {
 /// How to print.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct OutputArgs {
-    /// Print one JSON document on stdout, and nothing else there
+    /// Print one JSON document on stdout and nothing else
     #[arg(long, global = true)]
     pub json: bool,
     /// Print nothing but errors
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// Tell each step on stderr; twice: each API request too
+    /// Print each step on stderr; twice: each API request too
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,
 }
@@ -111,11 +111,15 @@ impl Args for SettingArgs {
                 Arg::new(setting.flag())
                     .long(setting.flag())
                     .global(true)
-                    .value_name("VALUE")
+                    .value_name(match setting.shown() {
+                        Shown::Path | Shown::KeyPath => "PATH",
+                        Shown::Url => "URL",
+                        Shown::Text => "VALUE",
+                    })
                     .value_hint(if setting.is_path() { ValueHint::AnyPath } else { ValueHint::Other })
                     .hide_short_help(true)
                     .help_heading("Settings")
-                    .help(format!("{} [{}]{default}", setting.meaning(), setting.environment())),
+                    .help(format!("{} [{}]{default}", help::sentence(setting.meaning()), setting.environment())),
             )
         })
     }
@@ -140,13 +144,21 @@ impl FromArgMatches for SettingArgs {
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Add a challenge record and wait for it: certbot's --manual-auth-hook
+    /// Add a record and wait for it, for certbot's manual hook
+    #[command(override_usage = "ipv64-acme auth [OPTIONS]")]
     Auth(HookArgs),
-    /// Add a challenge record and wait for it: NAME VALUE (lego, scripts), or --identifier DOMAIN VALUE
+    /// Add a record and wait for it, for lego and scripts
+    #[command(override_usage = "ipv64-acme present [OPTIONS] <NAME> <VALUE>\n       \
+                                ipv64-acme present [OPTIONS] --identifier <DOMAIN> <VALUE>\n       \
+                                ipv64-acme present [OPTIONS] -- <DOMAIN> <TOKEN> <KEYAUTH>")]
     Present(HookArgs),
-    /// Remove a challenge record: certbot's --manual-cleanup-hook, or as for present
+    /// Remove a record, for certbot, lego and scripts
+    #[command(override_usage = "ipv64-acme cleanup [OPTIONS]\n       \
+                                ipv64-acme cleanup [OPTIONS] <NAME> <VALUE>\n       \
+                                ipv64-acme cleanup [OPTIONS] --identifier <DOMAIN> <VALUE>\n       \
+                                ipv64-acme cleanup [OPTIONS] -- <DOMAIN> <TOKEN> <KEYAUTH>")]
     Cleanup(HookArgs),
-    /// Add or remove the records of a whole order: a JSON array on stdin, [{"name": NAME, "value": VALUE}, ...]
+    /// Add or remove the records of an order, a JSON array on stdin
     Batch(BatchArgs),
     /// The verbs of dehydrated, uacme, acmetool, Apache's mod_md, simple-acme and TrueNAS.
     #[command(flatten)]
@@ -161,15 +173,15 @@ pub enum Command {
     /// List, add and delete records of the account
     #[command(subcommand)]
     Record(RecordCommand),
-    /// Set up this machine: check the API key, store it, show the line for each ACME client
+    /// Set up this machine: store the API key, find the ACME clients
     Init(InitArgs),
-    /// Check key, quota, domains, delegation and name servers, and say what to do
+    /// Check key, quota, domains and name servers, and say what to do
     Doctor {
         /// Domains of the certificate; `*.` may be left out
         #[arg(value_name = "DOMAIN", value_parser = parse_identifier)]
         domains: Vec<DnsName>,
     },
-    /// Try a whole challenge without a CA: add a random value, wait, show the time of each server, delete
+    /// Try a challenge without a CA, and show the time of each server
     Test {
         /// Domains of the certificate; `*.` may be left out
         #[arg(value_name = "DOMAIN", required = true, value_parser = parse_identifier)]
@@ -177,29 +189,31 @@ pub enum Command {
     },
     /// Show every setting in force and where it comes from
     Config,
-    /// List challenge records that were left behind, and delete them with --yes
+    /// List leftover challenge records, and delete them with --yes
     Sweep(SweepArgs),
-    /// Show the last hook calls on this machine, newest first: client, names, outcome, time of each server
+    /// Show the last hook calls on this machine, newest first
     History(HistoryArgs),
-    /// Say what a kind of error, or the message of a CA, means, with the last calls of this machine
+    /// Explain a kind of error, or the message of a CA
     Explain(ExplainArgs),
-    /// Show the API calls left today, the records that are open, and the last hook calls
+    /// Show the API calls left today, open records, the last hook calls
     Status,
+    /// Print the version; with --json also commit, target and features
+    Version,
     /// Print the completions for a shell
     Completions {
         /// The shell
         shell: clap_complete::Shell,
     },
-    /// Print the man page, or write one for each command into a folder
+    /// Print the man page, or write one per command into a folder
     Man {
         /// Write all pages into this folder instead of the main page to stdout
         #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
         folder: Option<PathBuf>,
     },
-    /// Show the whole flow against an embedded IPv64; needs no account and no network
+    /// Show the whole flow against an embedded IPv64, without a network
     #[cfg(feature = "sim")]
     Demo,
-    /// Run the embedded IPv64 and its name servers, to try ACME clients with
+    /// Run the embedded IPv64 and its name servers, to test ACME clients
     #[cfg(feature = "sim")]
     Sim(SimArgs),
 }
@@ -220,11 +234,12 @@ impl Command {
 /// What an ACME client passes. Flags end at the first of these: what follows is data, even when it begins with `-`.
 #[derive(Debug, Args)]
 pub struct HookArgs {
-    /// The arguments are a bare DOMAIN and a VALUE
+    /// Take a bare DOMAIN instead of the NAME of its record
     #[arg(long)]
     pub identifier: bool,
     /// As the ACME client passes them
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
+    // The usage names them: their number and order differ.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
     pub args: Vec<OsString>,
 }
 
@@ -232,7 +247,7 @@ pub struct HookArgs {
 #[cfg(feature = "sim")]
 #[derive(Debug, Args)]
 pub struct SimArgs {
-    /// Seconds until each of the two name servers serves a change
+    /// Delay of each name server in seconds
     #[arg(long, value_delimiter = ',', default_value = "3,5", value_name = "SECONDS")]
     pub delays: Vec<f64>,
     /// Enforce 3 calls in 10 seconds and 64 a day

@@ -15,6 +15,22 @@ use crate::settings::Setting;
 /// The name of the program.
 const NAME: &str = "ipv64-acme";
 
+/// The variables that are no settings.
+const VARIABLES: [(&str, &str); 9] = [
+    ("IPV64_API_KEY", "the API key; also read: IPV64_API_TOKEN, IPv64_Token (acme.sh)"),
+    ("IPV64_CONFIG", "the configuration file, as --config"),
+    ("CREDENTIALS_DIRECTORY", "systemd: the credential ipv64-api-key in it is the API key"),
+    ("STATE_DIRECTORY", "systemd: the state directory, unless IPV64_STATE_DIR names one"),
+    ("XDG_CONFIG_HOME, XDG_STATE_HOME, HOME", "where the files below are for users other than root"),
+    ("HTTPS_PROXY, ALL_PROXY, NO_PROXY", "the proxy for HTTPS, and hosts without one, as curl reads them"),
+    ("SSL_CERT_FILE, SSL_CERT_DIR", "the system's trusted certificates, in place of the usual paths"),
+    ("NO_COLOR, TERM", "no colours if NO_COLOR is set or TERM is dumb; no live lines if TERM is dumb"),
+    (
+        "IPV64_ACME_CLIENT, _ACTION, _NAMES, _KIND, _MESSAGE, _EXIT, _SECONDS",
+        "set for the command of on_failure: the facts of the call that failed",
+    ),
+];
+
 /// The files of the program.
 const FILES: [(&str, &str); 5] = [
     ("/etc/ipv64-acme/config.toml", "settings, with the names above in lower case and without IPV64_"),
@@ -120,6 +136,9 @@ fn add_common(page: &mut Roff, notes: &str) {
     section(page, "HOOKS", hooks.map(|client| (client.name.to_owned(), client.setting.to_owned())));
     section(page, "SETTINGS", Setting::ALL.map(setting));
     page.control("PP", []).text([roman(notes)]);
+    let settings = ("IPV64_*", "the settings above; an empty variable counts as unset");
+    let variables = [settings].into_iter().chain(VARIABLES);
+    section(page, "ENVIRONMENT", variables.map(|(name, text)| (name.to_owned(), text.to_owned())));
     section(page, "FILES", FILES.map(|(name, text)| (name.to_owned(), text.to_owned())));
     section(page, "EXIT STATUS", Exit::ALL.map(|exit| ((exit as u8).to_string(), exit.meaning().to_owned())));
 }

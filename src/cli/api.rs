@@ -8,7 +8,7 @@ use crate::secret::Secret;
 /// Whether secrets are shown.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct SecretArgs {
-    /// Show the API key, update hashes, record keys and the e-mail address instead of ********
+    /// Show keys, update hashes and the e-mail address unmasked
     #[arg(long)]
     pub show_secrets: bool,
 }
@@ -26,7 +26,7 @@ impl SecretArgs {
 pub enum DomainCommand {
     /// List the domains of the account
     List(SecretArgs),
-    /// Add a domain to the account: a name below one of the provider's suffixes, or an own domain
+    /// Add a domain to the account: one below a suffix of IPv64, or yours
     Add {
         /// The domain
         name: DnsName,
@@ -48,7 +48,7 @@ pub enum RecordCommand {
     List(RecordListArgs),
     /// Add a record
     Add(RecordAddArgs),
-    /// Delete the record with exactly this name, type and content, or with this number
+    /// Delete the record with this name, type and content, or number
     Delete(RecordDeleteArgs),
 }
 
@@ -80,7 +80,7 @@ pub struct RecordAddArgs {
     /// Its content; what begins with `-` may need `--` before NAME
     #[arg(allow_hyphen_values = true)]
     pub content: String,
-    /// Send types and contents that this program does not understand
+    /// Send types and contents that are unknown here
     #[arg(long)]
     pub unchecked: bool,
 }

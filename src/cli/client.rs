@@ -22,12 +22,13 @@ impl Subcommand for ClientCall {
     fn augment_subcommands(command: clap::Command) -> clap::Command {
         verbs().fold(command, |command, verb| {
             // Nobody types these: they would only fill the list of commands.
-            let own = clap::Command::new(verb.word).about(verb.meaning).hide(true);
+            let (about, operands) = verb.meaning.split_once(": ").unwrap_or((verb.meaning, ""));
+            let usage = format!("ipv64-acme {} [OPTIONS] {operands}", verb.word);
+            let own = clap::Command::new(verb.word).about(about).override_usage(usage).hide(true);
             command.subcommand(
                 own.arg(
                     Arg::new("args")
-                        .value_name("ARGS")
-                        .help("As the ACME client passes them")
+                        .hide(true)
                         .value_parser(clap::value_parser!(OsString))
                         .num_args(0..)
                         .trailing_var_arg(true)
@@ -64,7 +65,8 @@ impl FromArgMatches for ClientCall {
 /// What to do with a batch.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct BatchArgs {
-    /// Whether to add all records and then wait once, or to remove them all
+    /// Add all records and wait once, or remove all
+    #[arg(value_name = "present|cleanup", hide_possible_values = true)]
     #[arg(value_parser = PossibleValuesParser::new(["present", "cleanup"]).map(action))]
     pub action: Action,
 }

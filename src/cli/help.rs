@@ -11,11 +11,11 @@ const GROUPS: [(&str, &[&str]); 4] = [
         &["init", "doctor", "test", "config", "status", "history", "explain", "sweep"],
     ),
     ("The account at IPv64.net", &["account", "logs", "domain", "record"]),
-    ("This program", &["completions", "man", "demo", "sim"]),
+    ("This program", &["version", "completions", "man", "demo", "sim"]),
 ];
 
 /// The examples, each with the path of its command.
-pub const EXAMPLES: [(&str, &str); 50] = [
+pub const EXAMPLES: [(&str, &str); 51] = [
     (
         "auth",
         "certbot certonly --manual --preferred-challenges dns --manual-auth-hook \"ipv64-acme auth\" \
@@ -63,6 +63,7 @@ pub const EXAMPLES: [(&str, &str); 50] = [
     ("record add", "ipv64-acme record add name.ipv64.net TXT 'some text'"),
     ("record delete", "ipv64-acme record delete www.name.ipv64.net A 192.0.2.1"),
     ("record delete", "ipv64-acme record delete 123456"),
+    ("version", "ipv64-acme version --json"),
     ("completions", "ipv64-acme completions bash > /etc/bash_completion.d/ipv64-acme"),
     ("completions", "ipv64-acme completions zsh > /usr/local/share/zsh/site-functions/_ipv64-acme"),
     ("completions", "ipv64-acme completions fish > ~/.config/fish/completions/ipv64-acme.fish"),
@@ -75,19 +76,36 @@ pub const EXAMPLES: [(&str, &str); 50] = [
     ("", "ipv64-acme doctor name.ipv64.net"),
 ];
 
-/// Adds groups and examples.
+/// Where the settings are, below the help of each command.
+const SETTINGS: &str = "Settings: `ipv64-acme config`, --help and ipv64-acme(1)";
+
+/// Adds the examples.
 pub(super) fn arrange(command: Command) -> Command {
+    // certbot passes `auth` no arguments.
+    let command = command.mut_subcommand("auth", |auth| auth.mut_arg("identifier", |arg| arg.hide(true)));
+    with_examples(command, "")
+}
+
+/// Lists the commands in groups, in place of clap's list; for the help only, since what is hidden has no man page.
+pub(super) fn grouped(command: Command) -> Command {
     let groups = groups(&command);
-    let command = with_examples(command, "");
-    command.help_template(format!(
-        "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n{groups}\nOptions:\n{{options}}{{after-help}}"
+    let names: Vec<_> = command.get_subcommands().map(|below| below.get_name().to_owned()).collect();
+    let hidden = names.into_iter().fold(command, |it, name| it.mut_subcommand(name, |below| below.hide(true)));
+    hidden.override_usage("ipv64-acme [OPTIONS] <COMMAND>").help_template(format!(
+        "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n{groups}\n{{all-args}}{{after-help}}"
     ))
+}
+
+/// Begins a text with a capital letter.
+pub(super) fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 fn with_examples(command: Command, path: &str) -> Command {
     let lines: Vec<_> = EXAMPLES.iter().filter(|(of, _)| *of == path).map(|(_, line)| *line).collect();
-    let notes = command.get_after_help().map(|text| format!("\n\n{text}")).unwrap_or_default();
-    let command = command.after_help(format!("Examples:\n  {}{notes}", lines.join("\n  ")));
+    let notes = command.get_after_help().map_or_else(|| SETTINGS.to_owned(), ToString::to_string);
+    let command = command.after_help(format!("Examples:\n  {}\n\n{notes}", lines.join("\n  ")));
     // The verbs of the ACME clients are nothing that people type.
     let visible = command.get_subcommands().filter(|below| !below.is_hide_set());
     let names: Vec<_> = visible.map(|below| below.get_name().to_owned()).collect();

@@ -22,7 +22,7 @@ pub struct HistoryArgs {
     /// Only calls for this domain, or for the record with this name
     #[arg(value_parser = parse_identifier)]
     pub name: Option<DnsName>,
-    /// At most so many calls
+    /// At most this many calls
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub limit: usize,
 }
@@ -30,7 +30,7 @@ pub struct HistoryArgs {
 /// What is to be explained.
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
-    /// The kind of an error, such as no_domain, or the message of a CA; - reads it from stdin
+    /// A kind of error, or the message of a CA; - reads stdin
     #[arg(required = true, value_name = "KIND|MESSAGE")]
     pub text: Vec<String>,
 }
@@ -38,12 +38,15 @@ pub struct ExplainArgs {
 /// Which leftovers, and what to do with them.
 #[derive(Debug, Args)]
 pub struct SweepArgs {
-    /// Only records that are at least so old, such as 1d or 30m; 0 means all. Without it: own records whose removal has
-    /// failed or that nobody asked about for an hour, and others that are an hour old
+    /// Only records of at least this age (30m, 1d; 0 = all)
+    ///
+    /// Without it: records of this machine whose removal failed or was not asked for within an hour, and others that are an
+    /// hour old.
     #[arg(long, value_name = "AGE", value_parser = parse::duration)]
     pub older_than: Option<Duration>,
-    /// Not only records that were added from here, but every `_acme-challenge` TXT record of the account; those that the
-    /// journal of this machine does not know are only deleted with --older-than
+    /// Every `_acme-challenge` TXT record of the account
+    ///
+    /// Not only those of this machine. Records that are not in its journal are deleted only with --older-than.
     #[arg(long)]
     pub all: bool,
     /// Delete them instead of listing them

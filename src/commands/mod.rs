@@ -21,6 +21,7 @@ mod status;
 mod stop;
 mod sweep;
 mod test;
+mod version;
 
 use std::ffi::OsString;
 
@@ -105,6 +106,7 @@ fn execute(args: &[OsString], cli: &Cli, environment: &Environment, report: Repo
         Command::History(args) => history::run(&call, args),
         Command::Explain(args) => explain::run(&call, args),
         Command::Completions { shell } => Ok(manual::completions(*shell, report)),
+        Command::Version => Ok(version::run(&call)),
         Command::Man { folder } => manual::man(folder.as_deref(), report),
         #[cfg(feature = "sim")]
         Command::Demo => sim::demo::run(cli.output, report),

@@ -57,3 +57,40 @@ fn help_is_also_a_word_and_the_verbs_of_clients_are_listed_nowhere() {
         assert!(!said(line).contains("deploy_challenge"), "{line}: {}", said(line));
     }
 }
+
+/// The help of every command that the program knows, with its command line; those of the ACME clients too.
+fn all_helps(command: &Command, before: &str) -> Vec<(String, String)> {
+    let mut helps = Vec::new();
+    for below in command.get_subcommands() {
+        let line = format!("{before} {}", below.get_name());
+        let said = crate::cli::parse(&words(&format!("{line} -h"))).unwrap_err().to_string();
+        helps.extend(all_helps(below, &line));
+        helps.push((line, said));
+    }
+    helps
+}
+
+#[test]
+fn the_short_help_fits_a_screen_and_names_operands_and_not_settings() {
+    let mut helps = all_helps(&crate::cli::definition(), "ipv64-acme");
+    helps.push(("ipv64-acme".to_owned(), crate::cli::parse(&["ipv64-acme", "-h"]).unwrap_err().to_string()));
+    let mut too_wide = Vec::new();
+    for (line, said) in &helps {
+        assert!(!said.contains("ARGS") && !said.contains("--propagation-timeout <"), "{line}: {said}");
+        let examples = said.split_once("Examples:\n").map_or("", |(_, rest)| rest.split("\n\n").next().unwrap());
+        let rest = said.replace(examples, "");
+        too_wide.extend(rest.lines().filter(|text| text.chars().count() > 80).map(|text| format!("{line}: {text}")));
+        assert!(said.lines().count() <= 50, "{line}: {said}");
+    }
+    assert!(too_wide.is_empty(), "{too_wide:#?}");
+}
+
+#[test]
+fn the_long_help_lists_the_settings_under_their_own_heading() {
+    for line in ["ipv64-acme --help", "ipv64-acme present --help", "ipv64-acme record add --help"] {
+        let said = crate::cli::parse(&words(line)).unwrap_err().to_string();
+        let (own, settings) = said.split_once("\nSettings:\n").expect(&said);
+        assert!(own.contains("--json") && !own.contains("--api-url <"), "{line}: {own}");
+        assert!(settings.contains("--config <") && settings.contains("--state-dir <"), "{line}: {settings}");
+    }
+}

@@ -30,7 +30,7 @@ fn man_shows_every_page_without_complaint() {
 #[test]
 fn the_main_page_tells_hooks_settings_files_and_exit_codes() {
     let page = TestEnvironment::new().succeed(&["man"]);
-    for part in ["HOOKS", "SETTINGS", "FILES", "\"EXIT STATUS\""].map(|name| format!(".SH {name}")) {
+    for part in ["HOOKS", "SETTINGS", "ENVIRONMENT", "FILES", "\"EXIT STATUS\""].map(|name| format!(".SH {name}")) {
         assert!(page.contains(&part), "{part}");
     }
     assert!(page.contains("IPV64_PROPAGATION_TIMEOUT, \\-\\-propagation\\-timeout"), "{page}");

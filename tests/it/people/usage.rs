@@ -206,3 +206,15 @@ fn other_spellings_of_names_are_understood_or_refused_in_one_line() {
     let left = env.sim.records_left();
     assert!(left.iter().any(|record| record.name() == "_acme-challenge.example.com"), "{left:#?}");
 }
+
+#[test]
+fn the_version_is_told_to_people_and_programs() {
+    let env = TestEnvironment::new();
+    assert_eq!(env.succeed(&["version"]), env.succeed(&["--version"]));
+    let document = env.json(&["version"]);
+    assert_eq!(fields(&document), ["commit", "features", "target", "version"]);
+    assert_eq!(document["version"], env!("CARGO_PKG_VERSION"));
+    assert!(document["target"].as_str().unwrap().starts_with(std::env::consts::ARCH), "{document}");
+    assert!(document["features"].as_array().unwrap().contains(&"sim".into()), "{document}");
+    assert!(env.calls().is_empty());
+}
