@@ -2,8 +2,10 @@
 //! errors to stderr. Nothing here fails because nobody reads; a result that could not be written is kept for
 //! [`Report::conclude`].
 
+mod findings;
 mod harmless;
 mod live;
+mod look;
 mod outcome;
 mod table;
 mod waits;
@@ -16,11 +18,13 @@ use std::sync::OnceLock;
 use serde_json::{Value, json};
 
 use crate::cli::OutputArgs;
+use crate::doctor::{Finding, Level};
 use crate::error::{Error, Kind};
 use crate::exit::Exit;
 use crate::secret::Secret;
 
 pub use live::Live;
+pub use look::Look;
 pub use outcome::{ProgressReporter, record_entry, seconds};
 use table::Layout;
 pub use table::Table;
@@ -52,15 +56,14 @@ pub fn masked(text: &str) -> Cow<'_, str> {
 #[derive(Debug, Clone, Copy)]
 pub struct Report {
     output: OutputArgs,
-    /// Whether the terminal can move its cursor.
-    has_cursor: bool,
+    look: Look,
 }
 
 impl Report {
-    /// Prints as the flags say. Terminals without a name (the variable `TERM`), and those named `dumb`, have no cursor to move.
+    /// Prints as the flags say, and on a terminal as it can.
     #[must_use]
-    pub fn new(output: OutputArgs, term: Option<&str>) -> Self {
-        Self { output, has_cursor: term.is_some_and(|term| !term.is_empty() && term != "dumb") }
+    pub fn new(output: OutputArgs, look: Look) -> Self {
+        Self { output, look }
     }
 
     /// Returns whether results are wanted as one JSON document.
@@ -90,6 +93,19 @@ impl Report {
         }
     }
 
+    /// Prints what `doctor` has found as the result, the worst first, and what it comes to.
+    pub fn findings(&self, found: &[Finding], conclusion: &str) {
+        for finding in found.iter().filter(|finding| self.output.quiet && finding.level == Level::Error) {
+            let Finding { kind, subject, text, advice, .. } = finding;
+            to_stderr(&format!("error[{kind}]: {subject}: {text}{}", hint(advice.as_deref())));
+        }
+        if !self.output.json && !self.output.quiet {
+            let style = findings::Style { columns: self.result_columns(), look: self.look };
+            findings::text(found, style).iter().for_each(|text| to_stdout(text));
+        }
+        self.paragraph("", conclusion);
+    }
+
     /// Returns the columns of the terminal that shows the results, if one does.
     fn result_columns(&self) -> Option<usize> {
         let stdout = io::stdout();
@@ -98,7 +114,7 @@ impl Report {
 
     /// Prints a table as the result, where [`Report::line`] would print: aligned on a terminal, else with tabs.
     pub fn table(&self, table: &Table) {
-        let layout = if io::stdout().is_terminal() { Layout::Aligned } else { Layout::Tabs };
+        let layout = self.result_columns().map_or(Layout::Tabs, Layout::Aligned);
         let text = table.text(layout);
         if !text.is_empty() {
             self.line(&text);
@@ -121,7 +137,7 @@ impl Report {
     pub(super) fn live_columns(&self) -> Option<usize> {
         let stderr = io::stderr();
         let plain = self.output.quiet || self.output.json || self.output.verbose > 0;
-        if plain || !self.has_cursor || !stderr.is_terminal() {
+        if plain || !self.look.has_cursor || !stderr.is_terminal() {
             return None;
         }
         Some(columns(&stderr)).filter(|columns| *columns >= FEWEST_COLUMNS)

@@ -1,5 +1,6 @@
 //! `doctor`: checks machine, account and domains at once, and prints a line for each finding.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::io;
 
@@ -47,7 +48,8 @@ pub(super) fn run(call: &Invocation<'_>, domains: &[DnsName]) -> Result<Exit> {
     findings.extend(servers);
     let causes = causes(&findings, &sources, (settings, lookup));
     findings.splice(..0, causes);
-    show(&findings, call.report);
+    findings.sort_by_key(|finding| Reverse(finding.level));
+    show(&findings, domains, call.report);
     Ok(finding::exit(&findings))
 }
 
@@ -100,22 +102,10 @@ fn check_account(call: &Invocation<'_>) -> Result<account::AccountCheck> {
     Ok(check)
 }
 
-fn show(findings: &[Finding], report: Report) {
-    let width = findings.iter().map(|finding| finding.subject.chars().count()).max().unwrap_or(0);
-    for finding in findings {
-        let Finding { level, subject, text, advice, .. } = finding;
-        if report.is_quiet() && *level == Level::Error {
-            let hint = advice.as_ref().map_or_else(String::new, |advice| format!("\nhint: {advice}"));
-            report.misuse(&format!("error: {subject}: {text}{hint}"));
-        }
-        report.line(&format!("{:<7}  {subject:<width$}  {text}", level.as_str()));
-        if let Some(advice) = advice {
-            report.line(&format!("         hint: {}", advice.replace('\n', "\n         ")));
-        }
-    }
+fn show(findings: &[Finding], domains: &[DnsName], report: Report) {
+    let conclusion = finding::conclusion(findings, domains);
+    report.findings(findings, &conclusion);
     let count = |level| findings.iter().filter(|finding| finding.level == level).count();
     let (errors, warnings) = (count(Level::Error), count(Level::Warning));
-    let counted = |count, word| if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") };
-    report.line(&format!("{}, {}", counted(errors, "error"), counted(warnings, "warning")));
-    report.document(&json!({ "findings": findings, "errors": errors, "warnings": warnings }));
+    report.document(&json!({ "conclusion": conclusion, "errors": errors, "findings": findings, "warnings": warnings }));
 }

@@ -36,7 +36,7 @@ use crate::error::{Error, Kind, Result};
 use crate::excerpt::{excerpt, visible};
 use crate::exit::Exit;
 use crate::order::Action;
-use crate::report::{self, Report};
+use crate::report::{self, Look, Report};
 use crate::secret::{MASK, Secret};
 use crate::settings::{Environment, Settings, Sources, key};
 
@@ -58,7 +58,7 @@ pub fn run(args: &[OsString], environment: &Environment) -> Exit {
         }
         Err(error) => return ignored_event(args, &error, environment).unwrap_or_else(|| usage(args, &error)),
     };
-    let report = Report::new(cli.output, environment.get("TERM").as_deref());
+    let report = Report::new(cli.output, Look::of(environment));
     // Some calls of clients are to end in silence; which ones, their own arguments tell. lego has variables of its own.
     let by_lego =
         matches!(cli.command, Command::Present(_) | Command::Cleanup(_)) && environment.get("EXEC_PATH").is_some();
@@ -260,7 +260,7 @@ fn usage(args: &[OsString], error: &clap::Error) -> Exit {
 /// The report of a command line that could not be read.
 fn plain_report(args: &[OsString]) -> Report {
     let json = args.iter().any(|arg| arg == "--json");
-    Report::new(OutputArgs { json, quiet: false, verbose: 0 }, None)
+    Report::new(OutputArgs { json, quiet: false, verbose: 0 }, Look::default())
 }
 
 /// The arguments that look like an API key, alone or behind `--flag=`.

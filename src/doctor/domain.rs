@@ -114,13 +114,15 @@ impl Examined {
         self.zone.as_ref()
     }
 
-    /// Returns all findings, those that need the list of the account's domains first.
+    /// Returns all findings: those that need the list of the account's domains come first, but for a domain that does not exist.
     #[must_use]
     pub fn findings(self, domains: Option<&[Domain]>) -> Vec<Finding> {
         // Where DNS does not tell the place of the record, nobody can tell which domain would hold it.
         let known = domains.filter(|_| self.place.is_some());
         let held = known.map(|domains| self.held(domains)).unwrap_or_default();
-        held.into_iter().chain(self.findings).collect()
+        let exists = self.zone.is_some() || self.place.is_none();
+        let [first, then] = if exists { [held, self.findings] } else { [self.findings, held] };
+        first.into_iter().chain(then).collect()
     }
 
     fn held(&self, domains: &[Domain]) -> Vec<Finding> {

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::name::DnsName;
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -113,9 +114,45 @@ pub fn exit(findings: &[Finding]) -> Exit {
     telling.or_else(|| exits.last().copied()).unwrap_or(Exit::Done)
 }
 
+/// Says how many findings are bad, and what to do first; the worst comes first among the findings.
+#[must_use]
+pub fn conclusion(findings: &[Finding], domains: &[DnsName]) -> String {
+    let count = |level| findings.iter().filter(|finding| finding.level == level).count();
+    let counted = |level, word| match count(level) {
+        1 => format!("1 {word}"),
+        count => format!("{count} {word}s"),
+    };
+    let counts = format!("{}, {}", counted(Level::Error, "error"), counted(Level::Warning, "warning"));
+    let bad = findings.iter().find(|finding| finding.level >= Level::Warning);
+    match (bad, domains.first()) {
+        (Some(Finding { level, subject, text, advice, .. }), _) => {
+            let what = advice.as_ref().unwrap_or(text).lines().next().unwrap_or_default();
+            let first = if *level == Level::Error { "First" } else { "A certificate can come all the same. First" };
+            format!("{counts}. {first}: {subject}: {what}")
+        }
+        (None, Some(domain)) => format!("{counts}. Nothing is in the way: `ipv64-acme test {domain}` tries it"),
+        (None, None) => {
+            format!("{counts}. Nothing is wrong here: `ipv64-acme doctor DOMAIN` looks at a domain as well")
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_conclusion_says_what_to_do_first() {
+        let error = Finding::error("e", "API key", "none").advise("run `ipv64-acme init`\nor not");
+        let warning = Finding::warning("w", "clock", "three hours behind");
+        let domains = [DnsName::parse("a.example").unwrap()];
+        let all = [error, warning.clone()];
+        assert_eq!(conclusion(&all, &domains), "1 error, 1 warning. First: API key: run `ipv64-acme init`");
+        let only = "0 errors, 1 warning. A certificate can come all the same. First: clock: three hours behind";
+        assert_eq!(conclusion(&[warning], &[]), only);
+        assert!(conclusion(&[], &domains).ends_with("`ipv64-acme test a.example` tries it"));
+        assert!(conclusion(&[], &[]).contains("0 errors, 0 warnings. Nothing is wrong here"));
+    }
 
     #[test]
     fn only_errors_fail_and_a_refused_key_comes_first() {

@@ -1,5 +1,6 @@
 //! Rows and columns as text: aligned for people, separated by tabs for programs. Printing is left to [`super`].
 
+use super::wrap::hanging;
 use crate::excerpt::visible;
 
 /// The blanks between two aligned columns.
@@ -8,8 +9,9 @@ const GAP: &str = "  ";
 /// How a table is laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Layout {
-    /// For a terminal: columns of equal width below their heads.
-    Aligned,
+    /// For a terminal with so many columns: cells of equal width below their heads, and a row that is too long goes on below
+    /// its last cell.
+    Aligned(usize),
     /// For a pipe: one tab between two columns, no heads.
     Tabs,
 }
@@ -37,12 +39,12 @@ impl Table {
     pub(super) fn text(&self, layout: Layout) -> String {
         match layout {
             Layout::Tabs => self.rows.iter().map(|row| row.join("\t")).collect::<Vec<_>>().join("\n"),
-            Layout::Aligned if self.rows.is_empty() => String::new(),
-            Layout::Aligned => self.aligned(),
+            Layout::Aligned(_) if self.rows.is_empty() => String::new(),
+            Layout::Aligned(columns) => self.aligned(columns),
         }
     }
 
-    fn aligned(&self) -> String {
+    fn aligned(&self, terminal: usize) -> String {
         let heads: Vec<String> = self.heads.iter().map(ToString::to_string).collect();
         let rows = || Some(&heads).filter(|heads| !heads.is_empty()).into_iter().chain(&self.rows);
         let columns = rows().map(Vec::len).max().unwrap_or(0);
@@ -50,8 +52,9 @@ impl Table {
             |column| rows().filter_map(|row: &Vec<String>| row.get(column)).map(|cell: &String| length(cell)).max();
         let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
         let line = |row: &Vec<String>| {
-            let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
-            cells.collect::<Vec<_>>().join(GAP).trim_end().to_owned()
+            let (last, before) = row.split_last().map_or(("", &[][..]), |(last, before)| (last.as_str(), before));
+            let head: String = before.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}{GAP}")).collect();
+            hanging(&head, last, terminal).trim_end().to_owned()
         };
         rows().map(line).collect::<Vec<_>>().join("\n")
     }
@@ -76,7 +79,21 @@ mod tests {
     #[test]
     fn people_get_aligned_columns_below_heads() {
         let expected = "NAME       TYPE  CONTENT\nä.example  A     192.0.2.1\nexample    TXT   a\\tb\\u{1b}[31m\nx";
-        assert_eq!(sample().text(Layout::Aligned), expected);
+        assert_eq!(sample().text(Layout::Aligned(80)), expected);
+    }
+
+    #[test]
+    fn a_row_that_is_too_long_goes_on_below_its_last_cell() {
+        let mut table = Table::new(&["NAME", "MESSAGE"]);
+        table.row(["a.example", "no domain of the account covers the name that was asked for"]);
+        let expected = "NAME       MESSAGE\na.example  no domain of the account\n           covers the name that was\n           \
+                        asked for";
+        assert_eq!(table.text(Layout::Aligned(40)), expected);
+        for columns in 40..=200 {
+            let text = table.text(Layout::Aligned(columns));
+            assert!(text.lines().all(|line| line.chars().count() <= columns), "{columns}: {text}");
+        }
+        assert!(table.text(Layout::Aligned(20)).contains("a.example"));
     }
 
     #[test]
@@ -86,7 +103,7 @@ mod tests {
 
     #[test]
     fn nothing_is_nothing() {
-        assert_eq!(Table::new(&["NAME"]).text(Layout::Aligned), "");
+        assert_eq!(Table::new(&["NAME"]).text(Layout::Aligned(80)), "");
         assert_eq!(Table::new(&["NAME"]).text(Layout::Tabs), "");
     }
 }

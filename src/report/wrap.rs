@@ -11,7 +11,12 @@ const NARROW_INDENT: &str = "  ";
 /// so that a name or a command can be copied.
 pub(super) fn hanging(head: &str, text: &str, columns: usize) -> String {
     let width = head.chars().count();
-    let indent = if columns < NARROW || width * 2 > columns { NARROW_INDENT.to_owned() } else { " ".repeat(width) };
+    let is_narrow = columns < NARROW || width * 2 > columns;
+    let (head, indent) = if is_narrow {
+        (format!("{}{NARROW_INDENT}", head.trim_end()), NARROW_INDENT.to_owned())
+    } else {
+        (head.to_owned(), " ".repeat(width))
+    };
     let options = Options::new(columns.max(1))
         .subsequent_indent(&indent)
         .break_words(false)

@@ -128,3 +128,33 @@ fn the_help_has_colours_only_where_they_are_wanted() {
         assert!(!has_colours(command), "{command}");
     }
 }
+
+#[test]
+#[ignore = "needs script(1): run by tests/run"]
+fn results_fit_a_terminal_of_any_width_and_kind() {
+    let mut env = TestEnvironment::new();
+    env.set("IPV64_API_KEY", "a-wrong-key");
+    env.fail(&["present", "_acme-challenge.name.ipv64.net", FIRST], 3);
+    let shown = |columns: u32, variables: &str, command: &str| {
+        let line = format!("stty cols {columns}; {variables} ipv64-acme {command}");
+        terminal::watch(&env, &line).stdout.replace('\r', "")
+    };
+    let fits = |text: &str, columns: usize| {
+        // A word that is wider stays whole, to be copied.
+        let is_fit = |line: &str| line.chars().count() <= columns || line.split_whitespace().count() <= 2;
+        assert!(text.lines().all(is_fit), "{columns}: {text}");
+    };
+    for columns in [40, 57, 80, 200] {
+        let text = shown(columns, "NO_COLOR=1 LC_ALL=C", "doctor name.ipv64.net");
+        assert!(text.starts_with("x error    API  ") && text.is_ascii(), "{text}");
+        let last = text.rsplit("1 error, 0 warnings.").next().unwrap();
+        assert!(last.split_whitespace().collect::<Vec<_>>().join(" ").starts_with("First: API: "), "{text}");
+        fits(&text, columns as usize);
+    }
+    let coloured = shown(100, "LC_ALL=C.UTF-8", "doctor name.ipv64.net");
+    assert!(coloured.starts_with("\u{1b}[31m✗ error\u{1b}[0m    API  "), "{coloured}");
+    for command in ["doctor name.ipv64.net", "config", "history", "explain no_domain", "sweep --help"] {
+        let text = shown(20, "NO_COLOR=1 LC_ALL=C TERM=dumb", command);
+        assert!(!text.is_empty() && !text.contains('\u{1b}'), "{command}: {text}");
+    }
+}

@@ -154,7 +154,7 @@ fn errors_and_warnings_name_their_kind() {
 fn quiet_leaves_the_errors_of_the_doctor() {
     let env = TestEnvironment::new();
     let error = env.fail(&["-q", "doctor", "shop.example.net"], 7);
-    assert!(error.contains("error: ") && error.contains("hint: "), "{error}");
+    assert!(error.contains("error[no_domain]: ") && error.contains("hint: "), "{error}");
 }
 
 #[test]

@@ -20,7 +20,7 @@ fn examine(env: &TestEnvironment, domains: &[&str], code: i32) -> Vec<Value> {
     assert_eq!(finished.status.code(), Some(code), "{}", finished.said());
     assert!(env.sim.api_calls().len() <= before + 2, "{:#?}", env.sim.api_calls());
     let document: Value = serde_json::from_str(&finished.stdout).unwrap();
-    assert_eq!(fields(&document), ["errors", "findings", "warnings"]);
+    assert_eq!(fields(&document), ["conclusion", "errors", "findings", "warnings"]);
     let findings = document["findings"].as_array().unwrap().clone();
     for finding in &findings {
         assert_eq!(fields(finding), ["advice", "kind", "level", "subject", "text"]);
@@ -76,7 +76,8 @@ fn a_healthy_world_has_nothing_to_do_and_costs_two_calls() {
         has(&findings, kind, "ok");
     }
     let text = env.succeed(&["doctor", "name.ipv64.net"]);
-    assert!(text.lines().all(|line| line.starts_with("ok  ") || line == "0 errors, 0 warnings"), "{text}");
+    assert!(text.lines().all(|line| line.starts_with("ok  ") || line.starts_with("0 errors, 0 warnings. ")), "{text}");
+    assert!(text.ends_with("Nothing is in the way: `ipv64-acme test name.ipv64.net` tries it\n"), "{text}");
     assert!(!text.contains(env.sim.key(0).unwrap()));
 }
 
