@@ -107,7 +107,8 @@ pub fn record_name(identifier: &DnsName) -> Result<DnsName, NameError> {
 /// # Errors
 /// [`NameError`] says which rule is broken.
 pub fn parse_identifier(text: &str) -> Result<DnsName, NameError> {
-    text.parse().map(|name| without_label(&name))
+    // Read again, for an IP address behind the label.
+    text.parse().and_then(|name| without_label(&name).as_str().parse())
 }
 
 /// Returns a name without the label of a challenge record: a name with two of them is never meant.
@@ -158,6 +159,12 @@ impl Challenge {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_behind_the_label_is_no_domain() {
+        assert!(parse_identifier("_acme-challenge.192.0.2.1").unwrap_err().to_string().contains("an IP address"));
+        assert_eq!(parse_identifier("_acme-challenge.a.example").unwrap().as_str(), "a.example");
+    }
 
     #[test]
     fn digest_is_that_of_rfc_8555() {

@@ -116,9 +116,12 @@ impl std::str::FromStr for DnsName {
 
     /// As [`DnsName::parse`], for what a person writes: an IP address is refused.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text.parse::<std::net::IpAddr>() {
-            Ok(_) => Err(NameError { text: text.to_owned(), rule: ADDRESS.into() }),
-            Err(_) => Self::parse(text),
+        let is_address = |text: &str| text.parse::<std::net::IpAddr>().is_ok();
+        // Also an address in another spelling: with a final dot, or in digits of another script.
+        match Self::parse(text) {
+            Ok(name) if !is_address(&name.0) => Ok(name),
+            Err(error) if !is_address(text) => Err(error),
+            _ => Err(NameError { text: excerpt(text, SHOWN), rule: ADDRESS.into() }),
         }
     }
 }
@@ -225,7 +228,7 @@ mod tests {
 
     #[test]
     fn an_address_is_no_name_that_a_person_may_write() {
-        for text in ["192.0.2.1", "2001:db8::1"] {
+        for text in ["192.0.2.1", "2001:db8::1", "192.0.2.1.", "１９２.0.2.1"] {
             assert!(text.parse::<DnsName>().unwrap_err().to_string().contains("an IP address"), "{text}");
         }
     }
