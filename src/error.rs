@@ -89,6 +89,13 @@ kinds! {
     StateUnsafe "state_unsafe" Failed,
     StateNotLocked "state_not_locked" Failed,
     StateSetAside "state_set_aside" Failed,
+    // The broker's clients.
+    ClientUnreadable "client_unreadable" Usage,
+    ClientExposed "client_exposed" Usage,
+    ClientMalformed "client_malformed" Usage,
+    ClientShared "client_shared" Usage,
+    ClientExists "client_exists" Usage,
+    NoSuchClient "no_such_client" Usage,
     // The simulation, which is no part of what people install.
     SimBind "sim_bind" Failed,
     SimCertificate "sim_certificate" Failed,

@@ -7,7 +7,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{Mode, OFlags, StatVfsMountFlags, statvfs};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
@@ -16,8 +16,9 @@ use crate::excerpt::visible_path;
 /// Write bits of group and others, and of others alone.
 const OTHERS_MAY_WRITE: u32 = 0o022;
 const WORLD_MAY_WRITE: u32 = 0o002;
-/// Read bits of group and others.
+/// Read bits of group and others, and of others alone.
 const OTHERS_MAY_READ: u32 = 0o044;
+const WORLD_MAY_READ: u32 = 0o004;
 /// In a folder with this bit, only their owners may rename or remove files.
 const STICKY: u32 = 0o1000;
 const ROOT: u32 = 0;
@@ -31,8 +32,21 @@ const MOST_LINKS: u32 = 40;
 pub enum Readers {
     /// Anybody.
     Anybody,
+    /// The owner and the group: a service that may read what root has written.
+    Group,
     /// Nobody but the owner.
     Owner,
+}
+
+impl Readers {
+    /// The mode that a file should have, if one with this mode has other readers.
+    fn mode_without(self, mode: u32) -> Option<u32> {
+        match self {
+            Self::Owner if mode & OTHERS_MAY_READ != 0 => Some(600),
+            Self::Group if mode & WORLD_MAY_READ != 0 => Some(640),
+            _ => None,
+        }
+    }
 }
 
 /// What lets somebody else change or read a file.
@@ -77,6 +91,14 @@ pub fn open(path: &Path, readers: Readers) -> Result<File, Unusable> {
     }
 }
 
+/// Returns whether a file was handed in by an engine: nobody can change it here, its owner and mode cannot be otherwise, and
+/// nobody else is there. Secrets of containers are 0444 by default and have any owner.
+#[must_use]
+pub fn is_handed_in(real: &Path) -> bool {
+    real.starts_with("/run/secrets")
+        || statvfs(real).is_ok_and(|mount| mount.f_flag.contains(StatVfsMountFlags::RDONLY))
+}
+
 /// Opens a regular file, whoever owns it. A pipe would wait for its writer, and a device may do anything.
 ///
 /// # Errors
@@ -113,8 +135,8 @@ pub fn exposure_of(path: &Path, metadata: &Metadata, readers: Readers) -> Option
             format!("`{shown}` has mode {mode:03o} and belongs to user {owner}, but this process runs as user {user}"),
             format!("run `{chown} {user} {shown}` if you trust what it says, {}", or_as(owner)),
         )
-    } else if readers == Readers::Owner && mode & OTHERS_MAY_READ != 0 {
-        (format!("`{shown}` can be read by others (mode {mode:03o})"), format!("run `chmod 600 {shown}`"))
+    } else if let Some(private) = readers.mode_without(mode) {
+        (format!("`{shown}` can be read by others (mode {mode:03o})"), format!("run `chmod {private} {shown}`"))
     } else if mode & OTHERS_MAY_WRITE != 0 {
         (format!("`{shown}` has mode {mode:03o}: others may write to it"), format!("run `chmod go-w {shown}`"))
     } else {

@@ -4,8 +4,12 @@
 //! This file is the vocabulary: a dialect turns a request into an [`Ask`], the engine turns that into an [`Answer`], and the
 //! dialect turns the answer into a response.
 
+pub mod client_file;
+pub mod clients;
 pub mod grant;
 pub mod pattern;
+pub mod policy;
+pub mod token;
 
 use std::net::IpAddr;
 use std::sync::Arc;

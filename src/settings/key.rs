@@ -5,8 +5,6 @@ use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{StatVfsMountFlags, statvfs};
-
 use super::Setting;
 use super::source::{Origin, Sources};
 use crate::error::{Error, Kind, Result};
@@ -111,14 +109,11 @@ fn place(sources: &Sources<'_>) -> Option<Place> {
     found.or_else(usual)
 }
 
-/// Opens a key file. Where it was handed in by an engine, its mode cannot be otherwise and nobody else is there: secrets of
-/// containers are 0444 by default and have any owner, credentials of systemd show access lists as group bits.
+/// Opens a key file, unless others can read it. Credentials of systemd show access lists as group bits.
 fn open(path: &Path, sources: &Sources<'_>) -> Result<File, Unusable> {
     let real = fs::canonicalize(path)?;
     let credentials = sources.variable("CREDENTIALS_DIRECTORY").and_then(|folder| fs::canonicalize(folder).ok());
-    if real.starts_with("/run/secrets")
-        || statvfs(&real).is_ok_and(|mount| mount.f_flag.contains(StatVfsMountFlags::RDONLY))
-    {
+    if ownership::is_handed_in(&real) {
         return Ok(ownership::open_regular(&real)?);
     }
     let is_credential = credentials.is_some_and(|folder| real.starts_with(folder));
