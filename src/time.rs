@@ -20,6 +20,8 @@ static GERMANY: TimeZone = tz::get!("Europe/Berlin");
 const IMF_FIXDATE: &str = "%a, %d %b %Y %H:%M:%S GMT";
 /// The form in which IPv64 writes times.
 const PROVIDER: &str = "%Y-%m-%d %H:%M:%S";
+/// The form for programs (RFC 3339).
+const INTERNET: &str = "%Y-%m-%dT%H:%M:%SZ";
 
 /// A wall-clock time in milliseconds since 1970-01-01 00:00 UTC, as several processes share it through a file.
 ///
@@ -66,6 +68,12 @@ impl Timestamp {
     #[must_use]
     pub fn http(self) -> String {
         self.calendar().strftime(IMF_FIXDATE).to_string()
+    }
+
+    /// Writes a time for programs, `2026-11-23T13:05:00Z`.
+    #[must_use]
+    pub fn rfc3339(self) -> String {
+        self.calendar().strftime(INTERNET).to_string()
     }
 
     /// Returns milliseconds since 1970.

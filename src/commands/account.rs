@@ -78,7 +78,7 @@ fn document(account: &Account, secrets: SecretArgs) -> Value {
         "status": account.status,
         // Nothing if there is no limit, or none is known.
         "api_calls_left": account.api_calls_left(),
-        "dyndns_ttl": account.class.dyndns_ttl,
+        "dyndns_ttl_seconds": account.class.dyndns_ttl,
     });
     for (name, _, used, limit, _) in usages(account) {
         document[name] = json!({ "used": used, "limit": limit });

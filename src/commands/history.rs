@@ -79,7 +79,7 @@ fn server(server: &PastServer) -> String {
 /// A call as `--json` gives it.
 pub(super) fn entry(call: &PastCall) -> Value {
     json!({
-        "ended_at": call.at.to_string(),
+        "ended_at": call.at.rfc3339(),
         "client": call.client,
         "action": call.action,
         "records": call.records,

@@ -72,7 +72,7 @@ fn list(context: &Context, args: &RecordListArgs) -> Result<Exit> {
         wanted.as_ref().is_none_or(|wanted| *wanted == record.record_type)
             && name.as_ref().is_none_or(|name| record.name_in(&domain.name).eq_ignore_ascii_case(name))
     });
-    let mut columns = vec![("ID", "id"), ("NAME", "name"), ("TYPE", "type"), ("TTL", "ttl")];
+    let mut columns = vec![("ID", "id"), ("NAME", "name"), ("TYPE", "type"), ("TTL", "ttl_seconds")];
     columns.extend([("LAST UPDATE", "last_update"), ("CONTENT", "content")]);
     columns.extend(args.secrets.show_secrets.then_some(("RECORD KEY", "key")));
     let entries: Vec<_> = found.iter().map(|(domain, record)| entry(domain, record, args.secrets)).collect();
@@ -174,7 +174,7 @@ fn entry(domain: &Domain, record: &Record, secrets: SecretArgs) -> Value {
         "prefix": record.prefix,
         "type": record.record_type.as_str(),
         "content": record.content,
-        "ttl": record.ttl,
+        "ttl_seconds": record.ttl,
         "last_update": record.last_update,
         "key": secrets.text(record.key.as_ref()),
         "failover_policy": record.failover_policy,

@@ -39,15 +39,15 @@ pub(super) fn run(context: &Context) -> Result<Exit> {
     let mut records = Table::new(&["RECORD", "VALUE", "CLIENT", "AGE", "PROGRESS"]);
     let mut entries = Vec::new();
     for entry in &open {
-        let (age_of, progress) = (state.age(entry.added_at), describe(entry));
-        records.row([entry.record.as_str(), entry.value.as_str(), &entry.client, &age(age_of), &progress]);
+        let age_of = state.age(entry.added_at);
+        records.row([entry.record.as_str(), entry.value.as_str(), &entry.client, &age(age_of), &describe(entry)]);
         entries.push(json!({
             "name": entry.name,
             "value": entry.value,
             "record": entry.record,
             "client": entry.client,
-            "age": age_of.as_secs(),
-            "progress": progress,
+            "age_seconds": age_of.as_secs(),
+            "progress": progress(entry),
         }));
     }
     context.report.table(&records);
@@ -71,10 +71,10 @@ pub(super) fn run(context: &Context) -> Result<Exit> {
             "kept": kept,
             "made_from_here_today": quota.calls_today,
             // Nothing unless the API has refused a call for this reason in the last quarter of an hour.
-            "used_up_until": quota.used_up_until.map(|until| until.to_string()),
+            "used_up_until": quota.used_up_until.map(Timestamp::rfc3339),
         },
         // Nothing unless calls have given up since, and none has got an answer.
-        "no_answer_since": down_since.map(|since| since.to_string()),
+        "no_answer_since": down_since.map(Timestamp::rfc3339),
         "state_directory": directory,
         "open_records": entries,
         // As `history` has them; nothing where each name has succeeded since.
@@ -117,6 +117,17 @@ fn summary(
     table.row(["state directory", directory.unwrap_or("none: nothing outlives a call")]);
     table.row(["open records", &open]);
     table
+}
+
+/// How far a record has come, for programs.
+pub(super) const fn progress(entry: &Entry) -> &'static str {
+    match entry.progress {
+        Progress::Intended => "intended",
+        Progress::Confirmed => "added",
+        Progress::Ready { .. } => "ready",
+        Progress::RemoveAsked { failed: true, .. } => "remove_failed",
+        Progress::RemoveAsked { failed: false, .. } => "removing",
+    }
 }
 
 /// Says how far a record has come.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::context::Context;
-use super::status::{age, describe};
+use super::status::{age, describe, progress};
 use crate::api::{ApiError, Change, Domain, Record, RecordSpec, RecordType, RetryPolicy};
 use crate::challenge::CHALLENGE_LABEL;
 use crate::cli::SweepArgs;
@@ -37,11 +37,14 @@ struct Leftover {
     name: String,
     value: String,
     domain: DnsName,
-    /// Seconds.
+    #[serde(rename = "age_seconds")]
     age: Option<u64>,
     /// The ACME client; nothing for a record that was not added from here.
     client: Option<String>,
-    progress: String,
+    /// How far it has come; nothing for such a record.
+    progress: Option<&'static str>,
+    #[serde(skip)]
+    described: String,
     /// `left`, `removed`, `missing` or `failed`.
     status: &'static str,
     error: Option<Value>,
@@ -101,7 +104,8 @@ impl Leftover {
         let spec = RecordSpec::within(&entry.domain, &entry.record, RecordType::TXT, entry.value.as_str())?;
         Some(Self {
             age: Some(context.state.age(entry.added_at).as_secs()),
-            progress: describe(&entry),
+            progress: Some(progress(&entry)),
+            described: describe(&entry),
             name: entry.record.to_string(),
             value: entry.value.to_string(),
             domain: entry.domain,
@@ -127,7 +131,8 @@ impl Leftover {
             domain: domain.name.clone(),
             age: changed.map(|changed| context.state.age(changed).as_secs()),
             client: None,
-            progress: "not added from here".to_owned(),
+            progress: None,
+            described: "not added from here".to_owned(),
             status: "left",
             error: None,
             target: spec.map(Target::Spec).or_else(|| record.id.map(Target::Number))?,
@@ -142,7 +147,7 @@ fn list(context: &Context, args: &SweepArgs, found: &[Leftover]) -> Exit {
     for leftover in found {
         let age = leftover.age.map_or_else(|| "unknown".to_owned(), |seconds| age(Duration::from_secs(seconds)));
         let client = leftover.client.as_deref().unwrap_or("unknown");
-        table.row([&leftover.name, &leftover.value, client, &age, &leftover.progress]);
+        table.row([&leftover.name, &leftover.value, client, &age, &leftover.described]);
     }
     report.table(&table);
     report.line(&match found.len() {

@@ -110,6 +110,7 @@ fn server_entry(row: &Row) -> Value {
         "name": row.host.name(),
         "address": row.host.address().map(|address| address.ip().to_string()),
         "seconds": row.after.map(seconds),
-        "state": row.describe(),
+        "status": row.status,
+        "text": row.describe(),
     })
 }

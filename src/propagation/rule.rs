@@ -57,7 +57,8 @@ pub(super) fn requirement(confirmations: u32, earlier: Option<u32>, contradicted
 }
 
 /// Where an address stands with a zone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ServerStatus {
     /// It has the records, and has confirmed them as often as required.
     Serving,

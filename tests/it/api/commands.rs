@@ -69,7 +69,7 @@ fn the_account_is_shown_with_its_quota_and_without_its_secrets() {
             "api_key",
             "class",
             "dyndns_domains",
-            "dyndns_ttl",
+            "dyndns_ttl_seconds",
             "dyndns_updates",
             "email",
             "health_check_updates",
@@ -195,7 +195,7 @@ fn the_list_of_records_is_filtered_by_domain_type_and_name() {
             "last_update",
             "name",
             "prefix",
-            "ttl",
+            "ttl_seconds",
             "type"
         ]
     );

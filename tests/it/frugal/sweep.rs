@@ -103,7 +103,7 @@ fn sweep_tells_programs_what_became_of_each_record() {
     let record = &listed["records"][0];
     assert_eq!((&record["name"], &record["value"]), (&NAME.into(), &value.as_str().into()));
     assert_eq!((&record["client"], &record["status"]), (&"lego".into(), &"left".into()));
-    assert!(record["age"].as_u64().unwrap() >= 7200);
+    assert!(record["age_seconds"].as_u64().unwrap() >= 7200);
     assert_eq!(env.json(&["sweep", "--yes"])["records"][0]["status"], "removed");
     assert_eq!(env.json(&["sweep"]), serde_json::json!({"records": []}));
 }

@@ -7,6 +7,7 @@ mod doctor;
 mod faults;
 mod history;
 mod init;
+mod json;
 mod machine;
 mod manual;
 mod on_failure;
