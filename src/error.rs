@@ -76,6 +76,11 @@ kinds! {
     AnswerTooLarge "answer_too_large" NoAnswer,
     NotHttp "not_http" NoAnswer,
     Tls "tls" NoAnswer,
+    // The broker, as a machine without the key sees it.
+    BrokerUnauthorized "broker_unauthorized" Key,
+    BrokerNotAllowed "broker_not_allowed" Key,
+    BrokerCallsUsedUp "broker_calls_used_up" RateLimit,
+    BrokerUnusable "broker_unusable" NoAnswer,
     // Domains and name servers.
     NoDomain "no_domain" NoDomain,
     NotPropagated "not_propagated" NotPropagated,

@@ -8,6 +8,10 @@ use crate::name::DnsName;
 pub const PRESENT: &str = "/v1/present";
 /// Where a record is removed.
 pub const CLEANUP: &str = "/v1/cleanup";
+/// Where a client asks (`GET`) what it may do.
+pub const CLIENT: &str = "/v1/client";
+/// What every token begins with, so that people and scanners of secrets know one.
+pub const TOKEN_PREFIX: &str = "ipv64b_";
 
 /// A record to be added or removed.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -30,6 +34,19 @@ pub struct RecordAnswer {
     pub domain: Option<DnsName>,
     /// Whether this call has added or removed it; `false` where it was there, or gone, before.
     pub changed: bool,
+}
+
+/// What a client may do, as its file says.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ClientAnswer {
+    /// Its name.
+    pub client: String,
+    /// The names that it may get certificates for, each with its wildcard: `www.example.com`, `*.example.com`.
+    pub allow: Vec<String>,
+    /// The names of records, other than those of `allow`, where its aliases may end.
+    pub alias: Vec<String>,
+    /// The API calls it may cause in a day; none if there is no such limit.
+    pub calls_per_day: Option<u32>,
 }
 
 /// Why nothing became of it, as `--json` prints errors.
