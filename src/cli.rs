@@ -5,6 +5,8 @@ mod api;
 mod client;
 mod help;
 mod people;
+#[cfg(feature = "serve")]
+mod serve;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -21,6 +23,8 @@ pub use api::{DomainCommand, RecordAddArgs, RecordCommand, RecordDeleteArgs, Rec
 pub use client::{BatchArgs, ClientCall};
 pub use help::EXAMPLES;
 pub use people::{ExplainArgs, HistoryArgs, InitArgs, SweepArgs};
+#[cfg(feature = "serve")]
+pub use serve::ServeArgs;
 
 /// ACME DNS-01 hook for IPv64.net that waits for every authoritative name server
 #[derive(Debug, Parser)]
@@ -199,6 +203,9 @@ pub enum Command {
     Status,
     /// Print the version; with --json also commit, target and features
     Version,
+    /// Run the broker: only this machine needs the API key
+    #[cfg(feature = "serve")]
+    Serve(ServeArgs),
     /// Print the completions for a shell
     Completions {
         /// The shell

@@ -94,13 +94,15 @@ kinds! {
     StateUnsafe "state_unsafe" Failed,
     StateNotLocked "state_not_locked" Failed,
     StateSetAside "state_set_aside" Failed,
-    // The broker's clients.
+    // The broker and its clients.
     ClientUnreadable "client_unreadable" Usage,
     ClientExposed "client_exposed" Usage,
     ClientMalformed "client_malformed" Usage,
     ClientShared "client_shared" Usage,
     ClientExists "client_exists" Usage,
     NoSuchClient "no_such_client" Usage,
+    ListenFailed "listen_failed" Failed,
+    CertificateUnusable "certificate_unusable" Usage,
     // The simulation, which is no part of what people install.
     SimBind "sim_bind" Failed,
     SimCertificate "sim_certificate" Failed,

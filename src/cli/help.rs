@@ -4,18 +4,19 @@
 use clap::Command;
 
 /// The groups of the top help.
-const GROUPS: [(&str, &[&str]); 4] = [
+const GROUPS: [(&str, &[&str]); 5] = [
     ("Hooks, called by ACME clients", &["auth", "present", "cleanup", "batch"]),
     (
         "Setting up and looking into trouble",
         &["init", "doctor", "test", "config", "status", "history", "explain", "sweep"],
     ),
+    ("The broker: one machine has the key, all get certificates", &["serve"]),
     ("The account at IPv64.net", &["account", "logs", "domain", "record"]),
     ("This program", &["version", "completions", "man", "demo", "sim"]),
 ];
 
 /// The examples, each with the path of its command.
-pub const EXAMPLES: [(&str, &str); 51] = [
+pub const EXAMPLES: [(&str, &str); 53] = [
     (
         "auth",
         "certbot certonly --manual --preferred-challenges dns --manual-auth-hook \"ipv64-acme auth\" \
@@ -64,6 +65,8 @@ pub const EXAMPLES: [(&str, &str); 51] = [
     ("record delete", "ipv64-acme record delete www.name.ipv64.net A 192.0.2.1"),
     ("record delete", "ipv64-acme record delete 123456"),
     ("version", "ipv64-acme version --json"),
+    ("serve", "ipv64-acme serve"),
+    ("serve", "ipv64-acme serve --config-dir ./broker"),
     ("completions", "ipv64-acme completions bash > /etc/bash_completion.d/ipv64-acme"),
     ("completions", "ipv64-acme completions zsh > /usr/local/share/zsh/site-functions/_ipv64-acme"),
     ("completions", "ipv64-acme completions fish > ~/.config/fish/completions/ipv64-acme.fish"),

@@ -15,6 +15,8 @@ mod manual;
 mod memory;
 mod on_failure;
 mod record;
+#[cfg(feature = "serve")]
+mod serve;
 #[cfg(feature = "sim")]
 mod sim;
 mod status;
@@ -105,6 +107,8 @@ fn execute(args: &[OsString], cli: &Cli, environment: &Environment, report: Repo
         Command::Status => call.with(status::run),
         Command::History(args) => history::run(&call, args),
         Command::Explain(args) => explain::run(&call, args),
+        #[cfg(feature = "serve")]
+        Command::Serve(args) => serve::run(&call, args),
         Command::Completions { shell } => Ok(manual::completions(*shell, report)),
         Command::Version => Ok(version::run(&call)),
         Command::Man { folder } => manual::man(folder.as_deref(), report),

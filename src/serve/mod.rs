@@ -6,10 +6,19 @@
 
 pub mod client_file;
 pub mod clients;
+pub mod config;
+pub mod connections;
+pub mod daemon;
 pub mod grant;
+pub mod listen;
+pub mod metrics;
 pub mod pattern;
 pub mod policy;
+pub mod server;
+pub mod systemd;
+pub mod tls;
 pub mod token;
+pub mod watch;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -21,7 +30,7 @@ use crate::name::DnsName;
 use grant::Grant;
 
 /// Who is at the other end of a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Peer {
     /// A machine, by its address.
     Address(IpAddr),

@@ -105,7 +105,8 @@ pub(super) fn is_whole(text: &str) -> bool {
 }
 
 /// Returns the known name that is most like a misspelt one, if any is like it.
-pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+#[must_use]
+pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let distance = |known: &&str| strsim::levenshtein(known, name);
     known.min_by_key(distance).filter(|known| distance(known) <= (name.len() / NEAR_DIVISOR).max(1))
 }

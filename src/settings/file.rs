@@ -54,7 +54,9 @@ impl ConfigFile {
     /// # Errors
     /// As [`ConfigFile::find`].
     pub fn read(path: &Path) -> Result<Self> {
-        Self::parse(path, &read_text(path)?)
+        const HINT: &str = "check that it is a file which the user that runs this program may read, or name another one \
+                            with --config or IPV64_CONFIG";
+        Self::parse(path, &read_text(path, HINT)?)
     }
 
     /// Reads the text of a file that is, or would be, at a path.
@@ -62,28 +64,15 @@ impl ConfigFile {
     /// # Errors
     /// As [`ConfigFile::find`].
     pub fn parse(path: &Path, text: &str) -> Result<Self> {
-        let malformed = |reason: String| malformed(path, &visible(&reason));
-        let table = DeTable::parse(text).map_err(|error| {
-            malformed(format!("{}{}", error.message(), place(text, error.span().map_or(0, |span| span.start))))
-        })?;
-        let mut known = BTreeMap::new();
-        for (name, value) in table.get_ref() {
-            let name = name.get_ref().to_string();
-            let value = text_of(value.get_ref()).ok_or_else(|| {
-                let kind = value.get_ref().type_str();
-                malformed(format!("the {kind} of `{name}` cannot be used{}", place(text, value.span().start)))
-            })?;
-            let Some(setting) = Setting::ALL.into_iter().find(|setting| setting.key() == name) else {
-                return Err(unknown(path, &name));
-            };
-            let base = path.parent().filter(|_| setting.is_path() && !value.is_empty());
-            let value = match base {
-                Some(base) => absolute(&base.join(&value)),
-                None => value,
-            };
-            known.insert(name, value);
-        }
-        Ok(Self { path: path.to_owned(), values: known })
+        let find = |name: &str| Setting::ALL.into_iter().find(|setting| setting.key() == name);
+        let values = values(path, text, |name| find(name).map_or_else(|| Err(unknown(path, name)), |_| Ok(())))?;
+        let in_every_folder = |(name, value): (String, String)| {
+            let is_relative = find(&name).is_some_and(Setting::is_path) && !value.is_empty();
+            let base = path.parent().filter(|_| is_relative);
+            let value = base.map_or_else(|| value.clone(), |base| absolute(&base.join(&value)));
+            (name, value)
+        };
+        Ok(Self { path: path.to_owned(), values: values.into_iter().map(in_every_folder).collect() })
     }
 
     /// Returns the file in the usual places that is not read because this one comes first.
@@ -119,13 +108,15 @@ fn absolute(path: &Path) -> String {
     std::path::absolute(path).as_deref().unwrap_or(path).to_string_lossy().into_owned()
 }
 
-fn read_text(path: &Path) -> Result<String> {
+/// Reads a file that nobody but root and this user can change; `hint` says what to do if it is not there.
+///
+/// # Errors
+/// [`Kind::ConfigUnreadable`], [`Kind::ConfigExposed`], [`Kind::ConfigMalformed`] for a very long one.
+pub fn read_text(path: &Path, hint: &str) -> Result<String> {
     let shown = visible_path(path);
     let unreadable = |error: io::Error| {
-        Error::new(Kind::ConfigUnreadable, format!("cannot read the configuration file `{shown}`: {error}")).advise(
-            "check that it is a file which the user that runs this program may read, or name another one with \
-             --config or IPV64_CONFIG",
-        )
+        Error::new(Kind::ConfigUnreadable, format!("cannot read the configuration file `{shown}`: {error}"))
+            .advise(hint)
     };
     let file = ownership::open(path, Readers::Anybody).map_err(|error| match error {
         Unusable::Unreadable(error) => unreadable(error),
@@ -137,6 +128,28 @@ fn read_text(path: &Path) -> Result<String> {
         return Err(malformed(path, &format!("it is longer than {LONGEST} bytes")));
     }
     Ok(text)
+}
+
+/// Reads the lines of a file, each a name that `check` accepts and a value, in the form in which the environment has it.
+///
+/// # Errors
+/// [`Kind::ConfigMalformed`] where it is not TOML, or a value is a table or a date; that of `check`.
+pub fn values(path: &Path, text: &str, check: impl Fn(&str) -> Result<()>) -> Result<BTreeMap<String, String>> {
+    let malformed = |reason: String| malformed(path, &visible(&reason));
+    let table = DeTable::parse(text).map_err(|error| {
+        malformed(format!("{}{}", error.message(), place(text, error.span().map_or(0, |span| span.start))))
+    })?;
+    let mut values = BTreeMap::new();
+    for (name, value) in table.get_ref() {
+        let name = name.get_ref().to_string();
+        let value = text_of(value.get_ref()).ok_or_else(|| {
+            let kind = value.get_ref().type_str();
+            malformed(format!("the {kind} of `{name}` cannot be used{}", place(text, value.span().start)))
+        })?;
+        check(&name)?;
+        values.insert(name, value);
+    }
+    Ok(values)
 }
 
 /// The error for a file that somebody else can change.

@@ -18,6 +18,8 @@ const VARIABLES: [&str; 3] = ["IPV64_API_KEY", "IPV64_API_TOKEN", "IPv64_Token"]
 pub const KEY_FILE: &str = "api-key";
 /// The name of the systemd credential (systemd.exec(5), `LoadCredential=`).
 const CREDENTIAL: &str = "ipv64-api-key";
+/// The variable with the folder of systemd's credentials.
+pub const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 /// The shortest text that is taken for a key where a path should be.
 const SHORTEST_KEY: usize = 20;
 
@@ -97,7 +99,7 @@ fn place(sources: &Sources<'_>) -> Option<Place> {
     }
     let variable = VARIABLES.iter().find_map(|name| Some(Place::Variable(name, sources.variable(name)?)));
     let credential = || {
-        let path = PathBuf::from(sources.variable("CREDENTIALS_DIRECTORY")?).join(CREDENTIAL);
+        let path = PathBuf::from(sources.variable(CREDENTIALS)?).join(CREDENTIAL);
         path.exists().then_some(Place::Credential(path))
     };
     let usual = || {
@@ -109,15 +111,19 @@ fn place(sources: &Sources<'_>) -> Option<Place> {
     found.or_else(usual)
 }
 
-/// Opens a key file, unless others can read it. Credentials of systemd show access lists as group bits.
-fn open(path: &Path, sources: &Sources<'_>) -> Result<File, Unusable> {
+/// Opens a file with a secret, unless others than `readers` can read it. `credentials` is systemd's `$CREDENTIALS_DIRECTORY`,
+/// whose files show access lists as group bits.
+///
+/// # Errors
+/// As [`ownership::open`].
+pub fn open(path: &Path, readers: Readers, credentials: Option<&str>) -> Result<File, Unusable> {
     let real = fs::canonicalize(path)?;
-    let credentials = sources.variable("CREDENTIALS_DIRECTORY").and_then(|folder| fs::canonicalize(folder).ok());
     if ownership::is_handed_in(&real) {
         return Ok(ownership::open_regular(&real)?);
     }
+    let credentials = credentials.and_then(|folder| fs::canonicalize(folder).ok());
     let is_credential = credentials.is_some_and(|folder| real.starts_with(folder));
-    ownership::open(path, if is_credential { Readers::Anybody } else { Readers::Owner })
+    ownership::open(path, if is_credential { Readers::Anybody } else { readers })
 }
 
 /// Reads the key from a file.
@@ -136,7 +142,7 @@ pub fn from_file(path: &Path, sources: &Sources<'_>) -> Result<Secret> {
         Error::new(Kind::KeyUnreadable, format!("cannot read the API key from `{shown}`: {error}"))
             .advise(format!("check that `{shown}` exists and belongs to the user that runs this program"))
     };
-    let file = open(path, sources).map_err(|error| match error {
+    let file = open(path, Readers::Owner, sources.variable(CREDENTIALS).as_deref()).map_err(|error| match error {
         Unusable::Unreadable(error) => unreadable(error),
         Unusable::Exposed(Exposure { problem, remedy }) => {
             Error::new(Kind::KeyExposed, format!("the API key file {problem}")).advise(remedy)

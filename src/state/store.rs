@@ -70,6 +70,13 @@ impl State {
         self.shared.directory.as_ref().map(StateDir::path)
     }
 
+    /// Returns whether journal and usage are on the disk, and not only in the memory of this process.
+    #[must_use]
+    pub fn is_on_disk(&self) -> bool {
+        let files = self.shared.files.lock().unwrap_or_else(PoisonError::into_inner);
+        self.shared.directory.is_some() && files.memory.is_empty() && !files.is_read_only
+    }
+
     /// Returns what went wrong since the last call, oldest first. None of it has stopped anything.
     #[must_use]
     pub fn take_warnings(&self) -> Vec<StateError> {

@@ -6,6 +6,8 @@
 
 mod api;
 mod architecture;
+#[cfg(feature = "serve")]
+mod broker;
 mod clients;
 mod conventions;
 mod frugal;

@@ -80,7 +80,7 @@ fn the_short_help_fits_a_screen_and_names_operands_and_not_settings() {
         let examples = said.split_once("Examples:\n").map_or("", |(_, rest)| rest.split("\n\n").next().unwrap());
         let rest = said.replace(examples, "");
         too_wide.extend(rest.lines().filter(|text| text.chars().count() > 80).map(|text| format!("{line}: {text}")));
-        assert!(said.lines().count() <= 50, "{line}: {said}");
+        assert!(said.lines().count() <= 54, "{line}: {said}");
     }
     assert!(too_wide.is_empty(), "{too_wide:#?}");
 }

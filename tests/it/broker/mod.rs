@@ -1,0 +1,4 @@
+//! The broker: its process, its clients, what it does and what it refuses.
+
+mod serve;
+mod server;

@@ -1,0 +1,311 @@
+//! The broker's process: its configuration, its sockets, its certificate, its signals, its service manager.
+
+use std::fs::{self, Permissions};
+use std::io::Write as _;
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use super::server::{Broker, ask, ask_tls, certificate, command, configure, exchange, get, refused, replace};
+use crate::support::environment::TestEnvironment;
+use crate::support::programs;
+
+const TLS: &str = "listen = '127.0.0.1:0'\ntls_cert = 'cert.pem'\ntls_key = 'key.pem'\n";
+const PLAIN: &str = "listen = '127.0.0.1:0'\n";
+
+/// Asserts that a broker with these lines does not start, with this exit code and these words.
+fn assert_refused(lines: &str, code: i32, words: &[&str]) {
+    let env = TestEnvironment::new();
+    let said = refused(&env, &configure(&env, lines), code);
+    for word in words {
+        assert!(said.contains(word), "{lines}: no `{word}` in {said}");
+    }
+    assert_eq!(env.calls(), []);
+}
+
+#[test]
+fn a_missing_file_is_told_with_one_to_paste() {
+    let env = TestEnvironment::new();
+    let said = refused(&env, &env.path("nowhere"), 2);
+    assert!(said.contains("nowhere/serve.toml") && said.contains("listen = \"0.0.0.0:8443\""), "{said}");
+}
+
+#[test]
+fn mistakes_in_serve_toml_are_told() {
+    assert_refused("lisen = '127.0.0.1:0'", 2, &["`lisen` in", "did you mean `listen`?"]);
+    assert_refused("listen = '8443'", 2, &["`8443` is not an address with a port", "hint: write ADDRESS:PORT"]);
+    assert_refused("", 2, &["neither `listen` nor `socket`", "hint: add a line"]);
+    assert_refused("tls_cert = 'cert.pem'\nlisten = '127.0.0.1:0'", 2, &["there is no `tls_key` beside it"]);
+}
+
+#[test]
+fn plain_http_leaves_loopback_for_nothing() {
+    for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:8080"] {
+        let words = [format!("no plain HTTP on {address}"), "hint: set tls_cert and tls_key".to_owned()];
+        assert_refused(&format!("listen = '{address}'"), 2, &words.each_ref().map(String::as_str));
+    }
+}
+
+#[test]
+fn an_address_that_cannot_be_had_is_told() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let words = [
+        format!("cannot listen on {address}: another program listens there"),
+        format!("ss -ltnp 'sport = :{}'", address.port()),
+    ];
+    assert_refused(&format!("listen = '{address}'"), 1, &words.each_ref().map(String::as_str));
+    let words = [format!("cannot listen on {address}"), "set `admin_listen`".to_owned()];
+    let lines = format!("{PLAIN}admin_listen = '{address}'");
+    assert_refused(&lines, 1, &words.each_ref().map(String::as_str));
+    let env = TestEnvironment::new();
+    let folder = configure(&env, &format!("{TLS}\n").replace("127.0.0.1", "192.0.2.1"));
+    certificate(&folder, "one", (2020, 2040));
+    let said = refused(&env, &folder, 1);
+    assert!(said.contains("this machine has no such address") && said.contains("ip address"), "{said}");
+}
+
+#[test]
+fn a_certificate_that_cannot_be_shown_is_told() {
+    assert_refused(TLS, 2, &["cannot read the TLS certificate in", "cert.pem`: No such file", "hint: check tls_cert"]);
+    let env = TestEnvironment::new();
+    let folder = configure(&env, TLS);
+    let says = |words: &str| {
+        let said = refused(&env, &folder, 2);
+        assert!(said.contains(words) && said.contains("hint: "), "no `{words}` in {said}");
+    };
+    certificate(&folder, "one", (2020, 2040));
+    let key = fs::read_to_string(folder.join("key.pem")).unwrap();
+    certificate(&folder, "two", (2020, 2040));
+    let own = fs::read_to_string(folder.join("key.pem")).unwrap();
+    replace(&folder.join("key.pem"), &key, 0o600);
+    says("certificate and key do not belong together");
+    replace(&folder.join("key.pem"), &own, 0o644);
+    says("can be read by others (mode 644)");
+    replace(&folder.join("key.pem"), "no key", 0o600);
+    says("it holds no private key in PEM");
+    replace(&folder.join("cert.pem"), "", 0o644);
+    says("it holds no PEM certificate");
+    fs::remove_file(folder.join("key.pem")).unwrap();
+    certificate(&folder, "three", (2020, 2040));
+    fs::remove_file(folder.join("key.pem")).unwrap();
+    says("key.pem`: No such file");
+    fs::set_permissions(folder.join("serve.toml"), Permissions::from_mode(0o666)).unwrap();
+    says("others may write to it");
+}
+
+#[test]
+fn an_expired_certificate_is_shown_with_a_warning() {
+    let env = TestEnvironment::new();
+    let folder = configure(&env, TLS);
+    certificate(&folder, "old", (2019, 2020));
+    let mut broker = Broker::run(&env, &mut command(&env, &folder));
+    broker.wait_for("expired on 2020-01-01 00:00:00 UTC: clients refuse it");
+}
+
+#[test]
+fn a_renewed_certificate_is_taken_up_and_a_broken_one_is_not() {
+    let env = TestEnvironment::new();
+    let folder = configure(&env, TLS);
+    let first = certificate(&folder, "first", (2020, 2040));
+    let mut broker = Broker::run(&env, &mut command(&env, &folder));
+    let address = broker.told("listening on https://");
+    let shows = |certificate: &str| ask_tls(&address, certificate, &get("/")).is_ok();
+    assert!(shows(&first));
+    replace(&folder.join("cert.pem"), "broken", 0o644);
+    broker.wait_for("the certificate from before is still shown");
+    assert!(shows(&first));
+    let second = certificate(&folder, "second", (2020, 2041));
+    broker.wait_for("shows a new certificate, good until 2041-01-01 00:00:00 UTC");
+    assert!(shows(&second) && !shows(&first));
+}
+
+#[test]
+fn a_reload_takes_up_what_is_good_and_keeps_what_was_before() {
+    let env = TestEnvironment::new();
+    let folder = configure(&env, TLS);
+    let first = certificate(&folder, "first", (2020, 2040));
+    let mut broker = Broker::run(&env, &mut command(&env, &folder));
+    let address = broker.told("listening on https://");
+    fs::write(folder.join("serve.toml"), "lisen = 1").unwrap();
+    broker.signal("HUP");
+    broker.wait_for("the configuration from before stays in force: `lisen` in");
+    assert!(ask_tls(&address, &first, &get("/")).is_ok());
+    let other = folder.join("other");
+    fs::create_dir(&other).unwrap();
+    let second = certificate(&other, "second", (2020, 2041));
+    let lines = TLS.replace("cert.pem", "other/cert.pem").replace("key.pem", "other/key.pem");
+    fs::write(folder.join("serve.toml"), format!("admin_listen = ''\n{lines}").replace("1:0", "1:1")).unwrap();
+    broker.signal("HUP");
+    broker.wait_for("shows a new certificate");
+    broker.wait_for("need a restart");
+    assert!(ask_tls(&address, &second, &get("/")).is_ok());
+}
+
+#[test]
+fn signals_end_it_and_its_socket_goes() {
+    for signal in ["TERM", "INT"] {
+        let env = TestEnvironment::new();
+        let socket = env.path("socket");
+        let mut broker = Broker::start(&env, &format!("socket = '{}'\n", socket.display()));
+        assert_eq!(fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o666);
+        assert!(exchange(&mut UnixStream::connect(&socket).unwrap(), &get("/")).is_ok());
+        // One that says nothing does not hold it up.
+        let _silent = UnixStream::connect(&socket).unwrap();
+        broker.signal(signal);
+        assert!(broker.wait().success(), "{}", broker.said());
+        assert!(!socket.exists() && broker.said().contains("stopping"), "{}", broker.said());
+    }
+}
+
+#[test]
+fn a_socket_that_a_killed_process_has_left_is_taken_over() {
+    let env = TestEnvironment::new();
+    let socket = env.path("socket");
+    drop(UnixListener::bind(&socket).unwrap());
+    let lines = format!("socket = '{}'\n", socket.display());
+    let broker = Broker::start(&env, &lines);
+    let said = refused(&env, &env.path("broker"), 1);
+    assert!(said.contains("another program listens there"), "{said}");
+    drop(broker);
+    fs::remove_file(&socket).unwrap();
+    fs::write(&socket, "precious").unwrap();
+    let said = refused(&env, &env.path("broker"), 1);
+    assert!(said.contains("there is a file that is no socket"), "{said}");
+    assert_eq!(fs::read_to_string(&socket).unwrap(), "precious");
+}
+
+#[test]
+fn live_and_ready_are_told_apart() {
+    let env = TestEnvironment::new();
+    let broker = Broker::start(&env, &format!("{PLAIN}admin_listen = '127.0.0.1:0'\n"));
+    let admin = broker.told("metrics on http://");
+    assert!(ask(&admin, &get("/livez")).unwrap().starts_with("HTTP/1.1 200"));
+    assert!(ask(&admin, &get("/readyz")).unwrap().starts_with("HTTP/1.1 200"));
+    // A state directory in which nothing can be kept.
+    let mut env = TestEnvironment::new();
+    env.set("IPV64_STATE_DIR", "/proc/nowhere");
+    let broker = Broker::start(&env, &format!("{PLAIN}admin_listen = '127.0.0.1:0'\n"));
+    let admin = broker.told("metrics on http://");
+    assert!(ask(&admin, &get("/livez")).unwrap().starts_with("HTTP/1.1 200"));
+    let answer = ask(&admin, &get("/readyz")).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("state directory"), "{answer}");
+}
+
+#[test]
+fn sockets_of_systemd_are_used() {
+    let env = TestEnvironment::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    // What serve.toml names is not opened then: nobody has this address.
+    let folder = configure(&env, "listen = '192.0.2.1:8443'\n");
+    let mut shell = env.command("/bin/sh");
+    let script = "exec 3<&0 </dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec \"$@\"";
+    shell.args(["-c", script, "sh"]).arg(programs::hook()).arg("serve").arg("--config-dir").arg(&folder);
+    let broker = Broker::run(&env, shell.stdin(Stdio::from(OwnedFd::from(listener))));
+    assert_eq!(broker.told("listening on http://"), address);
+    assert!(ask(&address, &get("/")).is_ok());
+}
+
+#[test]
+fn what_systemd_hands_over_has_to_be_a_socket() {
+    let env = TestEnvironment::new();
+    let folder = configure(&env, PLAIN);
+    let mut shell = env.command("/bin/sh");
+    let script = "exec 3</dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec \"$@\"";
+    shell.args(["-c", script, "sh"]).arg(programs::hook()).arg("serve").arg("--config-dir").arg(&folder);
+    let finished = crate::support::process::run(&mut shell);
+    assert_eq!(finished.status.code(), Some(1), "{}", finished.said());
+    assert!(finished.stderr.contains("neither a TCP nor a Unix socket"), "{}", finished.said());
+}
+
+#[test]
+fn systemd_is_told() {
+    let env = TestEnvironment::new();
+    let path = env.path("notify");
+    let manager = UnixDatagram::bind(&path).unwrap();
+    manager.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let hear = |text: &str| {
+        let mut heard = String::new();
+        while !heard.contains(text) {
+            let mut buffer = [0; 4096];
+            let length = manager.recv(&mut buffer).unwrap_or_else(|error| panic!("no {text}: {error}, {heard}"));
+            heard.push_str(&String::from_utf8_lossy(&buffer[..length]));
+        }
+        heard
+    };
+    let folder = configure(&env, PLAIN);
+    let mut started = command(&env, &folder);
+    let mut broker = Broker::run(&env, started.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "200000"));
+    hear("READY=1");
+    hear("WATCHDOG=1");
+    broker.signal("HUP");
+    let heard = hear("RELOADING=1");
+    assert!(heard.contains("MONOTONIC_USEC="), "{heard}");
+    hear("READY=1");
+    broker.signal("TERM");
+    hear("STOPPING=1");
+    assert!(broker.wait().success());
+}
+
+/// More connections than there are places, all from one address; each has sent the beginning of a request.
+#[test]
+fn who_opens_connections_and_sends_nothing_takes_the_place_of_nobody() {
+    const CONNECTIONS: usize = 1800;
+    const KILOBYTES: u64 = 64 * 1024;
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).unwrap();
+    let env = TestEnvironment::new();
+    let broker = Broker::start(&env, PLAIN);
+    let address = broker.told("listening on http://");
+    let mut held: Vec<TcpStream> = Vec::new();
+    for _ in 0..CONNECTIONS {
+        let mut stream = TcpStream::connect(&address).unwrap();
+        // Whoever was there longest may be gone already.
+        stream.write_all(b"POST /present HTTP/1.1\r\nHost: bro").ok();
+        held.push(stream);
+    }
+    let started = Instant::now();
+    assert!(ask(&address, &get("/")).is_ok());
+    assert!(started.elapsed() < Duration::from_secs(30), "it was served when the others had gone");
+    assert!(broker.memory() < KILOBYTES, "{} kB", broker.memory());
+}
+
+#[test]
+fn a_request_without_end_is_cut() {
+    let env = TestEnvironment::new();
+    let broker = Broker::start(&env, PLAIN);
+    let address = broker.told("listening on http://");
+    let head = format!("GET / HTTP/1.1\r\nX-Long: {}", "x".repeat(100_000));
+    assert!(
+        ask(&address, &head).is_ok_and(|answer| answer.starts_with("HTTP/1.1 431")) || ask(&address, &head).is_err()
+    );
+    let body = format!("POST /present HTTP/1.1\r\nHost: b\r\nContent-Length: 10000000\r\n\r\n{}", "x".repeat(100_000));
+    let answer = ask(&address, &body);
+    assert!(answer.is_err() || answer.unwrap().starts_with("HTTP/1.1 413"));
+    assert!(ask(&address, &get("/")).is_ok());
+}
+
+#[test]
+fn a_client_file_that_cannot_be_used_is_told_once_and_others_count() {
+    let env = TestEnvironment::new();
+    let folder = configure(&env, PLAIN);
+    let file = |name: &str| folder.join("clients").join(name);
+    let hash = "0".repeat(64);
+    replace(&file("good.toml"), &format!("tokens = ['{hash}']\nallow = ['a.example.com']\n"), 0o600);
+    replace(&file("open.toml"), "allow = ['b.example.com']\n", 0o644);
+    replace(&file("odd.toml"), "alow = ['c.example.com']\n", 0o600);
+    let mut broker = Broker::run(&env, &mut command(&env, &folder));
+    broker.wait_for("clients: 1");
+    broker.wait_for("open.toml` can be read by others (mode 644)");
+    broker.wait_for("odd.toml");
+    replace(&file("new.toml"), "allow = ['d.example.com']\n", 0o600);
+    broker.wait_for("clients: 2");
+    fs::set_permissions(file("open.toml"), Permissions::from_mode(0o600)).unwrap();
+    broker.wait_for("clients: 3");
+    assert_eq!(broker.said().matches("odd.toml").count(), 1, "{}", broker.said());
+}

@@ -1,0 +1,179 @@
+//! A broker of the test's own, as a process with a folder for its configuration.
+
+use std::fs::{self, File, Permissions};
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rcgen::{CertificateParams, CertifiedKey, DnType, KeyPair};
+use rustls::pki_types::ServerName;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+
+use crate::support::environment::TestEnvironment;
+use crate::support::process;
+use crate::support::programs;
+
+/// How long anything may take. Far above what is needed: a busy machine is no failure.
+const LIMIT: Duration = Duration::from_secs(60);
+const TICK: Duration = Duration::from_millis(20);
+
+/// A broker that runs. It is killed when this is dropped.
+pub(crate) struct Broker {
+    child: Child,
+    out: PathBuf,
+    err: PathBuf,
+}
+
+/// Writes a configuration for a broker, and returns the folder it is in.
+pub(crate) fn configure(env: &TestEnvironment, lines: &str) -> PathBuf {
+    let folder = env.path("broker");
+    fs::create_dir_all(folder.join("clients")).unwrap();
+    // No test may take the port of the metrics from another one.
+    let admin = if lines.contains("admin_listen") { "" } else { "admin_listen = ''\n" };
+    fs::write(folder.join("serve.toml"), format!("{admin}{lines}")).unwrap();
+    folder
+}
+
+/// The command that starts the broker of a folder.
+pub(crate) fn command(env: &TestEnvironment, folder: &Path) -> Command {
+    let mut command = env.command(programs::hook());
+    command.arg("serve").arg("--config-dir").arg(folder);
+    command
+}
+
+impl Broker {
+    /// Starts a broker with these lines in its `serve.toml`, and waits until it listens.
+    pub(crate) fn start(env: &TestEnvironment, lines: &str) -> Self {
+        let folder = configure(env, lines);
+        Self::run(env, &mut command(env, &folder))
+    }
+
+    /// Starts a command that becomes a broker, and waits until it listens.
+    pub(crate) fn run(env: &TestEnvironment, command: &mut Command) -> Self {
+        let (out, err) = (env.path("broker.out"), env.path("broker.err"));
+        let child = command.stdout(File::create(&out).unwrap()).stderr(File::create(&err).unwrap()).spawn().unwrap();
+        let mut broker = Self { child, out, err };
+        broker.wait_for("listening on");
+        broker
+    }
+
+    /// Returns everything that it has said.
+    pub(crate) fn said(&self) -> String {
+        fs::read_to_string(&self.out).unwrap() + &fs::read_to_string(&self.err).unwrap()
+    }
+
+    /// Waits until it has said something.
+    pub(crate) fn wait_for(&mut self, text: &str) {
+        let until = Instant::now() + LIMIT;
+        while !self.said().contains(text) {
+            let ended = self.child.try_wait().unwrap();
+            assert!(ended.is_none() && Instant::now() < until, "no `{text}`: {ended:?} {}", self.said());
+            std::thread::sleep(TICK);
+        }
+    }
+
+    /// Returns what follows `what` in a line that it has said: an address.
+    pub(crate) fn told(&self, what: &str) -> String {
+        let said = self.said();
+        let line = said.lines().find_map(|line| line.split_once(what)).unwrap_or_else(|| panic!("{what}: {said}"));
+        line.1.split_whitespace().next().unwrap().split('/').next().unwrap().to_owned()
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        assert!(process::signal(&self.child.id().to_string(), name));
+    }
+
+    /// The kilobytes of memory that it takes.
+    pub(crate) fn memory(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
+    /// Waits for its end.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        let until = Instant::now() + LIMIT;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < until, "it does not end: {}", self.said());
+            std::thread::sleep(TICK);
+        }
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// Makes a certificate for 127.0.0.1 whose time is around the years given, as `cert.pem` and `key.pem` in a folder. Returns it.
+pub(crate) fn certificate(folder: &Path, name: &str, years: (i32, i32)) -> String {
+    let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.not_before = rcgen::date_time_ymd(years.0, 1, 1);
+    params.not_after = rcgen::date_time_ymd(years.1, 1, 1);
+    let signing_key = KeyPair::generate().unwrap();
+    let cert = params.self_signed(&signing_key).unwrap();
+    let made = CertifiedKey { cert, signing_key };
+    replace(&folder.join("cert.pem"), &made.cert.pem(), 0o644);
+    replace(&folder.join("key.pem"), &made.signing_key.serialize_pem(), 0o600);
+    made.cert.pem()
+}
+
+/// Replaces a file as ACME clients do.
+pub(crate) fn replace(path: &Path, text: &str, mode: u32) {
+    let new = path.with_extension("new");
+    fs::write(&new, text).unwrap();
+    fs::set_permissions(&new, Permissions::from_mode(mode)).unwrap();
+    fs::rename(&new, path).unwrap();
+}
+
+/// Sends a request over TLS, trusting one certificate; the answer, or why there is none.
+pub(crate) fn ask_tls(address: &str, trusted: &str, request: &str) -> Result<String, String> {
+    let mut roots = RootCertStore::empty();
+    roots.add(rustls::pki_types::CertificateDer::from_pem_slice(trusted.as_bytes()).unwrap()).unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = ServerName::try_from("127.0.0.1").unwrap();
+    let connection = ClientConnection::new(Arc::new(config), name).unwrap();
+    let mut stream = StreamOwned::new(connection, TcpStream::connect(address).map_err(|error| error.to_string())?);
+    exchange(&mut stream, request)
+}
+
+/// Sends a request in plain text; the answer, or why there is none.
+pub(crate) fn ask(address: &str, request: &str) -> Result<String, String> {
+    exchange(&mut TcpStream::connect(address).map_err(|error| error.to_string())?, request)
+}
+
+/// Sends a request, and reads the answer to the end of the connection.
+pub(crate) fn exchange(stream: &mut (impl std::io::Read + std::io::Write), request: &str) -> Result<String, String> {
+    stream.write_all(request.as_bytes()).map_err(|error| error.to_string())?;
+    let mut answer = Vec::new();
+    let read = stream.read_to_end(&mut answer);
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    if answer.is_empty() { Err(format!("{read:?}")) } else { Ok(answer) }
+}
+
+/// A GET request that asks for the end of the connection.
+pub(crate) fn get(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: broker\r\nConnection: close\r\n\r\n")
+}
+
+/// Runs a broker that cannot start; returns its stderr.
+pub(crate) fn refused(env: &TestEnvironment, folder: &Path, code: i32) -> String {
+    let finished = process::run(command(env, folder).stdin(Stdio::null()));
+    assert_eq!(finished.status.code(), Some(code), "{}", finished.said());
+    assert!(!finished.stdout.contains("listening"), "{}", finished.said());
+    finished.stderr
+}
