@@ -364,7 +364,7 @@ fn finding() -> Vec<Row> {
             .with_resolvers()
             .ready(8.0, &["ready on 2 of 2"]),
         away(6.0, [0.0, 14.0]).ready(14.0, &["ready on 2 of 2"]),
-        away(12.0, [0.0, 1.0]).ready(12.0, &["no name server answered", "trying again", "ready on 2 of 2"]),
+        away(12.0, [0.0, 1.0]).ready(12.0, &["no name server answered", "waiting for DNS", "ready on 2 of 2"]),
         away(12.0, [0.0, 1.0])
             .with("IPV64_NAMESERVERS", "ns1.ipv64.net,ns2.ipv64.net")
             .ready(12.0, &["ready on 2 of 2"]),
