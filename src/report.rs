@@ -32,6 +32,8 @@ pub use waits::Waits;
 
 /// The columns of a terminal that does not tell.
 const USUAL_COLUMNS: usize = 80;
+/// So many lines a person in a hurry reads.
+const FEW_LINES: usize = 5;
 /// Below so many columns a block of lines tells nothing.
 const FEWEST_COLUMNS: usize = 20;
 
@@ -218,14 +220,15 @@ impl Report {
     /// Prints an error like [`Report::error`], where `--json` has told of it already.
     pub fn error_text(&self, error: &Error) -> Exit {
         let mut text = format!("{}: {error}", named("error", error.kind()));
-        for cause in causes(error) {
-            text.push_str(&format!("\n  Caused by: {cause}"));
+        let (causes, hint) = (causes(error), hint(error.hint()));
+        if !causes.is_empty() {
+            text.push_str(&format!("\n  Caused by: {}", causes.join(": ")));
         }
-        for detail in error.details() {
+        let said = text.lines().count() + hint.trim_start().lines().count();
+        for detail in in_few_lines(&new_details(error), FEW_LINES.saturating_sub(said)) {
             text.push_str(&format!("\n  {detail}"));
         }
-        text.push_str(&hint(error.hint()));
-        to_stderr(&text);
+        to_stderr(&format!("{text}{hint}"));
         error.kind().exit()
     }
 }
@@ -249,6 +252,26 @@ fn named(word: &str, kind: Kind) -> String {
 /// The last line of a message, which says what to do.
 fn hint(hint: Option<&str>) -> String {
     hint.map_or_else(String::new, |hint| format!("\nhint: {hint}"))
+}
+
+/// Returns what was observed, without the ends of it that the causes say too.
+fn new_details(error: &Error) -> Vec<String> {
+    let causes = error.lines();
+    let is_new = |detail: &String| {
+        let end = causes.iter().find_map(|cause| detail.strip_suffix(cause.as_str())?.strip_suffix(": "));
+        end.unwrap_or(detail).to_owned()
+    };
+    error.details().iter().map(is_new).collect()
+}
+
+/// Joins the first details, which belong together, until there are few enough lines.
+fn in_few_lines(details: &[String], room: usize) -> Vec<String> {
+    let joined = (details.len() + 1).saturating_sub(room.max(1));
+    if joined < 2 {
+        return details.to_vec();
+    }
+    let (first, rest) = details.split_at(joined);
+    [&[first.join("; ")], rest].concat()
 }
 
 /// Returns the causes below the topmost error, without those whose text stands in the one above already.

@@ -65,7 +65,12 @@ fn causes(findings: &[Finding], sources: &Sources<'_>, (settings, lookup): (&Set
         }));
     }
     let is_error = |kind: Kind| findings.iter().any(|one| one.level == Level::Error && one.exit == kind.exit());
-    causes.extend(sources.suspects(is_error).into_iter().map(|line| Finding::note("setting", "settings", line)));
+    causes.extend(
+        sources
+            .suspects(is_error)
+            .into_iter()
+            .map(|one| Finding::note("setting", "settings", format!("perhaps the cause: {one}"))),
+    );
     causes
 }
 

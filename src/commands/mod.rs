@@ -35,7 +35,7 @@ use serde_json::{Value, json};
 use crate::cli::{self, Cli, Command, OutputArgs};
 use crate::doctor::machine;
 use crate::error::{Error, Kind, Result};
-use crate::excerpt::{excerpt, visible};
+use crate::excerpt::excerpt;
 use crate::exit::Exit;
 use crate::order::Action;
 use crate::report::{self, Look, Report};
@@ -212,7 +212,10 @@ impl Invocation<'_> {
             Ok(None) | Err(_) => error,
         };
         let suspects = sources.suspects(|other| other == kind);
-        let details = [error.details(), &self.memory.waits(), &suspects].concat();
+        let mut details = [error.details(), &self.memory.waits()].concat();
+        if !suspects.is_empty() {
+            details.push(format!("perhaps the cause: {}", suspects.join("; ")));
+        }
         error.observed(details)
     }
 
@@ -242,23 +245,26 @@ fn usage(args: &[OsString], error: &clap::Error) -> Exit {
         report.wrote(error.print());
         return report.conclude(Exit::Done);
     }
-    // clap repeats what was typed as it is, between colours of its own.
-    let is_plain = |arg: &OsString| arg.to_str().is_some_and(|arg| visible(arg) == arg);
     let said = error.render().to_string();
     let keys = keys(args);
-    let masked = keys.iter().fold(said.clone(), |said, key| said.replace(key, MASK));
-    if !keys.is_empty() {
-        report.misuse(&format!(
-            "{}\nhint: a key is never an argument: use `ipv64-acme init --stdin` or --api-key-file",
-            masked.trim_end()
-        ));
-    } else if args.iter().all(is_plain) {
+    let masked = keys.iter().fold(said, |said, key| said.replace(key, MASK));
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         error.print().ok();
     } else {
-        report.misuse(&said);
+        report.misuse(&in_few_lines(&masked, !keys.is_empty()));
     }
     report.document(&json!({ "error": usage_entry(error, &masked) }));
     Exit::Usage
+}
+
+/// What clap has to say, without its empty lines, and with its kind; a key among the arguments needs another hint.
+fn in_few_lines(said: &str, has_key: bool) -> String {
+    let mut lines: Vec<_> = said.lines().filter(|line| !line.trim().is_empty()).collect();
+    if has_key {
+        lines.pop_if(|line| line.starts_with("For more information"));
+        lines.push("hint: a key is never an argument: use `ipv64-acme init --stdin` or --api-key-file");
+    }
+    lines.join("\n").replacen("error: ", "error[usage]: ", 1)
 }
 
 /// The report of a command line that could not be read.

@@ -65,7 +65,9 @@ fn misfit(action: Action, form: Form, args: &[String]) -> Error {
         Form::Record => (verb.to_owned(), "2 arguments, NAME and VALUE"),
         Form::Raw => (format!("{verb} --"), "3 arguments, DOMAIN TOKEN KEYAUTH"),
     };
-    let flags = args.iter().skip(1).any(|arg| arg.len() > 2 && arg.starts_with("--"));
+    let is_flag =
+        |arg: &String| (arg.len() > 2 && arg.starts_with("--")) || ["-v", "-vv", "-q", "-h"].contains(&arg.as_str());
+    let flags = args.iter().skip(1).any(is_flag);
     let flags = if flags { "; flags go before the first argument, what follows it is data" } else { "" };
     super::wrong_count(&verb, wanted, args, &format!("{HINT}{flags}"))
 }

@@ -214,7 +214,7 @@ impl NotReady {
             return format!(
                 "waiting does not help: {host} has no copy of `{wanted}`, and answers for `{served}` instead; {cure}"
             );
-        } else if lagging().count() > 0 && lagging().count() + with(&[NoRoute, Silent]) == self.rows.len() {
+        } else if with(&[Lagging]) > 0 && with(&[Lagging, NoRoute, Silent]) == self.rows.len() {
             return format!(
                 "no server has it yet: try again, with a longer IPV64_PROPAGATION_TIMEOUT (now {waited} s) if it lasts"
             );
@@ -251,15 +251,37 @@ impl Explain for NotReady {
     }
 
     fn details(&self) -> Vec<String> {
-        let rows = self.rows.iter().map(|row| format!("{}  {}", row.host, row.describe()));
         let bogus = self.bogus.iter().map(|apex| {
             format!(
                 "besides, `{apex}` has a DS record at its parent, but no signatures that hold (DNSSEC): a CA gets SERVFAIL \
                  until it is signed anew, or that record is removed at the registrar"
             )
         });
-        rows.chain(bogus).collect()
+        by_status(&self.rows).into_iter().chain(bogus).collect()
     }
+}
+
+/// A line for each status, with the servers that have it; where several are done, their times do not matter any more.
+fn by_status(rows: &[Row]) -> Vec<String> {
+    let status = |row: &Row| match row.status {
+        ServerStatus::Serving if !row.no_tcp => "has it".to_owned(),
+        _ => row.describe(),
+    };
+    let mut lines: Vec<(String, Vec<&Row>)> = Vec::new();
+    for row in rows {
+        match lines.iter_mut().find(|(known, _)| *known == status(row)) {
+            Some((_, group)) => group.push(row),
+            None => lines.push((status(row), vec![row])),
+        }
+    }
+    let line = |(status, group): (String, Vec<&Row>)| match group[..] {
+        [only] => format!("{}  {}", only.host, only.describe()),
+        _ => {
+            let hosts: Vec<_> = group.iter().map(|row| row.host.to_string()).collect();
+            format!("{}  {status}", hosts.join(", "))
+        }
+    };
+    lines.into_iter().map(line).collect()
 }
 
 #[cfg(test)]
@@ -286,6 +308,29 @@ mod tests {
             bogus: Vec::new(),
         };
         not_ready.hint().unwrap()
+    }
+
+    #[test]
+    fn servers_with_one_status_share_a_line() {
+        use ServerStatus::{Lagging, Serving};
+        let row = |name: &str, status| Row {
+            host: Host::Server(Server { name: DnsName::parse(name).ok(), address: ([192, 0, 2, 1], 53).into() }),
+            status,
+            last: "no TXT record".to_owned(),
+            other_zone: None,
+            after: Some(Duration::from_secs(3)),
+            no_tcp: false,
+            several: false,
+        };
+        let rows = [row("ns1.a", Serving), row("ns2.a", Lagging), row("ns3.a", Lagging)];
+        assert_eq!(
+            by_status(&rows),
+            ["ns1.a (192.0.2.1)  has it, after 3.0 s", "ns2.a (192.0.2.1), ns3.a (192.0.2.1)  lags: no TXT record"]
+        );
+        assert_eq!(
+            by_status(&[row("ns1.a", Serving), row("ns2.a", Serving)]),
+            ["ns1.a (192.0.2.1), ns2.a (192.0.2.1)  has it"]
+        );
     }
 
     #[test]

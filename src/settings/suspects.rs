@@ -33,7 +33,8 @@ const fn suspects(kind: Kind) -> &'static [Setting] {
 }
 
 impl Sources<'_> {
-    /// Returns a line on each setting that is not at its default and can be the cause of errors of these kinds.
+    /// Returns each setting that is not at its default and can be the cause of errors of these kinds, with its value and the
+    /// usual one.
     pub fn suspects(&self, is_kind: impl Fn(Kind) -> bool) -> Vec<String> {
         let mut settings: Vec<Setting> = Vec::new();
         for setting in Kind::ALL.iter().filter(|kind| is_kind(**kind)).flat_map(|kind| suspects(*kind)) {
@@ -51,7 +52,7 @@ impl Sources<'_> {
             return None;
         }
         let usual = usual.map_or_else(|| "it is not set".to_owned(), |usual| format!("`{usual}`"));
-        Some(format!("perhaps the cause: {origin} is `{}`, and usually {usual}", excerpt(&value, SHOWN)))
+        Some(format!("{origin} is `{}`, and usually {usual}", excerpt(&value, SHOWN)))
     }
 
     /// Returns the value in force as it may be shown, without what is secret in it, and where it is.

@@ -51,5 +51,6 @@ fn refuses_what_lego_does_not_send() {
 fn a_flag_behind_the_value_is_told_where_it_stands() {
     let hint = |args: &[&str]| call(Form::Record, args).unwrap_err().hint().unwrap().to_owned();
     assert!(hint(&["a.example", VALUE, "--json"]).contains("flags go before"));
+    assert!(hint(&["a.example", VALUE, "-v"]).contains("flags go before"));
     assert!(!hint(&["a.example", VALUE, "x"]).contains("flags go before"));
 }

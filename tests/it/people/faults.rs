@@ -304,6 +304,9 @@ fn check(fault: &Fault) -> Result<(), String> {
         if finished.status.code() != Some(*code) {
             wrong.push_str(&format!("exit {code} expected of {said}\n"));
         }
+        if args[0] == "present" && said.lines().count() > 6 {
+            wrong.push_str(&format!("more than five lines: {said}\n"));
+        }
         for word in words.iter().filter(|word| !said.contains(**word)) {
             wrong.push_str(&format!("{word:?} is not in {said}\n"));
         }

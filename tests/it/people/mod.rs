@@ -10,6 +10,7 @@ mod init;
 mod json;
 mod machine;
 mod manual;
+mod mistakes;
 mod on_failure;
 mod places;
 mod sessions;
