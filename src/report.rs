@@ -145,6 +145,11 @@ impl Report {
         Some(columns(&stderr)).filter(|columns| *columns >= FEWEST_COLUMNS)
     }
 
+    /// Returns the character that stands for what a line leaves out.
+    pub(super) fn ellipsis(&self) -> char {
+        if self.look.is_utf8 { '…' } else { '~' }
+    }
+
     /// Writes to stderr what [`Live`] has composed.
     pub(super) fn raw(&self, text: &str) {
         write!(io::stderr().lock(), "{}", masked(text)).ok();

@@ -49,7 +49,7 @@ fn show(invocation: &Invocation<'_>, explanation: &Explanation, domain: Option<&
         (Origin::Error, Some(exit)) => format!("exit code {exit}"),
         _ => "a finding of doctor".to_owned(),
     };
-    report.line(&format!("{kind} ({from})"));
+    report.paragraph("", &format!("{kind} ({from})"));
     report.paragraph("cause: ", cause);
     report.paragraph("what helps: ", &cure);
     for call in calls {

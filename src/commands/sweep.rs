@@ -150,11 +150,14 @@ fn list(context: &Context, args: &SweepArgs, found: &[Leftover]) -> Exit {
         table.row([&leftover.name, &leftover.value, client, &age, &leftover.described]);
     }
     report.table(&table);
-    report.line(&match found.len() {
-        0 => "nothing is left over".to_owned(),
-        1 => format!("1 record is left over; `{}` deletes it", with_yes(args, found)),
-        count => format!("{count} records are left over; `{}` deletes them", with_yes(args, found)),
-    });
+    report.paragraph(
+        "",
+        &match found.len() {
+            0 => "nothing is left over".to_owned(),
+            1 => format!("1 record is left over; `{}` deletes it", with_yes(args, found)),
+            count => format!("{count} records are left over; `{}` deletes them", with_yes(args, found)),
+        },
+    );
     Exit::Done
 }
 

@@ -5,6 +5,8 @@ use crate::excerpt::visible;
 
 /// The blanks between two aligned columns.
 const GAP: &str = "  ";
+/// Where the last cell would have less room than this, each cell gets a line of its own.
+const LEAST: usize = 20;
 
 /// How a table is laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,12 +53,29 @@ impl Table {
         let width =
             |column| rows().filter_map(|row: &Vec<String>| row.get(column)).map(|cell: &String| length(cell)).max();
         let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
+        let (last, before) = widths.split_last().map_or((0, &[][..]), |(last, before)| (*last, before));
+        if before.iter().map(|width| width + GAP.len()).sum::<usize>() + last.min(LEAST) > terminal {
+            return self.stacked(terminal);
+        }
         let line = |row: &Vec<String>| {
             let (last, before) = row.split_last().map_or(("", &[][..]), |(last, before)| (last.as_str(), before));
             let head: String = before.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}{GAP}")).collect();
             hanging(&head, last, terminal).trim_end().to_owned()
         };
         rows().map(line).collect::<Vec<_>>().join("\n")
+    }
+
+    /// Each cell on a line of its own, behind the head of its column; without heads behind the first cell.
+    fn stacked(&self, terminal: usize) -> String {
+        let block = |row: &Vec<String>| match row.split_first() {
+            Some((first, rest)) if self.heads.is_empty() => hanging(first, &rest.join(GAP), terminal),
+            _ => {
+                let cells = self.heads.iter().zip(row).filter(|(_, cell)| !cell.is_empty());
+                let lines = cells.map(|(head, cell)| hanging(&format!("{head}: "), cell, terminal));
+                lines.collect::<Vec<_>>().join("\n")
+            }
+        };
+        self.rows.iter().map(block).collect::<Vec<_>>().join(if self.heads.is_empty() { "\n" } else { "\n\n" })
     }
 }
 
@@ -94,6 +113,18 @@ mod tests {
             assert!(text.lines().all(|line| line.chars().count() <= columns), "{columns}: {text}");
         }
         assert!(table.text(Layout::Aligned(20)).contains("a.example"));
+    }
+
+    #[test]
+    fn a_terminal_that_is_too_narrow_gets_a_line_for_each_cell() {
+        let shown = sample().text(Layout::Aligned(20));
+        assert!(shown.starts_with("NAME:  ä.example\nTYPE:  A\nCONTENT:  192.0.2.1\n\nNAME:  example\n"), "{shown}");
+        let mut table = Table::default();
+        table.row(["state directory", "/var/lib/ipv64-acme"]);
+        table.row(["open records", "none"]);
+        let expected = "state directory\n  /var/lib/ipv64-acme\nopen records  none";
+        assert_eq!(table.text(Layout::Aligned(20)), expected);
+        assert_eq!(table.text(Layout::Aligned(60)), "state directory  /var/lib/ipv64-acme\nopen records     none");
     }
 
     #[test]

@@ -11,7 +11,7 @@ const NARROW_INDENT: &str = "  ";
 /// so that a name or a command can be copied.
 pub(super) fn hanging(head: &str, text: &str, columns: usize) -> String {
     let width = head.chars().count();
-    let is_narrow = columns < NARROW || width * 2 > columns;
+    let is_narrow = width > 0 && (columns < NARROW || width * 2 > columns);
     let (head, indent) = if is_narrow {
         (format!("{}{NARROW_INDENT}", head.trim_end()), NARROW_INDENT.to_owned())
     } else {

@@ -57,6 +57,31 @@ fn damaged_and_future_files_are_set_aside_once() {
 }
 
 #[test]
+fn a_huge_file_is_set_aside_once() {
+    for file in FILES {
+        let env = TestEnvironment::new();
+        add_and_remove(&env);
+        // A hole takes no room on the disk.
+        std::fs::File::options().write(true).open(env.path("state").join(file)).unwrap().set_len(100 << 20).unwrap();
+        assert_one_warning(&add_and_remove(&env), &[file, "damaged", "hint: "]);
+        assert_eq!(add_and_remove(&env), "", "{file}: the warning comes once");
+    }
+}
+
+#[test]
+fn a_history_that_cannot_be_read_is_told_of_once_and_stops_no_command() {
+    let env = TestEnvironment::new();
+    for content in ["{\"version\": 99}", "{\"version\": 1, \"content\": {\"calls\": 7}}", "\u{0}", ""] {
+        for command in ["history", "status"] {
+            add_and_remove(&env);
+            std::fs::write(env.path("state/history.json"), content).unwrap();
+            assert_one_warning(&env.succeed_with_warning(&[command]), &["history.json", "hint: "]);
+            env.succeed(&[command]);
+        }
+    }
+}
+
+#[test]
 fn a_directory_of_the_version_before_is_taken_over() {
     let env = TestEnvironment::new();
     let value = value();

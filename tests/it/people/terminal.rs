@@ -85,7 +85,7 @@ fn the_end_of_input_at_the_prompt_stores_nothing() {
 #[ignore = "needs script(1): run by tests/run"]
 fn a_narrow_terminal_shows_names_and_verdicts_without_wrapping() {
     let finished = terminal::watch(&slow_env(), "stty cols 40; ipv64-acme test name.ipv64.net");
-    let live = finished.stdout.lines().filter(|line| line.contains("ns2.ipv64") && line.contains('…'));
+    let live = finished.stdout.lines().filter(|line| line.contains("ns2.ipv64") && line.contains('~'));
     let live: Vec<_> =
         live.map(|line| line.rsplit('\u{1b}').next().unwrap().trim_start_matches("[J").trim_end()).collect();
     assert!(live.iter().any(|line| line.ends_with("no TXT record")), "{}", finished.said());
@@ -135,9 +135,9 @@ fn results_fit_a_terminal_of_any_width_and_kind() {
     let mut env = TestEnvironment::new();
     env.set("IPV64_API_KEY", "a-wrong-key");
     env.fail(&["present", "_acme-challenge.name.ipv64.net", FIRST], 3);
-    let shown = |columns: u32, variables: &str, command: &str| {
+    let shown = |env: &TestEnvironment, columns: u32, variables: &str, command: &str| {
         let line = format!("stty cols {columns}; {variables} ipv64-acme {command}");
-        terminal::watch(&env, &line).stdout.replace('\r', "")
+        terminal::watch(env, &line).stdout.replace('\r', "")
     };
     let fits = |text: &str, columns: usize| {
         // A word that is wider stays whole, to be copied.
@@ -145,16 +145,21 @@ fn results_fit_a_terminal_of_any_width_and_kind() {
         assert!(text.lines().all(is_fit), "{columns}: {text}");
     };
     for columns in [40, 57, 80, 200] {
-        let text = shown(columns, "NO_COLOR=1 LC_ALL=C", "doctor name.ipv64.net");
+        let text = shown(&env, columns, "NO_COLOR=1 LC_ALL=C", "doctor name.ipv64.net");
         assert!(text.starts_with("x error    API  ") && text.is_ascii(), "{text}");
         let last = text.rsplit("1 error, 0 warnings.").next().unwrap();
         assert!(last.split_whitespace().collect::<Vec<_>>().join(" ").starts_with("First: API: "), "{text}");
         fits(&text, columns as usize);
     }
-    let coloured = shown(100, "LC_ALL=C.UTF-8", "doctor name.ipv64.net");
+    let coloured = shown(&env, 100, "LC_ALL=C.UTF-8", "doctor name.ipv64.net");
     assert!(coloured.starts_with("\u{1b}[31m✗ error\u{1b}[0m    API  "), "{coloured}");
-    for command in ["doctor name.ipv64.net", "config", "history", "explain no_domain", "sweep --help"] {
-        let text = shown(20, "NO_COLOR=1 LC_ALL=C TERM=dumb", command);
-        assert!(!text.is_empty() && !text.contains('\u{1b}'), "{command}: {text}");
+    let key = env.sim.key(0).unwrap().to_string();
+    env.set("IPV64_API_KEY", &key);
+    env.succeed(&["present", "_acme-challenge.name.ipv64.net", FIRST]);
+    let sweep = "sweep --older-than 0";
+    for command in ["doctor name.ipv64.net", "config", "history", "status", "explain no_domain", "record list", sweep] {
+        let text = shown(&env, 20, "NO_COLOR=1 LC_ALL=C TERM=dumb", command);
+        assert!(!text.is_empty() && !text.contains('\u{1b}') && text.is_ascii(), "{command}: {text}");
+        fits(&text, 20);
     }
 }
