@@ -11,8 +11,10 @@ use crate::state::PastCall;
 /// The variables in which a key may be that is not the one in use, and the folder that holds one.
 const KEYS: [&str; 5] =
     ["IPV64_API_KEY", "IPV64_API_KEY_FILE", "IPV64_API_TOKEN", "IPv64_Token", "CREDENTIALS_DIRECTORY"];
-/// Files that the ACME client has left open for us, a lock perhaps, must not stay open as long as the command runs.
-const SHELL: &str = "exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; exec sh -c \"$1\"";
+/// Files that the ACME client has left open for us, a lock perhaps, must not stay open as long as the command runs. That has a
+/// minute, where the machine has a timeout(1) that is called like this (old busybox has another).
+const SHELL: &str = "exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; \
+                     timeout -s KILL 60 true && exec timeout -s KILL 60 sh -c \"$1\"; exec sh -c \"$1\"";
 
 /// Starts it, in a process group of its own and without our streams. What cannot be started is no failure of the call.
 pub(super) fn start(command: &str, call: &PastCall, environment: &Environment) {

@@ -71,11 +71,27 @@ fn a_command_that_hangs_or_fails_changes_nothing() {
     {
         assert_eq!(said(command), without, "{command}");
     }
-    let env = with_command("echo $$ > pid.new; mv pid.new pid; exec sleep 60");
+    let env = with_command("echo $$ $PPID > pids.new; mv pids.new pids; exec sleep 120");
     // Also returns only when nobody has the streams open any more.
     assert_eq!(env.fail(&["present", UNKNOWN, FIRST], 7), without);
-    let pid = written(&env, "pid");
-    assert!(crate::support::process::signal(pid.trim(), "KILL"), "it was still running");
+    let pids = written(&env, "pids");
+    let (pid, parent) = pids.trim().split_once(' ').unwrap();
+    let watcher = fs::read_to_string(format!("/proc/{parent}/cmdline")).unwrap();
+    assert!(watcher.starts_with("timeout\0-s\0KILL\x0060\0"), "it has a minute: {watcher:?}");
+    assert!(crate::support::process::signal(pid, "KILL"), "it was still running");
+}
+
+#[test]
+fn a_command_runs_also_where_no_timeout_can_be_had() {
+    let mut env = with_command("touch ran");
+    let folder = env.path("few");
+    fs::create_dir(&folder).unwrap();
+    for program in ["sh", "touch"] {
+        std::os::unix::fs::symlink(crate::support::programs::system(program), folder.join(program)).unwrap();
+    }
+    env.set("PATH", folder.to_str().unwrap());
+    env.fail(&["present", UNKNOWN, FIRST], 7);
+    written(&env, "ran");
 }
 
 #[test]
