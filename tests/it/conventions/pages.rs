@@ -104,7 +104,7 @@ fn the_lines_for_a_unit_are_all_that_a_hook_needs() {
     assert!(world.path("state-of-unit/journal.json").is_file());
     assert_done(&world.hook(&["clean_challenge", "name.ipv64.net", "t", FIRST]));
     // The timer's command finds the same key and journal, and nothing to do.
-    let service = page::block("automation.md", "A timer for what is left over", "ini");
+    let service = page::block("automation.md", "A timer for leftover records", "ini");
     let start = service.lines().find_map(|line| line.strip_prefix("ExecStart=")).unwrap();
     assert_done(&shell(&world, &start.replace("/usr/local/bin/", "")));
 }
