@@ -2,6 +2,8 @@
 //! [`crate::hook`].
 
 mod api;
+#[cfg(feature = "serve")]
+mod broker;
 mod client;
 mod help;
 mod people;
@@ -20,6 +22,8 @@ use crate::name::DnsName;
 use crate::settings::{Setting, Shown};
 
 pub use api::{DomainCommand, RecordAddArgs, RecordCommand, RecordDeleteArgs, RecordListArgs, SecretArgs};
+#[cfg(feature = "serve")]
+pub use broker::{BrokerClientArgs, BrokerClientCommand, ClientAddArgs};
 pub use client::{BatchArgs, ClientCall};
 pub use help::EXAMPLES;
 pub use people::{ExplainArgs, HistoryArgs, InitArgs, SweepArgs};
@@ -98,7 +102,7 @@ pub struct OutputArgs {
     /// Print nothing but errors
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// Print each step on stderr; twice: each API request too
+    /// Print each step on stderr; twice: each API call too
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,
 }
@@ -206,6 +210,10 @@ pub enum Command {
     /// Run the broker: only this machine needs the API key
     #[cfg(feature = "serve")]
     Serve(ServeArgs),
+    /// Add, list, rotate and remove the broker's clients
+    #[cfg(feature = "serve")]
+    #[command(name = "client")]
+    BrokerClient(BrokerClientArgs),
     /// Print the completions for a shell
     Completions {
         /// The shell

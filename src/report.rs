@@ -298,6 +298,7 @@ fn cell(field: &Value) -> String {
         Value::Null => String::new(),
         Value::Bool(is_so) => if *is_so { "yes" } else { "no" }.to_owned(),
         Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(cell).collect::<Vec<_>>().join(", "),
         other => other.to_string(),
     }
 }

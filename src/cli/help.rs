@@ -10,13 +10,13 @@ const GROUPS: [(&str, &[&str]); 5] = [
         "Setting up and looking into trouble",
         &["init", "doctor", "test", "config", "status", "history", "explain", "sweep"],
     ),
-    ("The broker: one machine has the key, all get certificates", &["serve"]),
+    ("The broker: one machine has the key, all get certificates", &["serve", "client", "audit"]),
     ("The account at IPv64.net", &["account", "logs", "domain", "record"]),
     ("This program", &["version", "completions", "man", "demo", "sim"]),
 ];
 
 /// The examples, each with the path of its command.
-pub const EXAMPLES: [(&str, &str); 53] = [
+pub const EXAMPLES: [(&str, &str); 62] = [
     (
         "auth",
         "certbot certonly --manual --preferred-challenges dns --manual-auth-hook \"ipv64-acme auth\" \
@@ -67,6 +67,15 @@ pub const EXAMPLES: [(&str, &str); 53] = [
     ("version", "ipv64-acme version --json"),
     ("serve", "ipv64-acme serve"),
     ("serve", "ipv64-acme serve --config-dir ./broker"),
+    ("client", "ipv64-acme client list"),
+    ("client add", "ipv64-acme client add web --allow www.name.ipv64.net '*.lab.name.ipv64.net'"),
+    ("client add", "ipv64-acme client add web --allow a.example --from 192.0.2.0/24 --json"),
+    ("client list", "ipv64-acme client list"),
+    ("client list", "ipv64-acme client list --json"),
+    ("client rotate", "ipv64-acme client rotate web"),
+    ("client rotate", "ipv64-acme client rotate web --drop-old"),
+    ("client remove", "ipv64-acme client remove web"),
+    ("client remove", "ipv64-acme client remove web --yes"),
     ("completions", "ipv64-acme completions bash > /etc/bash_completion.d/ipv64-acme"),
     ("completions", "ipv64-acme completions zsh > /usr/local/share/zsh/site-functions/_ipv64-acme"),
     ("completions", "ipv64-acme completions fish > ~/.config/fish/completions/ipv64-acme.fish"),

@@ -1,5 +1,7 @@
 //! `domain list`, `domain add`, `domain delete`.
 
+use std::sync::atomic::AtomicBool;
+
 use serde_json::{Value, json};
 
 use super::context::Context;
@@ -9,6 +11,7 @@ use crate::cli::{DomainCommand, SecretArgs};
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::exit::Exit;
 use crate::name::DnsName;
+use crate::report::Report;
 use crate::setup::prompt;
 
 /// Runs one of the commands.
@@ -18,7 +21,9 @@ pub(super) fn run(context: &Context, command: &DomainCommand) -> Result<Exit> {
         DomainCommand::Add { name } => add(context, name),
         DomainCommand::Delete { name, yes: true } => delete(context, name, |_| Ok(())),
         DomainCommand::Delete { name, .. } if !prompt::can_ask() => Err(needs_yes(name)),
-        DomainCommand::Delete { name, .. } => delete(context, name, |question| confirm(context, question)),
+        DomainCommand::Delete { name, .. } => {
+            delete(context, name, |question| confirm(context.report, &context.interrupted, question))
+        }
     }
 }
 
@@ -60,9 +65,9 @@ fn delete(context: &Context, name: &DnsName, agree: impl FnOnce(&str) -> Result<
 }
 
 /// Asks; anything but `y` and `yes` is a no, and so are the end of input and a signal.
-fn confirm(context: &Context, question: &str) -> Result<()> {
-    context.report.question(&format!("{question} [y/N]"));
-    let answer = prompt::read_line(&context.interrupted).unwrap_or_default();
+pub(super) fn confirm(report: Report, interrupted: &AtomicBool, question: &str) -> Result<()> {
+    report.question(&format!("{question} [y/N]"));
+    let answer = prompt::read_line(interrupted).unwrap_or_default();
     match answer.trim().to_ascii_lowercase().as_str() {
         "y" | "yes" => Ok(()),
         _ => Err(Error::new(Kind::Declined, "nothing was deleted")),

@@ -3,6 +3,8 @@
 
 mod account;
 mod batch;
+#[cfg(feature = "serve")]
+mod client;
 mod config;
 mod context;
 mod doctor;
@@ -109,6 +111,8 @@ fn execute(args: &[OsString], cli: &Cli, environment: &Environment, report: Repo
         Command::Explain(args) => explain::run(&call, args),
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::run(&call, args),
+        #[cfg(feature = "serve")]
+        Command::BrokerClient(args) => client::run(&call, args),
         Command::Completions { shell } => Ok(manual::completions(*shell, report)),
         Command::Version => Ok(version::run(&call)),
         Command::Man { folder } => manual::man(folder.as_deref(), report),

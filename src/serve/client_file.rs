@@ -78,6 +78,14 @@ impl ClientFile {
     /// # Errors
     /// [`Kind::ClientUnreadable`], [`Kind::ClientExposed`] or [`Kind::ClientMalformed`], with what to do.
     pub fn read(path: &Path) -> Result<Self> {
+        Self::parse(path, &Self::text(path)?)
+    }
+
+    /// Returns the text of a file, as [`ClientFile::read`] reads it.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn text(path: &Path) -> Result<String> {
         let shown = visible_path(path);
         let unreadable = |error: io::Error| {
             Error::new(Kind::ClientUnreadable, format!("cannot read the client file `{shown}`: {error}")).advise(
@@ -99,7 +107,7 @@ impl ClientFile {
         if text.len() as u64 > LONGEST {
             return Err(malformed(path, &format!("it is longer than {LONGEST} bytes")));
         }
-        Self::parse(path, &text)
+        Ok(text)
     }
 
     /// Reads the text of a file that is, or would be, at a path.

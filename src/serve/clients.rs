@@ -134,8 +134,9 @@ fn only<T>(all: &[T], matches: impl Fn(&T) -> Choice) -> Option<&T> {
     all.get(usize::try_from(found).ok()?)
 }
 
-/// The files that can be used, by name, and the errors of the others.
-fn read(folder: &Path) -> (Vec<ClientFile>, Vec<Error>) {
+/// Reads the files that can be used, by name, and what is wrong with each of the others.
+#[must_use]
+pub fn read(folder: &Path) -> (Vec<ClientFile>, Vec<Error>) {
     let (mut files, mut errors) = (Vec::new(), Vec::new());
     match paths(folder) {
         Ok(paths) => {
@@ -166,6 +167,12 @@ pub fn paths(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut paths: Vec<_> = all.into_iter().filter(is_file).collect();
     paths.sort();
     Ok(paths)
+}
+
+/// Returns an error for each token, user and account that more than one client has.
+#[must_use]
+pub fn shared(files: &[ClientFile]) -> Vec<Error> {
+    Shared::of(files).errors()
 }
 
 /// What more than one client has, with the clients: nobody could tell which of them it is.

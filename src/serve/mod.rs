@@ -5,6 +5,7 @@
 //! dialect turns the answer into a response.
 
 pub mod client_file;
+pub mod client_lines;
 pub mod clients;
 pub mod config;
 pub mod connections;
@@ -14,6 +15,7 @@ pub mod listen;
 pub mod metrics;
 pub mod pattern;
 pub mod policy;
+pub mod register;
 pub mod server;
 pub mod systemd;
 pub mod tls;

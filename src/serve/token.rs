@@ -2,10 +2,11 @@
 //! constant time; over all clients, by [`super::clients`].
 
 use std::fmt;
+use std::io;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use rand::TryRng as _;
-use rand::rngs::{SysError, SysRng};
+use rand::rngs::SysRng;
 use ring::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 use subtle::{Choice, ConstantTimeEq as _};
 
@@ -22,7 +23,7 @@ const ACME_DNS_KEY: usize = 30;
 ///
 /// # Errors
 /// Only where the system has no random numbers to give.
-pub fn generate() -> Result<Secret, SysError> {
+pub fn generate() -> io::Result<Secret> {
     Ok(Secret::from_answer(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random::<TOKEN>()?))))
 }
 
@@ -30,7 +31,7 @@ pub fn generate() -> Result<Secret, SysError> {
 ///
 /// # Errors
 /// As [`generate`].
-pub fn acme_dns_key() -> Result<Secret, SysError> {
+pub fn acme_dns_key() -> io::Result<Secret> {
     Ok(Secret::from_answer(URL_SAFE_NO_PAD.encode(random::<ACME_DNS_KEY>()?)))
 }
 
@@ -38,15 +39,15 @@ pub fn acme_dns_key() -> Result<Secret, SysError> {
 ///
 /// # Errors
 /// As [`generate`].
-pub fn uuid() -> Result<String, SysError> {
+pub fn uuid() -> io::Result<String> {
     let bits = u128::from_be_bytes(random()?) & !(0xf << 76) & !(0b11 << 62) | 0x4 << 76 | 0b10 << 62;
     let hex = format!("{bits:032x}");
     Ok([&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-"))
 }
 
-fn random<const N: usize>() -> Result<[u8; N], SysError> {
+fn random<const N: usize>() -> io::Result<[u8; N]> {
     let mut bytes = [0; N];
-    SysRng.try_fill_bytes(&mut bytes)?;
+    SysRng.try_fill_bytes(&mut bytes).map_err(io::Error::other)?;
     Ok(bytes)
 }
 

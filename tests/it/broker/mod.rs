@@ -1,4 +1,5 @@
 //! The broker: its process, its clients, what it does and what it refuses.
 
+mod clients;
 mod serve;
 mod server;

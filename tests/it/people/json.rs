@@ -103,6 +103,17 @@ fn account_commands(printed: &mut Printed<'_>) {
     printed.run("explain", &["no TXT record found at _acme-challenge.name.ipv64.net"]);
 }
 
+#[cfg(feature = "serve")]
+fn broker_commands(printed: &mut Printed<'_>) {
+    let more = ["--alias", "b.example", "--from", "192.0.2.1", "--calls-per-day", "9", "--uid", "1"];
+    let add = ["web", "--config-dir=etc", "--acme-dns=a.example", "--allow", "a.example"];
+    printed.run("client add", &[&add[..], &more].concat());
+    printed.run("client list", &["--config-dir=etc"]);
+    printed.run("client rotate", &["web", "--config-dir=etc"]);
+    printed.run("client rotate", &["web", "--config-dir=etc", "--drop-old"]);
+    printed.run("client remove", &["web", "--config-dir=etc", "--yes"]);
+}
+
 #[test]
 fn the_page_names_every_field_that_is_printed() {
     let mut env = TestEnvironment::new();
@@ -122,6 +133,8 @@ fn the_page_names_every_field_that_is_printed() {
     env.sim.fault(refused());
     printed.batch(SECOND);
     account_commands(&mut printed);
+    #[cfg(feature = "serve")]
+    broker_commands(&mut printed);
     let (documented, mut wrong) = (documented(), Vec::new());
     let errors = &documented["error"];
     for (command, found) in &printed.found {
