@@ -309,3 +309,40 @@ fn a_client_file_that_cannot_be_used_is_told_once_and_others_count() {
     broker.wait_for("clients: 3");
     assert_eq!(broker.said().matches("odd.toml").count(), 1, "{}", broker.said());
 }
+
+#[test]
+#[ignore = "needs systemd-analyze: run tests/run"]
+fn systemd_accepts_the_unit_and_rates_it_below_two() {
+    let env = TestEnvironment::new();
+    let hooks = concat!(env!("CARGO_MANIFEST_DIR"), "/hooks/ipv64-acme-broker");
+    let analyze = |command: &[&str], unit: &str| {
+        let mut analyze = env.command(programs::system("systemd-analyze"));
+        crate::support::process::run(analyze.args(command).args(["--man=no", unit]))
+    };
+    // It looks for the program too, and for the service beside its socket.
+    let service = fs::read_to_string(format!("{hooks}.service")).unwrap();
+    let service = service.replace("/usr/bin/ipv64-acme", &programs::hook().display().to_string());
+    let copies = ["service", "socket"].map(|kind| env.path(&format!("ipv64-acme-broker.{kind}")));
+    fs::write(&copies[0], service).unwrap();
+    fs::copy(format!("{hooks}.socket"), &copies[1]).unwrap();
+    for copy in &copies {
+        let said = analyze(&["verify"], copy.to_str().unwrap()).stderr;
+        assert!(!said.contains("ipv64-acme"), "{said}");
+    }
+    let graded = analyze(&["security", "--offline=true", "--threshold=19"], copies[0].to_str().unwrap());
+    assert!(graded.status.success(), "{}", graded.said());
+    let graded = analyze(&["security", "--offline=true", "--threshold=5"], copies[0].to_str().unwrap());
+    assert!(!graded.status.success(), "nothing is graded here: {}", graded.said());
+}
+
+#[test]
+fn without_the_feature_no_runtime_is_in_the_tree() {
+    let tree = |arguments: &[&str]| {
+        let mut cargo = std::process::Command::new(env!("CARGO"));
+        cargo.current_dir(env!("CARGO_MANIFEST_DIR")).args(["tree", "--offline", "--locked", "--edges=normal"]);
+        crate::support::process::run(cargo.args(["--prefix=none"]).args(arguments)).stdout
+    };
+    assert!(tree(&[]).contains("\ntokio "));
+    let without = tree(&["--no-default-features"]);
+    assert!(without.contains("\nureq ") && !without.contains("tokio") && !without.contains("axum"), "{without}");
+}
