@@ -19,7 +19,7 @@ use crate::serve::clients::Clients;
 use crate::serve::config::ServeConfig;
 use crate::serve::daemon::{Daemon, MOST_CONNECTIONS, Tell, in_words};
 use crate::serve::listen::{Sockets, raise_descriptors};
-use crate::serve::metrics::{self, Vitals};
+use crate::serve::metrics::{self, Health, Reading, Vitals};
 use crate::serve::server::Phase;
 use crate::serve::tls::Certificate;
 use crate::serve::watch::Folder;
@@ -39,7 +39,13 @@ pub(super) fn run(call: &Invocation<'_>, args: &ServeArgs) -> Result<Exit> {
     tell_places(call.report, &sockets, certificate.is_some());
     context.tell_warnings();
     let (phase, now) = watch::channel(Phase::Serving);
-    let admin = metrics::router(Vitals { phase: now, state: context.state.clone() });
+    let state = context.state.clone();
+    let health = move || match *now.borrow() {
+        Phase::Serving if state.is_on_disk() => Health::Serving,
+        Phase::Serving => Health::NoState,
+        Phase::Stopping | Phase::Closing => Health::Stopping,
+    };
+    let admin = metrics::router(Vitals { health: Arc::new(health), read: Arc::new(Reading::default) });
     let router = Router::new().fallback(async || StatusCode::SERVICE_UNAVAILABLE);
     let desk = Arc::new(RwLock::default());
     let daemon = daemon(call.report, &args.config_dir, config, certificate, &desk);
