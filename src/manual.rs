@@ -38,7 +38,7 @@ const FILES: [(&str, &str); 5] = [
         "$XDG_CONFIG_HOME/ipv64-acme/config.toml",
         "the same for one user: read first, but by root only where the system has none",
     ),
-    ("/etc/ipv64-acme/api-key", "the API key, mode 600; beside the configuration file that names it"),
+    ("/etc/ipv64-acme/api-key", "the API key, mode 600; next to the configuration file that names it"),
     (
         "/usr/share/ipv64-acme",
         "the DNS file for acme.sh, and scripts for other clients, where a package installed them",

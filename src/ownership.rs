@@ -133,7 +133,7 @@ pub fn exposure_of(path: &Path, metadata: &Metadata, readers: Readers) -> Option
         let chown = if metadata.is_dir() { "chown -R" } else { "chown" };
         (
             format!("`{shown}` has mode {mode:03o} and belongs to user {owner}, but this process runs as user {user}"),
-            format!("run `{chown} {user} {shown}` if you trust what it says, {}", or_as(owner)),
+            format!("run `{chown} {user} {shown}` if you trust its content, {}", or_as(owner)),
         )
     } else if let Some(private) = readers.mode_without(mode) {
         (format!("`{shown}` can be read by others (mode {mode:03o})"), format!("run `chmod {private} {shown}`"))

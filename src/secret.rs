@@ -142,7 +142,7 @@ pub enum SecretError {
     #[error("it is text neither in UTF-8 nor in UTF-16 with a byte order mark")]
     Encoding,
     /// Blanks, control characters or non-ASCII characters.
-    #[error("it holds blanks or characters outside printable ASCII")]
+    #[error("it contains blanks or characters outside printable ASCII")]
     Characters,
 }
 

@@ -115,7 +115,7 @@ impl Explain for ApiError {
             Self::Transport(error) => return error.hint(),
             Self::NoPermit(error) => return error.hint(),
             Self::Rejected { .. } | Self::AfterLostReply(_) => {
-                "the words in quotes are IPv64's; `ipv64-acme domain list` and `ipv64-acme record list` show what it has"
+                "the text in quotes is IPv64's; `ipv64-acme domain list` and `ipv64-acme record list` show what it has"
             }
         };
         Some(hint.to_owned())
@@ -126,15 +126,15 @@ fn limited(limit: Limit) -> String {
     let reset = SystemClock::now().next_german_midnight();
     match limit {
         Limit::Daily => format!(
-            "the account's calls for today are probably used up; they are set back at midnight in Germany ({reset}): renew \
-             after that, and look for what else uses this key (`ipv64-acme status`)"
+            "the account's calls for today are probably used up; they are reset at midnight in Germany ({reset}): renew \
+             after that, and find out what else uses this key (`ipv64-acme status`)"
         ),
         Limit::Lasting => format!(
-            "perhaps another program that uses this key keeps the limit busy, perhaps the calls of the day are used up until \
+            "perhaps another program that uses this key uses up the limit, perhaps the calls of the day are used up until \
              {reset}, midnight in Germany: see `ipv64-acme status`, and try again in some minutes"
         ),
         Limit::Burst | Limit::Unknown => format!(
-            "try again in a minute; everything that uses this key shares the limit; if it stays, perhaps the calls of \
+            "try again in a minute; everything that uses this key shares the limit; if it persists, perhaps the calls of \
              the day are used up until {reset}, midnight in Germany: see `ipv64-acme status`"
         ),
     }

@@ -75,8 +75,8 @@ pub(super) fn confirm(report: Report, interrupted: &AtomicBool, question: &str) 
 }
 
 fn needs_yes(name: &DnsName) -> Error {
-    Error::new(Kind::NeedsYes, format!("deleting `{name}` needs --yes where nobody can be asked"))
-        .advise("add --yes if it really is to go, with all its records")
+    Error::new(Kind::NeedsYes, format!("deleting `{name}` needs --yes where there is no terminal"))
+        .advise("add --yes to delete it with all its records")
 }
 
 /// The error for a domain that has to be the account's, and is not.

@@ -79,9 +79,9 @@ fn open_after_signal(command: &Command) -> Option<&'static str> {
     match command {
         Command::Account(_) | Command::Logs | Command::Status | Command::Doctor { .. } => Some("nothing was changed"),
         Command::Domain(_) | Command::Record(_) => Some(
-            "what was to be changed may have been: `ipv64-acme domain list` and `ipv64-acme record list` show what is there",
+            "the change may have been made: `ipv64-acme domain list` and `ipv64-acme record list` show what is there",
         ),
-        Command::Sweep(_) => Some("what may not be removed yet is listed by `ipv64-acme sweep`"),
+        Command::Sweep(_) => Some("`ipv64-acme sweep` lists the records that may still be there"),
         _ => None,
     }
 }

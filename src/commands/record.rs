@@ -31,7 +31,7 @@ pub(super) fn check(command: &RecordCommand) -> Result<()> {
         RecordCommand::List(_) => Ok(()),
         RecordCommand::Add(args) => {
             let wanted = record_type(&args.record_type)?;
-            let hint = "--unchecked sends it all the same";
+            let hint = "--unchecked sends it anyway";
             if args.unchecked {
                 return Ok(());
             }

@@ -26,7 +26,7 @@ pub(super) fn run(context: &Context) -> Result<Exit> {
             return Err(Error::from(error).context("cannot read the account"));
         }
         Err(error) => {
-            context.report.warning(&format!("cannot read the account: {error}; this is what is known here"));
+            context.report.warning(&format!("cannot read the account: {error}; these are the last known values"));
         }
     }
     let state = &context.state;

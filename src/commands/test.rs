@@ -28,7 +28,7 @@ pub(super) fn run(invocation: &Invocation<'_>, domains: &[DnsName]) -> Result<Ex
     let context = Arc::new(Context::open(invocation)?);
     if context.settings.propagation_timeout.is_zero() {
         let hint = "set it to the seconds that a hook may wait, for example --propagation-timeout 180";
-        let problem = "0 = do not wait, and waiting is what is tried";
+        let problem = "0 means do not wait, and `test` tries the wait";
         return Err(invalid_argument("IPV64_PROPAGATION_TIMEOUT", problem, hint));
     }
     let add = Call::new("test", Action::Add, challenges(domains)?);

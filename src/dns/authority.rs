@@ -80,7 +80,7 @@ fn start(
         outcome.send(reply.map_err(|line| format!("{to}: {line}"))).ok();
     };
     if let Err(error) = thread::Builder::new().name("query".to_owned()).stack_size(STACK).spawn(ask) {
-        sender.send(Err(format!("{server}: not asked, the system gives no thread: {error}"))).ok();
+        sender.send(Err(format!("{server}: not queried: the system starts no more threads: {error}"))).ok();
     }
 }
 

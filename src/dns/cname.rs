@@ -111,7 +111,7 @@ impl Explain for PlaceError {
             }
             Self::NoAnswer { .. } => "check that DNS works on this machine (is port 53 open?), or name resolvers with \
                                       IPV64_RESOLVERS, for example `IPV64_RESOLVERS=https://1.1.1.1/dns-query`; \
-                                      without a CNAME at that name, IPV64_FOLLOW_CNAME=false spares the look-up"
+                                      if there is no CNAME at that name, IPV64_FOLLOW_CNAME=false skips the look-up"
                 .to_owned(),
         })
     }
@@ -311,7 +311,7 @@ impl Lookup {
     fn text_beside(&self, name: &DnsName, zone: &Zone, deadline: Instant) -> Option<String> {
         let reply = self.ask_servers(zone, &Question::authoritative(name, RecordType::TXT), deadline);
         let beside = reply.is_ok_and(|reply| reply.texts(name).next().is_some());
-        beside.then(|| format!("`{name}` has a TXT record beside its CNAME; remove one of them"))
+        beside.then(|| format!("`{name}` has a TXT record next to its CNAME; remove one of them"))
     }
 
     fn ask_servers(&self, zone: &Zone, question: &Question, deadline: Instant) -> Result<Reply, Vec<String>> {

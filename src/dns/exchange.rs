@@ -50,7 +50,7 @@ pub enum AskError {
     #[error("no route")]
     NoRoute,
     /// This process or this machine has no socket to spare, which says nothing about the server.
-    #[error("not asked: too many open files here, or no memory")]
+    #[error("not queried: too many open files here, or no memory")]
     NoSocket,
     /// The connection broke, or the system refused a socket.
     #[error("connection failed ({0})")]

@@ -125,7 +125,7 @@ impl Recursive {
                 answer.send((name, outcome)).ok();
             });
             if spawned.is_err() {
-                sender.send((resolver.clone(), Err("not asked, the system gives no thread".to_owned()))).ok();
+                sender.send((resolver.clone(), Err("not queried: the system starts no more threads".to_owned()))).ok();
             }
         }
         Asked { outcomes, deadline }
@@ -171,7 +171,7 @@ impl Asked {
 
 fn describe(reply: &Reply) -> String {
     match reply.code() {
-        ResponseCode::NoError if reply.has_answers() => "an answer without what was asked for".to_owned(),
+        ResponseCode::NoError if reply.has_answers() => "an answer without the record that was asked for".to_owned(),
         ResponseCode::NoError => "an empty answer".to_owned(),
         _ => reply.code_name(),
     }
@@ -181,7 +181,7 @@ fn ask_one(resolver: &Resolver, question: &Question, post: &DohPost, deadline: I
     match resolver {
         Resolver::Plain(address) => ask_plain(*address, question, deadline).map_err(|error| error.to_string()),
         Resolver::Https(url) => {
-            let query = question.encode().map_err(|_| "the name cannot be asked for".to_owned())?;
+            let query = question.encode().map_err(|_| "the name cannot be queried".to_owned())?;
             let reply = post(url, query.bytes(), deadline)?;
             query.read(&reply).map_err(|_| "something that is not a DNS message".to_owned())
         }

@@ -93,7 +93,7 @@ fn quota(account: &Account) -> Option<Finding> {
     Some(match left {
         0 => Finding::error("quota", "API calls", text)
             .ending(Exit::RateLimit)
-            .advise("the count is set back at midnight (German time); until then nothing can be added"),
+            .advise("the count is reset at midnight (German time); until then nothing can be added"),
         1..FEW_CALLS => Finding::warning("quota", "API calls", text).advise(
             "each record takes two calls; something else may be using up the account's calls (DynDNS scripts?)",
         ),

@@ -37,7 +37,7 @@ pub fn parse(action: Action, text: &[u8]) -> Result<Call> {
         invalid(format!("the batch on stdin cannot be read: {}", visible(&error.to_string())), HINT)
     })?;
     if items.is_empty() {
-        return Err(invalid("the batch on stdin holds no record", HINT));
+        return Err(invalid("the batch on stdin contains no record", HINT));
     }
     let challenges = items.iter().map(|item| {
         let name = super::name(&item.name, HINT)?;

@@ -67,7 +67,7 @@ impl Explain for HttpError {
                 "check this machine's clock and its root certificates (the package `ca-certificates`); behind a proxy that opens \
                  TLS, name its CA file in IPV64_CA_FILE"
             }
-            _ => "try again later; if it stays, a proxy or filter on the way may be the cause",
+            _ => "try again later; if it persists, a proxy or filter on the way may be the cause",
         };
         Some(hint.to_owned())
     }

@@ -51,7 +51,7 @@ impl Attempt<'_> {
         let explained = self.explain(error);
         match explained.kind() {
             Kind::ConnectionClosed | Kind::Unreachable | Kind::Tls => {
-                HttpError::perhaps_sent(Kind::AnswerTruncated, format!("the answer of {} broke off", self.peer()))
+                HttpError::perhaps_sent(Kind::AnswerTruncated, format!("the answer of {} was cut off", self.peer()))
             }
             _ => explained,
         }
@@ -83,7 +83,7 @@ impl Attempt<'_> {
             ureq::Error::Timeout(_) => {
                 let after = seconds(self.timeout.min(CONNECT_TIMEOUT));
                 let text =
-                    format!("no secure connection to {} within {after}: it accepts, and then keeps silent", peer());
+                    format!("no secure connection to {} within {after}: it accepts, but does not answer", peer());
                 HttpError::unsent(Kind::TimedOut, text).advise(BROKEN_OFF.to_owned())
             }
             ureq::Error::Rustls(error) => self.explain_tls(&error, none.address),
@@ -134,7 +134,7 @@ impl Attempt<'_> {
             return self.none_reached(failed);
         }
         if inner.and_then(|inner| inner.downcast_ref::<NotThisMachine>()).is_some() {
-            return self.bad_url("plain http is allowed to this machine only, and the name leads to another");
+            return self.bad_url("plain http is allowed to this machine only, and the name resolves to another");
         }
         match error.kind() {
             kind if is_closed(kind) => {
@@ -211,7 +211,7 @@ impl Attempt<'_> {
             (_, false) => format!("{host}:{port}"),
         };
         match &self.proxy {
-            Some(proxy) => format!("`{host}` by way of the proxy `{}:{}`", proxy.host(), proxy.port()),
+            Some(proxy) => format!("`{host}` through the proxy `{}:{}`", proxy.host(), proxy.port()),
             None => format!("`{host}`"),
         }
     }

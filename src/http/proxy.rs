@@ -45,7 +45,7 @@ impl ProxyEnv {
             .ok()
             .filter(|proxy| matches!(proxy.protocol(), ureq::ProxyProtocol::Http | ureq::ProxyProtocol::Https));
         // Its value is not shown, for it may hold a password.
-        let refuse = || format!("`{variable}` does not hold the address of an http or https proxy");
+        let refuse = || format!("`{variable}` does not contain the address of an http or https proxy");
         proxy.map(Some).ok_or_else(|| HttpError::unsent(Kind::BadProxy, refuse()))
     }
 

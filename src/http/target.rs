@@ -35,7 +35,7 @@ impl Endpoint {
         let uri: Uri = text.trim().parse().map_err(|_| refuse("it is not a web address"))?;
         let authority = uri.authority().ok_or_else(|| refuse("it lacks `https://` or the host"))?;
         if authority.as_str().contains('@') {
-            return Err(refuse("a user name or password does not belong into an address"));
+            return Err(refuse("a user name or password does not belong in an address"));
         }
         let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
         let https = match uri.scheme_str() {

@@ -182,7 +182,7 @@ fn a_ca_file_must_hold_certificates() {
         std::fs::write(&path, content).unwrap();
         trust::read_ca_file(&path).unwrap_err().to_string()
     };
-    assert!(error_for("").ends_with("it holds no PEM certificate"));
+    assert!(error_for("").ends_with("it contains no PEM certificate"));
     assert!(error_for("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").ends_with("is damaged"));
     assert!(error_for("-----BEGIN CERTIFICATE-----\nAA").contains("PEM"));
     let error = trust::read_ca_file(&folder.path().join("missing.pem")).unwrap_err();

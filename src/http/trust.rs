@@ -81,7 +81,7 @@ pub(super) fn read_ca_file(path: &Path) -> Result<Vec<Certificate<'static>>, Htt
         })
         .collect::<Result<Vec<_>, _>>()?;
     if certificates.is_empty() {
-        return Err(refuse("it holds no PEM certificate"));
+        return Err(refuse("it contains no PEM certificate"));
     }
     for certificate in &certificates {
         // A certificate that rustls cannot read would be left out in silence, and every request fail.

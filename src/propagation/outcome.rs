@@ -59,7 +59,7 @@ impl Row {
         match self.host {
             Host::Server(_) => {}
             Host::Unfound(_) => return "not every address of it could be found".to_owned(),
-            Host::LeftOut(_) => return "too many to be asked".to_owned(),
+            Host::LeftOut(_) => return "too many to be queried".to_owned(),
         }
         let mut text = match self.status {
             ServerStatus::Serving => format!("has it, after {:.1} s", self.after.unwrap_or_default().as_secs_f64()),
@@ -77,7 +77,7 @@ impl Row {
             ServerStatus::Unknown => "not asked yet".to_owned(),
         };
         if self.several && self.status != ServerStatus::Serving {
-            text.push_str("; there are several servers behind this address, which do not agree");
+            text.push_str("; there are several servers behind this address, and they disagree");
         }
         if self.no_tcp && matches!(self.status, ServerStatus::Serving | ServerStatus::Confirming) {
             text.push_str("; does not answer over TCP");
@@ -117,16 +117,16 @@ impl Ready {
             .collect();
         if self.split {
             notes.push(
-                "the configured resolvers name other name servers than the root servers do (split DNS?); those of the root \
-                 servers were asked"
+                "the configured resolvers name other name servers than the root servers do (split DNS?); those of the \
+                root servers were queried"
                     .to_owned(),
             );
         }
         let weak = match self.basis {
             Basis::Authoritative => return notes,
-            Basis::Resolvers => "this rests on the configured resolvers: no authoritative name server could be asked",
-            Basis::Https => "this rests on resolvers over HTTPS: no authoritative name server could be asked",
-            Basis::Blind => "this rests on a fixed pause (IPV64_BLIND_WAIT): nobody could be asked",
+            Basis::Resolvers => "this relies on the configured resolvers: no name server could be queried",
+            Basis::Https => "this relies on resolvers over HTTPS: no name server could be queried",
+            Basis::Blind => "this relies on a fixed pause (IPV64_BLIND_WAIT): no server could be queried",
         };
         notes.push(weak.to_owned());
         notes
@@ -253,8 +253,8 @@ impl Explain for NotReady {
     fn details(&self) -> Vec<String> {
         let bogus = self.bogus.iter().map(|apex| {
             format!(
-                "besides, `{apex}` has a DS record at its parent, but no signatures that hold (DNSSEC): a CA gets SERVFAIL \
-                 until it is signed anew, or that record is removed at the registrar"
+                "also, `{apex}` has a DS record at its parent, but no valid signatures (DNSSEC): a CA gets SERVFAIL until \
+                the zone is signed again, or the DS record is removed at the registrar"
             )
         });
         by_status(&self.rows).into_iter().chain(bogus).collect()

@@ -31,7 +31,7 @@ pub enum Host {
     Server(Server),
     /// A name server of which no address, or not every one, could be found yet.
     Unfound(DnsName),
-    /// Servers or addresses that are too many to be asked.
+    /// Servers or addresses that are too many to be queried.
     LeftOut(usize),
 }
 

@@ -42,8 +42,8 @@ fn readiness(ready: &Ready) -> String {
             let servers = if ready.rows.len() == 1 { "name server" } else { "name servers" };
             format!("ready on {} of {} {servers} after", ready.serving(), ready.rows.len())
         }
-        Basis::Resolvers => "ready, as the configured resolvers see it, after".to_owned(),
-        Basis::Https => "ready, as resolvers over HTTPS see it, after".to_owned(),
+        Basis::Resolvers => "ready according to the configured resolvers after".to_owned(),
+        Basis::Https => "ready according to resolvers over HTTPS after".to_owned(),
         Basis::Blind => "added, not checked, after".to_owned(),
     }
 }

@@ -42,7 +42,7 @@ pub fn find(sources: &Sources<'_>) -> Result<Secret> {
 /// [`Kind::KeyMalformed`]
 pub fn parse(place: &str, content: &[u8]) -> Result<Secret> {
     Secret::decode(content).map_err(|error| {
-        Error::new(Kind::KeyMalformed, format!("{place} does not hold an API key: {error}"))
+        Error::new(Kind::KeyMalformed, format!("{place} does not contain an API key: {error}"))
             .advise("copy the key again from your account page at IPv64.net: one line, nothing else")
     })
 }
@@ -56,7 +56,7 @@ fn missing() -> Error {
         )
         .observed(vec![format!(
             "looked at: --api-key-file, {places}, IPV64_API_KEY_FILE, systemd credential {CREDENTIAL}, api_key_file in \
-             config.toml, {KEY_FILE} beside it"
+             config.toml, {KEY_FILE} next to it"
         )])
 }
 

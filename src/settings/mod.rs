@@ -83,7 +83,7 @@ macro_rules! settings {
 settings! {
     ApiKeyFile api_key_file: Option<PathBuf> = optional(path),
         "api-key-file", KeyPath, "",
-        "file that holds the API key; nobody else may read it";
+        "file that contains the API key; nobody else may read it";
     ApiAuth api_auth: AuthMethod = auth,
         "api-auth", Text, "bearer",
         "how the key is sent: bearer, basic, apikey or token";

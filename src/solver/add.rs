@@ -129,7 +129,7 @@ impl Solver<'_> {
     fn appears(&self, placement: &Placement, within: Duration) -> bool {
         let Placement { entry, zone: Some(zone), .. } = placement else { return false };
         let (deadline, pause) = (Instant::now() + within, LOOK_PAUSE.max(within / LOOKS));
-        let what = format!("a name server to show `{}`, for IPv64's reply was lost", entry.record);
+        let what = format!("a name server to show `{}`, because IPv64's reply was lost", entry.record);
         let waiting = Waiting { what, since: Instant::now(), limit: within };
         loop {
             if self.shows(zone, (&entry.record, &entry.value), deadline) {

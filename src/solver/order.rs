@@ -74,7 +74,7 @@ impl Solver<'_> {
         if let Some(left) = left {
             let seconds = left.as_secs_f64();
             self.events.step(&format!(
-                "`{name}`: an equal record was removed a moment ago, and may be seen for {seconds:.0} s"
+                "`{name}`: an equal record was removed a moment ago, and may still be served for {seconds:.0} s"
             ));
         }
         Record { name, value, zone, added, doubtful_until: left.map(|left| Instant::now() + left) }

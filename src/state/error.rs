@@ -61,12 +61,12 @@ impl Explain for StateError {
                 "set IPV64_STATE_DIR to a folder that this user can write; until then a record that a killed hook \
                  leaves behind is not remembered, and parallel hooks do not share one request limit"
             }
-            Self::Unsafe { remedy, .. } => return Some(format!("this run goes on without it; {remedy}")),
+            Self::Unsafe { remedy, .. } => return Some(format!("this run continues without it; {remedy}")),
             Self::File(..) => {
-                "this run goes on without it; make room or put the mode right, and look for records left over with \
+                "this run continues without it; make room or correct the mode, and look for records left over with \
                  `ipv64-acme sweep --all`"
             }
-            Self::LockBusy(..) => "this run goes on without it; see whether an `ipv64-acme` process is stopped",
+            Self::LockBusy(..) => "this run continues without it; check whether an `ipv64-acme` process is stopped",
             Self::NoLocks(_) => "set IPV64_STATE_DIR to a folder on a local disk",
             Self::SetAside { .. } => "records that only that file knew of are listed by `ipv64-acme sweep --all`",
         };

@@ -66,7 +66,7 @@ impl fmt::Display for CallsNeeded {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LimitError {
     /// The requests of this and other processes fill the window until after the deadline.
-    #[error("the request limit of {rate} (requests/seconds) leaves no turn in time; the next one is in {} s", up(.soonest))]
+    #[error("the request limit of {rate} (requests/seconds) allows no request in time; the next one is allowed in {} s", up(.soonest))]
     TooLate {
         /// When the next request of anybody is allowed.
         soonest: Duration,
@@ -130,15 +130,16 @@ impl Explain for LimitError {
                  your account may send more"
             }
             Self::UsedUp { .. } => {
-                "the next renewal will try again; see `ipv64-acme status`, and look for what else uses the key"
+                "the next renewal will try again; see `ipv64-acme status`, and find out what else uses the key"
             }
             Self::Refused { .. } => {
-                "perhaps another program that uses this key keeps the limit busy, perhaps the calls of the day are used up: see \
+                "perhaps another program that uses this key uses up the limit, perhaps the calls of the day are used up: \
+                see \
                  `ipv64-acme status`, which asks at once"
             }
             Self::Down { .. } => {
-                "between the tries calls fail at once, or an outage would use up the calls of the day; `ipv64-acme doctor` asks \
-                 at once, and looks at the way there"
+                "between the tries calls fail at once, so that an outage does not use up the calls of the day; \
+                `ipv64-acme doctor` asks at once and checks the connection"
             }
             Self::Reserved { .. } => {
                 "request fewer names per certificate, spread certificates over several days, or wait for the new day; \

@@ -41,7 +41,7 @@ impl State {
                 Turn::Wait(wait) => wait,
             };
             let waiting = waiting.get_or_insert_with(|| Waiting {
-                what: format!("a turn in the request window ({rate}, IPV64_API_RATE)"),
+                what: format!("the request window ({rate}, IPV64_API_RATE)"),
                 since: self.clock.instant(),
                 limit: wait,
             });

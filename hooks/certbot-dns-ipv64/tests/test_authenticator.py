@@ -133,11 +133,11 @@ def test_a_failed_addition_is_told_once(stage: Stage, caplog: pytest.LogCaptureF
 
 def test_a_bad_key_is_told_with_the_file_it_is_in(stage: Stage) -> None:
     """The variable by which the program gets it was set by nobody."""
-    stage.program("echo 'error: IPV64_API_KEY does not hold an API key; IPV64_API_KEY_FILE' >&2; exit 3")
+    stage.program("echo 'error: IPV64_API_KEY does not contain an API key; IPV64_API_KEY_FILE' >&2; exit 3")
     credentials = stage.folder / "credentials.ini"
     credentials.write_text("dns_ipv64_api_key = 0123456789\n")
     credentials.chmod(stat.S_IRUSR | stat.S_IWUSR)
-    expected = re.escape(f"dns_ipv64_api_key in {credentials} does not hold an API key; IPV64_API_KEY_FILE")
+    expected = re.escape(f"dns_ipv64_api_key in {credentials} does not contain an API key; IPV64_API_KEY_FILE")
     with pytest.raises(errors.PluginError, match=f"^{expected}$"):
         stage.authenticator(credentials).perform(challenges(TWO))
     with pytest.raises(errors.PluginError, match=r"^IPV64_API_KEY does"):

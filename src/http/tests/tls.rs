@@ -239,7 +239,7 @@ fn a_proxy_that_refuses_or_is_away_is_named_without_its_password() {
     let (address, _seen) = proxy(None);
     let env = ProxyEnv { all: Some(format!("http://user:geheim@{address}")), ..ProxyEnv::default() };
     let error = fetch(&client(None, env), "https://api.ipv64.example/api").unwrap_err();
-    let start = format!("cannot reach `api.ipv64.example` by way of the proxy `{address}`: ");
+    let start = format!("cannot reach `api.ipv64.example` through the proxy `{address}`: ");
     assert_eq!(error.to_string(), start + "the proxy wants a user name and a password (407)");
     assert!(error.hint().unwrap().contains("http://USER:PASSWORD@HOST:PORT"), "{error:?}");
     assert!(!format!("{error:?}").contains("geheim"), "{error:?}");

@@ -66,7 +66,7 @@ fn one_that_others_may_read_is_used_and_one_that_they_may_write_is_not() {
         assert!(error.to_string().ends_with(&format!("has mode {mode:03o}: others may write to it")), "{error}");
         assert_eq!(
             error.hint().unwrap(),
-            format!("this run goes on without it; run `chmod go-w {}`", temp.path().display())
+            format!("this run continues without it; run `chmod go-w {}`", temp.path().display())
         );
     }
 }

@@ -90,7 +90,7 @@ fn gives_up_at_once_when_there_is_no_turn_before_the_deadline() {
     assert_eq!(clock.instant(), before, "it did not wait");
     assert_eq!(
         error.to_string(),
-        "the request limit of 3/10 (requests/seconds) leaves no turn in time; the next one is in 11 s"
+        "the request limit of 3/10 (requests/seconds) allows no request in time; the next one is allowed in 11 s"
     );
     assert_eq!((error.kind().exit(), error.kind()), (Exit::RateLimit, Kind::RateLimited));
 }
@@ -105,7 +105,7 @@ fn says_what_it_waits_for_since_when_and_how_long() {
         passing(&clock)(waiting, length)
     };
     (0..4).for_each(|_| assert!(state.take_turn(CallKind::Addition, Rate::default(), deadline, &tell).is_ok()));
-    let what = "a turn in the request window (3/10, IPV64_API_RATE)".to_owned();
+    let what = "the request window (3/10, IPV64_API_RATE)".to_owned();
     let expected = Waiting { what, since, limit: Duration::from_millis(10_300) };
     let told = told.into_inner();
     assert!(!told.is_empty() && told.iter().all(|waiting| *waiting == expected), "{told:?}");

@@ -107,7 +107,7 @@ fn names_are_asked_as_they_stand_and_what_dns_says_is_told() {
             "blocked.name.ipv64.net:9",
             ["` at 127.0.0.1 (from the DNS of this machine): ", "hint: a DNS filter (Pi-hole"],
         ),
-        ("proxied.example", ["by way of the proxy `proxy.infra:9` at 127.0.0.1 (from the DNS", "`proxy.infra`"]),
+        ("proxied.example", ["through the proxy `proxy.infra:9` at 127.0.0.1 (from the DNS", "`proxy.infra`"]),
         (
             "no-network.ipv64.net",
             [

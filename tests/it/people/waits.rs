@@ -11,7 +11,7 @@ use crate::support::environment::TestEnvironment;
 use crate::support::terminal;
 
 const NAME: &str = "_acme-challenge.name.ipv64.net";
-const WINDOW: &str = "a turn in the request window (1/11, IPV64_API_RATE)";
+const WINDOW: &str = "the request window (1/11, IPV64_API_RATE)";
 
 fn value() -> String {
     TxtValue::random().unwrap().to_string()

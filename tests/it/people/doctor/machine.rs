@@ -101,5 +101,5 @@ fn a_proxy_is_named_and_so_is_one_that_is_away() {
     env.set("IPV64_API_URL", "https://api.invalid/api");
     let findings = examine(&env, &[], 6);
     says(&has(&findings, "api_way", "note"), &["HTTPS_PROXY"]);
-    says(&has(&findings, "unreachable", "error"), &[&format!("by way of the proxy `{free}`"), "proxy variables"]);
+    says(&has(&findings, "unreachable", "error"), &[&format!("through the proxy `{free}`"), "proxy variables"]);
 }
