@@ -64,7 +64,7 @@ fn a_doctor_without_threads_says_so() {
         let finished = shell(&env, &format!("{limit}; exec ipv64-acme doctor name.ipv64.net example.com"));
         let said = finished.said();
         // Memory that lasts for no thread may not last for what comes after it.
-        let reasons = ["state directory", "cannot check several things at once", "memory allocation"];
+        let reasons = ["state directory", "cannot start a thread", "cannot check several things", "memory allocation"];
         assert!(reasons.iter().any(|reason| said.contains(reason)), "{limit}: {said}");
         assert_no_panic_of_ours(&said, limit);
     }

@@ -297,7 +297,7 @@ fn balancers() -> Vec<Row> {
             world.name_servers[1].addresses[0].backends[1].stale = true;
             world
         }))
-        .ends(5, 4.0, &["several servers behind this address, which do not agree"]),
+        .ends(5, 4.0, &["several servers behind this address, and they disagree"]),
         Row::new("two back ends by chance with one name, of which one never gets it", {
             let mut world = backends(Balance::Random, [Some("both"); 2]);
             world.name_servers[1].addresses[0].backends[1].stale = true;
@@ -471,7 +471,7 @@ fn between() -> Vec<Row> {
         Row::new("something answers in place of the servers, DNS over HTTPS helps", intercepted())
             .with("IPV64_DOH", "{web}/dns-query")
             .with_resolvers()
-            .ready(10.0, &["rests on resolvers over HTTPS"]),
+            .ready(10.0, &["relies on resolvers over HTTPS"]),
         impatient(Row::new("something answers in place of the servers", intercepted()))
             .with("IPV64_PROPAGATION_TIMEOUT", "13")
             .within(40.0)
@@ -479,7 +479,7 @@ fn between() -> Vec<Row> {
             .ends(6, 10.0, &["answers in place of the name servers", "IPV64_DOH"]),
         Row::new("port 53 is blocked, the resolver is not", blocked())
             .with_resolvers()
-            .ready(10.0, &["rests on the configured resolvers"]),
+            .ready(10.0, &["relies on the configured resolvers"]),
         Row::new("nobody can be asked", both(|s| s.drop = 1))
             .with("IPV64_RESOLVERS", "127.255.255.1:9")
             .with("IPV64_ROOT_SERVERS", "127.255.255.1")
@@ -493,7 +493,7 @@ fn between() -> Vec<Row> {
             .with("IPV64_BLIND_WAIT", "3")
             .with_resolvers()
             .unchecked()
-            .ready(3.0, &["rests on a fixed pause"]),
+            .ready(3.0, &["relies on a fixed pause"]),
     ]
 }
 

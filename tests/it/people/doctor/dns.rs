@@ -117,7 +117,7 @@ fn a_text_beside_an_alias_is_told() {
         StaticRecord::new(name, "TXT", "an old value"),
     ];
     let findings = examine(&with_zone("both.example", records), &["both.example"], 0);
-    says(&has(&findings, "alias_doubtful", "warning"), &["a TXT record beside its CNAME", "remove the one"]);
+    says(&has(&findings, "alias_doubtful", "warning"), &["a TXT record next to its CNAME", "remove the one"]);
 }
 
 #[test]
