@@ -95,8 +95,14 @@ pub fn open(path: &Path, readers: Readers) -> Result<File, Unusable> {
 /// nobody else is there. Secrets of containers are 0444 by default and have any owner.
 #[must_use]
 pub fn is_handed_in(real: &Path) -> bool {
-    real.starts_with("/run/secrets")
-        || statvfs(real).is_ok_and(|mount| mount.f_flag.contains(StatVfsMountFlags::RDONLY))
+    let is_read_only = || statvfs(real).is_ok_and(|mount| mount.f_flag.contains(StatVfsMountFlags::RDONLY));
+    // A service that may write nothing (systemd's `ProtectSystem=`) sees its own system read-only, where others can write.
+    let is_elsewhere = || device(real).is_some_and(|its| device(Path::new("/")).is_some_and(|root| its != root));
+    real.starts_with("/run/secrets") || (is_read_only() && is_elsewhere())
+}
+
+fn device(path: &Path) -> Option<u64> {
+    fs::metadata(path).ok().map(|metadata| metadata.dev())
 }
 
 /// Opens a regular file, whoever owns it. A pipe would wait for its writer, and a device may do anything.

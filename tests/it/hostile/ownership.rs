@@ -3,7 +3,7 @@
 
 use std::fs::{self, File, Permissions};
 use std::net::TcpListener;
-use std::os::unix::fs::{PermissionsExt as _, chown, lchown, symlink};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, lchown, symlink};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -258,6 +258,11 @@ fn a_key_file_that_all_may_read_is_taken_where_an_engine_has_put_it() {
     assert_eq!(refused.status.code(), Some(3), "{}", refused.said());
     assert!(refused.stderr.contains("hint: run `chmod 600 "), "{}", refused.said());
     let read_only = format!("mount -o remount,ro,bind {folder}");
+    // A service that may write nothing (systemd's ProtectSystem=strict) sees the system read-only, and others are there.
+    if fs::metadata(env.path("")).unwrap().dev() == fs::metadata("/").unwrap().dev() {
+        let system = run(&folder, ":", &format!("mount --bind {folder} {folder}; {read_only}"));
+        assert_eq!(system.status.code(), Some(3), "{}", system.said());
+    }
     let mounted = format!("mkdir -p {folder}; mount -t tmpfs none {folder}");
     let places = [("/run/secrets", "mount -t tmpfs none /run", ":"), (&folder, mounted.as_str(), read_only.as_str())];
     for (place, before, after) in places {
