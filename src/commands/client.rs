@@ -17,11 +17,10 @@ use crate::report::Report;
 use crate::secret::Secret;
 use crate::serve::Peer;
 use crate::serve::client_file::{AcmeDnsAccount, ClientFile};
-use crate::serve::client_lines::{NewClient, account_document};
+use crate::serve::client_lines::{NewClient, account_document, notes};
 use crate::serve::grant::{Grant, NotReady};
-use crate::serve::pattern::Pattern;
 use crate::serve::token::{self, TokenHash};
-use crate::serve::{clients, policy, register};
+use crate::serve::{address, clients, policy, register};
 use crate::setup::prompt;
 
 /// The folder of client files in that of `--config-dir`.
@@ -33,7 +32,7 @@ const BROKER: &str = "https://BROKER:8443";
 pub(super) fn run(call: &Invocation<'_>, args: &BrokerClientArgs) -> Result<Exit> {
     let (folder, report) = (args.config_dir.join(FOLDER), call.report);
     match &args.command {
-        BrokerClientCommand::Add(new) => add(report, &folder, new),
+        BrokerClientCommand::Add(new) => add(report, &args.config_dir, new),
         BrokerClientCommand::List => list(report, &folder),
         BrokerClientCommand::Rotate { name, drop_old: false } => rotate(report, &folder, name),
         BrokerClientCommand::Rotate { name, drop_old: true } => drop_old(report, &folder, name),
@@ -41,7 +40,8 @@ pub(super) fn run(call: &Invocation<'_>, args: &BrokerClientArgs) -> Result<Exit
     }
 }
 
-fn add(report: Report, folder: &Path, args: &ClientAddArgs) -> Result<Exit> {
+fn add(report: Report, config_dir: &Path, args: &ClientAddArgs) -> Result<Exit> {
+    let folder = &config_dir.join(FOLDER);
     let no_random = "cannot make a token";
     let token = token::generate().context(no_random)?;
     let grant = Grant {
@@ -65,13 +65,14 @@ fn add(report: Report, folder: &Path, args: &ClientAddArgs) -> Result<Exit> {
     check_uid(folder, &file)?;
     let path = register::add(folder, &file)?;
     let acme_dns = file.acme_dns.first().zip(key.as_ref());
-    let new = NewClient { broker: BROKER, name: &args.name, token: &token, acme_dns };
+    let broker = address::find(config_dir).unwrap_or_else(|| BROKER.to_owned());
+    let new = NewClient { broker: &broker, name: &args.name, token: &token, acme_dns };
     tell(report, &new, &file, &path);
     let mut document = entry(&file);
     document["token"] = token.expose().into();
     document["acme_dns"] = acme_dns.map(|(account, key)| account_document(account, key)).into();
     document["file"] = path.to_string_lossy().into();
-    document["broker"] = BROKER.into();
+    document["broker"] = broker.as_str().into();
     report.document(&document);
     Ok(Exit::Done)
 }
@@ -97,19 +98,11 @@ fn check_uid(folder: &Path, new: &ClientFile) -> Result<()> {
 }
 
 fn tell(report: Report, new: &NewClient<'_>, file: &ClientFile, path: &Path) {
-    let allow = &file.grant.allow;
     report.line(&format!("client  {}, in `{}`", new.name, visible_path(path)));
     report.line(&format!("token   {} (shown only now: the file has its hash)", new.token.expose()));
-    report.line(&format!("allow   {}; each name grants its wildcard too", words(allow)));
-    for pattern in allow {
-        if let Pattern::Below(above) = pattern
-            && !allow.iter().any(|pattern| pattern.matches(above))
-        {
-            report.line(&format!(
-                "note    `{pattern}` is every name below `{above}`; `{above}` itself, and a certificate for `*.{above}`, \
-                 need --allow {above}"
-            ));
-        }
+    report.line(&format!("allow   {}; each name grants its wildcard too", words(&file.grant.allow)));
+    for note in notes(&file.grant) {
+        report.line(&format!("note    {note}"));
     }
     for lines in new.lines() {
         report.line(&format!("\n{}:", lines.of));

@@ -2,6 +2,9 @@
 //! to lines. Facts of the clients: names of variables and files as their authors chose them.
 
 use super::client_file::AcmeDnsAccount;
+use super::grant::Grant;
+use super::pattern::Pattern;
+use crate::challenge::CHALLENGE_LABEL;
 use crate::secret::Secret;
 
 /// A client that was added just now: the only moment at which its secrets are known.
@@ -82,6 +85,29 @@ impl NewClient<'_> {
     }
 }
 
+/// Returns what a person may not expect of what was granted.
+#[must_use]
+pub fn notes(grant: &Grant) -> Vec<String> {
+    let without_name = grant.allow.iter().filter_map(|pattern| match pattern {
+        Pattern::Below(above) if !grant.allow.iter().any(|pattern| pattern.matches(above)) => Some(format!(
+            "`{pattern}` is every name below `{above}`; `{above}` itself, and a certificate for `*.{above}`, need --allow \
+             {above}"
+        )),
+        _ => None,
+    });
+    // Whoever may write a record may answer the challenge that it is.
+    let by_alias = grant.alias.iter().filter_map(|pattern| {
+        let names = match pattern {
+            Pattern::Below(above) => format!("`{above}` and all names below it"),
+            Pattern::Exact(name) => {
+                format!("`{}`", name.parent().filter(|_| name.labels().next() == Some(CHALLENGE_LABEL))?)
+            }
+        };
+        Some(format!("by --alias {pattern} it may get certificates for {names} too"))
+    });
+    without_name.chain(by_alias).collect()
+}
+
 /// The account in the two forms in which clients of acme-dns keep it: one line of JSON by domain, and variables.
 fn acme_dns(broker: &str, account: &AcmeDnsAccount, key: &Secret) -> Lines {
     let domain = account.record.parent().unwrap_or_else(|| account.record.clone());
@@ -115,7 +141,32 @@ pub fn account_document(account: &AcmeDnsAccount, key: &Secret) -> serde_json::V
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::serve::grant::NotReady;
     use crate::serve::token::TokenHash;
+
+    #[test]
+    fn what_a_grant_means_beyond_its_words_is_said() {
+        let notes = |allow: &[&str], alias: &[&str]| {
+            notes(&Grant {
+                client: "web".to_owned(),
+                allow: allow.iter().map(|text| Pattern::of_certificates(text).unwrap()).collect(),
+                alias: alias.iter().map(|text| text.parse().unwrap()).collect(),
+                from: Vec::new(),
+                calls_per_day: None,
+                not_ready: NotReady::Pending,
+            })
+        };
+        assert_eq!(notes(&["a.example", "*.a.example", "b.a.example"], &["web.acme.example"]), [""; 0]);
+        let said = notes(&["*.b.example"], &["_acme-challenge.c.example", "*.d.example"]);
+        for (note, words) in said.iter().zip([
+            "need --allow b.example",
+            "it may get certificates for `c.example` too",
+            "it may get certificates for `d.example` and all names below it too",
+        ]) {
+            assert!(note.contains(words), "{said:?}");
+        }
+        assert_eq!(said.len(), 3, "{said:?}");
+    }
 
     #[test]
     fn every_client_gets_the_names_that_it_reads() {

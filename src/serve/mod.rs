@@ -4,6 +4,7 @@
 //! This file is the vocabulary: a dialect turns a request into an [`Ask`], the engine turns that into an [`Answer`], and the
 //! dialect turns the answer into a response.
 
+pub mod address;
 pub mod client_file;
 pub mod client_lines;
 pub mod clients;

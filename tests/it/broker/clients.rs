@@ -124,6 +124,16 @@ fn the_document_of_a_new_client_has_all_that_a_program_needs() {
 }
 
 #[test]
+fn the_address_is_that_of_the_broker_where_its_files_tell_it() {
+    let place = Place::new();
+    fs::create_dir(place.folder()).unwrap();
+    fs::write(place.folder().join("serve.toml"), "listen = \"127.0.0.1:8080\"").unwrap();
+    let said = place.succeed(&["add", "web", "--allow", "a.example", "--alias", "_acme-challenge.b.example"]);
+    assert!(said.contains("HTTPREQ_ENDPOINT=http://127.0.0.1:8080\n") && !said.contains("BROKER:8443"), "{said}");
+    assert!(said.contains("it may get certificates for `b.example` too"), "{said}");
+}
+
+#[test]
 fn a_second_run_changes_nothing_and_names_the_way_out() {
     let place = Place::new();
     let first = token(&place.json(&["add", "web", "--allow", "a.example"]));
