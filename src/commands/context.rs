@@ -101,6 +101,8 @@ impl Context {
             state: &self.state,
             events,
             pause: &*self.pause,
+            owner: None,
+            allowed: &|_, _| Ok(()),
             interrupted: Arc::clone(&self.interrupted),
         }
     }

@@ -11,6 +11,7 @@ pub mod clients;
 pub mod config;
 pub mod connections;
 pub mod daemon;
+pub mod engine;
 pub mod grant;
 pub mod listen;
 pub mod metrics;
@@ -28,7 +29,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::challenge::Challenge;
-use crate::error::Kind;
+use crate::error::{Explain, Kind};
 use crate::name::DnsName;
 use grant::Grant;
 
@@ -88,19 +89,40 @@ pub enum Answer {
     },
 }
 
-/// Why a client may not do something. What it is told says nothing of others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// Why a client may not do something. What it is told says nothing of others, and not which of its limits it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum Refusal {
     /// No client has this name and token.
+    #[error("the broker knows no client with this token")]
     UnknownClient,
     /// The client may not come from this address.
+    #[error("this client may not do this")]
     Address,
     /// The name is not granted to it.
+    #[error("this client may not do this")]
     Name,
     /// The value is none of dns-01.
+    #[error("this is no value of dns-01")]
     Value,
     /// The alias of the name ends at a record that is not granted to it.
+    #[error("this client may not do this")]
     Record,
     /// Its calls of the day are used up.
+    #[error("the API calls that this client may cause today are used up")]
     CallsUsedUp,
+}
+
+impl Explain for Refusal {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::UnknownClient => Kind::BrokerUnauthorized,
+            Self::Address | Self::Name | Self::Record => Kind::BrokerNotAllowed,
+            Self::Value => Kind::InvalidCall,
+            Self::CallsUsedUp => Kind::BrokerCallsUsedUp,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        None
+    }
 }

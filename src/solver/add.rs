@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::locate::{Domains, Placement};
+use super::stored::Stored;
 use super::{Failure, Outcome, RecordFailure, Solved, Solver, Status};
 use crate::api::{ApiError, CallKind, Change, RetryPolicy};
 use crate::challenge::Challenge;
@@ -25,12 +26,30 @@ const LOOKS: u32 = 10;
 impl Solver<'_> {
     pub(super) fn add(&self, call: &Call) -> Result<Outcome, Failure> {
         let policy = self.policy(call, CallKind::Addition);
+        let stored = self.store_records(call, &policy)?;
+        self.wait_for(call, stored, &policy)
+    }
+
+    /// Adds the records of a call, and does not wait for the name servers: that is [`Solver::wait_for`].
+    ///
+    /// # Errors
+    /// [`Failure`]; what was done is undone as the call says.
+    pub fn store_records(&self, call: &Call, policy: &RetryPolicy) -> Result<Stored, Failure> {
         // Nothing has left until all of this went well.
-        let mut placements = self.prepare(call, &policy).inspect_err(|_| self.never_sent(&call.challenges))?;
+        let mut placements = self.prepare(call, policy).inspect_err(|_| self.never_sent(&call.challenges))?;
         self.state.journal(|journal, now| placements.iter_mut().for_each(|one| journal.intend(&mut one.entry, now)));
-        self.store_all(call, &mut placements, &policy)?;
+        self.store_all(call, &mut placements, policy)?;
+        Ok(Stored { placements })
+    }
+
+    /// Waits until the records of a call are served, as the call says.
+    ///
+    /// # Errors
+    /// [`Failure`]; what was added is undone as the call says.
+    pub fn wait_for(&self, call: &Call, stored: Stored, policy: &RetryPolicy) -> Result<Outcome, Failure> {
+        let Stored { placements } = stored;
         let mut notes: Vec<_> = placements.iter().flat_map(|placement| placement.notes.clone()).collect();
-        match self.wait(call, &placements, &policy) {
+        match self.wait(call, &placements, policy) {
             Ok(ready) => {
                 let status = if ready.is_some() { Status::Ready } else { Status::Added };
                 if let Some(ready) = &ready {

@@ -64,11 +64,13 @@ impl Solver<'_> {
         if record != challenge.name {
             self.events.step(&format!("`{}` is an alias: the record belongs at `{record}`", challenge.name));
         }
+        (self.allowed)(challenge, &record)?;
         let apex = zone.as_ref().and_then(|zone| zone.apex.as_ref());
         // What was noted on the way may be the reason.
         let tell = |_: &Error| notes.iter().for_each(|note| self.events.warning(note));
         let domain = self.domain_of((&record, apex), domains, policy).inspect_err(tell)?;
-        let entry = Entry::new(self.state.account(), call.client, challenge, (&domain, &record));
+        let mut entry = Entry::new(self.state.account(), call.client, challenge, (&domain, &record));
+        entry.owner = self.owner.map(str::to_owned);
         let spec = spec_of(&entry).ok_or(AccountError::NotBelow { name: record, domain })?;
         Ok(Placement { entry, spec, zone, added: None, notes })
     }

@@ -5,6 +5,7 @@
 //! - `add`: journal, addition, wait; undoes what failed
 //! - `remove`: exactly what was added, also when the CNAME has changed since
 //! - `order`: the records of an order that a client spreads over several calls
+//! - `stored`: the records of an addition that is to be waited for
 //! - `reserve`: calls of the day that are kept for removals
 //! - `ca_cache_wait`: the CA's cache, where a name gets a second value
 //! - `leftovers`: what earlier calls have left behind
@@ -18,6 +19,7 @@ mod locate;
 mod order;
 mod remove;
 mod reserve;
+mod stored;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -39,6 +41,7 @@ pub use leftovers::is_about_api;
 pub use locate::Domains;
 pub use order::OrderError;
 pub use remove::NotOurs;
+pub use stored::Stored;
 
 /// What a removal may take at least, however short the wait for propagation is set.
 const SHORTEST_BUDGET: Duration = Duration::from_secs(30);
@@ -57,9 +60,16 @@ pub struct Solver<'a> {
     pub events: &'a dyn Events,
     /// How it waits.
     pub pause: &'a Pause,
+    /// For whom: who may ask for the removal of what is added. Nobody in particular where a hook acts for its own machine.
+    pub owner: Option<&'a str>,
+    /// Says whether a challenge may be answered at a record, which is asked before anything is sent.
+    pub allowed: &'a Allowed<'a>,
     /// Set by a signal.
     pub interrupted: Arc<AtomicBool>,
 }
+
+/// Decides whether a challenge may be answered with a record of this name, at the end of its aliases.
+pub type Allowed<'a> = dyn Fn(&Challenge, &DnsName) -> Result<()> + Sync + 'a;
 
 /// Hears what a solver does.
 pub trait Events {

@@ -52,6 +52,9 @@ pub struct Entry {
     pub added_at: Timestamp,
     /// How far it has come.
     pub progress: Progress,
+    /// For which client of the broker it was added; nobody in particular where a hook on this machine has added it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
     /// Whether an earlier call had asked for it too, as apex and wildcard may have one value: then it may be at IPv64
     /// whatever becomes of this call.
     #[serde(default)]
@@ -110,6 +113,7 @@ impl Entry {
             record: record.clone(),
             added_at: Timestamp::default(),
             progress: Progress::Intended,
+            owner: None,
             was_open: false,
         }
     }

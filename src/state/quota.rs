@@ -2,6 +2,7 @@
 //! Everything here may be wrong about the provider's day, and so it never forbids for longer than a quarter of an hour
 //! without another look, unless what is left is kept for records that have to be removed.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::limit::{CallsNeeded, LimitError};
@@ -30,6 +31,9 @@ pub struct DailyUsage {
     /// The date in Germany.
     day: String,
     calls: u64,
+    /// Those of them that each client of the broker has caused.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    by_client: BTreeMap<String, u64>,
     known: Option<QuotaSnapshot>,
     used_up_since: Option<Timestamp>,
     /// When calls were last refused for longer than a burst lasts, for a reason that nobody told.
@@ -77,6 +81,20 @@ impl DailyUsage {
     /// Counts one call.
     pub(super) const fn count(&mut self) {
         self.calls = self.calls.saturating_add(1);
+    }
+
+    /// Counts calls, counted already, as those of a client of the broker.
+    pub fn count_for(&mut self, client: &str, calls: u64) {
+        if calls > 0 {
+            let count = self.by_client.entry(client.to_owned()).or_default();
+            *count = count.saturating_add(calls);
+        }
+    }
+
+    /// Returns how many calls a client of the broker has caused today.
+    #[must_use]
+    pub fn calls_of(&self, client: &str) -> u64 {
+        self.by_client.get(client).copied().unwrap_or_default()
     }
 
     /// Takes what the account says: calls used today, and the daily limit, where 0 means none (observed).

@@ -51,6 +51,12 @@ impl State {
         }
     }
 
+    /// Returns how long a request of this kind would wait for its turn; nothing is taken or reserved.
+    #[must_use]
+    pub fn turn_in(&self, kind: CallKind, rate: Rate) -> Duration {
+        self.usage(|usage, now| usage.window.free_in(kind, rate, now))
+    }
+
     /// Notes a 429: nobody of this account sends for `retry_after`, or else for a full period and a little more.
     pub fn refused(&self, retry_after: Option<Duration>, rate: Rate) {
         let length = retry_after.unwrap_or_else(|| rate.period() + random_part(rate.period() / JITTER_DIVISOR));

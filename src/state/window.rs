@@ -81,6 +81,11 @@ impl Window {
         Ok(Turn::Wait(wait))
     }
 
+    /// Returns how long a request of this kind would have to wait now.
+    pub(super) fn free_in(&self, kind: CallKind, rate: Rate, now: Timestamp) -> Duration {
+        self.delay(rate, now).max(self.others_wait(kind, now))
+    }
+
     /// How long requests of a more urgent kind are waited for.
     fn others_wait(&self, kind: CallKind, now: Timestamp) -> Duration {
         self.waiting.range(..kind).map(|(_, interval)| interval.left(now)).max().unwrap_or_default()

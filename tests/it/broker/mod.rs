@@ -1,5 +1,6 @@
 //! The broker: its process, its clients, what it does and what it refuses.
 
 mod clients;
+mod engine;
 mod serve;
 mod server;

@@ -1,0 +1,308 @@
+//! The engine of the broker: from an [`Ask`] to an [`Answer`], whatever the dialect. Threads and no runtime: a few look
+//! things up, one (the lane) makes all API calls, and each wait for the name servers has one of its own.
+//!
+//! An addition passes four steps: *looking* (is it in the journal, may this client place a record where the alias ends?),
+//! *queued* until the request window lets a call out and it is this client's turn, *adding*, *waiting*. A second present of the
+//! same record joins the first one. The journal has each record before its request leaves, so that a restart loses nothing.
+
+mod desk;
+mod lane;
+mod memory;
+mod queue;
+mod removal;
+mod wait;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::{Answer, Ask, Goal, Refusal};
+use crate::api::Client;
+use crate::challenge::Challenge;
+use crate::dns::zone::Lookup;
+use crate::error::{Context as _, Error, Kind, Result};
+use crate::order::{Action, CaAsked, Call, OnFailure, Wait};
+use crate::propagation::Row;
+use crate::settings::Settings;
+use crate::solver::{Allowed, Events, Solver};
+use crate::state::{Entry, LimitError, State};
+use crate::time::{Interrupted, Pause, Timestamp, Waiting};
+use desk::Desk;
+
+/// The program of an [`Ask`] in the dialect of acme-dns, whose clients never ask for a removal.
+pub const ACME_DNS: &str = "acme-dns";
+/// The program of every other one in the journal.
+const BROKER: &str = "broker";
+/// How many look-ups run at once.
+const LOOKERS: usize = 8;
+/// What a busy broker says about when to come again.
+const SOON: Duration = Duration::from_secs(5);
+/// How often a thread that waits looks whether the broker stops.
+const TICK: Duration = Duration::from_millis(100);
+
+/// What the engine works with.
+pub struct Parts {
+    /// The settings in force.
+    pub settings: Settings,
+    /// The IPv64 API.
+    pub client: Client,
+    /// DNS, with one pace for all waits.
+    pub lookup: Lookup,
+    /// The journal, and what the account has used of its limits.
+    pub state: State,
+    /// How many requests have left for IPv64.
+    pub requests: Arc<AtomicU64>,
+}
+
+/// What the engine is doing, for those who watch it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Numbers {
+    /// Additions and removals that wait for a call.
+    pub queued: usize,
+    /// Waits for name servers.
+    pub waits: usize,
+    /// Requests that have left for IPv64.
+    pub requests: u64,
+    /// Additions that failed, by the word of their kind.
+    pub failures: BTreeMap<&'static str, u64>,
+}
+
+/// Solves challenges for all clients of the broker.
+pub struct Engine {
+    parts: Parts,
+    pause: Box<Pause>,
+    desk: Mutex<Desk>,
+    changed: Condvar,
+    /// Shared with whatever pauses.
+    stopping: Arc<AtomicBool>,
+    /// Whether the last call met nobody at all, which can be probed without a call.
+    is_unreachable: AtomicBool,
+    waits: AtomicUsize,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Engine {
+    /// Starts the threads of the engine; sends nothing.
+    ///
+    /// # Errors
+    /// If a thread cannot be had.
+    pub fn start(parts: Parts) -> Result<Arc<Self>> {
+        let stopping = Arc::<AtomicBool>::default();
+        let stop = Arc::clone(&stopping);
+        let engine = Arc::new(Self {
+            parts,
+            pause: Box::new(move |_, length| pause(length, &stop)),
+            desk: Mutex::default(),
+            changed: Condvar::new(),
+            stopping,
+            is_unreachable: AtomicBool::new(false),
+            waits: AtomicUsize::new(0),
+            threads: Mutex::default(),
+        });
+        for _ in 0..LOOKERS {
+            engine.spawn("look-up", Self::look_things_up)?;
+        }
+        engine.spawn("calls", Self::make_calls)?;
+        engine.spawn("probe", Self::probe)?;
+        Ok(engine)
+    }
+
+    fn spawn(self: &Arc<Self>, name: &str, work: fn(&Arc<Self>)) -> Result<()> {
+        let engine = Arc::clone(self);
+        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || work(&engine));
+        let thread = thread.context("cannot start a thread: is there a limit on processes (`ulimit -u`)?")?;
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
+        Ok(())
+    }
+
+    /// Adds a record; the answer comes when the goal is reached, or [`Answer::Pending`] when the time is over, while the work
+    /// goes on.
+    pub async fn present(&self, ask: Ask, goal: Goal, within: Duration) -> Answer {
+        let mut told = match self.begin(ask, goal) {
+            Ok(told) => told,
+            Err(answer) => return answer,
+        };
+        match tokio::time::timeout(within, told.wait_for(|told| told.of(goal).is_some())).await {
+            Ok(Ok(told)) => told.of(goal).cloned().unwrap_or(Answer::Pending),
+            Ok(Err(_)) => stopped(),
+            Err(_) => Answer::Pending,
+        }
+    }
+
+    /// Removes a record that this client has added. One that the journal does not know as this client's is not touched.
+    pub async fn cleanup(&self, ask: Ask, within: Duration) -> Answer {
+        let mut told = match self.begin_removal(&ask) {
+            Ok(told) => told,
+            Err(answer) => return answer,
+        };
+        match tokio::time::timeout(within, told.wait_for(Option::is_some)).await {
+            Ok(Ok(told)) => told.clone().unwrap_or(Answer::Pending),
+            Ok(Err(_)) => stopped(),
+            Err(_) => Answer::Pending,
+        }
+    }
+
+    /// Returns since when IPv64 has not answered, if it does not.
+    #[must_use]
+    pub fn is_down(&self) -> Option<Timestamp> {
+        self.parts.state.usage(|usage, now| usage.outage.down_since(now))
+    }
+
+    /// Returns what is going on.
+    #[must_use]
+    pub fn numbers(&self) -> Numbers {
+        let desk = self.desk();
+        Numbers {
+            queued: desk.queue.len(),
+            waits: self.waits.load(Ordering::Relaxed),
+            requests: self.parts.requests.load(Ordering::Relaxed),
+            failures: desk.failed.clone(),
+        }
+    }
+
+    /// Takes no new work and ends what is under way, for so long at most. What is open then is in the journal.
+    pub fn stop(&self, within: Duration) {
+        self.stopping.store(true, Ordering::Relaxed);
+        let deadline = Instant::now() + within;
+        self.desk().dismiss(&stopped());
+        self.changed.notify_all();
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            while !thread.is_finished() && Instant::now() < deadline {
+                std::thread::sleep(TICK / 10);
+            }
+            if thread.is_finished() {
+                thread.join().ok();
+            }
+        }
+    }
+
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Look-ups that remember nothing of earlier requests: a broker runs for months, and zones move. The pace is that of all.
+    fn lookup(&self) -> Lookup {
+        Lookup { known: Arc::default(), ..self.parts.lookup.clone() }
+    }
+
+    /// The solver for one client, which ends early once `cancelled` is set.
+    fn solver<'a>(
+        &'a self,
+        (owner, lookup): (&'a str, &'a Lookup),
+        allowed: &'a Allowed<'a>,
+        cancelled: &Arc<AtomicBool>,
+    ) -> Solver<'a> {
+        Solver {
+            settings: &self.parts.settings,
+            client: &self.parts.client,
+            lookup,
+            state: &self.parts.state,
+            events: &Unheard,
+            pause: &*self.pause,
+            owner: Some(owner),
+            allowed,
+            interrupted: Arc::clone(cancelled),
+        }
+    }
+
+    /// Returns the open records of a client for a challenge, the latest last.
+    fn journalled(&self, client: &str, challenge: &Challenge) -> Vec<Entry> {
+        let Challenge { name, value } = challenge;
+        let account = self.parts.state.account();
+        let mut entries = self.parts.state.journal(|journal, _| journal.find(account, name, Some(value)));
+        entries.retain(|entry| entry.owner.as_deref() == Some(client));
+        entries
+    }
+
+    /// Makes sure that a client may cause the calls of one more record today: its removal counts, and those of its others.
+    fn check_calls(&self, ask: &Ask) -> Result<(), Refusal> {
+        let Some(limit) = ask.grant.calls_per_day else { return Ok(()) };
+        let client = ask.grant.client.as_str();
+        let used = self.parts.state.usage(|usage, _| usage.daily.calls_of(client));
+        let owed = self.parts.state.journal(|journal, _| {
+            let is_other =
+                |entry: &&Entry| entry.owner.as_deref() == Some(client) && entry.challenge() != ask.challenge;
+            journal.entries().iter().filter(is_other).count() as u64
+        });
+        if used + owed + 2 > u64::from(limit) { Err(Refusal::CallsUsedUp) } else { Ok(()) }
+    }
+
+    /// What a client is told of an error, and what is remembered of it.
+    fn failed(&self, ask: &Ask, error: &Error) -> Answer {
+        if let Some(refusal) = error.find::<Refusal>() {
+            return Answer::Refused(*refusal);
+        }
+        let kind = error.kind();
+        let mut desk = self.desk();
+        *desk.failed.entry(kind.as_str()).or_default() += 1;
+        // What is not about this name says itself when it is over.
+        let retry_after = match error.find::<LimitError>() {
+            Some(limit) => self.until_next(limit),
+            None if is_about_all(error) => SOON,
+            None => desk.failures.note(&ask.grant.client, &ask.challenge.name, kind, Instant::now()),
+        };
+        Answer::Failed { kind, retry_after }
+    }
+
+    fn until_next(&self, limit: &LimitError) -> Duration {
+        let now = self.parts.state.usage(|_, now| now);
+        match limit {
+            LimitError::TooLate { soonest, .. } => *soonest,
+            LimitError::UsedUp { reset } | LimitError::Reserved { reset, .. } => reset.since(now),
+            LimitError::Refused { next, .. } | LimitError::Down { next, .. } => next.since(now),
+            LimitError::Interrupted(_) => SOON,
+        }
+    }
+}
+
+/// Whether the next call of anybody would fail for the same reason.
+fn is_about_all(error: &Error) -> bool {
+    error.find::<Interrupted>().is_some()
+        || error.find().is_some_and(crate::api::ApiError::is_transient)
+        || matches!(error.kind(), Kind::Unauthorized | Kind::Forbidden)
+}
+
+/// What is answered while the broker ends.
+fn stopped() -> Answer {
+    Answer::Failed { kind: Kind::Interrupted, retry_after: SOON }
+}
+
+/// The call for one record. It stays where an addition fails: the client asks for the removal, or it is removed when it is
+/// left over.
+fn call(action: Action, ask_program: &str, challenge: &Challenge) -> Call {
+    Call {
+        client: if ask_program == ACME_DNS { ACME_DNS } else { BROKER },
+        action,
+        challenges: vec![challenge.clone()],
+        wait: Wait::Now,
+        on_failure: if action == Action::Add { OnFailure::Leave } else { OnFailure::DeferToNextCall },
+        ca_asked: CaAsked::AfterAll,
+    }
+}
+
+fn pause(length: Duration, stop: &AtomicBool) -> Result<(), Interrupted> {
+    let until = Instant::now() + length;
+    while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+        if stop.load(Ordering::Relaxed) {
+            return Err(Interrupted);
+        }
+        std::thread::sleep(left.min(TICK));
+    }
+    Ok(())
+}
+
+/// Nobody reads along: the audit log has what became of each request.
+struct Unheard;
+
+impl Events for Unheard {
+    fn step(&self, _: &str) {}
+    fn warning(&self, _: &str) {}
+    fn servers(&self, _: &[Row], _: &Waiting) {}
+}
