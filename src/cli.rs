@@ -26,7 +26,7 @@ pub use api::{DomainCommand, RecordAddArgs, RecordCommand, RecordDeleteArgs, Rec
 pub use broker::{BrokerClientArgs, BrokerClientCommand, ClientAddArgs};
 pub use client::{BatchArgs, ClientCall};
 pub use help::EXAMPLES;
-pub use people::{ExplainArgs, HistoryArgs, InitArgs, SweepArgs};
+pub use people::{DoctorArgs, ExplainArgs, HistoryArgs, InitArgs, SweepArgs};
 #[cfg(feature = "serve")]
 pub use serve::ServeArgs;
 
@@ -184,11 +184,7 @@ pub enum Command {
     /// Set up this machine: store the API key, find the ACME clients
     Init(InitArgs),
     /// Check key, quota, domains and name servers, and say what to do
-    Doctor {
-        /// Domains of the certificate; `*.` may be left out
-        #[arg(value_name = "DOMAIN", value_parser = parse_identifier)]
-        domains: Vec<DnsName>,
-    },
+    Doctor(DoctorArgs),
     /// Try a challenge without a CA, and show the time of each server
     Test {
         /// Domains of the certificate; `*.` may be left out

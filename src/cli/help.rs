@@ -16,7 +16,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
 ];
 
 /// The examples, each with the path of its command.
-pub const EXAMPLES: [(&str, &str); 62] = [
+pub const EXAMPLES: [(&str, &str); 63] = [
     (
         "auth",
         "certbot certonly --manual --preferred-challenges dns --manual-auth-hook \"ipv64-acme auth\" \
@@ -37,6 +37,7 @@ pub const EXAMPLES: [(&str, &str); 62] = [
     ("doctor", "ipv64-acme doctor"),
     ("doctor", "ipv64-acme doctor name.ipv64.net '*.example.com'"),
     ("doctor", "ipv64-acme doctor --json"),
+    ("doctor", "sudo ipv64-acme doctor --client certbot"),
     ("test", "ipv64-acme test name.ipv64.net"),
     ("test", "ipv64-acme test name.ipv64.net example.com --propagation-timeout 5m"),
     ("config", "ipv64-acme config"),

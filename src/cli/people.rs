@@ -27,6 +27,25 @@ pub struct HistoryArgs {
     pub limit: usize,
 }
 
+/// What to look at.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Domains of the certificate; `*.` may be left out
+    #[arg(value_name = "DOMAIN", value_parser = parse_identifier)]
+    pub domains: Vec<DnsName>,
+    /// Look as systemd and cron start this ACME client, or all
+    ///
+    /// As the user and with the settings that it has then: all, acme.sh, acmetool, certbot, dehydrated, lego, traefik or uacme.
+    #[arg(long, value_name = "CLIENT", value_parser = CLIENTS, hide_possible_values = true, conflicts_with = "domains")]
+    pub client: Option<String>,
+    /// Only settings, key and state directory; no network
+    #[arg(long, conflicts_with = "domains")]
+    pub offline: bool,
+}
+
+/// The clients that systemd and cron can start, and all of them.
+const CLIENTS: [&str; 8] = ["all", "acme.sh", "acmetool", "certbot", "dehydrated", "lego", "traefik", "uacme"];
+
 /// What is to be explained.
 #[derive(Debug, Args)]
 pub struct ExplainArgs {

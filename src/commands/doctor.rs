@@ -6,8 +6,9 @@ use std::io;
 
 use serde_json::json;
 
-use super::Invocation;
 use super::context::{self, Context};
+use super::{Invocation, doctor_client};
+use crate::cli::DoctorArgs;
 use crate::dns::zone::Lookup;
 use crate::doctor::domain::{Examined, examine};
 use crate::doctor::{Finding, Level, account, finding, machine, parallel, servers};
@@ -21,11 +22,19 @@ use crate::settings::{Settings, Sources};
 const NO_THREAD: &str = "cannot check several things at once";
 
 /// Checks, prints, and ends with the code of the worst finding.
-pub(super) fn run(call: &Invocation<'_>, domains: &[DnsName]) -> Result<Exit> {
+pub(super) fn run(call: &Invocation<'_>, args: &DoctorArgs) -> Result<Exit> {
+    if let Some(client) = &args.client {
+        let here = call.sources().map(|sources| machine::settings(&sources)).unwrap_or_default();
+        return Ok(conclude(doctor_client::findings(call, client, &here), &[], call.report));
+    }
     let sources = call.sources()?;
     let settings = Settings::load(&sources)?;
     let mut findings = machine::settings(&sources);
     findings.extend(machine::surroundings(&settings));
+    if args.offline {
+        return Ok(conclude(findings, &[], call.report));
+    }
+    let domains = &args.domains;
     let has_key = finding::exit(&findings) != Exit::Key;
     let http = context::http_client(&settings)?;
     let (settings, lookup) = (&settings, &context::lookup(&settings, &http));
@@ -48,9 +57,7 @@ pub(super) fn run(call: &Invocation<'_>, domains: &[DnsName]) -> Result<Exit> {
     findings.extend(servers);
     let causes = causes(&findings, &sources, (settings, lookup));
     findings.splice(..0, causes);
-    findings.sort_by_key(|finding| Reverse(finding.level));
-    show(&findings, domains, call.report);
-    Ok(finding::exit(&findings))
+    Ok(conclude(findings, domains, call.report))
 }
 
 /// What may be behind errors: a fault of this machine, and settings that somebody has changed.
@@ -107,10 +114,13 @@ fn check_account(call: &Invocation<'_>) -> Result<account::AccountCheck> {
     Ok(check)
 }
 
-fn show(findings: &[Finding], domains: &[DnsName], report: Report) {
-    let conclusion = finding::conclusion(findings, domains);
-    report.findings(findings, &conclusion);
+/// Shows the findings, the worst first, and returns what they come to.
+fn conclude(mut findings: Vec<Finding>, domains: &[DnsName], report: Report) -> Exit {
+    findings.sort_by_key(|finding| Reverse(finding.level));
+    let conclusion = finding::conclusion(&findings, domains);
+    report.findings(&findings, &conclusion);
     let count = |level| findings.iter().filter(|finding| finding.level == level).count();
     let (errors, warnings) = (count(Level::Error), count(Level::Warning));
     report.document(&json!({ "conclusion": conclusion, "errors": errors, "findings": findings, "warnings": warnings }));
+    finding::exit(&findings)
 }

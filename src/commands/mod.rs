@@ -8,6 +8,7 @@ mod client;
 mod config;
 mod context;
 mod doctor;
+mod doctor_client;
 mod domain;
 mod explain;
 mod history;
@@ -77,7 +78,7 @@ pub fn run(args: &[OsString], environment: &Environment) -> Exit {
 /// What is open where a command ends at a signal; nothing for one that hears signals itself, or asks nobody.
 fn open_after_signal(command: &Command) -> Option<&'static str> {
     match command {
-        Command::Account(_) | Command::Logs | Command::Status | Command::Doctor { .. } => Some("nothing was changed"),
+        Command::Account(_) | Command::Logs | Command::Status | Command::Doctor(_) => Some("nothing was changed"),
         Command::Domain(_) | Command::Record(_) => Some(
             "the change may have been made: `ipv64-acme domain list` and `ipv64-acme record list` show what is there",
         ),
@@ -102,7 +103,7 @@ fn execute(args: &[OsString], cli: &Cli, environment: &Environment, report: Repo
             record::check(command).and_then(|()| call.with(|context| record::run(context, command)))
         }
         Command::Init(args) => init::run(&call, args),
-        Command::Doctor { domains } => doctor::run(&call, domains),
+        Command::Doctor(args) => doctor::run(&call, args),
         Command::Test { domains } => test::run(&call, domains),
         Command::Config => config::run(&call),
         Command::Sweep(args) => call.with(|context| sweep::run(context, args)),

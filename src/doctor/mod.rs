@@ -9,14 +9,21 @@
 //! - [`caa`]: whether a CA may issue
 //! - [`domain`]: one domain from its account to its CAA records
 //! - [`servers`]: every address of every authoritative server, over UDP and TCP
+//! - [`client`]: what an ACME client that nobody starts by hand meets; [`units`] and [`crontabs`] find what starts it ([`run`]),
+//!   [`stored`] reads what it has stored about the hook
 
 pub mod account;
 pub mod caa;
+pub mod client;
+pub mod crontabs;
 pub mod domain;
 pub mod finding;
 pub mod machine;
 pub mod parallel;
+pub mod run;
 pub mod servers;
+pub mod stored;
+pub mod units;
 pub mod zone;
 
 pub use finding::{Finding, Level};

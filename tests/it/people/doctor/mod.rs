@@ -1,6 +1,7 @@
 //! `doctor` on a healthy world, and on one with each fault: every finding that it can make is made here at least once.
 
 mod account;
+mod client;
 mod dns;
 mod machine;
 mod servers;
