@@ -17,7 +17,7 @@ use crate::time::Waiting;
 /// How long a process waits for the list that another one asks for, which takes a turn in the request window.
 const ANOTHER_ASKS: Duration = Duration::from_secs(30);
 /// The pause between two reads of the cache.
-const CACHE_POLL: Duration = Duration::from_millis(50);
+const CACHE_POLL: Duration = Duration::from_millis(100);
 /// The pause before DNS is asked again where nobody answers, which grows twofold, and the longest one.
 const PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
@@ -102,8 +102,9 @@ impl Solver<'_> {
 
     /// Returns the cached list. Where there is none and another process is asking, its answer is waited for.
     fn known_domains(&self) -> Option<Vec<DnsName>> {
-        let until = Instant::now() + ANOTHER_ASKS;
-        while Instant::now() < until && !self.is_interrupted() {
+        let what = "the list of domains, which another hook is reading".to_owned();
+        let waiting = Waiting { what, since: Instant::now(), limit: ANOTHER_ASKS };
+        while waiting.since.elapsed() < waiting.limit {
             let (names, is_mine) = self.state.usage(|usage, now| {
                 let names = usage.domains.names(now);
                 let is_mine = names.is_none() && usage.domains.claim(now);
@@ -112,7 +113,9 @@ impl Solver<'_> {
             if names.is_some() || is_mine {
                 return names;
             }
-            std::thread::sleep(CACHE_POLL);
+            if (self.pause)(&waiting, CACHE_POLL).is_err() {
+                break;
+            }
         }
         None
     }

@@ -16,6 +16,7 @@ use crate::error::{self, Context as _, Error, Explain, Result};
 use crate::name::DnsName;
 use crate::order::{Action, CaAsked, Call, OnFailure, Wait};
 use crate::state::Entry;
+use crate::time::Waiting;
 
 /// How long servers may still show a record that is gone at IPv64.
 pub(super) const STILL_SHOWN: Duration = Duration::from_secs(20);
@@ -225,11 +226,12 @@ impl Solver<'_> {
         let now = Instant::now();
         let deadline = policy.deadline.clamp(now + PAUSE, now + STILL_SHOWN);
         let Ok(place) = self.lookup.place(&entry.record, Follow::Never, deadline) else { return false };
+        let what = format!("the name servers to drop `{}`", entry.record);
+        let waiting = Waiting { what, since: now, limit: deadline.saturating_duration_since(now) };
         while self.shows(&place.zone, (&entry.record, &entry.value), deadline) {
-            if Instant::now() + PAUSE >= deadline || self.is_interrupted() {
+            if Instant::now() + PAUSE >= deadline || (self.pause)(&waiting, PAUSE).is_err() {
                 return true;
             }
-            std::thread::sleep(PAUSE);
         }
         false
     }
