@@ -97,3 +97,14 @@ fn a_terminal_shows_what_is_waited_for_and_of_how_much() {
     let (_, after) = said.rsplit_once("\u{1b}[J").expect("lines are erased");
     assert!(after.starts_with(NAME), "{said}");
 }
+
+#[test]
+fn a_network_that_is_not_up_yet_is_named() {
+    let mut env = TestEnvironment::new();
+    env.set("IPV64_PROPAGATION_TIMEOUT", "3");
+    for setting in ["IPV64_RESOLVERS", "IPV64_ROOT_SERVERS"] {
+        env.set(setting, "127.255.255.1");
+    }
+    let said = env.fail(&["-v", "present", NAME, &value()], 6);
+    assert_eq!(said.matches("waiting for DNS, in case the network is not up yet: ").count(), 1, "{said}");
+}
