@@ -2,6 +2,7 @@
 //! The fuzzer (`fuzz_targets/`) and the replay of the corpora on a stable compiler (`replay.rs`) share these functions.
 
 pub(crate) mod api;
+pub(crate) mod clients;
 pub(crate) mod config;
 pub(crate) mod dns;
 pub(crate) mod hooks;
@@ -16,8 +17,9 @@ use ipv64_acme::exit::Exit;
 pub(crate) type Body = fn(&[u8]);
 
 /// Every target with the name of its corpus.
-pub(crate) const ALL: [(&str, Body); 6] = [
+pub(crate) const ALL: [(&str, Body); 7] = [
     ("api", api::run),
+    ("clients", clients::run),
     ("config", config::run),
     ("dns", dns::run),
     ("hooks", hooks::run),

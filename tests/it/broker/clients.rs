@@ -1,7 +1,7 @@
 //! `client`: files, tokens, and what is printed for whom.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::PathBuf;
 
 use ipv64_acme::name::DnsName;
@@ -10,7 +10,8 @@ use ipv64_acme::serve::clients::Clients;
 use ipv64_acme::serve::policy::admit;
 use serde_json::Value;
 
-use crate::support::environment::{TestEnvironment, fields};
+use crate::support::environment::{TestEnvironment, fields, is_root};
+use crate::support::skip::skipped;
 
 /// A place for the broker's files; its commands need no account.
 struct Place(TestEnvironment);
@@ -200,6 +201,30 @@ fn a_file_that_cannot_be_used_is_told_beside_the_others() {
         assert!(finished.stderr.contains(words), "{words}: {}", finished.said());
     }
     assert!(place.fail(&["rotate", "damaged"], 2).contains("cannot be used: line 1"));
+}
+
+#[test]
+fn a_file_that_another_user_could_have_written_grants_nothing() {
+    if !is_root() {
+        return skipped("a client file of another user: needs root");
+    }
+    let place = Place::new();
+    let first = token(&place.json(&["add", "web", "--allow", "a.example"]));
+    let granted = || Clients::load(&place.folder().join("clients")).0.by_token(first.as_bytes()).is_some();
+    let refused = |hint: &str| {
+        let folder = place.folder().display().to_string();
+        let finished = place.0.run(&place.args(&["list"], &folder));
+        assert_eq!(finished.status.code(), Some(2), "{}", finished.said());
+        assert!(finished.stderr.contains("client_exposed") && finished.stderr.contains(hint), "{}", finished.said());
+        assert!(!granted());
+    };
+    chown(place.file("web"), Some(1000), None).unwrap();
+    refused("chown 0");
+    chown(place.file("web"), Some(0), Some(1000)).unwrap();
+    assert!(granted(), "a group of its own may read it");
+    fs::set_permissions(place.folder().join("clients"), fs::Permissions::from_mode(0o770)).unwrap();
+    refused("chmod go-w");
+    assert!(place.fail(&["add", "mail", "--allow", "b.example"], 2).contains("chmod go-w"));
 }
 
 #[test]
