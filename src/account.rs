@@ -67,14 +67,20 @@ impl Explain for AccountError {
 
 /// Returns in words which domains an account has: the first few.
 pub fn listed(domains: &[DnsName]) -> String {
-    const SHOWN: usize = 10;
     if domains.is_empty() {
-        return "the account has no domains".to_owned();
+        "the account has no domains".to_owned()
+    } else {
+        format!("the account has: {}", few(domains))
     }
+}
+
+/// Returns the first few of a list of domains, and how many there are besides.
+pub fn few(domains: &[DnsName]) -> String {
+    const SHOWN: usize = 10;
     let names: Vec<_> = domains.iter().take(SHOWN).map(DnsName::as_str).collect();
     let more = domains.len().saturating_sub(SHOWN);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    format!("the account has: {}{more}", names.join(", "))
+    names.join(", ") + &more
 }
 
 /// Returns the domain of the account that a name may have been meant to be at or below: at most two letters are wrong.

@@ -32,6 +32,7 @@ pub const EXAMPLES: [(&str, &str); 63] = [
         "echo '[{\"name\": \"_acme-challenge.name.ipv64.net\", \"value\": \"VALUE\"}]' | ipv64-acme batch present --json",
     ),
     ("init", "ipv64-acme init"),
+    ("init", "ipv64-acme init --dry-run"),
     ("init", "ipv64-acme init --stdin < key.txt"),
     ("init", "ipv64-acme init --api-key-file /root/ipv64.key"),
     ("doctor", "ipv64-acme doctor"),

@@ -14,6 +14,12 @@ pub struct InitArgs {
     /// Read the API key from stdin instead of asking for it
     #[arg(long)]
     pub stdin: bool,
+    /// Show the files that would be written, and write none; the key is checked all the same
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Write a timer of systemd, too, that runs `sweep` each week; on a terminal it is offered without this
+    #[arg(long)]
+    pub timer: bool,
 }
 
 /// Which past calls.

@@ -64,14 +64,11 @@ fn delete(context: &Context, name: &DnsName, agree: impl FnOnce(&str) -> Result<
     Ok(Exit::Done)
 }
 
-/// Asks; anything but `y` and `yes` is a no, and so are the end of input and a signal.
+/// Asks.
 pub(super) fn confirm(report: Report, interrupted: &AtomicBool, question: &str) -> Result<()> {
     report.question(&format!("{question} [y/N]"));
-    let answer = prompt::read_line(interrupted).unwrap_or_default();
-    match answer.trim().to_ascii_lowercase().as_str() {
-        "y" | "yes" => Ok(()),
-        _ => Err(Error::new(Kind::Declined, "nothing was deleted")),
-    }
+    let agrees = prompt::agrees(interrupted);
+    if agrees { Ok(()) } else { Err(Error::new(Kind::Declined, "nothing was deleted")) }
 }
 
 fn needs_yes(name: &DnsName) -> Error {

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::{Machine, certbot, quoted};
 use crate::hook::Convention;
+use crate::name::DnsName;
 
 /// Where programs are looked for that are not in `PATH`, since a user's `PATH` lacks the system's folders.
 const SYSTEM_FOLDERS: [&str; 6] =
@@ -19,21 +21,47 @@ pub struct Installed {
     pub name: &'static str,
     /// Where it was found.
     pub path: PathBuf,
-    /// The lines to run or to write.
+    /// The lines to run or to write: the best way.
     pub lines: Vec<String>,
+    /// Those of the way for a machine where the best one cannot be taken; mostly empty.
+    pub otherwise: Vec<String>,
     /// What else has to be known.
     pub note: Option<&'static str>,
 }
 
-/// Finds the clients in the folders of `search_path` (the variable `PATH`) and in the usual places; `exe` is this program.
+/// Finds the clients in the folders of `PATH` and in the usual places. `exe` is this program; a domain takes the place of
+/// `DOMAIN` in the lines.
 #[must_use]
-pub fn find(search_path: &str, home: Option<&Path>, exe: &Path) -> Vec<Installed> {
-    let folders: Vec<PathBuf> = std::env::split_paths(search_path)
+pub fn find(machine: &Machine, exe: &Path, domain: Option<&DnsName>) -> Vec<Installed> {
+    let folders: Vec<PathBuf> = std::env::split_paths(&machine.search_path)
         .chain(SYSTEM_FOLDERS.map(PathBuf::from))
         .filter(|it| it.is_absolute())
         .collect();
-    let found = Convention::ALL.iter().filter_map(|known| Some((known, place(known, &folders, home)?)));
-    found.map(|(known, path)| installed(known, path, exe)).collect()
+    let found = Convention::ALL.iter().filter_map(|known| {
+        let client = installed(known, place(known, &folders, machine.home.as_deref())?, exe);
+        Some(if known.name == "certbot" { with_plugin(client, machine) } else { client })
+    });
+    let name = domain.map_or("DOMAIN", DnsName::as_str);
+    found.map(|client| client.for_domain(name)).collect()
+}
+
+/// The plugin first: it stops certbot before the CA when something goes wrong, which hooks cannot.
+fn with_plugin(client: Installed, machine: &Machine) -> Installed {
+    let (lines, note) = certbot::plugin(machine, &client.path);
+    if lines.is_empty() {
+        Installed { note, ..client }
+    } else {
+        Installed { otherwise: client.lines, lines, note, ..client }
+    }
+}
+
+impl Installed {
+    fn for_domain(mut self, name: &str) -> Self {
+        for line in self.lines.iter_mut().chain(&mut self.otherwise) {
+            *line = line.replace("DOMAIN", name);
+        }
+        self
+    }
 }
 
 fn place(known: &Convention, folders: &[PathBuf], home: Option<&Path>) -> Option<PathBuf> {
@@ -56,15 +84,10 @@ fn installed(known: &Convention, path: PathBuf, exe: &Path) -> Installed {
     Installed {
         name: known.name,
         lines: lines.map(filled).collect(),
+        otherwise: Vec::new(),
         path,
         note: Some(known.note).filter(|note| !note.is_empty()),
     }
-}
-
-/// A path as a word of the shell, and of Apache's configuration.
-fn quoted(path: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
-    if path.chars().all(plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', "'\\''")) }
 }
 
 #[cfg(test)]

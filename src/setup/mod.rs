@@ -1,18 +1,44 @@
-//! Sets a machine up: asks for the key without showing it, stores it, finds the ACME clients.
+//! Sets a machine up: asks for the key without showing it, stores it, finds the ACME clients and what they already have.
 //! Whether the key is good is asked by [`crate::commands`], which calls in here.
 //!
 //! - [`prompt`]: a line from the terminal, without echo
-//! - [`store`]: the key file and the configuration file that points at it
-//! - [`clients`]: which clients are installed, and what each is called with
+//! - [`store`]: the files that are written
+//! - [`timer`]: the units that remove what was left over
+//! - [`clients`]: which clients are installed, and what each is called with; [`certbot`] by its plugin
+//! - [`existing`]: what the clients already have
 
+pub mod certbot;
 pub mod clients;
+pub mod existing;
 pub mod prompt;
 pub mod store;
+pub mod timer;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Kind};
 use crate::excerpt::visible_path;
+
+/// Where clients are looked for.
+#[derive(Debug, Clone, Default)]
+pub struct Machine {
+    /// `/`, or the folder that stands for it in tests.
+    pub root: PathBuf,
+    /// The home folder of the user.
+    pub home: Option<PathBuf>,
+    /// The present folder.
+    pub here: Option<PathBuf>,
+    /// The variable `PATH`.
+    pub search_path: String,
+    /// The variable `CERTBOT_PLUGIN_PATH`.
+    pub plugin_path: String,
+}
+
+/// A path as a word of the shell, and of Apache's configuration.
+fn quoted(path: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
+    if path.chars().all(plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', "'\\''")) }
+}
 
 /// The error after a signal, and at the end of input.
 #[must_use]

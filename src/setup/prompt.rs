@@ -28,14 +28,15 @@ pub fn can_ask() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
-/// Reads one line from stdin; nothing after a signal, and where it cannot be read.
+/// Reads from stdin whether somebody agrees; anything but `y` and `yes` is a no, and so are the end of input and a signal.
 #[must_use]
-pub fn read_line(interrupted: &AtomicBool) -> Option<String> {
-    answer(interrupted, || {
+pub fn agrees(interrupted: &AtomicBool) -> bool {
+    let line = answer(interrupted, || {
         let mut line = String::new();
         io::stdin().lock().read_line(&mut line).map(|_| line)
-    })?
-    .ok()
+    });
+    let line = line.and_then(std::result::Result::ok).unwrap_or_default();
+    matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes")
 }
 
 /// Asks a question on the terminal and reads one line without showing it.

@@ -1,5 +1,5 @@
-//! The key file and the configuration file that points at it. Each is replaced as a whole, so that a crash or a full disk
-//! leaves the old one; the configuration comes last.
+//! The files that `init` writes: the key, the configuration that points at it, units. Each is replaced as a whole, so that a
+//! crash or a full disk leaves the old one; and each can be shown before it is written, the key masked.
 
 use std::fs::{self, DirBuilder};
 use std::io::{self, Write as _};
@@ -11,40 +11,100 @@ use toml_edit::DocumentMut;
 
 use super::unwritable;
 use crate::error::Result;
-use crate::secret::Secret;
+use crate::excerpt::{visible, visible_path};
+use crate::secret::{MASK, Secret};
 use crate::settings::Setting;
 use crate::settings::key::KEY_FILE;
 
 /// The key is for its owner alone.
 const KEY_MODE: u32 = 0o600;
-/// Anybody may read the configuration: there is no secret in it.
-const CONFIG_MODE: u32 = 0o644;
+/// Anybody may read the others: there is no secret in them.
+const TEXT_MODE: u32 = 0o644;
 /// Anybody may look into the folder; the key file has a mode of its own.
 const FOLDER_MODE: u32 = 0o755;
 /// The first lines of a new configuration file.
 const HEAD: &str = "# Settings of ipv64-acme. `ipv64-acme config` shows those in force.\n";
 
-/// Stores a key beside the configuration file, and returns where.
-///
-/// # Errors
-/// If a file or folder cannot be written; a key that was there before is still there then.
-pub fn key(config: &Path, key: &Secret) -> Result<PathBuf> {
-    let folder = config.parent().unwrap_or_else(|| Path::new("/"));
-    let made = DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder);
-    made.map_err(|error| unwritable(folder, &error))?;
-    let path = folder.join(KEY_FILE);
-    replace(&path, &format!("{}\n", key.expose()), KEY_MODE)?;
-    Ok(path)
+/// A file that is going to be written.
+#[derive(Debug)]
+pub struct Planned {
+    /// Where.
+    pub path: PathBuf,
+    mode: u32,
+    content: Content,
 }
 
-/// Lets the configuration file point at a key file. Everything else in it stays, and so do its mode and a link to it.
+#[derive(Debug)]
+enum Content {
+    Key(Secret),
+    Text(String),
+}
+
+impl Planned {
+    /// Plans a text that anybody may read.
+    #[must_use]
+    pub fn text(path: PathBuf, text: String) -> Self {
+        Self { path, mode: TEXT_MODE, content: Content::Text(text) }
+    }
+
+    /// Plans a key beside the configuration file.
+    #[must_use]
+    pub fn key(config: &Path, key: &Secret) -> Self {
+        let path = config.with_file_name(KEY_FILE);
+        Self { path, mode: KEY_MODE, content: Content::Key(key.clone()) }
+    }
+
+    /// Returns path, mode and content as lines to be shown; a key is masked.
+    #[must_use]
+    pub fn shown(&self) -> Vec<String> {
+        let text = match &self.content {
+            Content::Key(_) => MASK,
+            Content::Text(text) => text,
+        };
+        let head = format!("{} (mode {:03o}):", visible_path(&self.path), self.mode);
+        std::iter::once(head)
+            .chain(text.lines().map(|line| format!("  {}", visible(line)).trim_end().to_owned()))
+            .collect()
+    }
+
+    /// Returns whether this very text is there already.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        matches!(&self.content, Content::Text(text) if fs::read_to_string(&self.path).is_ok_and(|there| there == *text))
+    }
+
+    /// Writes the file next to its place, with the final mode from the first octet on, and moves it there. A folder that is
+    /// missing is made.
+    ///
+    /// # Errors
+    /// If a file or folder cannot be written; what was there before is still there then.
+    pub fn write(&self) -> Result<()> {
+        let folder = self.path.parent().unwrap_or_else(|| Path::new("/"));
+        let made = DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder);
+        made.map_err(|error| unwritable(folder, &error))?;
+        let written = NamedTempFile::new_in(folder).and_then(|mut file| {
+            match &self.content {
+                Content::Key(key) => writeln!(file, "{}", key.expose())?,
+                Content::Text(text) => file.write_all(text.as_bytes())?,
+            }
+            // Until here it was for its owner alone; the umask of the caller does not decide who may read.
+            file.as_file().set_permissions(fs::Permissions::from_mode(self.mode))?;
+            file.as_file().sync_all()?;
+            Ok(file.persist(&self.path)?)
+        });
+        written.map(drop).map_err(|error| unwritable(&self.path, &error))
+    }
+}
+
+/// Plans the configuration file that points at a key file; nothing if it does already. Everything else in it stays, and so do
+/// its mode and a link to it.
 ///
 /// # Errors
-/// If a file or folder cannot be written; the file is as before then.
-pub fn point_at(config: &Path, key_file: &Path) -> Result<()> {
-    let config = &fs::canonicalize(config).unwrap_or_else(|_| config.to_owned());
-    let unwritable = |error: io::Error| unwritable(config, &error);
-    let before = match fs::read_to_string(config) {
+/// If what is there cannot be read, or the path cannot be written down.
+pub fn pointing_at(config: &Path, key_file: &Path) -> Result<Option<Planned>> {
+    let config = fs::canonicalize(config).unwrap_or_else(|_| config.to_owned());
+    let unwritable = |error: io::Error| unwritable(&config, &error);
+    let before = match fs::read_to_string(&config) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => HEAD.to_owned(),
         Err(error) => return Err(unwritable(error)),
@@ -55,27 +115,11 @@ pub fn point_at(config: &Path, key_file: &Path) -> Result<()> {
     let mut document: DocumentMut = before.parse().map_err(|_| unwritable(io::ErrorKind::InvalidData.into()))?;
     let key = Setting::ApiKeyFile.key();
     if document.get(&key).and_then(|item| item.as_str()) == Some(path) {
-        return Ok(());
+        return Ok(None);
     }
     document[&key] = toml_edit::value(path);
-    if let Some(folder) = config.parent() {
-        DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder).map_err(unwritable)?;
-    }
-    let mode = fs::metadata(config).map_or(CONFIG_MODE, |before| before.permissions().mode() & 0o777);
-    replace(config, &document.to_string(), mode)
-}
-
-/// Writes a file next to the place, with the final mode from the first octet on, and moves it there.
-fn replace(path: &Path, text: &str, mode: u32) -> Result<()> {
-    let folder = path.parent().unwrap_or_else(|| Path::new("/"));
-    let written = NamedTempFile::new_in(folder).and_then(|mut file| {
-        file.write_all(text.as_bytes())?;
-        // Until here it was for its owner alone; the umask of the caller does not decide who may read.
-        file.as_file().set_permissions(fs::Permissions::from_mode(mode))?;
-        file.as_file().sync_all()?;
-        Ok(file.persist(path)?)
-    });
-    written.map(drop).map_err(|error| unwritable(path, &error))
+    let mode = fs::metadata(&config).map_or(TEXT_MODE, |before| before.permissions().mode() & 0o777);
+    Ok(Some(Planned { mode, ..Planned::text(config, document.to_string()) }))
 }
 
 #[cfg(test)]

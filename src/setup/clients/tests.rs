@@ -1,5 +1,15 @@
 use super::*;
 
+fn find(search_path: &str, home: Option<&Path>, exe: &Path) -> Vec<Installed> {
+    let machine = Machine {
+        root: PathBuf::from("/nowhere"),
+        home: home.map(Path::to_owned),
+        search_path: search_path.to_owned(),
+        ..Machine::default()
+    };
+    super::find(&machine, exe, Some(&DnsName::parse("name.ipv64.net").unwrap()))
+}
+
 #[test]
 fn clients_are_found_in_the_path_and_get_their_line() {
     let folder = tempfile::tempdir().unwrap();
@@ -7,12 +17,13 @@ fn clients_are_found_in_the_path_and_get_their_line() {
         std::fs::write(folder.path().join(name), "").unwrap();
     }
     let found = find(folder.path().to_str().unwrap(), None, Path::new("/opt/a/ipv64-acme"));
-    let of = |name| found.iter().find(|it| it.name == name).map(|it| (it.path.clone(), it.lines[0].clone()));
-    let (path, line) = of("uacme").unwrap();
-    assert_eq!(path, folder.path().join("uacme"));
-    assert_eq!(line, "uacme -h /opt/a/ipv64-acme issue DOMAIN '*.DOMAIN'");
-    let (_, line) = of("certbot").unwrap();
-    assert!(line.contains("--manual-auth-hook \"/opt/a/ipv64-acme auth\""), "{line}");
+    let of = |name| found.iter().find(|it| it.name == name).unwrap();
+    let uacme = of("uacme");
+    assert_eq!(uacme.path, folder.path().join("uacme"));
+    assert_eq!(uacme.lines, ["uacme -h /opt/a/ipv64-acme issue name.ipv64.net '*.name.ipv64.net'"]);
+    let certbot = of("certbot");
+    assert!(certbot.lines[0].contains("pip install certbot-dns-ipv64"), "the plugin comes first: {certbot:?}");
+    assert!(certbot.otherwise[0].contains("--manual-auth-hook \"/opt/a/ipv64-acme auth\""), "{certbot:?}");
 }
 
 #[test]

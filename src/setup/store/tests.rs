@@ -5,6 +5,11 @@ fn secret() -> Secret {
     Secret::parse("canary-key").unwrap()
 }
 
+/// Plans and writes.
+fn point_at(config: &Path, key_file: &Path) -> Result<()> {
+    pointing_at(config, key_file)?.map_or(Ok(()), |planned| planned.write())
+}
+
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
@@ -13,7 +18,9 @@ fn mode(path: &Path) -> u32 {
 fn the_key_is_its_owners_alone_and_the_configuration_points_at_it() {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("a/b/config.toml");
-    let path = key(&config, &secret()).unwrap();
+    let key = Planned::key(&config, &secret());
+    key.write().unwrap();
+    let path = key.path;
     point_at(&config, &path).unwrap();
     assert_eq!(fs::read_to_string(&path).unwrap(), "canary-key\n");
     assert_eq!((mode(&path), mode(&config)), (0o600, 0o644));
@@ -65,6 +72,15 @@ fn what_cannot_be_replaced_stays_and_leaves_nothing_behind() {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("config.toml");
     fs::create_dir_all(folder.path().join(KEY_FILE).join("in-the-way")).unwrap();
-    assert!(key(&config, &secret()).is_err());
+    assert!(Planned::key(&config, &secret()).write().is_err());
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn what_is_shown_before_it_is_written_has_no_key() {
+    let (config, key) = (Path::new("/c/config.toml"), Planned::key(Path::new("/c/config.toml"), &secret()));
+    assert_eq!(key.shown(), ["/c/api-key (mode 600):", "  ********"]);
+    let shown = pointing_at(config, &key.path).unwrap().unwrap().shown();
+    assert_eq!(shown[0], "/c/config.toml (mode 644):");
+    assert!(shown.contains(&"  api_key_file = \"/c/api-key\"".to_owned()), "{shown:?}");
 }

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use ipv64_acme::sim::CallKind;
+use ipv64_acme::sim::{Action, ApiFault, CallKind, Config};
 use serde_json::Value;
 
 use crate::support::environment::TestEnvironment;
@@ -39,9 +39,10 @@ fn a_good_key_is_stored_and_every_command_finds_it() {
     let finished = pipe_in(&env, &format!("{key}\n"), &["--json"]);
     assert!(finished.status.success(), "{}", finished.said());
     assert!(!finished.said().contains(&key), "{}", finished.said());
-    assert_eq!(env.calls(), [CallKind::GetAccountInfo]);
+    assert_eq!(env.calls(), [CallKind::GetAccountInfo, CallKind::GetDomains]);
     let shown: Value = serde_json::from_str(&finished.stdout).unwrap();
     assert_eq!(shown["class"], "Standard");
+    assert!(shown["domains"].as_array().unwrap().contains(&"name.ipv64.net".into()), "{shown}");
     assert_eq!(mode(&env.path("conf/api-key")), 0o600);
     let config = env.path("conf/config.toml").display().to_string();
     assert!(env.succeed(&["account", "--config", &config]).contains("class\tStandard"));
@@ -211,4 +212,69 @@ fn clients_that_are_installed_get_their_line() {
         "{}",
         finished.said()
     );
+}
+
+#[test]
+fn a_dry_run_shows_every_file_and_writes_none() {
+    let env = env();
+    let key = env.sim.key(0).unwrap().to_owned();
+    let finished = pipe_in(&env, &key, &["--dry-run"]);
+    assert!(finished.status.success() && !finished.said().contains(&key), "{}", finished.said());
+    for words in ["conf/api-key (mode 600):\n  ********\n", "conf/config.toml (mode 644):\n", "\n  api_key_file = \""] {
+        assert!(finished.stdout.contains(words), "{words}: {}", finished.said());
+    }
+    assert!(!env.path("conf").exists());
+}
+
+#[test]
+fn the_lines_name_a_domain_of_the_account_the_plugin_first() {
+    let mut env = env();
+    fs::create_dir(env.path("bin")).unwrap();
+    File::create(env.path("bin/certbot")).unwrap();
+    env.set("PATH", &format!("{}:/usr/bin:/bin", env.path("bin").display()));
+    let finished = pipe_in(&env, env.sim.key(0).unwrap(), &[]);
+    let at = |words: &str| finished.stdout.find(words).unwrap_or_else(|| panic!("{words}: {}", finished.said()));
+    let plugin = at("  certbot certonly --authenticator dns-ipv64 -d ");
+    assert!(at("pip install certbot-dns-ipv64\n") < plugin && plugin < at("--manual-auth-hook"), "{}", finished.said());
+    assert!(!finished.stdout.contains("DOMAIN"), "{}", finished.said());
+}
+
+#[test]
+fn without_a_domain_it_says_where_to_add_one_and_a_list_that_fails_does_not_matter() {
+    let mut config = Config::default();
+    config.accounts[0].domains.clear();
+    config.accounts[0].records.clear();
+    let mut none = TestEnvironment::with(config);
+    none.set("IPV64_API_KEY", "");
+    let finished = pipe_in(&none, none.sim.key(0).unwrap(), &[]);
+    assert!(finished.stdout.contains("ipv64-acme domain add NAME"), "{}", finished.said());
+    let env = env();
+    env.sim.fault(ApiFault::on(CallKind::GetDomains, Action::json(403, "{}")).times(9));
+    let finished = pipe_in(&env, env.sim.key(0).unwrap(), &[]);
+    assert!(finished.status.success() && env.path("conf/api-key").exists(), "{}", finished.said());
+    assert!(finished.stderr.contains("cannot list the domains"), "{}", finished.said());
+}
+
+#[test]
+fn what_clients_have_is_told_without_their_keys() {
+    let mut env = env();
+    let saved = "0123456789abcdef0123456789abcdef";
+    fs::create_dir_all(env.path("home/.acme.sh")).unwrap();
+    fs::write(env.path("home/.acme.sh/account.conf"), format!("SAVED_IPv64_Token='{saved}'\n")).unwrap();
+    env.set("HOME", env.path("home").to_str().unwrap());
+    let finished = pipe_in(&env, env.sim.key(0).unwrap(), &[]);
+    assert!(finished.stdout.contains("  acme.sh has saved an API key ("), "{}", finished.said());
+    assert!(!finished.said().contains(saved), "{}", finished.said());
+    let config = env.path("conf/config.toml").display().to_string();
+    let unasked = env.fail(&["init", "--config", &config], 2);
+    assert!(unasked.contains("acme.sh has saved an API key") && !unasked.contains(saved), "{unasked}");
+}
+
+#[test]
+fn no_timer_is_written_for_a_configuration_that_its_unit_would_not_find() {
+    let env = env();
+    let finished = pipe_in(&env, env.sim.key(0).unwrap(), &["--timer"]);
+    assert_eq!(finished.status.code(), Some(2), "{}", finished.said());
+    assert!(finished.stderr.contains("--timer") && finished.stderr.contains("\nhint: "), "{}", finished.said());
+    assert!(env.calls().is_empty() && !env.path("conf").exists());
 }

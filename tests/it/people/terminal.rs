@@ -45,6 +45,26 @@ fn the_key_is_not_shown_while_it_is_typed() {
 
 #[test]
 #[ignore = "needs script(1): run by tests/run"]
+fn the_key_that_acme_sh_has_saved_is_taken_over_after_a_yes_alone() {
+    let asked = |saved: Option<&str>, typing: &str| {
+        let env = env();
+        let key = env.sim.key(0).unwrap().to_owned();
+        std::fs::create_dir(env.path(".acme.sh")).unwrap();
+        let text = format!("SAVED_IPv64_Token='{}'\n", saved.unwrap_or(&key));
+        std::fs::write(env.path(".acme.sh/account.conf"), text).unwrap();
+        let finished = terminal::answer(&env, INIT, "use it?", &typing.replace("KEY", &key));
+        let stored = std::fs::read_to_string(env.path("conf/api-key")).unwrap_or_default();
+        assert_eq!(stored, format!("{key}\n"), "{}", finished.said());
+        assert!(finished.stdout.contains("api-key (mode 600):"), "each file is shown: {}", finished.said());
+        assert!(!finished.stdout.contains(&key), "{}", finished.said());
+    };
+    asked(None, "echo y");
+    let until_asked = format!("until grep -qF \"{QUESTION}\" seen; do sleep 0.05; done");
+    asked(Some("0123456789abcdef0123456789abcdef"), &format!("echo; {until_asked}; echo KEY"));
+}
+
+#[test]
+#[ignore = "needs script(1): run by tests/run"]
 fn an_interrupt_at_the_prompt_stores_nothing_and_gives_the_terminal_back() {
     let env = env();
     let finished = terminal::answer(&env, &format!("trap : INT; {INIT}; stty -a"), QUESTION, r"printf '\003'");
