@@ -181,7 +181,7 @@ pub enum Command {
     /// List, add and delete records of the account
     #[command(subcommand)]
     Record(RecordCommand),
-    /// Set up this machine: store the API key, show each ACME client's commands
+    /// Set up this machine: store the API key, show what clients need
     Init(InitArgs),
     /// Check key, quota, domains and name servers, and say what to do
     Doctor(DoctorArgs),

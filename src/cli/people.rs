@@ -14,10 +14,14 @@ pub struct InitArgs {
     /// Read the API key from stdin instead of asking for it
     #[arg(long)]
     pub stdin: bool,
-    /// Show the files that would be written, and write none; the key is checked all the same
+    /// Show the files that would be written, and write none
+    ///
+    /// The key is checked all the same; the state directory keeps count of those calls.
     #[arg(long)]
     pub dry_run: bool,
-    /// Write a timer of systemd, too, that runs `sweep` each week; on a terminal it is offered without this
+    /// Write a systemd timer for `sweep` too
+    ///
+    /// On a terminal it is offered without this.
     #[arg(long)]
     pub timer: bool,
 }

@@ -1,6 +1,7 @@
 //! `init`: from a key to the line that an ACME client needs. Nothing is stored before IPv64 has accepted the key. What is found
 //! on the machine is the business of [`crate::setup`]; how it is told, of [`tell`].
 
+mod places;
 mod tell;
 
 use std::io::Read as _;
@@ -19,12 +20,12 @@ use crate::error::{Context as _, Error, Kind, Result};
 use crate::excerpt::visible_path;
 use crate::exit::Exit;
 use crate::name::DnsName;
-use crate::ownership;
+use crate::ownership::{self, Exposure};
 use crate::provider;
 use crate::report::{self, Report};
 use crate::secret::{LONGEST_KEY, Secret};
-use crate::settings::file::{self, FILE_NAME};
-use crate::settings::{ConfigFile, Environment, Origin, Setting, Settings, Sources, key};
+use crate::settings::file;
+use crate::settings::{ConfigFile, Settings, Sources, key};
 use crate::setup::store::{self, Planned};
 use crate::setup::{self, Machine, clients, existing, prompt, timer};
 
@@ -49,22 +50,22 @@ pub(super) fn run(call: &Invocation<'_>, args: &InitArgs) -> Result<Exit> {
         args,
         report,
         interrupted: watch_signals()?,
-        machine: machine(environment),
+        machine: places::machine(environment),
         exe: std::env::current_exe().context("cannot find this program")?,
         has_person: prompt::can_ask() && !report.is_json() && !report.is_quiet(),
     };
-    let config = place(call)?;
+    let config = places::place(call)?;
     if let Some(exposure) = ownership::exposure_of_place(&config) {
         return Err(file::exposed(exposure));
     }
-    let has_timer = timer::is_possible() && is_usual(environment, &config);
+    let has_timer = timer::is_possible() && places::is_usual(environment, &config);
     if args.timer && !has_timer {
         return Err(no_timer());
     }
     let file = if config.exists() { Some(ConfigFile::read(&config)?) } else { None };
     let sources = Sources { flags: &call.cli.settings.0, environment, file };
     let settings = Settings::load(&sources)?;
-    let given = given_file(&sources)?;
+    let given = places::given_file(&sources)?;
     let key = match &given {
         Some(path) => key::from_file(path, &sources)?,
         None => init.ask()?,
@@ -83,7 +84,7 @@ pub(super) fn run(call: &Invocation<'_>, args: &InitArgs) -> Result<Exit> {
         report.line("nothing was written");
     } else {
         tell::places(&key_file, &config, report);
-        tell_what_hides_it(&sources, &config, report);
+        places::tell_what_hides_it(&sources, &config, report);
     }
     let domains = init.domains(&context);
     let domain = domains.first();
@@ -119,8 +120,8 @@ impl Init<'_> {
         } else {
             let problem = "there is nobody to ask for the API key: this is not a terminal";
             let hint = "pipe the key in with `ipv64-acme init --stdin`, or name its file with --api-key-file";
-            let found = existing::saved_key(&self.machine);
-            let found = found.map(|(path, _)| format!("acme.sh has saved an API key in `{}`", visible_path(&path)));
+            let found = existing::saved_key(&self.machine).ok().flatten();
+            let found = found.map(|it| format!("acme.sh has saved an API key in `{}`", visible_path(&it.path)));
             return Err(Error::new(Kind::NobodyToAsk, problem).advise(hint).observed(found.into_iter().collect()));
         };
         key::parse("what was typed", &content)
@@ -128,9 +129,16 @@ impl Init<'_> {
 
     /// Offers to take over the key that acme.sh has saved.
     fn offer_key(&self) -> Option<Secret> {
-        let (path, key) = existing::saved_key(&self.machine).filter(|_| self.has_person)?;
-        self.report.question(&format!("acme.sh has saved an API key in `{}`: use it? [y/N]", visible_path(&path)));
-        prompt::agrees(&self.interrupted).then_some(key)
+        let saved = existing::saved_key(&self.machine).ok().flatten().filter(|_| self.has_person)?;
+        let place = visible_path(&saved.path);
+        self.report.question(&format!("acme.sh has saved an API key in `{place}`: use it? [y/N]"));
+        if !prompt::agrees(&self.interrupted) {
+            return None;
+        }
+        if let Some(Exposure { problem, remedy }) = saved.exposure {
+            self.report.warning(&format!("{problem}, and the key is in it: {remedy}"));
+        }
+        Some(saved.key)
     }
 
     /// One call, which shows whose key it is.
@@ -201,7 +209,7 @@ impl Init<'_> {
                 names
             }
             Ok(Some(Err(error))) | Err(error) => {
-                self.report.warning(&format!("{error:#}"));
+                self.report.warning_of(&error);
                 Vec::new()
             }
             Ok(None) => Vec::new(),
@@ -209,67 +217,7 @@ impl Init<'_> {
     }
 }
 
-fn machine(environment: &Environment) -> Machine {
-    Machine {
-        root: PathBuf::from("/"),
-        home: environment.get("HOME").map(PathBuf::from),
-        here: std::env::current_dir().ok(),
-        search_path: environment.get("PATH").unwrap_or_default(),
-        plugin_path: environment.get("CERTBOT_PLUGIN_PATH").unwrap_or_default(),
-    }
-}
-
-/// Whether a unit finds the configuration without being told where it is.
-fn is_usual(environment: &Environment, config: &Path) -> bool {
-    environment.own_config_dir().is_some_and(|folder| folder.join(FILE_NAME) == config)
-}
-
 fn no_timer() -> Error {
     let problem = "--timer cannot be used: it needs root, systemd, and the configuration in its usual place";
     Error::new(Kind::InvalidArgument, problem).advise("leave it out; cron can run `ipv64-acme sweep --yes` too")
-}
-
-/// Where the configuration is written: where the user says, else the system's place for root, else the user's.
-fn place(call: &Invocation<'_>) -> Result<PathBuf> {
-    let named = call.cli.config.clone().or_else(|| call.environment.get("IPV64_CONFIG").map(PathBuf::from));
-    let usual = || call.environment.own_config_dir().map(|folder| folder.join(FILE_NAME));
-    let no_place = || {
-        Error::new(Kind::NoPlace, "there is no place for the configuration: HOME is not set")
-            .advise("set HOME, or name a file with --config: the key is stored beside it")
-    };
-    absolute(&named.or_else(usual).ok_or_else(no_place)?)
-}
-
-fn absolute(path: &Path) -> Result<PathBuf> {
-    std::path::absolute(path).with_context(|| format!("cannot find `{}`", visible_path(path)))
-}
-
-/// The key file that a flag names: it stays where it is.
-fn given_file(sources: &Sources<'_>) -> Result<Option<PathBuf>> {
-    match sources.find(Setting::ApiKeyFile) {
-        Some((path, Origin::Flag(_))) => absolute(Path::new(&path)).map(Some),
-        _ => Ok(None),
-    }
-}
-
-/// Another key, or another configuration file, that comes before what was stored now; or a place that no hook reads.
-fn tell_what_hides_it(sources: &Sources<'_>, config: &Path, report: Report) {
-    if let Some(variable) = key::variable_in_force(sources) {
-        report.warning(&format!("the variable {variable} is set and comes before the stored key"));
-    }
-    let named = sources.variable("IPV64_CONFIG").and_then(|path| std::path::absolute(path).ok());
-    let mut places = sources.environment.config_dirs().into_iter().map(|folder| folder.join(FILE_NAME));
-    let config = (config, visible_path(config));
-    match named.or_else(|| places.find(|path| path.exists())) {
-        Some(path) if path == config.0 => {}
-        Some(path) => report.warning(&format!(
-            "`{}` is read before `{}`; name the latter with IPV64_CONFIG",
-            visible_path(&path),
-            config.1
-        )),
-        None => report.warning(&format!(
-            "`{}` is read only where it is named: give the hooks --config, or IPV64_CONFIG in their environment",
-            config.1
-        )),
-    }
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::Machine;
 use crate::excerpt::excerpt;
-use crate::ownership::{self, Readers, Unusable};
+use crate::ownership::{self, Exposure, Readers, Unusable};
 use crate::secret::Secret;
 
 /// The longest file in octets that is read; those of real machines have a few thousand.
@@ -20,6 +20,8 @@ const MOST_FILES: usize = 200;
 const MOST_SHOWN: usize = 5;
 /// How much of a text a message shows, in characters.
 const SHOWN: usize = 80;
+/// What is said of a file that is not read.
+const PASSED_OVER: &str = "has a file that was passed over: ";
 
 /// What was found of a client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -42,30 +44,50 @@ pub fn look(machine: &Machine) -> Vec<Existing> {
     found.extend(folders.into_iter().filter_map(lego));
     let configurations = ["etc/dehydrated/config", "usr/local/etc/dehydrated/config"];
     found.extend(configurations.into_iter().filter_map(|below| dehydrated(machine.root.join(below))));
-    if let Some((path, _)) = saved_key(machine) {
-        found.push(Existing { client: "acme.sh", what: "has saved an API key".to_owned(), path });
+    match saved_key(machine) {
+        Ok(Some(saved)) => {
+            found.push(Existing { client: "acme.sh", what: "has saved an API key".to_owned(), path: saved.path });
+        }
+        Ok(None) => {}
+        Err(passed_over) => found.push(passed_over),
     }
     found
 }
 
-/// Finds the key that acme.sh has saved for its own file for IPv64, in a file that nobody else can change. Others may be able
-/// to read it: acme.sh closes the folder around it instead.
-#[must_use]
-pub fn saved_key(machine: &Machine) -> Option<(PathBuf, Secret)> {
-    let path = machine.home.as_ref()?.join(".acme.sh/account.conf");
-    let open = |path: &Path| match ownership::open(path, Readers::Anybody) {
-        Ok(file) => Ok(file),
-        Err(Unusable::Unreadable(error)) => Err(error),
-        Err(Unusable::Exposed(exposure)) => Err(io::Error::other(exposure.problem)),
+/// A key that acme.sh has saved for its own file for IPv64.
+#[derive(Debug)]
+pub struct SavedKey {
+    /// Where it is.
+    pub path: PathBuf,
+    /// The key.
+    pub key: Secret,
+    /// That others can read it there, if they can.
+    pub exposure: Option<Exposure>,
+}
+
+/// Finds the key that acme.sh has saved. Others may be able to read its file, but a key that they can change is not taken.
+///
+/// # Errors
+/// What is to be told of a file that was passed over.
+pub fn saved_key(machine: &Machine) -> Result<Option<SavedKey>, Existing> {
+    let Some(path) = machine.home.as_ref().map(|home| home.join(".acme.sh/account.conf")) else { return Ok(None) };
+    let passed_over =
+        |why: String| Existing { client: "acme.sh", what: format!("{PASSED_OVER}{why}"), path: path.clone() };
+    let file = match ownership::open(&path, Readers::Anybody) {
+        Ok(file) => file,
+        Err(Unusable::Unreadable(error)) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(Unusable::Unreadable(error)) => return Err(passed_over(error.to_string())),
+        Err(Unusable::Exposed(exposure)) => return Err(passed_over(exposure.problem)),
     };
-    let key = key_of_acme_sh(&read(&path, open).ok()?)?;
-    Some((path, key))
+    let exposure = file.metadata().ok().and_then(|it| ownership::exposure_of(&path, &it, Readers::Owner));
+    let text = text_of(file).map_err(|error| passed_over(error.to_string()))?;
+    Ok(key_of_acme_sh(&text).map(|key| SavedKey { path: path.clone(), key, exposure }))
 }
 
 fn certbot(folder: PathBuf) -> Vec<Existing> {
     let (mut renewed, mut passed_over) = (Vec::new(), 0);
     for name in names(&folder, ".conf") {
-        let text = read(&folder.join(format!("{name}.conf")), ownership::open_regular).ok();
+        let text = read(&folder.join(format!("{name}.conf"))).ok();
         match text.as_deref().and_then(authenticator) {
             Some(by) if by == "manual" || by.starts_with("dns-") => {
                 renewed.push(format!("{name} ({})", excerpt(by, SHOWN)));
@@ -97,10 +119,10 @@ fn lego(folder: PathBuf) -> Option<Existing> {
 }
 
 fn dehydrated(path: PathBuf) -> Option<Existing> {
-    let what = match read(&path, ownership::open_regular) {
+    let what = match read(&path) {
         Ok(text) => format!("calls the hook `{}`", excerpt(assigned(&text, "HOOK")?, SHOWN)),
         Err(error) if error.kind() == ErrorKind::NotFound => return None,
-        Err(error) => format!("has a file that was passed over: {error}"),
+        Err(error) => format!("{PASSED_OVER}{error}"),
     };
     Some(Existing { client: "dehydrated", what, path })
 }
@@ -121,9 +143,13 @@ fn listed(names: &[String]) -> String {
     shown.join(", ") + &more
 }
 
-fn read(path: &Path, open: impl FnOnce(&Path) -> io::Result<fs::File>) -> io::Result<String> {
+fn read(path: &Path) -> io::Result<String> {
+    text_of(ownership::open_regular(path)?)
+}
+
+fn text_of(file: fs::File) -> io::Result<String> {
     let mut bytes = Vec::new();
-    open(path)?.take(LONGEST + 1).read_to_end(&mut bytes)?;
+    file.take(LONGEST + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > LONGEST {
         return Err(ErrorKind::FileTooLarge.into());
     }

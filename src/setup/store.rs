@@ -1,6 +1,7 @@
 //! The files that `init` writes: the key, the configuration that points at it, units. Each is replaced as a whole, so that a
 //! crash or a full disk leaves the old one; and each can be shown before it is written, the key masked.
 
+use std::ffi::OsStr;
 use std::fs::{self, DirBuilder};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
@@ -14,6 +15,7 @@ use crate::error::Result;
 use crate::excerpt::{visible, visible_path};
 use crate::secret::{MASK, Secret};
 use crate::settings::Setting;
+use crate::settings::file::FILE_NAME;
 use crate::settings::key::KEY_FILE;
 
 /// The key is for its owner alone.
@@ -47,10 +49,13 @@ impl Planned {
         Self { path, mode: TEXT_MODE, content: Content::Text(text) }
     }
 
-    /// Plans a key beside the configuration file.
+    /// Plans a key beside the configuration file. One of another name than the usual gets a key file of its own: it may be
+    /// for another account.
     #[must_use]
     pub fn key(config: &Path, key: &Secret) -> Self {
-        let path = config.with_file_name(KEY_FILE);
+        let other = config.file_name().filter(|name| *name != FILE_NAME);
+        let name = other.map_or_else(|| KEY_FILE.into(), |name| [name, OsStr::new(KEY_FILE)].join(OsStr::new(".")));
+        let path = config.with_file_name(name);
         Self { path, mode: KEY_MODE, content: Content::Key(key.clone()) }
     }
 

@@ -89,24 +89,47 @@ fn what_is_damaged_huge_or_no_file_costs_one_line() {
     write(root.path(), "etc/letsencrypt/renewal/huge.conf", &huge);
     write(root.path(), "etc/letsencrypt/renewal/damaged.conf", b"\xff\xfe\0[renewalparams]\n");
     fs::create_dir_all(root.path().join("etc/letsencrypt/renewal/folder.conf")).unwrap();
-    std::os::unix::fs::symlink("/dev/zero", root.path().join("etc/letsencrypt/renewal/device.conf")).unwrap();
+    for (name, target) in [("device", "/dev/zero"), ("loop", "loop.conf")] {
+        let link = root.path().join(format!("etc/letsencrypt/renewal/{name}.conf"));
+        std::os::unix::fs::symlink(target, link).unwrap();
+    }
+    let pipe = root.path().join("etc/letsencrypt/renewal/pipe.conf");
+    assert!(std::process::Command::new("mkfifo").arg(pipe).status().unwrap().success());
     fs::create_dir_all(root.path().join("etc/dehydrated/config")).unwrap();
     write(root.path(), "root/.acme.sh/account.conf", &huge);
     write(root.path(), "root/.lego/certificates", "no folder");
     let said: Vec<_> = look(&machine(root.path())).into_iter().map(|it| format!("{} {}", it.client, it.what)).collect();
-    assert_eq!(said.len(), 2, "{said:?}");
-    assert_eq!(said[0], "certbot has files that cannot be read, and were passed over: 4");
+    assert_eq!(said.len(), 3, "{said:?}");
+    assert_eq!(said[0], "certbot has files that cannot be read, and were passed over: 6");
     assert!(said[1].starts_with("dehydrated has a file that was passed over: "), "{said:?}");
+    assert!(said[2].starts_with("acme.sh has a file that was passed over: "), "{said:?}");
     assert!(look(&machine(Path::new("/nowhere"))).is_empty());
 }
 
 #[test]
-fn a_key_that_others_can_put_there_is_not_taken_over() {
+fn a_key_that_others_can_put_there_is_not_taken_over_and_one_that_they_can_read_is_told() {
     let root = tempfile::tempdir().unwrap();
     write(root.path(), "root/.acme.sh/account.conf", format!("SAVED_IPv64_Token='{KEY}'\n"));
     let file = root.path().join("root/.acme.sh/account.conf");
-    for (mode, is_taken) in [(0o600, true), (0o644, true), (0o666, false), (0o620, false)] {
+    for (mode, is_taken, is_exposed) in
+        [(0o600, true, false), (0o644, true, true), (0o666, false, true), (0o620, false, true)]
+    {
         fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
-        assert_eq!(saved_key(&machine(root.path())).is_some(), is_taken, "{mode:o}");
+        match saved_key(&machine(root.path())) {
+            Ok(saved) => {
+                assert!(is_taken, "{mode:o}");
+                assert_eq!(saved.unwrap().exposure.is_some(), is_exposed, "{mode:o}");
+            }
+            Err(told) => assert!(!is_taken && told.what.contains("others may write"), "{mode:o}: {told:?}"),
+        }
     }
+}
+
+#[test]
+fn a_pipe_in_place_of_the_saved_key_is_told_without_waiting() {
+    let root = tempfile::tempdir().unwrap();
+    fs::create_dir_all(root.path().join("root/.acme.sh")).unwrap();
+    let pipe = root.path().join("root/.acme.sh/account.conf");
+    assert!(std::process::Command::new("mkfifo").arg(pipe).status().unwrap().success());
+    assert!(saved_key(&machine(root.path())).unwrap_err().what.contains("not a regular file"));
 }

@@ -84,3 +84,11 @@ fn what_is_shown_before_it_is_written_has_no_key() {
     assert_eq!(shown[0], "/c/config.toml (mode 644):");
     assert!(shown.contains(&"  api_key_file = \"/c/api-key\"".to_owned()), "{shown:?}");
 }
+
+#[test]
+fn two_configurations_in_a_folder_have_a_key_each() {
+    let path = |name: &str| Planned::key(&Path::new("/c").join(name), &secret()).path;
+    assert_eq!(path("config.toml"), Path::new("/c/api-key"));
+    assert_eq!(path("other.toml"), Path::new("/c/other.toml.api-key"));
+    assert_ne!(path("other.toml"), path("other.conf"));
+}

@@ -1,8 +1,9 @@
 //! `init`: from a key to files and lines.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ipv64_acme::sim::{Action, ApiFault, CallKind, Config};
 use serde_json::Value;
@@ -224,6 +225,37 @@ fn a_dry_run_shows_every_file_and_writes_none() {
         assert!(finished.stdout.contains(words), "{words}: {}", finished.said());
     }
     assert!(!env.path("conf").exists());
+}
+
+/// Every file below a folder with its content, but for the state directory.
+fn listing(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut files = BTreeMap::new();
+    for path in entries.filter(|path| !path.ends_with("state")) {
+        if path.is_dir() {
+            files.extend(listing(&path));
+            files.insert(path, Vec::new());
+        } else {
+            files.insert(path.clone(), fs::read(path).unwrap());
+        }
+    }
+    files
+}
+
+#[test]
+fn a_dry_run_leaves_what_is_there_as_it_is_and_a_second_run_changes_nothing() {
+    let env = env();
+    let key = env.sim.key(0).unwrap();
+    assert!(pipe_in(&env, key, &[]).status.success());
+    let before = listing(&env.path(""));
+    let file = env.path("conf/config.toml");
+    fs::write(&file, "polling_interval = 1\n").unwrap();
+    let changed = listing(&env.path(""));
+    assert!(pipe_in(&env, key, &["--dry-run"]).status.success());
+    assert_eq!(listing(&env.path("")), changed);
+    fs::write(&file, &before[&file]).unwrap();
+    assert!(pipe_in(&env, key, &[]).status.success());
+    assert_eq!(listing(&env.path("")), before);
 }
 
 #[test]

@@ -45,6 +45,18 @@ fn the_key_is_not_shown_while_it_is_typed() {
 
 #[test]
 #[ignore = "needs script(1): run by tests/run"]
+fn init_asks_and_shows_whole_commands_on_a_terminal_of_20_columns() {
+    let env = env();
+    let key = env.sim.key(0).unwrap().to_owned();
+    let narrow = terminal::answer(&env, &format!("stty cols 20; {INIT}"), QUESTION, &format!("echo {key}"));
+    for words in ["class Standard", "ipv64-acme test name.ipv64.net", "api_key_file = "] {
+        assert!(narrow.stdout.contains(words), "{words}: {}", narrow.said());
+    }
+    assert!(narrow.status.success() && !narrow.stdout.contains(&key), "{}", narrow.said());
+}
+
+#[test]
+#[ignore = "needs script(1): run by tests/run"]
 fn the_key_that_acme_sh_has_saved_is_taken_over_after_a_yes_alone() {
     let asked = |saved: Option<&str>, typing: &str| {
         let env = env();
