@@ -16,7 +16,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
 ];
 
 /// The examples, each with the path of its command.
-pub const EXAMPLES: [(&str, &str); 63] = [
+pub const EXAMPLES: &[(&str, &str)] = &[
     (
         "auth",
         "certbot certonly --manual --preferred-challenges dns --manual-auth-hook \"ipv64-acme auth\" \
