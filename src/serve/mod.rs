@@ -4,27 +4,35 @@
 //! This file is the vocabulary: a dialect turns a request into an [`Ask`], the engine turns that into an [`Answer`], and the
 //! dialect turns the answer into a response.
 
+pub mod acme_dns;
 pub mod address;
+pub mod audit;
 pub mod client_file;
 pub mod client_lines;
 pub mod clients;
 pub mod config;
 pub mod connections;
 pub mod daemon;
+pub mod dialect;
 pub mod engine;
 pub mod grant;
+pub mod httpreq;
+pub mod identity;
 pub mod listen;
 pub mod metrics;
 pub mod pattern;
 pub mod policy;
 pub mod register;
+pub mod router;
 pub mod server;
 pub mod systemd;
 pub mod tls;
 pub mod token;
+pub mod v1;
 pub mod watch;
 
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,8 +59,17 @@ pub struct Ask {
     pub peer: Peer,
     /// The name of the challenge and the value.
     pub challenge: Challenge,
-    /// Which program asks, for the journal: `lego`, `certbot`, `acme-dns`.
+    /// Which program asks, for the journal: `certbot`, `httpreq`. A value for `acme-dns` goes after some time, or with the third.
     pub program: String,
+}
+
+/// Does what a client asks for.
+pub trait Work: Send + Sync {
+    /// Adds a record, and answers when the goal is reached or the time is over.
+    fn present(&self, ask: Ask, goal: Goal, within: Duration) -> Pin<Box<dyn Future<Output = Answer> + Send + '_>>;
+
+    /// Removes a record, if this client has added it.
+    fn cleanup(&self, ask: Ask, within: Duration) -> Pin<Box<dyn Future<Output = Answer> + Send + '_>>;
 }
 
 /// When a present is answered.

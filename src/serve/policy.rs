@@ -6,12 +6,11 @@ use super::{Peer, Refusal};
 use crate::challenge::CHALLENGE_LABEL;
 use crate::name::DnsName;
 
-/// Decides whether a client may ask for the challenge record with a name, from where it is.
+/// Decides whether a client may come from where it is.
 ///
 /// # Errors
-/// [`Refusal::Address`] outside the client's networks; a peer on the Unix socket has no address. [`Refusal::Name`] unless the
-/// name is `_acme-challenge.` and a name that is granted.
-pub fn admit(grant: &Grant, peer: Peer, name: &DnsName) -> Result<(), Refusal> {
+/// [`Refusal::Address`] outside the client's networks; a peer on the Unix socket has no address.
+pub fn admit_address(grant: &Grant, peer: Peer) -> Result<(), Refusal> {
     // A socket for both families shows IPv4 addresses in IPv6 form (RFC 4291 section 2.5.5.2).
     if let Peer::Address(address) = peer
         && !grant.from.is_empty()
@@ -19,6 +18,15 @@ pub fn admit(grant: &Grant, peer: Peer, name: &DnsName) -> Result<(), Refusal> {
     {
         return Err(Refusal::Address);
     }
+    Ok(())
+}
+
+/// Decides whether a client may ask for the challenge record with a name, from where it is.
+///
+/// # Errors
+/// As [`admit_address`]; [`Refusal::Name`] unless the name is `_acme-challenge.` and a name that is granted.
+pub fn admit(grant: &Grant, peer: Peer, name: &DnsName) -> Result<(), Refusal> {
+    admit_address(grant, peer)?;
     let certificate = name.parent().filter(|_| name.labels().next() == Some(CHALLENGE_LABEL)).ok_or(Refusal::Name)?;
     if grant.allow.iter().any(|pattern| pattern.matches(&certificate)) { Ok(()) } else { Err(Refusal::Name) }
 }

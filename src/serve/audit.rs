@@ -1,0 +1,247 @@
+//! The audit log: one JSON line for each decision, in the state directory. Nothing in it is a secret, everything from outside
+//! is cleaned, and a log that cannot be written fails no request.
+
+use std::collections::VecDeque;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Kind, Result};
+use crate::excerpt::visible_path;
+use crate::time::SystemClock;
+
+/// The log, and what it was before it grew too large.
+const FILE: &str = "audit.jsonl";
+const OLDER: &str = "audit.jsonl.1";
+/// The largest log, in bytes.
+const LARGEST: u64 = 10_000_000;
+/// The longest line that is read, in bytes.
+const LONGEST: u64 = 16 * 1024;
+/// So many addresses of unknown clients have a line in each second.
+const MOST_UNKNOWN: usize = 10;
+
+/// Tells a person something.
+type Tell = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// One decision.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Line {
+    /// When it was made, in UTC (RFC 3339).
+    pub time: String,
+    /// The client; none for one that is unknown.
+    pub client: Option<String>,
+    /// The address, or the user on this machine (`uid 1000`).
+    pub address: String,
+    /// The dialect: `v1`, `httpreq`, `acme-dns`.
+    pub dialect: String,
+    /// What was asked for: `present`, `cleanup`, `client`, `register`.
+    pub action: String,
+    /// The name of the challenge.
+    pub name: Option<String>,
+    /// The name of the record, at the end of all CNAMEs.
+    pub record: Option<String>,
+    /// What became of it: `done`, `unchanged`, `pending`, `abandoned`, a rule that refuses it, or a kind of error.
+    pub outcome: String,
+    /// The API calls that it has caused, if that is known.
+    pub calls: Option<u32>,
+    /// How long the answer took, in seconds.
+    pub wait_seconds: f64,
+    /// How many lines of unknown clients were left out before this one.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub left_out: u64,
+}
+
+/// What was written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Lines in the log.
+    pub written: u64,
+    /// Lines that could not be written.
+    pub lost: u64,
+    /// Lines of unknown clients that were left out.
+    pub left_out: u64,
+}
+
+/// The log of a broker.
+pub struct Audit {
+    folder: PathBuf,
+    tell: Tell,
+    log: Mutex<Log>,
+}
+
+#[derive(Default)]
+struct Log {
+    file: Option<File>,
+    size: u64,
+    /// Whether the last line may not be whole.
+    is_torn: bool,
+    /// Whether a person knows that it cannot be written.
+    is_told: bool,
+    counts: Counts,
+    unknown: Unknown,
+}
+
+/// The lines of unknown clients: whoever sends thousands of requests must not push the others out of the log.
+#[derive(Default)]
+struct Unknown {
+    second: String,
+    addresses: Vec<String>,
+    left_out: u64,
+}
+
+impl Audit {
+    /// Opens the log in a state directory. `tell` hears once that it cannot be written any more.
+    ///
+    /// # Errors
+    /// [`Kind::Unwritable`]
+    pub fn open(state_dir: &Path, tell: Tell) -> Result<Self> {
+        let mut log = Log::default();
+        log.reopen(state_dir).map_err(|error| {
+            let file = visible_path(&state_dir.join(FILE));
+            Error::new(Kind::Unwritable, format!("cannot write the audit log `{file}`: {error}"))
+                .advise("let the user that runs the broker write to its state directory")
+        })?;
+        Ok(Self { folder: state_dir.to_owned(), tell, log: Mutex::new(log) })
+    }
+
+    /// Writes a line, with the time of now.
+    pub fn note(&self, line: &Line) {
+        let mut line = Line { time: SystemClock::now().rfc3339(), ..line.clone() };
+        let mut log = self.log();
+        if line.client.is_none() && !log.unknown.admit(&mut line) {
+            log.counts.left_out += 1;
+            return;
+        }
+        match log.write(&self.folder, &line) {
+            Ok(()) => {
+                log.counts.written += 1;
+                log.is_told = false;
+            }
+            Err(error) => {
+                log.counts.lost += 1;
+                if !std::mem::replace(&mut log.is_told, true) {
+                    drop(log);
+                    let file = visible_path(&self.folder.join(FILE));
+                    (self.tell)(&format!(
+                        "cannot write the audit log `{file}`: {error}; requests are served without it"
+                    ));
+                }
+            }
+        }
+    }
+
+    /// Returns how many lines were written since the start, and how many were not.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.log().counts
+    }
+
+    fn log(&self) -> MutexGuard<'_, Log> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Log {
+    fn write(&mut self, folder: &Path, line: &Line) -> io::Result<()> {
+        if self.size >= LARGEST {
+            self.file = None;
+            fs::rename(folder.join(FILE), folder.join(OLDER))?;
+        }
+        if self.file.is_none() {
+            self.reopen(folder)?;
+        }
+        let Some(file) = &mut self.file else { return Ok(()) };
+        let text = format!("{}{}\n", if self.is_torn { "\n" } else { "" }, serde_json::to_string(line)?);
+        self.is_torn = true;
+        file.write_all(text.as_bytes())?;
+        self.is_torn = false;
+        self.size += text.len() as u64;
+        Ok(())
+    }
+
+    fn reopen(&mut self, folder: &Path) -> io::Result<()> {
+        let mut options = OpenOptions::new();
+        let mut file = options.read(true).append(true).create(true).mode(0o600).open(folder.join(FILE))?;
+        self.size = file.metadata()?.len();
+        let mut last = [b'\n'];
+        if self.size > 0 {
+            file.seek(SeekFrom::End(-1))?;
+            file.read_exact(&mut last)?;
+        }
+        self.is_torn = last != [b'\n'];
+        self.file = Some(file);
+        Ok(())
+    }
+}
+
+impl Unknown {
+    /// Decides about a line: one for each address in a second, and [`MOST_UNKNOWN`] for all of them.
+    fn admit(&mut self, line: &mut Line) -> bool {
+        if self.second != line.time {
+            self.second.clone_from(&line.time);
+            self.addresses.clear();
+        }
+        if self.addresses.len() >= MOST_UNKNOWN || self.addresses.contains(&line.address) {
+            self.left_out += 1;
+            return false;
+        }
+        self.addresses.push(line.address.clone());
+        line.left_out = std::mem::take(&mut self.left_out);
+        true
+    }
+}
+
+/// Reads the last lines that are wanted, the oldest first, and how many lines are damaged.
+///
+/// # Errors
+/// If a log cannot be read; one that is not there is empty.
+pub fn read(state_dir: &Path, most: usize, is_wanted: impl Fn(&Line) -> bool) -> Result<(Vec<Line>, u64)> {
+    let (mut lines, mut damaged) = (VecDeque::new(), 0);
+    for name in [OLDER, FILE] {
+        let path = state_dir.join(name);
+        let mut each = |line: Option<Line>| match line {
+            Some(line) if is_wanted(&line) => {
+                lines.push_back(line);
+                if lines.len() > most {
+                    lines.pop_front();
+                }
+            }
+            Some(_) => {}
+            None => damaged += 1,
+        };
+        match read_file(&path, &mut each) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                let problem = format!("cannot read the audit log `{}`: {error}", visible_path(&path));
+                return Err(Error::new(Kind::Failed, problem).advise("run this as root, or as the user of the broker"));
+            }
+            _ => {}
+        }
+    }
+    Ok((lines.into(), damaged))
+}
+
+fn read_file(path: &Path, each: &mut impl FnMut(Option<Line>)) -> io::Result<()> {
+    let mut file = BufReader::new(File::open(path)?);
+    let mut bytes = Vec::new();
+    loop {
+        bytes.clear();
+        if (&mut file).take(LONGEST).read_until(b'\n', &mut bytes)? == 0 {
+            return Ok(());
+        }
+        if !bytes.trim_ascii().is_empty() {
+            each(serde_json::from_slice(&bytes).ok());
+        }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde wants")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+#[cfg(test)]
+mod tests;

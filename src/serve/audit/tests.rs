@@ -1,0 +1,113 @@
+use std::os::unix::fs::PermissionsExt as _;
+
+use super::*;
+
+fn line(client: Option<&str>, address: &str) -> Line {
+    Line {
+        client: client.map(str::to_owned),
+        address: address.to_owned(),
+        dialect: "httpreq".to_owned(),
+        action: "present".to_owned(),
+        name: Some("_acme-challenge.a.example".to_owned()),
+        outcome: "done".to_owned(),
+        calls: Some(1),
+        wait_seconds: 1.5,
+        ..Line::default()
+    }
+}
+
+fn open(folder: &Path) -> (Audit, Arc<Mutex<Vec<String>>>) {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let ear = Arc::clone(&told);
+    (Audit::open(folder, Arc::new(move |text: &str| ear.lock().unwrap().push(text.to_owned()))).unwrap(), told)
+}
+
+fn all(folder: &Path) -> (Vec<Line>, u64) {
+    read(folder, usize::MAX, |_| true).unwrap()
+}
+
+#[test]
+fn a_line_is_a_document_that_only_its_owner_reads() {
+    let folder = tempfile::tempdir().unwrap();
+    let (audit, _) = open(folder.path());
+    audit.note(&line(Some("web"), "192.0.2.1"));
+    let text = fs::read_to_string(folder.path().join(FILE)).unwrap();
+    let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(document.as_object().unwrap().len(), 10, "{text}");
+    assert!(document["time"].as_str().unwrap().ends_with('Z') && document["record"].is_null());
+    assert_eq!(fs::metadata(folder.path().join(FILE)).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(all(folder.path()).0[0].wait_seconds, 1.5);
+}
+
+#[test]
+fn it_is_rotated_and_one_older_file_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join(OLDER), "older\n").unwrap();
+    let full = File::create(folder.path().join(FILE)).unwrap();
+    full.set_len(LARGEST).unwrap();
+    let (audit, told) = open(folder.path());
+    audit.note(&line(Some("web"), "192.0.2.1"));
+    assert_eq!(fs::metadata(folder.path().join(OLDER)).unwrap().len(), LARGEST);
+    assert!(fs::metadata(folder.path().join(FILE)).unwrap().len() < 1000);
+    assert!(told.lock().unwrap().is_empty());
+    assert_eq!(audit.counts(), Counts { written: 1, ..Counts::default() });
+    assert_eq!(all(folder.path()).0.len(), 1);
+}
+
+#[test]
+fn damaged_lines_are_counted_and_harm_no_others() {
+    let folder = tempfile::tempdir().unwrap();
+    open(folder.path()).0.note(&line(Some("web"), "192.0.2.1"));
+    // A line that a power cut has torn, and what a person has written.
+    let mut file = OpenOptions::new().append(true).open(folder.path().join(FILE)).unwrap();
+    file.write_all(b"\n\xff\xfe\n[1]\n{\"time\":\"20").unwrap();
+    open(folder.path()).0.note(&line(Some("nas"), "192.0.2.2"));
+    let (lines, damaged) = all(folder.path());
+    let clients: Vec<_> = lines.iter().map(|line| line.client.as_deref().unwrap()).collect();
+    assert_eq!((clients, damaged), (vec!["web", "nas"], 3));
+    let (last, _) = read(folder.path(), 1, |_| true).unwrap();
+    assert_eq!(last[0].client.as_deref(), Some("nas"));
+    assert!(read(&folder.path().join("nothing"), 9, |_| true).unwrap().0.is_empty());
+}
+
+#[test]
+fn a_full_disk_is_told_once_and_fails_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (audit, told) = open(folder.path());
+    // Every write to it fails as on a full disk.
+    audit.log().file = Some(OpenOptions::new().append(true).open("/dev/full").unwrap());
+    for _ in 0..3 {
+        audit.note(&line(Some("web"), "192.0.2.1"));
+    }
+    assert_eq!(audit.counts(), Counts { lost: 3, ..Counts::default() });
+    assert_eq!(told.lock().unwrap().len(), 1, "{told:?}");
+    audit.log().file = None;
+    audit.note(&line(Some("web"), "192.0.2.1"));
+    assert_eq!((audit.counts().written, all(folder.path()).1), (1, 0));
+}
+
+#[test]
+fn unknown_clients_cannot_push_others_out() {
+    let mut unknown = Unknown::default();
+    let mut admitted = |second: u64, host: u32| {
+        let mut line = Line { time: format!("2026-11-28T10:00:0{second}Z"), ..line(None, &format!("192.0.2.{host}")) };
+        unknown.admit(&mut line).then_some(line.left_out)
+    };
+    assert_eq!([admitted(0, 1), admitted(0, 1), admitted(0, 2), admitted(0, 1)], [Some(0), None, Some(1), None]);
+    assert_eq!((0..100).filter_map(|host| admitted(1, host)).collect::<Vec<_>>(), [1, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    assert_eq!(admitted(2, 1), Some(90));
+}
+
+#[test]
+fn lines_that_are_left_out_are_counted_and_those_of_clients_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let (audit, _) = open(folder.path());
+    for _ in 0..500 {
+        audit.note(&line(None, "192.0.2.1"));
+        audit.note(&line(Some("web"), "192.0.2.1"));
+    }
+    let (lines, _) = all(folder.path());
+    let unknown = lines.iter().filter(|line| line.client.is_none()).count();
+    assert!((1..500).contains(&unknown) && lines.len() == unknown + 500, "{unknown}");
+    assert_eq!(audit.counts(), Counts { written: 500 + unknown as u64, lost: 0, left_out: 500 - unknown as u64 });
+}
