@@ -67,6 +67,13 @@ impl Context {
         Ok(Self { report, settings, client, lookup, state, requests, waits, pause, interrupted })
     }
 
+    /// Gives what the broker's engine works with.
+    #[cfg(feature = "serve")]
+    pub(super) fn into_parts(self) -> crate::serve::engine::Parts {
+        let Self { settings, client, lookup, state, requests, .. } = self;
+        crate::serve::engine::Parts { settings, client, lookup, state, requests }
+    }
+
     /// Adds to the notes of a success what it has waited for.
     pub(super) fn with_waits(&self, mut done: Outcome) -> Outcome {
         done.notes.extend(self.waits.notes());

@@ -13,6 +13,8 @@ use crate::time::{Interrupted, Waiting};
 const TICK: Duration = Duration::from_millis(100);
 /// Waits that took longer than this are worth a note.
 const LONG: Duration = Duration::from_secs(10);
+/// So many waits are remembered: a process may live long.
+const MOST_PAST: usize = 256;
 
 /// Pauses, and says what for.
 #[derive(Debug)]
@@ -66,7 +68,12 @@ impl Waits {
         let is_new = known.is_none();
         match known {
             Some(known) => *known = (waiting.clone(), now),
-            None => past.push((waiting.clone(), now)),
+            None => {
+                if past.len() >= MOST_PAST {
+                    past.remove(0);
+                }
+                past.push((waiting.clone(), now));
+            }
         }
         is_new
     }

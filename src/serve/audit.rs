@@ -1,6 +1,7 @@
 //! The audit log: one JSON line for each decision, in the state directory. Nothing in it is a secret, everything from outside
 //! is cleaned, and a log that cannot be written fails no request.
 
+use std::collections::BTreeMap;
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
@@ -82,6 +83,7 @@ struct Log {
     /// Whether a person knows that it cannot be written.
     is_told: bool,
     counts: Counts,
+    decisions: BTreeMap<[String; 3], u64>,
     unknown: Unknown,
 }
 
@@ -112,6 +114,8 @@ impl Audit {
     pub fn note(&self, line: &Line) {
         let mut line = Line { time: SystemClock::now().rfc3339(), ..line.clone() };
         let mut log = self.log();
+        let decision = [&line.dialect, &line.action, &line.outcome].map(String::clone);
+        *log.decisions.entry(decision).or_default() += 1;
         if line.client.is_none() && !log.unknown.admit(&mut line) {
             log.counts.left_out += 1;
             return;
@@ -138,6 +142,12 @@ impl Audit {
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.log().counts
+    }
+
+    /// Returns how many requests there were since the start, by dialect, action and outcome: also those without a line.
+    #[must_use]
+    pub fn decisions(&self) -> BTreeMap<[String; 3], u64> {
+        self.log().decisions.clone()
     }
 
     fn log(&self) -> MutexGuard<'_, Log> {

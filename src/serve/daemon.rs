@@ -71,10 +71,9 @@ impl Daemon {
         sockets: &mut Sockets,
         routers: (Router, Router),
         phase: watch::Sender<Phase>,
-        most: usize,
+        connections: Arc<Connections>,
     ) -> Result<()> {
         let mut signals = Signals::new().context("cannot watch for signals")?;
-        let connections = Connections::new(most);
         let tls = self.certificate.as_ref().map(Certificate::server_config).transpose()?.map(TlsAcceptor::from);
         let warn = Arc::clone(&self.warn);
         let (clients, admin) = routers;

@@ -13,12 +13,13 @@ mod removal;
 mod wait;
 
 use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::{Answer, Ask, Goal, Refusal};
+use super::{Answer, Ask, Goal, Refusal, Work};
 use crate::api::Client;
 use crate::challenge::Challenge;
 use crate::dns::zone::Lookup;
@@ -27,7 +28,7 @@ use crate::order::{Action, CaAsked, Call, OnFailure, Wait};
 use crate::propagation::Row;
 use crate::settings::Settings;
 use crate::solver::{Allowed, Events, Solver};
-use crate::state::{Entry, LimitError, State};
+use crate::state::{Entry, LimitError, Quota, State};
 use crate::time::{Interrupted, Pause, Timestamp, Waiting};
 use desk::Desk;
 
@@ -150,6 +151,12 @@ impl Engine {
         self.parts.state.usage(|usage, now| usage.outage.down_since(now))
     }
 
+    /// Returns what is used of the day's calls.
+    #[must_use]
+    pub fn quota(&self) -> Quota {
+        self.parts.state.usage(|usage, _| usage.daily.quota())
+    }
+
     /// Returns what is going on.
     #[must_use]
     pub fn numbers(&self) -> Numbers {
@@ -259,6 +266,16 @@ impl Engine {
             LimitError::Refused { next, .. } | LimitError::Down { next, .. } => next.since(now),
             LimitError::Interrupted(_) => SOON,
         }
+    }
+}
+
+impl Work for Engine {
+    fn present(&self, ask: Ask, goal: Goal, within: Duration) -> Pin<Box<dyn Future<Output = Answer> + Send + '_>> {
+        Box::pin(self.present(ask, goal, within))
+    }
+
+    fn cleanup(&self, ask: Ask, within: Duration) -> Pin<Box<dyn Future<Output = Answer> + Send + '_>> {
+        Box::pin(self.cleanup(ask, within))
     }
 }
 

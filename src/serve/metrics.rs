@@ -76,12 +76,12 @@ pub fn router(vitals: Vitals) -> Router {
     let ready = Arc::clone(&read);
     Router::new()
         .route("/livez", get(async || "alive\n"))
-        .route("/readyz", get(async move || readiness(health(), &ready())))
+        .route("/readyz", get(async move || readiness(&ready(), health())))
         .route("/metrics", get(async move || metrics(read())))
 }
 
 /// IPv64 out of reach is no reason to be taken out of service: the broker answers that by itself, and nobody else could do better.
-fn readiness(health: Health, reading: &Reading) -> (StatusCode, String) {
+fn readiness(reading: &Reading, health: Health) -> (StatusCode, String) {
     match (health, reading.down_since) {
         (Health::Stopping, _) => (StatusCode::SERVICE_UNAVAILABLE, "stopping\n".to_owned()),
         (Health::NoState, _) => {
@@ -176,10 +176,10 @@ mod tests {
     #[test]
     fn ipv64_away_is_ready_and_said() {
         let down = Reading { down_since: Some(Timestamp::from_millis(0)), ..Reading::default() };
-        let (status, text) = readiness(Health::Serving, &down);
+        let (status, text) = readiness(&down, Health::Serving);
         assert!(status == StatusCode::OK && text.contains("has not answered since 1970-01-01"), "{text}");
-        assert_eq!(readiness(Health::Stopping, &down).0, StatusCode::SERVICE_UNAVAILABLE);
-        assert_eq!(readiness(Health::NoState, &Reading::default()).0, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(readiness(&down, Health::Stopping).0, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(readiness(&Reading::default(), Health::NoState).0, StatusCode::SERVICE_UNAVAILABLE);
     }
 
     #[tokio::test]

@@ -4,10 +4,14 @@ use std::fs::{self, Permissions};
 use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
+use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
+
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use ipv64_acme::sim::{CallKind, Config};
 
 use super::server::{Broker, ask, ask_tls, certificate, command, configure, exchange, get, refused, replace};
 use crate::support::environment::TestEnvironment;
@@ -185,14 +189,20 @@ fn live_and_ready_are_told_apart() {
     let admin = broker.told("metrics on http://");
     assert!(ask(&admin, &get("/livez")).unwrap().starts_with("HTTP/1.1 200"));
     assert!(ask(&admin, &get("/readyz")).unwrap().starts_with("HTTP/1.1 200"));
-    // A state directory in which nothing can be kept.
-    let mut env = TestEnvironment::new();
-    env.set("IPV64_STATE_DIR", "/proc/nowhere");
-    let broker = Broker::start(&env, &format!("{PLAIN}admin_listen = '127.0.0.1:0'\n"));
-    let admin = broker.told("metrics on http://");
-    assert!(ask(&admin, &get("/livez")).unwrap().starts_with("HTTP/1.1 200"));
+    // A file in the place of which stands something else: from here on nothing can be kept.
+    fs::remove_file(env.path("state/usage.json")).ok();
+    fs::create_dir(env.path("state/usage.json")).unwrap();
     let answer = ask(&admin, &get("/readyz")).unwrap();
     assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("state directory"), "{answer}");
+    assert!(ask(&admin, &get("/livez")).unwrap().starts_with("HTTP/1.1 200"));
+}
+
+#[test]
+fn without_a_state_directory_there_is_no_broker() {
+    let mut env = TestEnvironment::new();
+    env.set("IPV64_STATE_DIR", "/proc/nowhere");
+    let said = refused(&env, &configure(&env, PLAIN), 1);
+    assert!(said.contains("the broker needs its state directory") && said.contains("hint: "), "{said}");
 }
 
 #[test]
@@ -345,4 +355,88 @@ fn without_the_feature_no_runtime_is_in_the_tree() {
     assert!(tree(&[]).contains("\ntokio "));
     let without = tree(&["--no-default-features"]);
     assert!(without.contains("\nureq ") && !without.contains("tokio") && !without.contains("axum"), "{without}");
+}
+
+/// Puts a client into a folder that may get certificates below the account's domain, and returns its Basic credentials.
+fn client(folder: &Path, more: &str) -> String {
+    const TOKEN: &[u8] = b"ipv64b_of-a-test";
+    let hash: String =
+        ring::digest::digest(&ring::digest::SHA256, TOKEN).as_ref().iter().map(|it| format!("{it:02x}")).collect();
+    let file = format!("tokens = ['{hash}']\nallow = ['*.name.ipv64.net', 'name.ipv64.net']\n{more}");
+    replace(&folder.join("clients/web.toml"), &file, 0o600);
+    BASE64_STANDARD.encode([b"web:", TOKEN].concat())
+}
+
+fn present(credentials: &str) -> String {
+    let body = format!("{{\"fqdn\": \"_acme-challenge.www.name.ipv64.net.\", \"value\": \"{}\"}}", "v".repeat(43));
+    let authorization =
+        if credentials.is_empty() { String::new() } else { format!("Authorization: Basic {credentials}\r\n") };
+    format!(
+        "POST /present HTTP/1.1\r\nHost: b\r\n{authorization}Content-Type: application/json\r\nConnection: close\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+#[test]
+fn a_client_is_served_over_tls_and_counted() {
+    let env = TestEnvironment::new();
+    let folder = configure(&env, &format!("{TLS}admin_listen = '127.0.0.1:0'\n"));
+    let trusted = certificate(&folder, "one", (2020, 2040));
+    let credentials = client(&folder, "");
+    let broker = Broker::run(&env, &mut command(&env, &folder));
+    let address = broker.told("listening on https://");
+    let answer = ask_tls(&address, &trusted, &present(&credentials)).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("_acme-challenge.www.name.ipv64.net."), "{answer}");
+    let answer = ask_tls(&address, &trusted, &present("d3JvbmcK")).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+    let metrics = ask(&broker.told("metrics on http://"), &get("/metrics")).unwrap();
+    for line in [
+        "ipv64_acme_requests_total{dialect=\"httpreq\",action=\"present\",outcome=\"done\"} 1",
+        "ipv64_acme_clients 1",
+        "ipv64_acme_certificate_end_timestamp_seconds 2208988800",
+        "ipv64_acme_down_since_timestamp_seconds 0",
+    ] {
+        assert!(metrics.contains(line), "no {line} in {metrics}");
+    }
+    assert!(metrics.contains("ipv64_acme_api_calls_today ") && metrics.contains("ipv64_acme_waits 0"), "{metrics}");
+}
+
+#[test]
+fn a_user_of_this_machine_needs_no_token_on_the_unix_socket() {
+    let env = TestEnvironment::new();
+    let socket = env.path("socket");
+    let folder = configure(&env, &format!("socket = '{}'\n", socket.display()));
+    let uid = fs::metadata("/proc/self").unwrap().uid();
+    client(&folder, &format!("uid = {uid}\n"));
+    let mut broker = Broker::run(&env, &mut command(&env, &folder));
+    let answer = exchange(&mut UnixStream::connect(&socket).unwrap(), &present("")).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    client(&folder, &format!("uid = {}\n", uid + 1));
+    replace(&folder.join("clients/other.toml"), "allow = ['a.example.com']\n", 0o600);
+    broker.wait_for("clients: 2");
+    let answer = exchange(&mut UnixStream::connect(&socket).unwrap(), &present("")).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+}
+
+/// Name servers that take far longer than the broker waits for its end; its client is answered, and nothing is forgotten.
+#[test]
+fn a_stop_in_the_middle_of_a_wait_answers_and_loses_nothing() {
+    let env = TestEnvironment::with(Config::with_delays(&[Duration::from_secs(3600); 2]));
+    let folder = configure(&env, PLAIN);
+    let credentials = client(&folder, "");
+    let mut broker = Broker::run(&env, &mut command(&env, &folder));
+    let address = broker.told("listening on http://");
+    let waiting = std::thread::spawn(move || ask(&address, &present(&credentials)));
+    let until = Instant::now() + Duration::from_secs(60);
+    while env.sim.api_calls().iter().all(|call| call.call != Some(CallKind::AddRecord)) {
+        assert!(Instant::now() < until, "nothing was added: {}", broker.said());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    broker.signal("TERM");
+    assert!(broker.wait().success(), "{}", broker.said());
+    let answer = waiting.join().unwrap().unwrap();
+    assert!(answer.starts_with("HTTP/1.1 503") && answer.to_ascii_lowercase().contains("retry-after: "), "{answer}");
+    let journal = fs::read_to_string(env.path("state/journal.json")).unwrap();
+    assert!(journal.contains("_acme-challenge.www.name.ipv64.net"), "{journal}");
 }
