@@ -4,6 +4,8 @@
 #![allow(clippy::print_stdout, reason = "printing is all it does")]
 
 mod api;
+#[cfg(feature = "serve")]
+mod broker;
 mod hook;
 mod lag;
 mod many;
@@ -18,7 +20,7 @@ use anyhow::{Context as _, Result, bail};
 /// One kind of figures: its name, and what measures it.
 type Kind = (&'static str, fn(&Path) -> Result<()>);
 
-const KINDS: [Kind; 7] = [
+const KINDS: &[Kind] = &[
     ("lag", lag::lag),
     ("premature", lag::premature),
     ("order", order::measure),
@@ -26,6 +28,8 @@ const KINDS: [Kind; 7] = [
     ("many", many::measure),
     ("state", state::measure),
     ("api", api::measure),
+    #[cfg(feature = "serve")]
+    ("broker", broker::measure),
 ];
 
 fn main() -> Result<()> {
