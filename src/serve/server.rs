@@ -17,6 +17,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
+use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
@@ -26,8 +27,8 @@ use super::listen::Socket;
 
 /// The longest head of a request, in bytes; hyper takes no less.
 const LARGEST_HEAD: usize = 8 * 1024;
-/// The longest body of a request, in bytes: every document that a client sends has less than one.
-const LARGEST_BODY: usize = 16 * 1024;
+/// The longest body of a request, in bytes: no document that a client sends has a quarter of it.
+const LARGEST_BODY: usize = 4 * 1024;
 /// The time for a TLS handshake, for the head of a request, and for its body.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The pause after the system had no descriptor for a connection.
@@ -75,7 +76,11 @@ impl Server {
                 accepted = self.accept_one(&listener) => accepted,
             };
             match accepted {
-                Ok(()) => is_told = false,
+                Ok(()) => {
+                    is_told = false;
+                    // A connection that had to make room closes before the next one is taken.
+                    yield_now().await;
+                }
                 // That connection has gone again.
                 Err(error) if is_of_connection(&error) => {}
                 Err(error) => {

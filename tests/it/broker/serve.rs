@@ -286,6 +286,19 @@ fn who_opens_connections_and_sends_nothing_takes_the_place_of_nobody() {
 }
 
 #[test]
+fn a_few_descriptors_are_enough() {
+    let env = TestEnvironment::new();
+    let folder = configure(&env, PLAIN);
+    let mut shell = env.command("/bin/sh");
+    shell.args(["-c", "ulimit -n 100; exec \"$@\"", "sh"]).arg(programs::hook()).arg("serve").arg("--config-dir");
+    let broker = Broker::run(&env, shell.arg(&folder));
+    let address = broker.told("listening on http://");
+    let _held: Vec<_> = (0..200).map(|_| TcpStream::connect(&address).unwrap()).collect();
+    assert!(ask(&address, &get("/")).is_ok(), "{}", broker.said());
+    assert!(!broker.said().contains("cannot accept"), "{}", broker.said());
+}
+
+#[test]
 fn a_request_without_end_is_cut() {
     let env = TestEnvironment::new();
     let broker = Broker::start(&env, PLAIN);
