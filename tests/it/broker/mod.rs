@@ -2,5 +2,6 @@
 
 mod clients;
 mod engine;
+mod lego;
 mod serve;
 mod server;

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use ipv64_acme::sim::{CallKind, Config};
 
-use super::server::{Broker, ask, ask_tls, certificate, command, configure, exchange, get, refused, replace};
+use super::server::{Broker, ask, ask_tls, certificate, client, command, configure, exchange, get, refused, replace};
 use crate::support::environment::TestEnvironment;
 use crate::support::programs;
 
@@ -370,14 +370,9 @@ fn without_the_feature_no_runtime_is_in_the_tree() {
     assert!(without.contains("\nureq ") && !without.contains("tokio") && !without.contains("axum"), "{without}");
 }
 
-/// Puts a client into a folder that may get certificates below the account's domain, and returns its Basic credentials.
-fn client(folder: &Path, more: &str) -> String {
-    const TOKEN: &[u8] = b"ipv64b_of-a-test";
-    let hash: String =
-        ring::digest::digest(&ring::digest::SHA256, TOKEN).as_ref().iter().map(|it| format!("{it:02x}")).collect();
-    let file = format!("tokens = ['{hash}']\nallow = ['*.name.ipv64.net', 'name.ipv64.net']\n{more}");
-    replace(&folder.join("clients/web.toml"), &file, 0o600);
-    BASE64_STANDARD.encode([b"web:", TOKEN].concat())
+/// Puts a client into a folder, and returns its credentials for Basic.
+fn credentials(folder: &Path, more: &str) -> String {
+    BASE64_STANDARD.encode(format!("web:{}", client(folder, more)))
 }
 
 fn present(credentials: &str) -> String {
@@ -396,7 +391,7 @@ fn a_client_is_served_over_tls_and_counted() {
     let env = TestEnvironment::new();
     let folder = configure(&env, &format!("{TLS}admin_listen = '127.0.0.1:0'\n"));
     let trusted = certificate(&folder, "one", (2020, 2040));
-    let credentials = client(&folder, "");
+    let credentials = credentials(&folder, "");
     let broker = Broker::run(&env, &mut command(&env, &folder));
     let address = broker.told("listening on https://");
     let answer = ask_tls(&address, &trusted, &present(&credentials)).unwrap();
@@ -437,7 +432,7 @@ fn a_user_of_this_machine_needs_no_token_on_the_unix_socket() {
 fn a_stop_in_the_middle_of_a_wait_answers_and_loses_nothing() {
     let env = TestEnvironment::with(Config::with_delays(&[Duration::from_secs(3600); 2]));
     let folder = configure(&env, PLAIN);
-    let credentials = client(&folder, "");
+    let credentials = credentials(&folder, "");
     let mut broker = Broker::run(&env, &mut command(&env, &folder));
     let address = broker.told("listening on http://");
     let waiting = std::thread::spawn(move || ask(&address, &present(&credentials)));

@@ -30,12 +30,26 @@ pub(crate) struct Broker {
 
 /// Writes a configuration for a broker, and returns the folder it is in.
 pub(crate) fn configure(env: &TestEnvironment, lines: &str) -> PathBuf {
-    let folder = env.path("broker");
+    configure_in(&env.path("broker"), lines)
+}
+
+/// Writes a configuration into a folder, and returns the folder.
+pub(crate) fn configure_in(folder: &Path, lines: &str) -> PathBuf {
     fs::create_dir_all(folder.join("clients")).unwrap();
     // No test may take the port of the metrics from another one.
     let admin = if lines.contains("admin_listen") { "" } else { "admin_listen = ''\n" };
     fs::write(folder.join("serve.toml"), format!("{admin}{lines}")).unwrap();
-    folder
+    folder.to_owned()
+}
+
+/// Puts a client into a folder that may get certificates for the account's domain and below it; returns its token.
+pub(crate) fn client(folder: &Path, more: &str) -> &'static str {
+    const TOKEN: &str = "ipv64b_of-a-test";
+    let hash = ring::digest::digest(&ring::digest::SHA256, TOKEN.as_bytes());
+    let hash: String = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let file = format!("tokens = ['{hash}']\nallow = ['*.name.ipv64.net', 'name.ipv64.net']\n{more}");
+    replace(&folder.join("clients/web.toml"), &file, 0o600);
+    TOKEN
 }
 
 /// The command that starts the broker of a folder.
@@ -54,7 +68,12 @@ impl Broker {
 
     /// Starts a command that becomes a broker, and waits until it listens.
     pub(crate) fn run(env: &TestEnvironment, command: &mut Command) -> Self {
-        let (out, err) = (env.path("broker.out"), env.path("broker.err"));
+        Self::run_in(&env.path(""), command)
+    }
+
+    /// The same, with a folder for what it says.
+    pub(crate) fn run_in(folder: &Path, command: &mut Command) -> Self {
+        let (out, err) = (folder.join("broker.out"), folder.join("broker.err"));
         let child = command.stdout(File::create(&out).unwrap()).stderr(File::create(&err).unwrap()).spawn().unwrap();
         let mut broker = Self { child, out, err };
         broker.wait_for("listening on");
