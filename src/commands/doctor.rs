@@ -68,7 +68,7 @@ fn causes(findings: &[Finding], sources: &Sources<'_>, (settings, lookup): (&Set
         let broken = kinds.into_iter().find_map(|kind| machine::broken(settings, lookup, kind));
         causes.extend(broken.map(|text| {
             let finding = Finding::error("machine", "network", text).ending(Exit::NoAnswer);
-            finding.advise("mend this first: the other errors may come from it")
+            finding.advise("fix this first: the other errors may follow from it")
         }));
     }
     let is_error = |kind: Kind| findings.iter().any(|one| one.level == Level::Error && one.exit == kind.exit());

@@ -64,7 +64,7 @@ fn accepted(account: &Account) -> Finding {
 fn status(account: &Account) -> Option<Finding> {
     let status = account.status.filter(|status| *status != IN_USE)?;
     let text = format!("the status of the account is {status}; accounts in use have {IN_USE}");
-    Some(Finding::warning("account_status", "API", text).advise("log in at IPv64.net and see whether it is locked"))
+    Some(Finding::warning("account_status", "API", text).advise("log in at IPv64.net and check whether it is locked"))
 }
 
 fn clock(skew: SignedDuration) -> Finding {

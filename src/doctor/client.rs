@@ -36,7 +36,7 @@ pub fn runs(programs: &[&str], unit_path: Option<&str>) -> Vec<Run> {
 pub fn not_started(client: &str) -> Finding {
     let text = "no unit of systemd and no crontab that can be read from here starts it";
     Finding::warning("client_not_started", client, text)
-        .advise("containers and user units are not looked at: run `ipv64-acme doctor` there, as the user of the client")
+        .advise("containers and user units are not checked: run `ipv64-acme doctor` there, as the user of the client")
 }
 
 /// Tells what the files say of one start of a client.

@@ -166,6 +166,6 @@ fn empty_non_terminal(subject: &DnsName, held: &Domain, target: &DnsName) -> Opt
         return None;
     }
     let text =
-        format!("while the record stands, `{above}` has no address: only the wildcard of `{}` gives it one", held.name);
+        format!("while the record exists, `{above}` has no address: only the wildcard of `{}` gives it one", held.name);
     Some(Finding::note("wildcard_gap", subject, text).advise(format!("give `{above}` an A or AAAA record of its own")))
 }

@@ -127,12 +127,12 @@ pub fn conclusion(findings: &[Finding], domains: &[DnsName]) -> String {
     match (bad, domains.first()) {
         (Some(Finding { level, subject, text, advice, .. }), _) => {
             let what = advice.as_ref().unwrap_or(text).lines().next().unwrap_or_default();
-            let first = if *level == Level::Error { "First" } else { "A certificate can come all the same. First" };
+            let first = if *level == Level::Error { "First" } else { "A certificate can still be issued. First" };
             format!("{counts}. {first}: {subject}: {what}")
         }
         (None, Some(domain)) => format!("{counts}. Nothing is in the way: `ipv64-acme test {domain}` tries it"),
         (None, None) => {
-            format!("{counts}. Nothing is wrong here: `ipv64-acme doctor DOMAIN` looks at a domain as well")
+            format!("{counts}. Nothing is wrong here: `ipv64-acme doctor DOMAIN` checks a domain as well")
         }
     }
 }
@@ -148,7 +148,7 @@ mod tests {
         let domains = [DnsName::parse("a.example").unwrap()];
         let all = [error, warning.clone()];
         assert_eq!(conclusion(&all, &domains), "1 error, 1 warning. First: API key: run `ipv64-acme init`");
-        let only = "0 errors, 1 warning. A certificate can come all the same. First: clock: three hours behind";
+        let only = "0 errors, 1 warning. A certificate can still be issued. First: clock: three hours behind";
         assert_eq!(conclusion(&[warning], &[]), only);
         assert!(conclusion(&[], &domains).ends_with("`ipv64-acme test a.example` tries it"));
         assert!(conclusion(&[], &[]).contains("0 errors, 0 warnings. Nothing is wrong here"));

@@ -88,7 +88,7 @@ pub fn broken(settings: &Settings, lookup: &Lookup, kind: Kind) -> Option<String
         Kind::Unreachable => look_up_api(settings).err().map(|cause| match cause {
             NoAddress::NoResolver => cause.to_string(),
             _ => format!(
-                "the resolver of this machine (/etc/resolv.conf) tells no address of `{}`",
+                "the resolver of this machine (/etc/resolv.conf) has no address for `{}`",
                 settings.api_url.host()
             ),
         }),

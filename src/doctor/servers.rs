@@ -122,13 +122,15 @@ fn describe(probed: &Probed, zone_is_served: bool) -> Finding {
         (Outcome::Serves(..), _) => Finding::warning("server_tcp", server, text)
             .advise("open port 53 over TCP: a CA needs it for long answers, and one query of ours goes over it"),
         (_, Outcome::Serves(..)) => Finding::warning("server_udp", server, text).advise("open port 53 over UDP"),
-        _ if zone_is_served && probed.any(Outcome::is_cut_off) => {
-            Finding::note("server_no_route", server, "this machine has no way there (no IPv6?); the other addresses do")
-        }
+        _ if zone_is_served && probed.any(Outcome::is_cut_off) => Finding::note(
+            "server_no_route",
+            server,
+            "this machine has no route there (no IPv6?); the other addresses do",
+        ),
         _ if probed.any(|outcome| matches!(outcome, Outcome::Lame(_))) => Finding::warning("server_lame", server, text)
             .advise("it does not serve the zone: remove it from the delegation, or tell its operator"),
         _ => Finding::warning("server_down", server, text).advise(if zone_is_served {
-            "it is not waited for as long as another one serves"
+            "it does not block as long as another one serves"
         } else {
             "no other one serves the zone either: see the error about the zone"
         }),
@@ -142,7 +144,7 @@ fn nobody(apex: &DnsName, probed: &[Probed]) -> Finding {
         let text = "something in this network answers in place of the name servers";
         return Finding::error("intercepted", apex, text).ending(Exit::NoAnswer).advise(
             "exempt this host from the redirection of port 53 (router, firewall); until then resolvers over HTTPS are \
-             asked (IPV64_DOH)",
+            queried (IPV64_DOH)",
         );
     }
     let is_heard = |one: &Probed| one.any(|outcome| !matches!(outcome, Outcome::Unheard(_)));
@@ -152,8 +154,8 @@ fn nobody(apex: &DnsName, probed: &[Probed]) -> Finding {
         "the servers do not serve this zone: check in the domain's settings at IPv64.net and at its registrar that it \
          is delegated to ns1.ipv64.net and ns2.ipv64.net"
     } else {
-        "check that this machine may reach port 53 (UDP and TCP) outside; without it, resolvers over HTTPS are asked \
-         (IPV64_DOH)"
+        "check that this machine may reach port 53 (UDP and TCP) outside; without it, resolvers over HTTPS are queried \
+        (IPV64_DOH)"
     })
 }
 

@@ -16,7 +16,7 @@ pub(super) fn missing(domain: &DnsName, zone: &Zone) -> Option<Finding> {
             format!("there is no zone for it below `{apex}`: it is not registered, or has no name servers")
         }
         None if zone.found_by != FoundBy::Settings => {
-            "there is no zone for it: it does not exist, or nobody tells who serves it".to_owned()
+            "there is no zone for it: it does not exist, or no server says who serves it".to_owned()
         }
         _ => return None,
     };
@@ -32,9 +32,8 @@ pub(super) fn check(domain: &DnsName, zone: &Zone, lookup: &Lookup, deadline: In
     let mut findings = vec![delegation(domain, apex, zone)];
     findings.extend(difference(domain, apex, zone));
     findings.extend(zone.not_asked().into_iter().map(|line| {
-        Finding::warning("server_not_asked", domain, line).advise(
-            "a CA may ask it all the same: mend its address record, or remove it from the delegation and the zone",
-        )
+        Finding::warning("server_not_asked", domain, line)
+            .advise("a CA may still query it: fix its address record, or remove it from the delegation and the zone")
     }));
     let dnssec = lookup.signing(zone, deadline).map(|signing| dnssec(domain, apex, signing));
     // A broken zone explains why the resolvers do not find it.
@@ -75,7 +74,8 @@ fn difference(domain: &DnsName, apex: &DnsName, zone: &Zone) -> Option<Finding> 
     (!sides.is_empty()).then(|| {
         let text = format!("the name servers of `{apex}` differ on both sides of the zone cut: {}", sides.join(", "));
         Finding::warning("delegation_differs", domain, text).advise(
-            "CAs may ask any of them, so all are waited for: name the same ones at the registrar and in the zone",
+            "CAs may query any of them, so all of them have to be ready: name the same ones at the registrar and in the \
+            zone",
         )
     })
 }
@@ -89,11 +89,11 @@ fn dnssec(domain: &DnsName, apex: &DnsName, signing: Signing) -> Finding {
         Signing::Unsigned => Finding::ok("dnssec", domain, format!("`{apex}` is not signed, and need not be")),
         Signing::Signed => Finding::ok("dnssec", domain, format!("`{apex}` is signed")),
         Signing::NoKeys => {
-            refuse("no keys", "remove the DS record at the registrar: until then CAs refuse what the zone says")
+            refuse("no keys", "remove the DS record at the registrar: until then CAs reject the answers of the zone")
         }
         Signing::Refused => refuse(
-            "resolvers refuse its answers: its signatures do not hold",
-            "CAs refuse them too: let the operator of the zone sign it anew, or remove the DS record at the registrar",
+            "resolvers reject its answers: its signatures are not valid",
+            "CAs reject them too: ask the operator of the zone to sign it again, or remove the DS record at the registrar",
         ),
     }
 }

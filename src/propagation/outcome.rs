@@ -172,10 +172,10 @@ fn headline(names: &[DnsName], cause: Cause, waited: Duration, rows: &[Row]) -> 
     let is_silent = |row: &Row| matches!(row.status, ServerStatus::Silent | ServerStatus::NoRoute);
     match cause {
         Cause::TimedOut if !rows.is_empty() && rows.iter().all(is_silent) => {
-            format!("no name server answered for {seconds:.0} s, so nobody knows whether {shown} there")
+            format!("no name server answered for {seconds:.0} s, so it is unknown whether {shown} there")
         }
         Cause::TimedOut => format!("{shown} not on every name server after {seconds:.0} s"),
-        Cause::NobodyAnswers => format!("{shown} added, but no name server could be asked for {seconds:.0} s"),
+        Cause::NobodyAnswers => format!("{shown} added, but no name server could be queried for {seconds:.0} s"),
         Cause::Interrupted => format!("interrupted after {seconds:.0} s: {shown} not yet on every name server"),
     }
 }
@@ -194,7 +194,7 @@ impl NotReady {
             "something in this network answers in place of the name servers (a router or firewall that redirects port 53): \
              exempt this host from that, or name resolvers over HTTPS with IPV64_DOH"
         } else if self.rows.iter().any(|row| row.status == Unknown && !row.last.is_empty()) {
-            "nothing is wrong with these servers, but this machine could not ask them: raise its limits (`ulimit -n`), or \
+            "nothing is wrong with these servers, but this machine could not query them: raise its limits (`ulimit -n`), or \
              end what uses them up"
         } else if !foreign.is_empty() {
             return format!(

@@ -156,12 +156,12 @@ fn load(files: &TlsFiles, credentials: Option<&str>) -> Result<(Arc<CertifiedKey
         .collect::<Result<_, _>>()
         .map_err(|_| unusable(certificate, &files.certificate, "one of its PEM blocks is damaged"))?;
     let first =
-        chain.first().ok_or_else(|| unusable(certificate, &files.certificate, "it holds no PEM certificate"))?;
+        chain.first().ok_or_else(|| unusable(certificate, &files.certificate, "it contains no PEM certificate"))?;
     let not_after = end_of(first, provider.clone());
     let private = "the key of the TLS certificate";
     let text = read(private, &files.key, |path| key::open(path, Readers::Group, credentials))?;
     let key = PrivateKeyDer::from_pem_slice(&text)
-        .map_err(|_| unusable(private, &files.key, "it holds no private key in PEM that is not encrypted"))?;
+        .map_err(|_| unusable(private, &files.key, "it contains no private key in PEM that is not encrypted"))?;
     let certified = certified(chain, key, &provider)
         .with_context(|| format!("cannot show the certificate in `{}`", visible_path(&files.certificate)))?;
     Ok((Arc::new(certified), not_after))

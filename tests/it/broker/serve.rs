@@ -90,9 +90,9 @@ fn a_certificate_that_cannot_be_shown_is_told() {
     replace(&folder.join("key.pem"), &own, 0o644);
     says("can be read by others (mode 644)");
     replace(&folder.join("key.pem"), "no key", 0o600);
-    says("it holds no private key in PEM");
+    says("it contains no private key in PEM");
     replace(&folder.join("cert.pem"), "", 0o644);
-    says("it holds no PEM certificate");
+    says("it contains no PEM certificate");
     fs::remove_file(folder.join("key.pem")).unwrap();
     certificate(&folder, "three", (2020, 2040));
     fs::remove_file(folder.join("key.pem")).unwrap();

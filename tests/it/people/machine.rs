@@ -73,7 +73,7 @@ fn a_dead_resolver_is_told_first() {
     };
     assert_told(
         &finished.stderr,
-        "the resolver of this machine (/etc/resolv.conf) tells no address of `ipv64.net`",
+        "the resolver of this machine (/etc/resolv.conf) has no address for `ipv64.net`",
         &[],
     );
 }

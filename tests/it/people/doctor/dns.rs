@@ -46,7 +46,7 @@ fn a_server_that_only_one_side_of_the_delegation_names_is_told() {
         let mut config = Config::default();
         config.name_servers[1].named_by = named_by;
         let findings = examine(&TestEnvironment::with(config), &["name.ipv64.net"], 0);
-        says(&has(&findings, "delegation_differs", "warning"), &[words, "all are waited for"]);
+        says(&has(&findings, "delegation_differs", "warning"), &[words, "all of them have to be ready"]);
         assert_eq!(findings.iter().filter(|it| it["kind"] == "server").count(), 2, "{findings:#?}");
     }
 }
@@ -132,7 +132,7 @@ fn a_signed_zone_has_to_hold_what_its_parent_says() {
     says(&has(&unsigned, "dnssec", "error"), &["a DS record at its parent, but no keys", "remove the DS record"]);
     has_not(&unsigned, "resolvers");
     let broken = findings(&[Secured::Broken], 5);
-    says(&has(&broken, "dnssec", "error"), &["its signatures do not hold", "sign it anew"]);
+    says(&has(&broken, "dnssec", "error"), &["its signatures are not valid", "sign it again"]);
 }
 
 #[test]

@@ -66,7 +66,7 @@ fn an_address_without_a_route_is_a_note() {
     // An address of one link only: the system refuses it before anything is sent.
     config.name_servers[1].unserved = vec!["fe80::53".parse().unwrap()];
     let findings = examine(&TestEnvironment::with(config), &["name.ipv64.net"], 0);
-    says(&has(&findings, "server_no_route", "note"), &["fe80::53", "no way there (no IPv6?)"]);
+    says(&has(&findings, "server_no_route", "note"), &["fe80::53", "no route there (no IPv6?)"]);
 }
 
 #[test]
