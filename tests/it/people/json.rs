@@ -132,6 +132,9 @@ fn the_page_names_every_field_that_is_printed() {
     printed.run("test", &["name.ipv64.net"]);
     env.sim.fault(refused());
     printed.batch(SECOND);
+    fs::write(env.path("key"), env.sim.key(0).unwrap()).unwrap();
+    let mut init = env.command("sh");
+    printed.note("init", init.args(["-c", "ipv64-acme --json --config conf/config.toml init --stdin <key"]));
     account_commands(&mut printed);
     #[cfg(feature = "serve")]
     broker_commands(&mut printed);
