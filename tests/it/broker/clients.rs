@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use ipv64_acme::name::DnsName;
 use ipv64_acme::serve::Peer;
@@ -10,6 +11,7 @@ use ipv64_acme::serve::clients::Clients;
 use ipv64_acme::serve::policy::admit;
 use serde_json::Value;
 
+use super::server::{Broker, ask, command, configure_in};
 use crate::support::environment::{TestEnvironment, fields, is_root};
 use crate::support::skip::skipped;
 
@@ -167,6 +169,43 @@ fn a_removed_client_is_gone() {
     assert_eq!(place.json(&["remove", "web", "--yes"])["status"], "removed");
     assert!(place.owner(&first).is_none() && !place.file("web").exists());
     assert!(place.fail(&["remove", "web", "--yes"], 2).contains("there is no client `web`"));
+}
+
+/// Each change is in force at a broker that runs, without a signal.
+#[test]
+fn a_running_broker_takes_up_every_change() {
+    let place = Place::new();
+    configure_in(&place.folder(), "listen = '127.0.0.1:0'\n");
+    let broker = Broker::run(&place.0, &mut command(&place.0, &place.folder()));
+    let address = broker.told("listening on http://");
+    let status = |name: &str, token: &str| {
+        let body = format!("{{\"name\": \"{name}\", \"value\": \"{}\", \"client\": \"test\"}}", "v".repeat(43));
+        let head =
+            format!("Host: b\r\nAuthorization: Bearer {token}\r\nConnection: close\r\nContent-Type: application/json");
+        let request = format!("POST /v1/cleanup HTTP/1.1\r\n{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        let answer = ask(&address, &request).unwrap();
+        answer.split(' ').nth(1).unwrap().to_owned()
+    };
+    let becomes = |token: &str, expected: &str| {
+        let until = Instant::now() + Duration::from_secs(60);
+        while status("_acme-challenge.name.ipv64.net", token) != expected {
+            assert!(Instant::now() < until, "not {expected}: {}", broker.said());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    };
+    becomes("ipv64b_of-nobody", "401");
+    let first = token(&place.json(&["add", "web", "--allow", "name.ipv64.net"]));
+    becomes(&first, "200");
+    assert_eq!(status("_acme-challenge.home.ipv64.net", &first), "403");
+    let second = token(&place.json(&["rotate", "web"]));
+    becomes(&second, "200");
+    assert_eq!(status("_acme-challenge.name.ipv64.net", &first), "200", "both are good");
+    place.succeed(&["rotate", "web", "--drop-old"]);
+    becomes(&first, "401");
+    assert_eq!(status("_acme-challenge.name.ipv64.net", &second), "200");
+    place.succeed(&["remove", "web", "--yes"]);
+    becomes(&second, "401");
+    assert!(place.0.calls().is_empty(), "none of it costs a call");
 }
 
 #[test]
