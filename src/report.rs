@@ -13,7 +13,7 @@ mod wrap;
 
 use std::borrow::Cow;
 use std::io::{self, IsTerminal as _, Write as _};
-use std::sync::OnceLock;
+use std::sync::{OnceLock, PoisonError, RwLock};
 
 use serde_json::{Value, json};
 
@@ -40,18 +40,22 @@ const FEWEST_COLUMNS: usize = 20;
 /// Why stdout did not take what was written to it, the first time that it did not: one for the process, as stdout is.
 static LOST: OnceLock<io::Error> = OnceLock::new();
 
-/// The key in force: one for the process, as stdout is.
-static KEY: OnceLock<Secret> = OnceLock::new();
+/// The key and the token that this machine was given: for the process, as stdout is.
+static SECRETS: RwLock<Vec<Secret>> = RwLock::new(Vec::new());
 
-/// Masks this key from now on in everything that is printed, whatever text it came in with.
-pub fn mask(key: &Secret) {
-    KEY.set(key.clone()).ok();
+/// Masks a secret from now on in everything that is printed, whatever text it came in with.
+pub fn mask(secret: Secret) {
+    let mut secrets = SECRETS.write().unwrap_or_else(PoisonError::into_inner);
+    if !secrets.contains(&secret) {
+        secrets.push(secret);
+    }
 }
 
-/// Returns a text with the key in force masked.
+/// Returns a text with every secret masked.
 #[must_use]
 pub fn masked(text: &str) -> Cow<'_, str> {
-    KEY.get().map_or(Cow::Borrowed(text), |key| Cow::Owned(key.mask_in(text)))
+    let secrets = SECRETS.read().unwrap_or_else(PoisonError::into_inner);
+    secrets.iter().fold(Cow::Borrowed(text), |text, secret| Cow::Owned(secret.mask_in(&text)))
 }
 
 /// Prints for one process.

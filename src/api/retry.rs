@@ -4,19 +4,12 @@ use std::time::{Duration, Instant};
 
 use super::wire::Call;
 use super::{ApiError, CallKind, Limit};
+use crate::http::{MOST_TRIES, backoff};
 
-/// The pauses between the tries of one call, in seconds: five requests live through an outage of a minute.
-const PAUSES: [f64; 4] = [1.0, 4.0, 15.0, 45.0];
-/// The shortest pause, however little time is left.
-const SHORTEST_PAUSE: Duration = Duration::from_millis(500);
-/// The most of the time that is left that a pause takes: the request after it needs some too.
-const MOST_OF_TIME: f64 = 0.9;
 /// The window of the burst limit: some calls per 10 s (observed), so that after it all of them are free again.
 const BURST_WINDOW: Duration = Duration::from_secs(10);
 /// How often a 429 is tried again: a limit that outlasts two windows is not a burst of ours.
 const TRIES_AFTER_429: u32 = 2;
-/// The most requests for one call.
-const MOST_TRIES: u32 = PAUSES.len() as u32 + 1;
 /// How long people at a terminal are kept waiting.
 const INTERACTIVE: Duration = Duration::from_secs(30);
 
@@ -110,7 +103,9 @@ impl Tries {
                 let pause = retry_after.unwrap_or(BURST_WINDOW);
                 (self.refused <= TRIES_AFTER_429).then(|| pause + BURST_WINDOW.mul_f64(rand::random_range(0.0..0.1)))
             }
-            error if error.is_transient() && (call.is_repeatable() || !self.lost) => self.backoff(left),
+            error if error.is_transient() && (call.is_repeatable() || !self.lost) => {
+                backoff(self.made, self.policy.tries, left)
+            }
             _ => None,
         };
         match pause.filter(|pause| self.made < self.policy.tries && *pause < left) {
@@ -129,15 +124,5 @@ impl Tries {
             other => other,
         };
         if self.lost && !error.may_have_been_stored() { ApiError::AfterLostReply(Box::new(error)) } else { error }
-    }
-
-    /// The pause before the next try: shorter where less time is left than all pauses take, and by chance a little
-    /// shorter or longer, so that two processes that failed together do not return together.
-    fn backoff(&self, left: Duration) -> Option<Duration> {
-        let most = PAUSES.get(..self.policy.tries.saturating_sub(1) as usize).unwrap_or(&PAUSES);
-        let rest = most.get(self.made.saturating_sub(1) as usize..)?;
-        let pause = rest.first()? * rand::random_range(0.8..1.2);
-        let share = left.as_secs_f64() * MOST_OF_TIME * rest.first()? / rest.iter().sum::<f64>();
-        Some(Duration::from_secs_f64(pause.min(share)).max(SHORTEST_PAUSE))
     }
 }

@@ -11,7 +11,7 @@ use crate::report::Table;
 
 /// `account`: class, limits, and what is used of them.
 pub(super) fn show(context: &Context, args: SecretArgs) -> Result<Exit> {
-    let account = context.client.account(&RetryPolicy::interactive()).context("cannot read the account")?;
+    let account = context.client()?.account(&RetryPolicy::interactive()).context("cannot read the account")?;
     context.learn_quota(&account);
     context.report.table(&table(&account, args));
     context.report.document(&document(&account, args));
@@ -20,7 +20,7 @@ pub(super) fn show(context: &Context, args: SecretArgs) -> Result<Exit> {
 
 /// `logs`: the last entries of the account's log, as they come.
 pub(super) fn logs(context: &Context) -> Result<Exit> {
-    let logs = context.client.logs(&RetryPolicy::interactive()).context("cannot read the log of the account")?;
+    let logs = context.client()?.logs(&RetryPolicy::interactive()).context("cannot read the log of the account")?;
     let entry = |entry: &LogEntry| {
         json!({
             "time": entry.time,

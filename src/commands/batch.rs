@@ -14,7 +14,7 @@ use crate::exit::Exit;
 use crate::hook::batch;
 use crate::order::Action;
 use crate::report::{Report, error_entry, record_entry};
-use crate::solver::{Failure, Outcome, RecordFailure, is_about_api};
+use crate::solver::{Failure, Outcome, RecordFailure, is_about_upstream};
 
 /// Reads a batch from stdin and works through it.
 pub(super) fn run(invocation: &Invocation<'_>, action: Action) -> Result<Exit> {
@@ -45,7 +45,7 @@ pub(super) fn run(invocation: &Invocation<'_>, action: Action) -> Result<Exit> {
     let entries = call.challenges.iter().map(|challenge| entry(challenge, &done, failure.as_ref()));
     report.document(&json!({ "records": entries.collect::<Vec<_>>() }));
     let mut missed = failure.iter().flat_map(|failure| &failure.failed);
-    if !missed.any(|missed| is_about_api(&missed.error)) {
+    if !missed.any(|missed| is_about_upstream(&missed.error)) {
         clear_leftovers(&context, &call);
     }
     Ok(failure.map_or(Exit::Done, |failure| tell(&failure, report)))

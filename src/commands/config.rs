@@ -16,9 +16,10 @@ pub(super) fn run(call: &Invocation<'_>) -> Result<Exit> {
     let report = call.report;
     let sources = call.sources()?;
     let file = sources.file.as_ref();
-    let place = key::describe_place(&sources);
+    let (_, place) = key::describe_place(&sources);
+    let name = if sources.find(Setting::Broker).is_some() { "broker_token" } else { "api_key" };
     let key = Row {
-        name: "api_key".to_owned(),
+        name: name.to_owned(),
         value: place.as_ref().map(|_| MASK.to_owned()),
         origin: place.unwrap_or_else(|| "nowhere".to_owned()),
     };
@@ -36,10 +37,10 @@ pub(super) fn run(call: &Invocation<'_>) -> Result<Exit> {
         report.warning(&format!("`{}` is not read: only the first file found is", visible_path(&hidden)));
     }
     // A value that cannot be used ends in the one document that --json prints.
-    let checked = Settings::load(&sources);
+    let checked = Settings::load(&sources).and_then(|_| key::check_one(&sources));
     if checked.is_ok() || !report.is_json() {
         report.table(&table);
-        report.document(&json!({ "config_file": path, "api_key": key, "settings": settings }));
+        report.document(&json!({ "config_file": path, name: key, "settings": settings }));
     }
     checked?;
     Ok(Exit::Done)

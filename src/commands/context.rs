@@ -9,17 +9,18 @@ use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 
 use super::Invocation;
 use crate::api::{Access, Account, Client, Domain, RetryPolicy};
+use crate::broker;
 use crate::dns;
 use crate::dns::pace::Pace;
 use crate::dns::recursive::{DohPost, MAX_MESSAGE, Recursive};
 use crate::dns::zone::{Lookup, Server};
-use crate::error::{Context as _, Result};
+use crate::error::{Context as _, Error, Kind, Result};
 use crate::http::{Endpoint, HttpClient, HttpConfig, HttpRequest, Method, Payload};
 use crate::limiter::SharedLimiter;
 use crate::report::{Report, Waits};
 use crate::secret::Secret;
 use crate::settings::{NamedServer, Settings};
-use crate::solver::{Events, Outcome, Solver};
+use crate::solver::{Events, Outcome, Solver, Upstream};
 use crate::state::{self, State};
 use crate::time::{Pause, SystemClock};
 
@@ -30,7 +31,7 @@ const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VE
 pub(super) struct Context {
     pub(super) report: Report,
     pub(super) settings: Settings,
-    pub(super) client: Client,
+    pub(super) upstream: Upstream,
     lookup: Lookup,
     pub(super) state: State,
     requests: Arc<AtomicU64>,
@@ -54,24 +55,43 @@ impl Context {
         let waits = Arc::new(Waits::new(report, Arc::clone(&interrupted)));
         let shared = Arc::clone(&waits);
         let pause: Arc<Pause> = Arc::new(move |waiting, length| shared.pause(waiting, length));
-        let state = State::open(settings.state_dir.as_deref(), state::Account::of(&key), Arc::new(SystemClock));
+        let account = match &settings.broker {
+            Some(broker) => state::Account::at_broker(&broker.to_string(), &key),
+            None => state::Account::of(&key),
+        };
+        let state = State::open(settings.state_dir.as_deref(), account, Arc::new(SystemClock));
         let http = http_client(&settings)?;
-        let requests = Arc::default();
-        let passed = Arc::clone(&requests);
-        let limits = SharedLimiter { state: state.clone(), rate: settings.api_rate, passed, pause: Arc::clone(&pause) };
         let lookup = lookup(&settings, &http);
-        let access = Access { endpoint: settings.api_url.clone(), key, auth: settings.api_auth };
-        let client = Client::new(http, access, Box::new(limits))
-            .observed_by(move |line| report.trace(line))
-            .pausing_with(Arc::clone(&pause));
-        Ok(Self { report, settings, client, lookup, state, requests, waits, pause, interrupted })
+        let requests = Arc::default();
+        let trace = move |line: &str| report.trace(line);
+        let upstream = if let Some(address) = &settings.broker {
+            let client = broker::client::Client::new(http, address.clone(), key);
+            Upstream::Broker(client.observed_by(trace).pausing_with(Arc::clone(&pause)))
+        } else {
+            let (state, passed, pause) = (state.clone(), Arc::clone(&requests), Arc::clone(&pause));
+            let limits = SharedLimiter { state, rate: settings.api_rate, passed, pause: Arc::clone(&pause) };
+            let access = Access { endpoint: settings.api_url.clone(), key, auth: settings.api_auth };
+            Upstream::Api(Client::new(http, access, Box::new(limits)).observed_by(trace).pausing_with(pause))
+        };
+        Ok(Self { report, settings, upstream, lookup, state, requests, waits, pause, interrupted })
+    }
+
+    /// Returns the IPv64 API.
+    ///
+    /// # Errors
+    /// [`Kind::KeyMissing`] on a machine that asks a broker.
+    pub(super) fn client(&self) -> Result<&Client> {
+        match &self.upstream {
+            Upstream::Api(client) => Ok(client),
+            Upstream::Broker(_) => Err(needs_key(&self.settings)),
+        }
     }
 
     /// Gives what the broker's engine works with.
     #[cfg(feature = "serve")]
     pub(super) fn into_parts(self) -> crate::serve::engine::Parts {
-        let Self { settings, client, lookup, state, requests, .. } = self;
-        crate::serve::engine::Parts { settings, client, lookup, state, requests }
+        let Self { settings, upstream, lookup, state, requests, .. } = self;
+        crate::serve::engine::Parts { settings, upstream, lookup, state, requests }
     }
 
     /// Adds to the notes of a success what it has waited for.
@@ -87,7 +107,7 @@ impl Context {
 
     /// Lists the domains of the account, and keeps their names for the next look-up.
     pub(super) fn domains(&self, policy: &RetryPolicy) -> Result<Vec<Domain>> {
-        let domains = self.client.domains(policy).context("cannot list the domains of the account")?;
+        let domains = self.client()?.domains(policy).context("cannot list the domains of the account")?;
         let names: Vec<_> = domains.iter().map(|domain| domain.name.clone()).collect();
         self.state.usage(|usage, now| usage.domains.remember(&names, &[], now));
         Ok(domains)
@@ -103,7 +123,7 @@ impl Context {
     pub(super) fn solver<'a>(&'a self, events: &'a dyn Events) -> Solver<'a> {
         Solver {
             settings: &self.settings,
-            client: &self.client,
+            upstream: &self.upstream,
             lookup: &self.lookup,
             state: &self.state,
             events,
@@ -120,6 +140,14 @@ impl Context {
             self.report.warning_of(&warning.into());
         }
     }
+}
+
+/// The error of what only the account's own key can do.
+pub(super) fn needs_key(settings: &Settings) -> Error {
+    let broker =
+        settings.broker.as_ref().map_or_else(|| "a broker".to_owned(), |broker| format!("the broker `{broker}`"));
+    Error::new(Kind::KeyMissing, format!("this needs the API key, and this machine has none: it asks {broker}"))
+        .advise("run it on the broker, which has the key; or unset IPV64_BROKER, and give a key to this machine too")
 }
 
 /// SIGINT and SIGTERM end a wait instead of the process; a second one ends the process.

@@ -11,12 +11,13 @@ use super::{Invocation, doctor_client};
 use crate::cli::DoctorArgs;
 use crate::dns::zone::Lookup;
 use crate::doctor::domain::{Examined, examine};
-use crate::doctor::{Finding, Level, account, finding, machine, parallel, servers};
+use crate::doctor::{Finding, Level, account, broker, finding, machine, parallel, servers};
 use crate::error::{Context as _, Kind, Result};
 use crate::exit::Exit;
 use crate::name::DnsName;
 use crate::report::Report;
 use crate::settings::{Settings, Sources};
+use crate::solver::Upstream;
 
 /// What failed where the system gives no thread.
 const NO_THREAD: &str = "cannot check several things at once";
@@ -30,16 +31,16 @@ pub(super) fn run(call: &Invocation<'_>, args: &DoctorArgs) -> Result<Exit> {
     let sources = call.sources()?;
     let settings = Settings::load(&sources)?;
     let mut findings = machine::settings(&sources);
+    let has_key = finding::exit(&findings) == Exit::Done;
     findings.extend(machine::surroundings(&settings));
     if args.offline {
         return Ok(conclude(findings, &[], call.report));
     }
     let domains = &args.domains;
-    let has_key = finding::exit(&findings) != Exit::Key;
     let http = context::http_client(&settings)?;
     let (settings, lookup) = (&settings, &context::lookup(&settings, &http));
     let examine = |domain| examine(domain, lookup, settings.follow_cname);
-    let account = || has_key.then(|| check_account(call));
+    let account = || has_key.then(|| check_account(call, domains));
     let (way, (examined, account)) = parallel::both(
         || machine::way_to_api(settings),
         || parallel::both(|| parallel::each(domains, examine), account),
@@ -98,9 +99,16 @@ fn check_servers(examined: &[Examined], lookup: &Lookup) -> io::Result<Vec<Findi
     Ok(findings)
 }
 
-fn check_account(call: &Invocation<'_>) -> Result<account::AccountCheck> {
+fn check_account(call: &Invocation<'_>, domains: &[DnsName]) -> Result<account::AccountCheck> {
     let context = Context::open(call)?;
-    let mut check = account::check(&context.client);
+    let client = match &context.upstream {
+        Upstream::Api(client) => client,
+        Upstream::Broker(client) => {
+            let findings = broker::check(client, domains);
+            return Ok(account::AccountCheck { findings, ..account::AccountCheck::default() });
+        }
+    };
+    let mut check = account::check(client);
     if let Some(since) = context.state.usage(|usage, now| usage.outage.down_since(now))
         && let Some(failed) = check.findings.iter_mut().find(|finding| finding.level == Level::Error)
     {

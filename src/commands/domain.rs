@@ -37,7 +37,7 @@ fn list(context: &Context, secrets: SecretArgs) -> Result<Exit> {
 }
 
 fn add(context: &Context, name: &DnsName) -> Result<Exit> {
-    let result = context.client.add_domain(name, &RetryPolicy::interactive());
+    let result = context.client()?.add_domain(name, &RetryPolicy::interactive());
     context.state.usage(|usage, _| usage.domains.forget());
     result.with_context(|| format!("cannot add the domain `{name}`"))?;
     context.report.line(&format!("{name}: added"));
@@ -56,7 +56,7 @@ fn delete(context: &Context, name: &DnsName, agree: impl FnOnce(&str) -> Result<
     let counted = if records == 1 { "1 record".to_owned() } else { format!("{records} records") };
     agree(&format!("delete `{name}` with its {counted}?"))?;
     // The time that somebody takes to answer is not the command's.
-    let result = context.client.delete_domain(name, &RetryPolicy::interactive());
+    let result = context.client()?.delete_domain(name, &RetryPolicy::interactive());
     context.state.usage(|usage, _| usage.domains.forget());
     result.with_context(|| format!("cannot delete the domain `{name}`"))?;
     context.report.line(&format!("{name}: deleted with {counted}"));

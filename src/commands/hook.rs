@@ -13,7 +13,7 @@ use crate::exit::Exit;
 use crate::hook::{self, Request, lego::Form};
 use crate::order::{Action, Call};
 use crate::report::{ProgressReporter, record_entry};
-use crate::solver::is_about_api;
+use crate::solver::is_about_upstream;
 
 /// `auth`: certbot's manual auth hook.
 pub(super) fn auth(invocation: &Invocation<'_>, args: &HookArgs) -> Result<Exit> {
@@ -76,7 +76,7 @@ fn solve_in(invocation: &Invocation<'_>, context: &Arc<Context>, call: &Call) ->
         let records: Vec<_> = outcome.records.iter().map(|solved| record_entry(solved, outcome)).collect();
         context.report.document(&json!({ "records": records }));
     }
-    if !outcome.as_ref().is_err_and(is_about_api) {
+    if !outcome.as_ref().is_err_and(is_about_upstream) {
         clear_leftovers(context, call);
     }
     outcome.map(|_| Exit::Done)

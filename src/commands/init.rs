@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::json;
 
 use super::Invocation;
-use super::context::{Context, watch_signals};
+use super::context::{Context, needs_key, watch_signals};
 use super::stop::end_at_signal;
 use crate::api::{Account, RetryPolicy};
 use crate::cli::InitArgs;
@@ -65,12 +65,15 @@ pub(super) fn run(call: &Invocation<'_>, args: &InitArgs) -> Result<Exit> {
     let file = if config.exists() { Some(ConfigFile::read(&config)?) } else { None };
     let sources = Sources { flags: &call.cli.settings.0, environment, file };
     let settings = Settings::load(&sources)?;
+    if settings.broker.is_some() {
+        return Err(needs_key(&settings));
+    }
     let given = places::given_file(&sources)?;
     let key = match &given {
         Some(path) => key::from_file(path, &sources)?,
         None => init.ask()?,
     };
-    report::mask(&key);
+    report::mask(key.clone());
     let (context, account) = init.check(settings, key.clone())?;
     tell::account(&account, report);
     if init.interrupted.load(Ordering::Relaxed) {
@@ -145,8 +148,9 @@ impl Init<'_> {
     fn check(&self, settings: Settings, key: Secret) -> Result<(Arc<Context>, Account)> {
         let context = Arc::new(Context::with_key(settings, key, self.report)?);
         let asked = Arc::clone(&context);
-        let answer = end_at_signal(&self.interrupted, move || asked.client.account(&RetryPolicy::interactive()))?;
-        let account = answer.ok_or_else(setup::interrupted)?;
+        let answer =
+            end_at_signal(&self.interrupted, move || Ok(asked.client()?.account(&RetryPolicy::interactive())?))?;
+        let account: Result<Account> = answer.ok_or_else(setup::interrupted)?;
         context.tell_warnings();
         let account = account.context("the API key was not stored, because it could not be checked")?;
         context.learn_quota(&account);

@@ -198,7 +198,7 @@ impl Invocation<'_> {
         // It may also stand where no key belongs, such as a domain or an address: nothing that is printed shows it.
         let key = key::find(&sources);
         if !self.cli.command.shows_secrets() {
-            key.iter().for_each(report::mask);
+            key::all(&sources).into_iter().for_each(report::mask);
         }
         Ok((sources, key))
     }
@@ -281,7 +281,8 @@ fn plain_report(args: &[OsString]) -> Report {
 /// The arguments that look like an API key, alone or behind `--flag=`.
 fn keys(args: &[OsString]) -> Vec<&str> {
     let words = args.iter().skip(1).filter_map(|arg| arg.to_str()).flat_map(|arg| arg.split('='));
-    words.filter(|word| word.len() < CHALLENGE_VALUE && key::looks_like_key(word.as_bytes())).collect()
+    let is_key = |word: &[u8]| key::is_token(word) || word.len() < CHALLENGE_VALUE && key::looks_like_key(word);
+    words.filter(|word| is_key(word.as_bytes())).collect()
 }
 
 /// A mistake in the command line as it is in the document of `--json`.

@@ -84,7 +84,7 @@ fn add(context: &Context, args: &RecordAddArgs) -> Result<Exit> {
     let wanted = record_type(&args.record_type)?;
     let policy = RetryPolicy::interactive();
     let spec = spec(context, &args.name, wanted.clone(), &args.content)?;
-    let added = context.client.add_record(&spec, &policy).inspect_err(|error| {
+    let added = context.client()?.add_record(&spec, &policy).inspect_err(|error| {
         // The domain may have come from the cache and be gone.
         if matches!(error.cause(), ApiError::Rejected { .. }) {
             context.state.usage(|usage, _| usage.domains.forget());
@@ -127,13 +127,13 @@ fn delete(context: &Context, args: &RecordDeleteArgs) -> Result<Exit> {
     let policy = RetryPolicy::interactive();
     let (deleted, label, record) = match Target::of(args)? {
         Target::Id(id) => {
-            let deleted = context.client.delete_record_by_id(id, &policy);
+            let deleted = context.client()?.delete_record_by_id(id, &policy);
             let deleted = deleted.with_context(|| format!("cannot delete the record {id}"))?;
             (deleted, format!("record {id}"), json!({ "id": id }))
         }
         Target::Record(name, wanted, content) => {
             let spec = spec(context, &name, wanted.clone(), &content)?;
-            let deleted = context.client.delete_record(&spec, &policy);
+            let deleted = context.client()?.delete_record(&spec, &policy);
             let deleted = deleted.with_context(|| format!("cannot delete the {wanted} record `{name}`"))?;
             (deleted, format!("{name} {wanted} {}", visible(&content)), document(&name, &spec))
         }

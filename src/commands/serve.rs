@@ -37,6 +37,7 @@ pub(super) fn run(call: &Invocation<'_>, args: &ServeArgs) -> Result<Exit> {
     let credentials = call.environment.get(key::CREDENTIALS);
     let certificate = config.tls.clone().map(|files| Certificate::read(files, credentials)).transpose()?;
     let context = Context::open(call)?;
+    context.client()?;
     let connections = Connections::new(raise_descriptors(MOST_CONNECTIONS));
     let mut sockets = Sockets::open(&config, &call.environment.get("LISTEN_FDNAMES").unwrap_or_default())?;
     let broker = Broker::new(call.report, context, certificate, Arc::clone(&connections))?;

@@ -6,10 +6,11 @@ use serde_json::json;
 
 use super::context::Context;
 use super::{history, memory};
-use crate::api::RetryPolicy;
+use crate::api::{Client, RetryPolicy};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::report::Table;
+use crate::solver::Upstream;
 use crate::state::{Account, Entry, PastCall, Progress, Quota};
 use crate::time::Timestamp;
 
@@ -19,23 +20,19 @@ const LAST_CALLS: usize = 5;
 /// Shows all of it. The account is read for the quota, since others may use the same key; where it cannot be read, what
 /// is known here has to do.
 pub(super) fn run(context: &Context) -> Result<Exit> {
-    match context.client.account(&RetryPolicy::interactive().with_tries(1)) {
-        Ok(account) => context.learn_quota(&account),
-        // A key that is refused, or an address that is wrong, does not mend itself.
-        Err(error) if !error.is_transient() => {
-            return Err(Error::from(error).context("cannot read the account"));
-        }
-        Err(error) => {
-            context.report.warning(&format!("cannot read the account: {error}; these are the last known values"));
-        }
+    if let Upstream::Api(client) = &context.upstream {
+        read_quota(context, client)?;
     }
+    let broker = context.settings.broker.as_ref().map(ToString::to_string);
     let state = &context.state;
     let (quota, down_since) = state.usage(|usage, now| (usage.daily.quota(), usage.outage.down_since(now)));
     let mut open = state.journal(|journal, _| journal.entries().to_vec());
     open.retain(|entry| entry.account == *context.state.account());
     let kept = state.journal(|journal, _| journal.calls_owed(state.account(), &[]));
     let directory = state.directory().map(|path| path.display().to_string());
-    context.report.table(&summary(&quota, down_since, directory.as_deref(), (open.len(), kept)));
+    let from =
+        broker.as_deref().map_or_else(|| calls_left(&quota, kept), |broker| ["broker", broker].map(str::to_owned));
+    context.report.table(&summary(from, down_since, directory.as_deref(), open.len()));
     let mut records = Table::new(&["RECORD", "VALUE", "CLIENT", "AGE", "PROGRESS"]);
     let mut entries = Vec::new();
     for entry in &open {
@@ -63,6 +60,8 @@ pub(super) fn run(context: &Context) -> Result<Exit> {
     recent.iter().for_each(|call| last.row(["last calls", &call.at.to_string(), &memory::summary(call)]));
     context.report.table(&last);
     context.report.document(&json!({
+        // Nothing where this machine has the key; with a broker, nothing is known here of the calls.
+        "broker": broker,
         "api_calls": {
             // Nothing if there is no limit, or none is known.
             "left": quota.remaining,
@@ -94,12 +93,22 @@ fn is_standing_failure(call: &PastCall, later: &[&PastCall]) -> bool {
     call.exit_code != 0 && !later.iter().any(is_mended)
 }
 
-fn summary(
-    quota: &Quota,
-    down_since: Option<Timestamp>,
-    directory: Option<&str>,
-    (open, kept): (usize, usize),
-) -> Table {
+fn read_quota(context: &Context, client: &Client) -> Result<()> {
+    match client.account(&RetryPolicy::interactive().with_tries(1)) {
+        Ok(account) => context.learn_quota(&account),
+        // A key that is refused, or an address that is wrong, does not mend itself.
+        Err(error) if !error.is_transient() => {
+            return Err(Error::from(error).context("cannot read the account"));
+        }
+        Err(error) => {
+            context.report.warning(&format!("cannot read the account: {error}; these are the last known values"));
+        }
+    }
+    Ok(())
+}
+
+/// Says what is left of the day's calls.
+fn calls_left(quota: &Quota, kept: usize) -> [String; 2] {
     let made = quota.calls_today;
     let calls = match (quota.remaining, quota.limit, &quota.used_up_until) {
         (_, _, Some(until)) => format!("used up until {until} (midnight in Germany)"),
@@ -108,9 +117,13 @@ fn summary(
         }
         _ => format!("no limit known, {made} made from here today"),
     };
+    ["API calls".to_owned(), calls]
+}
+
+fn summary(from: [String; 2], down_since: Option<Timestamp>, directory: Option<&str>, open: usize) -> Table {
     let open = if open == 0 { "none".to_owned() } else { open.to_string() };
     let mut table = Table::default();
-    table.row(["API calls", &calls]);
+    table.row(from.each_ref().map(String::as_str));
     if let Some(since) = down_since {
         table.row(["IPv64", &format!("no answer since {since}: hooks try once in half a minute")]);
     }

@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 
 use super::context::Context;
 use super::status::{age, describe, progress};
-use crate::api::{ApiError, Change, Domain, Record, RecordSpec, RecordType, RetryPolicy};
+use crate::api::{Change, Domain, Record, RecordSpec, RecordType, RetryPolicy};
 use crate::challenge::CHALLENGE_LABEL;
 use crate::cli::SweepArgs;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::exit::Exit;
 use crate::name::DnsName;
-use crate::report::{Table, error_entry};
+use crate::report::{ProgressReporter, Table, error_entry};
 use crate::state::{Entry, EntryId, LEFT_OVER_AFTER};
 use crate::time::Timestamp;
 
@@ -56,6 +56,8 @@ struct Leftover {
 
 /// How the record is named to the API.
 enum Target {
+    /// One of the journal.
+    Own(Box<Entry>),
     Spec(RecordSpec),
     /// For a name at IPv64 that is none in DNS.
     Number(u64),
@@ -70,7 +72,7 @@ fn own(context: &Context, older_than: Option<Duration>) -> Vec<Leftover> {
         let more = format!("{} more in the journal were added with another API key: see `sweep --all`", others.len());
         context.report.step(&more);
     }
-    mine.into_iter().filter_map(|entry| Leftover::of_entry(context, entry)).collect()
+    mine.into_iter().map(|entry| Leftover::of_entry(context, entry)).collect()
 }
 
 /// The challenge records of the account that the journal does not have as its own: those that it has with another key
@@ -100,21 +102,20 @@ impl Leftover {
         self.id.is_none()
     }
 
-    fn of_entry(context: &Context, entry: Entry) -> Option<Self> {
-        let spec = RecordSpec::within(&entry.domain, &entry.record, RecordType::TXT, entry.value.as_str())?;
-        Some(Self {
+    fn of_entry(context: &Context, entry: Entry) -> Self {
+        Self {
             age: Some(context.state.age(entry.added_at).as_secs()),
             progress: Some(progress(&entry)),
             described: describe(&entry),
             name: entry.record.to_string(),
             value: entry.value.to_string(),
-            domain: entry.domain,
-            client: Some(entry.client),
+            domain: entry.domain.clone(),
+            client: Some(entry.client.clone()),
             status: "left",
             error: None,
-            target: Target::Spec(spec),
-            id: Some(entry.id),
-        })
+            id: Some(entry.id.clone()),
+            target: Target::Own(Box::new(entry)),
+        }
     }
 
     fn of_record(context: &Context, domain: &Domain, record: &Record) -> Option<Self> {
@@ -191,8 +192,8 @@ fn delete(context: &Context, args: &SweepArgs, found: &mut [Leftover]) -> Exit {
             continue;
         };
         leftover.status = "failed";
-        let is_about_record = matches!(error.cause(), ApiError::Rejected { .. });
-        let error = Error::from(error).context(format!("cannot remove the TXT record `{}`", leftover.name));
+        let is_about_record = matches!(error.kind(), Kind::Rejected | Kind::BrokerNotAllowed);
+        let error = error.context(format!("cannot remove the TXT record `{}`", leftover.name));
         leftover.error = Some(error_entry(&error));
         exit = context.report.error_text(&error);
         if !is_about_record {
@@ -205,13 +206,14 @@ fn delete(context: &Context, args: &SweepArgs, found: &mut [Leftover]) -> Exit {
     exit
 }
 
-fn delete_one(context: &Context, leftover: &mut Leftover) -> Result<(), ApiError> {
+fn delete_one(context: &Context, leftover: &mut Leftover) -> Result<()> {
     let (state, policy) = (&context.state, RetryPolicy::interactive());
     let ids = leftover.id.as_slice();
     state.journal(|journal, now| journal.remove_asked(ids, now));
     let deleted = match &leftover.target {
-        Target::Spec(spec) => context.client.delete_record(spec, &policy),
-        Target::Number(number) => context.client.delete_record_by_id(*number, &policy),
+        Target::Own(entry) => context.solver(&ProgressReporter::new(context.report)).delete(entry, &policy),
+        Target::Spec(spec) => context.client()?.delete_record(spec, &policy).map_err(Error::from),
+        Target::Number(number) => context.client()?.delete_record_by_id(*number, &policy).map_err(Error::from),
     };
     let deleted = deleted.inspect_err(|_| state.journal(|journal, now| journal.remove_failed(ids, now)))?;
     state.journal(|journal, now| journal.removed(ids, now));

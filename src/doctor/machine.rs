@@ -27,10 +27,10 @@ pub fn settings(sources: &Sources<'_>) -> Vec<Finding> {
         Some(file) => Finding::ok("config", "configuration", format!("read from `{}`", visible_path(file.path()))),
         None => Finding::ok("config", "configuration", "no configuration file: environment and defaults only"),
     };
-    let place = || key::describe_place(sources).unwrap_or_default();
+    let (name, place) = key::describe_place(sources);
     let key = match key::find(sources) {
-        Ok(_) => Finding::ok("key", "API key", format!("found in {}", place())),
-        Err(error) => Finding::of("API key", error),
+        Ok(_) => Finding::ok("key", name, format!("found in {}", place.unwrap_or_default())),
+        Err(error) => Finding::of(name, error),
     };
     [file].into_iter().chain(hidden_file(sources)).chain([key]).collect()
 }
@@ -77,7 +77,7 @@ fn state(settings: &Settings) -> Finding {
 /// seconds at most.
 #[must_use]
 pub fn broken(settings: &Settings, lookup: &Lookup, kind: Kind) -> Option<String> {
-    let is_remote = !settings.api_url.is_loopback();
+    let is_remote = !settings.upstream().is_loopback();
     let is_about_names = kind == Kind::NameServersUnreachable;
     match kind {
         Kind::Tls => is_years_behind().then(|| "the clock of this machine is years behind".to_owned()),
@@ -89,7 +89,7 @@ pub fn broken(settings: &Settings, lookup: &Lookup, kind: Kind) -> Option<String
             NoAddress::NoResolver => cause.to_string(),
             _ => format!(
                 "the resolver of this machine (/etc/resolv.conf) has no address for `{}`",
-                settings.api_url.host()
+                settings.upstream().host()
             ),
         }),
         _ if is_about_names && !settings.nameservers.is_empty() => {
@@ -111,11 +111,11 @@ fn is_offline() -> bool {
 
 fn is_proxied(settings: &Settings) -> bool {
     let is_set = settings.proxy.https.is_some() || settings.proxy.all.is_some();
-    settings.api_url.is_https() && !settings.api_url.is_loopback() && is_set
+    settings.upstream().is_https() && !settings.upstream().is_loopback() && is_set
 }
 
 fn look_up_api(settings: &Settings) -> Result<Vec<SocketAddr>, NoAddress> {
-    look_up(settings.api_url.host(), settings.api_url.port(), CONNECT)
+    look_up(settings.upstream().host(), settings.upstream().port(), CONNECT)
 }
 
 fn is_years_behind() -> bool {
@@ -127,8 +127,8 @@ fn is_years_behind() -> bool {
 /// # Errors
 /// The system's, if it gives no thread.
 pub fn way_to_api(settings: &Settings) -> io::Result<Vec<Finding>> {
-    let subject = "way to the API";
-    let host = settings.api_url.host();
+    let subject = if settings.broker.is_some() { "way to the broker" } else { "way to the API" };
+    let host = settings.upstream().host();
     if is_proxied(settings) {
         let text = "a proxy is set (HTTPS_PROXY or ALL_PROXY); requests go there";
         return Ok(vec![Finding::note("api_way", subject, text)]);

@@ -5,6 +5,7 @@
 //! - [`parallel`]: several checks at once
 //! - [`machine`]: settings, key, state directory, clock, the way to the API
 //! - [`account`]: what IPv64 says of the key
+//! - [`mod@broker`]: what the broker says of the token
 //! - [`zone`]: who serves a domain, and whether resolvers believe it
 //! - [`caa`]: whether a CA may issue
 //! - [`domain`]: one domain from its account to its CAA records
@@ -13,6 +14,7 @@
 //!   [`stored`] reads what it has stored about the hook
 
 pub mod account;
+pub mod broker;
 pub mod caa;
 pub mod client;
 pub mod crontabs;

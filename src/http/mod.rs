@@ -4,6 +4,7 @@
 //! TLS is never optional off loopback ([`Endpoint`]), redirects are not followed (the key would travel with them or
 //! a POST become a GET), and one [`HttpClient`] keeps its connections open between two requests.
 
+mod backoff;
 mod connect;
 mod error;
 mod explain;
@@ -21,6 +22,7 @@ use std::time::Duration;
 
 use ureq::http as types;
 
+pub use backoff::{MOST_TRIES, backoff};
 pub use error::HttpError;
 pub use names::{NoAddress, look_up};
 pub use proxy::ProxyEnv;

@@ -73,6 +73,19 @@ impl Endpoint {
         Ok(Self { uri, ..self.clone() })
     }
 
+    /// Returns the address of something below this one: `path` begins with a slash.
+    ///
+    /// # Errors
+    /// [`Kind::BadUrl`] if no address can be made of both.
+    pub fn below(&self, path: &str) -> Result<Self, HttpError> {
+        let scheme = if self.https { "https" } else { "http" };
+        let authority = self.uri.authority().map_or("", |authority| authority.as_str());
+        let uri = format!("{scheme}://{authority}{}{path}", self.uri.path().trim_end_matches('/')).parse();
+        let refuse =
+            |_| HttpError::unsent(Kind::BadUrl, format!("`{self}` cannot be used: it has no place for `{path}`"));
+        Ok(Self { uri: uri.map_err(refuse)?, ..self.clone() })
+    }
+
     /// Returns whether the connection is encrypted.
     #[must_use]
     pub fn is_https(&self) -> bool {

@@ -20,14 +20,13 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::{Answer, Ask, Goal, Refusal, Work};
-use crate::api::Client;
 use crate::challenge::Challenge;
 use crate::dns::zone::Lookup;
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::order::{Action, CaAsked, Call, OnFailure, Wait};
 use crate::propagation::Row;
 use crate::settings::Settings;
-use crate::solver::{Allowed, Events, Solver};
+use crate::solver::{Allowed, Events, Solver, Upstream};
 use crate::state::{Entry, LimitError, Quota, State};
 use crate::time::{Interrupted, Pause, Timestamp, Waiting};
 use desk::Desk;
@@ -48,7 +47,7 @@ pub struct Parts {
     /// The settings in force.
     pub settings: Settings,
     /// The IPv64 API.
-    pub client: Client,
+    pub upstream: Upstream,
     /// DNS, with one pace for all waits.
     pub lookup: Lookup,
     /// The journal, and what the account has used of its limits.
@@ -208,7 +207,7 @@ impl Engine {
     ) -> Solver<'a> {
         Solver {
             settings: &self.parts.settings,
-            client: &self.parts.client,
+            upstream: &self.parts.upstream,
             lookup,
             state: &self.parts.state,
             events: &Unheard,

@@ -63,7 +63,8 @@ impl Environment {
         let ours = self.0.keys().filter_map(|name| name.strip_prefix(PREFIX));
         let suggest = |name: &str| {
             let for_key = KEY_ENDINGS.iter().any(|ending| name.ends_with(ending)).then_some("API_KEY");
-            nearest(name, known()).or(for_key).map(|nearest| format!("{PREFIX}{nearest}"))
+            let for_broker = name.contains("BROKER").then_some("BROKER_TOKEN_FILE").filter(|_| for_key.is_some());
+            for_broker.or_else(|| nearest(name, known())).or(for_key).map(|nearest| format!("{PREFIX}{nearest}"))
         };
         let unknown = ours.filter(|name| !known().any(|known| known == *name));
         unknown.map(|name| (format!("{PREFIX}{name}"), suggest(name))).collect()
@@ -138,6 +139,7 @@ mod tests {
             ("IPV64_API_KEY", "1"),
             ("IPV64_TOKEN", "1"),
             ("IPV64_MY_KEY", "1"),
+            ("IPV64_BROKER_TOKEN", "1"),
             ("IPV64_FOO", "1"),
             ("PATH", "/"),
         ];
@@ -145,6 +147,7 @@ mod tests {
         assert_eq!(
             environment.unknown(),
             [
+                ("IPV64_BROKER_TOKEN".to_owned(), Some("IPV64_BROKER_TOKEN_FILE".to_owned())),
                 ("IPV64_FOO".to_owned(), None),
                 ("IPV64_MY_KEY".to_owned(), Some("IPV64_API_KEY".to_owned())),
                 ("IPV64_PROPAGATION_TIMEOT".to_owned(), Some("IPV64_PROPAGATION_TIMEOUT".to_owned())),

@@ -170,7 +170,9 @@ fn unknown(path: &Path, name: &str) -> Error {
     let known = Setting::ALL.map(Setting::key);
     let bare = name.to_ascii_lowercase().replace('-', "_");
     let bare = bare.strip_prefix("ipv64_").unwrap_or(&bare);
-    let hint = if KEY_NAMES.contains(&bare) {
+    let hint = if bare == "broker_token" {
+        "did you mean `broker_token_file`? The token itself belongs in a file of its own, with mode 600".to_owned()
+    } else if KEY_NAMES.contains(&bare) {
         "did you mean `api_key_file`? The key itself belongs in a file of its own, with mode 600".to_owned()
     } else if let Some(nearest) = nearest(bare, known.iter().map(String::as_str)) {
         format!("did you mean `{nearest}`?")

@@ -7,7 +7,7 @@
 //! - [`mod@file`]: the configuration file
 //! - [`parse`]: texts to durations, rates, addresses
 //! - [`suspects`]: which of them can be the cause of an error
-//! - [`key`]: the API key and the places it is looked for
+//! - [`key`]: the API key, or the token of a broker, and the places it is looked for
 
 pub mod environment;
 pub mod file;
@@ -90,6 +90,12 @@ settings! {
     ApiUrl api_url: Endpoint = endpoint,
         "api-url", Url, "https://ipv64.net/api",
         "address of the API; plain http to loopback only";
+    Broker broker: Option<Endpoint> = optional(broker),
+        "broker", Url, "",
+        "broker that has the key: https://host:port, plain http to loopback only; no key is given here then";
+    BrokerTokenFile broker_token_file: Option<PathBuf> = optional(path),
+        "broker-token-file", KeyPath, "",
+        "file that holds the token for the broker; nobody else may read it";
     CaFile ca_file: Option<PathBuf> = optional(path),
         "ca-file", Path, "",
         "further trusted CA certificates (PEM), added to the system's";
@@ -138,6 +144,14 @@ settings! {
     StateDir state_dir: Option<PathBuf> = optional(absolute_path),
         "state-dir", Path, "",
         "directory of journal, request window and domain cache";
+}
+
+impl Settings {
+    /// Returns the address that requests for records go to: the broker's where there is one, else the API's.
+    #[must_use]
+    pub fn upstream(&self) -> &Endpoint {
+        self.broker.as_ref().unwrap_or(&self.api_url)
+    }
 }
 
 /// How the value of a setting is shown.

@@ -107,6 +107,14 @@ pub(super) fn endpoint(text: &str) -> Result<Endpoint, String> {
     Endpoint::parse(text)
 }
 
+/// Reads the address of a broker, below which its paths are.
+pub(super) fn broker(text: &str) -> Result<Endpoint, String> {
+    if text.contains(['?', '#']) {
+        return Err("it is https://host:port, without a query".to_owned());
+    }
+    endpoint(text)
+}
+
 pub(super) fn path(text: &str) -> Result<PathBuf, String> {
     if is_whole(text) { Ok(PathBuf::from(text)) } else { Err(format!("{text:?} is not UTF-8")) }
 }

@@ -36,11 +36,15 @@ impl Sources<'_> {
     /// Returns each setting that is not at its default and can be the cause of errors of these kinds, with its value and the
     /// usual one.
     pub fn suspects(&self, is_kind: impl Fn(Kind) -> bool) -> Vec<String> {
+        use Setting::{ApiAuth, ApiRate, ApiUrl, Domain};
         let mut settings: Vec<Setting> = Vec::new();
         for setting in Kind::ALL.iter().filter(|kind| is_kind(**kind)).flat_map(|kind| suspects(*kind)) {
             if !settings.contains(setting) {
                 settings.push(*setting);
             }
+        }
+        if self.find(Setting::Broker).is_some() {
+            settings.retain(|setting| !matches!(setting, ApiUrl | ApiAuth | ApiRate | Domain));
         }
         settings.into_iter().filter_map(|setting| self.suspect(setting)).collect()
     }

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use super::locate::{Domains, Placement};
 use super::stored::Stored;
-use super::{Failure, Outcome, RecordFailure, Solved, Solver, Status};
+use super::upstream::{is_transient, may_be_done};
+use super::{Failure, Outcome, RecordFailure, Solved, Solver, Status, Upstream};
 use crate::api::{ApiError, CallKind, Change, RetryPolicy};
 use crate::challenge::Challenge;
 use crate::error::{Context as _, Error, Result};
@@ -126,7 +127,11 @@ impl Solver<'_> {
 
     /// Adds one record; once more with a fresh list of domains if the API does not know the cached one.
     fn store(&self, call: &Call, placement: &mut Placement, policy: &RetryPolicy) -> Result<Change> {
-        match self.client.add_record_unless(&placement.spec, policy, &|pause| self.appears(placement, pause)) {
+        let client = match self.upstream {
+            Upstream::Api(client) => client,
+            Upstream::Broker(broker) => return self.present(broker, call, placement, policy),
+        };
+        match client.add_record_unless(&placement.spec, policy, &|pause| self.appears(placement, pause)) {
             Err(error) if self.may_be_outdated(&error) => {
                 self.state.usage(|usage, _| usage.domains.forget());
                 let fresh = self.locate(call, &placement.entry.challenge(), Domains::Fresh, policy)?;
@@ -138,7 +143,7 @@ impl Solver<'_> {
                     journal.close(&[old]);
                     journal.intend(&mut placement.entry, now);
                 });
-                Ok(self.client.add_record(&placement.spec, policy)?)
+                Ok(client.add_record(&placement.spec, policy)?)
             }
             other => Ok(other?),
         }
@@ -184,7 +189,7 @@ impl Solver<'_> {
             if is_down || self.is_interrupted() {
                 self.state.journal(|journal, now| journal.remove_failed(from_ref(&entry.id), now));
             } else if let Err(error) = self.delete(entry, &policy) {
-                is_down = error.is_transient();
+                is_down = is_transient(&error);
                 self.events.warning(&format!(
                     "`{}` could not be removed again: {error}; the next call tries again",
                     entry.record
@@ -230,8 +235,7 @@ fn refused(call: &Call, error: LimitError) -> Failure {
 /// Whether the record of a failed addition may be at IPv64 all the same.
 fn may_be_stored(error: &Error) -> bool {
     let before_sending = error.find::<Interrupted>().is_some();
-    let sent = error.find::<ApiError>();
-    !before_sending && sent.is_none_or(ApiError::may_have_been_stored)
+    !before_sending && may_be_done(error)
 }
 
 /// The records of a failed call that stay.

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::Solver;
-use crate::api::{ApiError, RetryPolicy};
-use crate::error::Error;
+use super::upstream::is_transient;
+use crate::api::RetryPolicy;
 use crate::name::DnsName;
 use crate::order::{Action, Call, Wait};
 use crate::state::Entry;
@@ -32,7 +32,7 @@ impl Solver<'_> {
             let what = deleted.as_ref().map_or_else(|error| format!("stays: {error}"), |_| "removed".to_owned());
             self.events.step(&format!("`{}`, left over from an earlier call, {what}", entry.record));
             // The next one would have no better luck.
-            if deleted.is_err_and(|error| error.is_transient()) {
+            if deleted.is_err_and(|error| is_transient(&error)) {
                 return;
             }
         }
@@ -61,10 +61,4 @@ fn in_use(call: &Call) -> Vec<&DnsName> {
         Action::Add => call.challenges.iter().map(|challenge| &challenge.name).chain(order).collect(),
         Action::Remove => Vec::new(),
     }
-}
-
-/// Whether the API itself is the reason of an error, which would be the same for the next request.
-#[must_use]
-pub fn is_about_api(error: &Error) -> bool {
-    error.find::<ApiError>().is_some()
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::Solver;
+use super::{Solver, Upstream};
 use crate::account::{AccountError, holder};
 use crate::api::{CallKind, RecordSpec, RecordType, RetryPolicy};
 use crate::challenge::Challenge;
@@ -54,6 +54,10 @@ impl Solver<'_> {
     ) -> Result<Placement> {
         self.check_interrupted()?;
         let follow = self.settings.follow_cname;
+        if self.has_broker() && policy.reads_for == CallKind::Removal {
+            // It removes by the name of the challenge and the value.
+            return self.placed(call, challenge, (&challenge.name, &challenge.name), (None, Vec::new()));
+        }
         // Where neither aliases nor propagation matter, DNS is not asked.
         let (record, zone, notes) = if follow == Follow::Never && self.settings.propagation_timeout.is_zero() {
             (challenge.name.clone(), None, Vec::new())
@@ -69,9 +73,20 @@ impl Solver<'_> {
         // What was noted on the way may be the reason.
         let tell = |_: &Error| notes.iter().for_each(|note| self.events.warning(note));
         let domain = self.domain_of((&record, apex), domains, policy).inspect_err(tell)?;
-        let mut entry = Entry::new(self.state.account(), call.client, challenge, (&domain, &record));
+        self.placed(call, challenge, (&domain, &record), (zone, notes))
+    }
+
+    fn placed(
+        &self,
+        call: &Call,
+        challenge: &Challenge,
+        (domain, record): (&DnsName, &DnsName),
+        (zone, notes): (Option<Zone>, Vec<String>),
+    ) -> Result<Placement> {
+        let mut entry = Entry::new(self.state.account(), call.client, challenge, (domain, record));
         entry.owner = self.owner.map(str::to_owned);
-        let spec = spec_of(&entry).ok_or(AccountError::NotBelow { name: record, domain })?;
+        let not_below = || AccountError::NotBelow { name: record.clone(), domain: domain.clone() };
+        let spec = spec_of(&entry).ok_or_else(not_below)?;
         Ok(Placement { entry, spec, zone, added: None, notes })
     }
 
@@ -130,6 +145,10 @@ impl Solver<'_> {
         domains: Domains,
         policy: &RetryPolicy,
     ) -> Result<DnsName> {
+        let Upstream::Api(client) = self.upstream else {
+            // A broker knows, and says; IPv64 serves a domain as one zone.
+            return Ok(apex.filter(|apex| record.is_within(apex)).unwrap_or(record).clone());
+        };
         if let Some(domain) = &self.settings.domain {
             if record.is_within(domain) {
                 return Ok(domain.clone());
@@ -145,7 +164,7 @@ impl Solver<'_> {
         if let Some(domain) = cached.filter(|domain| !is_cut(domain)) {
             return Ok(domain.clone());
         }
-        let listed = self.client.domains(policy).inspect_err(|_| self.state.usage(|usage, _| usage.domains.give_up()));
+        let listed = client.domains(policy).inspect_err(|_| self.state.usage(|usage, _| usage.domains.give_up()));
         let listed = listed.context("cannot list the domains of the account")?;
         let names: Vec<_> = listed.into_iter().map(|domain| domain.name).collect();
         let missing: Vec<_> = apex.into_iter().filter(|apex| !names.contains(apex)).collect();

@@ -3,6 +3,7 @@
 //!
 //! - `locate`: where a challenge's record belongs, in DNS and in the account
 //! - `add`: journal, addition, wait; undoes what failed
+//! - `by_broker`: both by a broker in place of the API
 //! - `remove`: exactly what was added, also when the CNAME has changed since
 //! - `order`: the records of an order that a client spreads over several calls
 //! - `stored`: the records of an addition that is to be waited for
@@ -10,8 +11,10 @@
 //! - `ca_cache_wait`: the CA's cache, where a name gets a second value
 //! - `leftovers`: what earlier calls have left behind
 //! - `interrupted`: what is open when a signal ends a call
+//! - `upstream`: who adds and removes the records, the IPv64 API or a broker
 
 mod add;
+mod by_broker;
 mod ca_cache_wait;
 mod interrupted;
 mod leftovers;
@@ -20,12 +23,13 @@ mod order;
 mod remove;
 mod reserve;
 mod stored;
+mod upstream;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::api::{CallKind, Client, RetryPolicy};
+use crate::api::{CallKind, RetryPolicy};
 use crate::challenge::Challenge;
 use crate::dns::zone::Lookup;
 use crate::error::{Error, Result};
@@ -37,11 +41,11 @@ use crate::state::{Entry, State};
 use crate::time::{Pause, Waiting};
 
 pub use interrupted::Interrupted;
-pub use leftovers::is_about_api;
 pub use locate::Domains;
 pub use order::OrderError;
 pub use remove::NotOurs;
 pub use stored::Stored;
+pub use upstream::{Upstream, is_about_upstream};
 
 /// What a removal may take at least, however short the wait for propagation is set.
 const SHORTEST_BUDGET: Duration = Duration::from_secs(30);
@@ -50,8 +54,8 @@ const SHORTEST_BUDGET: Duration = Duration::from_secs(30);
 pub struct Solver<'a> {
     /// The settings in force.
     pub settings: &'a Settings,
-    /// The IPv64 API.
-    pub client: &'a Client,
+    /// Who adds and removes the records.
+    pub upstream: &'a Upstream,
     /// DNS.
     pub lookup: &'a Lookup,
     /// The journal, and what the account has used of its limits; whose records these are.

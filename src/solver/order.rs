@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use super::Solver;
 use super::locate::Placement;
 use super::remove::STILL_SHOWN;
+use super::{Solver, Upstream};
 use crate::api::{Domain, RecordType, RetryPolicy};
 use crate::challenge::{Challenge, TxtValue};
 use crate::dns::cname::Follow;
@@ -19,10 +19,12 @@ use crate::state::{Entry, LEFT_OVER_AFTER, Progress};
 
 /// An earlier call of the same order has failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the record of `{name}` was not added by an earlier call of this order")]
+#[error("{} by an earlier call of this order", if *is_unknown { format!("the journal has no record of `{name}`") } else { format!("the record of `{name}` was not added") })]
 pub struct OrderError {
     /// The name without its record.
     pub name: DnsName,
+    /// Whether only the journal could have told, and does not.
+    pub is_unknown: bool,
 }
 
 impl Explain for OrderError {
@@ -31,6 +33,11 @@ impl Explain for OrderError {
     }
 
     fn hint(&self) -> Option<String> {
+        if self.is_unknown {
+            let hint =
+                "a client that works in several calls needs a journal: set IPV64_STATE_DIR, the same for all of them";
+            return Some(hint.to_owned());
+        }
         Some(
             "see the message of the earlier call; the ACME client will fail for that name, try again afterwards"
                 .to_owned(),
@@ -90,7 +97,7 @@ impl Solver<'_> {
             // Only as many as the order has, the newest: older ones are left over from an earlier order.
             journal.drain(..journal.len().saturating_sub(wanted));
             if let Some(failed) = journal.iter().find(|entry| entry.progress == Progress::Intended) {
-                return Err(OrderError { name: failed.name.clone() }.into());
+                return Err(OrderError { name: failed.name.clone(), is_unknown: false }.into());
             }
             // A CA may give apex and wildcard one token: two calls, one record.
             let asked: usize = journal.iter().map(|entry| 1 + usize::from(entry.was_open)).sum();
@@ -101,16 +108,24 @@ impl Solver<'_> {
             // The journal of the earlier calls is lost: no state directory, or another one.
             let known = match listed.take() {
                 Some(known) => known,
-                None => self.client.domains(policy).context("cannot list the records of this order")?,
+                None => self.listed(name, policy)?,
             };
             let found = self.of_account(name, &known, policy)?;
             listed = Some(known);
             if found.len() < wanted {
-                return Err(OrderError { name: name.clone() }.into());
+                return Err(OrderError { name: name.clone(), is_unknown: false }.into());
             }
             all.extend(found);
         }
         Ok(all)
+    }
+
+    /// Lists the records of the account; a broker does not tell them.
+    fn listed(&self, name: &DnsName, policy: &RetryPolicy) -> Result<Vec<Domain>> {
+        match self.upstream {
+            Upstream::Api(client) => client.domains(policy).context("cannot list the records of this order"),
+            Upstream::Broker(_) => Err(OrderError { name: name.clone(), is_unknown: true }.into()),
+        }
     }
 
     fn of_journal(&self, name: &DnsName) -> Vec<Entry> {

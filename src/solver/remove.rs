@@ -5,7 +5,8 @@ use std::slice::from_ref;
 use std::time::{Duration, Instant};
 
 use super::locate::{Domains, spec_of};
-use super::{Failure, Outcome, RecordFailure, Solved, Solver, Status};
+use super::upstream::is_transient;
+use super::{Failure, Outcome, RecordFailure, Solved, Solver, Status, Upstream};
 use crate::api::{ApiError, CallKind, Change, RetryPolicy};
 use crate::challenge::{Challenge, TxtValue};
 use crate::dns::cname::{Follow, PlaceError};
@@ -27,8 +28,10 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// IPv64 says that there is no such record, and its name servers still show it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("IPv64 has no TXT record `{name}` with this value in this account, but the name servers still serve it")]
+#[error("{whose} has no TXT record `{name}` with this value for this {}, but the name servers still serve it", if *whose == "IPv64" { "account" } else { "machine" })]
 pub struct NotOurs {
+    /// Who says so.
+    pub whose: &'static str,
     /// The name of the record.
     pub name: DnsName,
 }
@@ -62,7 +65,7 @@ impl Solver<'_> {
                 Err(error) => error,
             };
             // One failure must not keep the others from going, unless it is theirs too.
-            if is_api_down(&error) {
+            if is_transient(&error) {
                 self.leave_to_next_call(rest.as_slice());
                 rest = [].iter();
             }
@@ -143,7 +146,7 @@ impl Solver<'_> {
             })?;
         // What the journal has is ours, and gone: a try whose reply was lost has done it.
         if deleted == Change::HeldBefore && !is_recorded && self.is_still_served(&entry, policy) {
-            return Err(NotOurs { name: entry.record }.into());
+            return Err(NotOurs { whose: self.upstream.name(), name: entry.record }.into());
         }
         let (status, what) = match deleted {
             Change::Made => (Status::Removed, "removed"),
@@ -154,7 +157,10 @@ impl Solver<'_> {
     }
 
     /// Deletes the record of an entry, and notes in the journal what became of it.
-    pub(super) fn delete(&self, entry: &Entry, policy: &RetryPolicy) -> Result<Change, ApiError> {
+    ///
+    /// # Errors
+    /// That of the API or the broker.
+    pub fn delete(&self, entry: &Entry, policy: &RetryPolicy) -> Result<Change> {
         let ids = from_ref(&entry.id);
         let was_never_sent = self.state.journal(|journal, now| journal.was_never_sent(&entry.name, &entry.value, now));
         let Some(spec) = spec_of(entry).filter(|_| !was_never_sent) else {
@@ -162,10 +168,13 @@ impl Solver<'_> {
             self.state.journal(|journal, _| journal.close(ids));
             return Ok(Change::HeldBefore);
         };
-        let deleted = self.client.delete_record(&spec, policy);
-        self.state.journal(|journal, now| match deleted {
+        let deleted = match self.upstream {
+            Upstream::Api(client) => client.delete_record(&spec, policy).map_err(Error::from),
+            Upstream::Broker(broker) => self.cleanup(broker, entry, policy),
+        };
+        self.state.journal(|journal, now| match &deleted {
             Ok(_) => journal.removed(ids, now),
-            Err(ApiError::NoPermit(_)) => journal.remove_postponed(ids, now),
+            Err(error) if matches!(error.find(), Some(ApiError::NoPermit(_))) => journal.remove_postponed(ids, now),
             Err(_) => journal.remove_failed(ids, now),
         });
         deleted
@@ -252,10 +261,5 @@ impl Solver<'_> {
 /// Whether the same removal may succeed later without anybody doing anything.
 fn is_passing(error: &Error) -> bool {
     let is_unanswered = |cause: &PlaceError| matches!(cause, PlaceError::NoAnswer { .. });
-    is_api_down(error) || error.find().is_some_and(is_unanswered)
-}
-
-/// Whether the API fails in a way that the next request would see too.
-fn is_api_down(error: &Error) -> bool {
-    error.find().is_some_and(ApiError::is_transient)
+    is_transient(error) || error.find().is_some_and(is_unanswered)
 }

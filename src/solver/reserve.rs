@@ -1,8 +1,8 @@
 //! What an order takes of the day's calls, reckoned before its first addition: a record is added only while enough calls are
 //! left to add the others of its order, and to remove them all.
 
-use super::Solver;
-use crate::api::RetryPolicy;
+use super::{Solver, Upstream};
+use crate::api::{Client, RetryPolicy};
 use crate::order::Call;
 use crate::state::{CallsNeeded, Entry, LEFT_OVER_AFTER, LimitError};
 
@@ -13,6 +13,8 @@ impl Solver<'_> {
     /// # Errors
     /// [`LimitError::Reserved`], [`LimitError::UsedUp`]
     pub(super) fn admit(&self, call: &Call, policy: &RetryPolicy) -> Result<(), LimitError> {
+        // A broker reckons by itself.
+        let Upstream::Api(client) = self.upstream else { return Ok(()) };
         let needed = self.calls_needed(call);
         let is_to_be_read = self.state.usage(|usage, now| {
             // The look is a call too: it must not come out of what is kept, nor be the one that the order lacks then.
@@ -22,7 +24,7 @@ impl Solver<'_> {
                 && !usage.is_barred(now)
         });
         if is_to_be_read {
-            self.read_quota(policy);
+            self.read_quota(client, policy);
         }
         self.state.usage(|usage, now| usage.daily.admit(needed, now))
     }
@@ -52,8 +54,8 @@ impl Solver<'_> {
         }
     }
 
-    fn read_quota(&self, policy: &RetryPolicy) {
-        match self.client.account(&policy.with_tries(1)) {
+    fn read_quota(&self, client: &Client, policy: &RetryPolicy) {
+        match client.account(&policy.with_tries(1)) {
             // An account that tells no limit has none, as far as anybody knows.
             Ok(account) => {
                 let (used, limit) =

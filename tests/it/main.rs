@@ -12,6 +12,7 @@ mod clients;
 mod conventions;
 mod frugal;
 mod hostile;
+mod keyless;
 mod packages;
 mod people;
 mod soak;

@@ -33,7 +33,7 @@ fn places_are_looked_at_in_order() {
 #[test]
 fn the_systemd_credential_may_have_group_bits() {
     let directory = tempfile::tempdir().unwrap();
-    file(&directory, CREDENTIAL, "from-systemd", 0o440);
+    file(&directory, KEY.systemd, "from-systemd", 0o440);
     let place = directory.path().to_str().unwrap();
     assert_eq!(find_in(&[], &[("CREDENTIALS_DIRECTORY", place)]).unwrap(), "from-systemd");
     let path = file(&directory, "other", "named", 0o444);

@@ -20,6 +20,7 @@ use ipv64_acme::serve::grant::{Grant, NotReady};
 use ipv64_acme::serve::{Answer, Ask, Goal, Peer, Refusal};
 use ipv64_acme::settings::{Environment, Settings, Sources};
 use ipv64_acme::sim::{Action, ApiFault, CallKind, Config, Sim, StaticRecord};
+use ipv64_acme::solver::Upstream;
 use ipv64_acme::state::{Account, Progress, State};
 use ipv64_acme::time::{SystemClock, sleep};
 
@@ -116,7 +117,7 @@ fn start(sim: &Sim, folder: &Path, rate: &str) -> Arc<Engine> {
         pace: Arc::default(),
         known: Arc::default(),
     };
-    Engine::start(Parts { settings, client, lookup, state, requests }).unwrap()
+    Engine::start(Parts { settings, upstream: Upstream::Api(client), lookup, state, requests }).unwrap()
 }
 
 fn run<T>(work: impl Future<Output = T>) -> T {

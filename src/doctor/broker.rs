@@ -1,0 +1,57 @@
+//! What the broker says: whether it takes the token, and what it lets this machine do.
+
+use std::time::{Duration, Instant};
+
+use super::finding::Finding;
+use crate::broker::client::{Client, Patience};
+use crate::broker::protocol::ClientAnswer;
+use crate::excerpt::excerpt;
+use crate::exit::Exit;
+use crate::name::DnsName;
+
+/// How long it may take: somebody is waiting, and it is asked beside everything else.
+const PATIENCE: Duration = Duration::from_secs(12);
+/// How much of what it allows is shown, in characters.
+const SHOWN: usize = 200;
+
+/// Asks it, once, and looks whether it allows certificates for some domains.
+#[must_use]
+pub fn check(broker: &Client, domains: &[DnsName]) -> Vec<Finding> {
+    let answer = match broker.client(Patience { deadline: Instant::now() + PATIENCE, tries: 1 }) {
+        Ok(answer) => answer,
+        Err(error) => return vec![Finding::of("broker", error)],
+    };
+    let client = excerpt(&answer.client, SHOWN);
+    let mut findings = vec![Finding::ok("broker", "broker", format!("answers and knows this machine as `{client}`"))];
+    let list = |names: &[String]| excerpt(&names.join(", "), SHOWN);
+    let (mut allowed, alias) = (list(&answer.allow), list(&answer.alias));
+    if !answer.alias.is_empty() {
+        allowed.push_str(&format!("; aliases may end at {alias}"));
+    }
+    if let Some(calls) = answer.calls_per_day {
+        allowed.push_str(&format!("; {calls} API calls a day"));
+    }
+    findings.push(if answer.allow.is_empty() {
+        Finding::error("broker_allows", "broker", "it allows this machine no name").ending(Exit::Key)
+    } else {
+        Finding::ok("broker_allows", "broker", format!("allows {allowed}, each with its wildcard"))
+    });
+    let refused = domains.iter().filter(|domain| !allows(&answer, domain));
+    findings.extend(refused.map(|domain| {
+        let text = "the broker does not allow this name to this machine";
+        Finding::error("broker_allows", domain, text).ending(Exit::Key).advise(format!(
+            "on the broker, add it to `allow` in `clients/{client}.toml`, or a pattern for all names below one"
+        ))
+    }));
+    findings
+}
+
+/// Whether a certificate for a domain, or its wildcard, is allowed.
+fn allows(answer: &ClientAnswer, domain: &DnsName) -> bool {
+    let domain = domain.without_wildcard();
+    let parse = |text: &str| DnsName::parse(text).ok();
+    answer.allow.iter().any(|pattern| match pattern.strip_prefix("*.") {
+        Some(above) => parse(above).is_some_and(|above| domain != above && domain.is_within(&above)),
+        None => parse(pattern).is_some_and(|exact| domain == exact),
+    })
+}
