@@ -4,4 +4,4 @@ mod clients;
 mod engine;
 mod lego;
 mod serve;
-mod server;
+pub(crate) mod server;

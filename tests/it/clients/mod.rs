@@ -15,6 +15,8 @@ pub(crate) mod plugin;
 mod plugin_places;
 mod speed;
 mod stops;
+#[cfg(feature = "serve")]
+mod through_broker;
 mod traefik;
 mod uacme;
 

@@ -2,6 +2,8 @@
 
 mod people;
 mod refusals;
+#[cfg(feature = "serve")]
+mod served;
 mod settings;
 mod standin;
 mod verbs;
