@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use serde_json::json;
@@ -38,12 +39,13 @@ pub(super) fn run(call: &Invocation<'_>, args: &ServeArgs) -> Result<Exit> {
     let certificate = config.tls.clone().map(|files| Certificate::read(files, credentials)).transpose()?;
     let context = Context::open(call)?;
     context.client()?;
+    let interrupted = Arc::clone(&context.interrupted);
     let connections = Connections::new(raise_descriptors(MOST_CONNECTIONS));
     let mut sockets = Sockets::open(&config, &call.environment.get("LISTEN_FDNAMES").unwrap_or_default())?;
     let broker = Broker::new(call.report, context, certificate, Arc::clone(&connections))?;
     let (phase, now) = watch::channel(Phase::Serving);
     let routers = (router::router(Arc::clone(&broker.desk)), metrics::router(broker.vitals(now)));
-    let daemon = broker.daemon(&args.config_dir, config);
+    let daemon = broker.daemon(&args.config_dir, config, interrupted);
     tell_places(call.report, &sockets, broker.certificate.is_some());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
     runtime.block_on(daemon.run(&mut sockets, routers, phase, connections))?;
@@ -103,7 +105,7 @@ impl Broker {
         Vitals { health: Arc::new(health), read: Arc::new(read) }
     }
 
-    fn daemon(&self, folder: &Path, config: ServeConfig) -> Daemon {
+    fn daemon(&self, folder: &Path, config: ServeConfig, interrupted: Arc<AtomicBool>) -> Daemon {
         let (report, state, engine) = (self.report, self.state.clone(), Arc::clone(&self.engine));
         let clients = Folder::new(folder.join(CLIENTS));
         let mut load_clients = client_loader(report, clients.path(), Arc::clone(&self.desk));
@@ -122,6 +124,7 @@ impl Broker {
             stop: Box::new(move |within| engine.stop(within)),
             tick: Box::new(tick),
             complained: None,
+            interrupted,
             note,
             warn,
         }

@@ -4,6 +4,7 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -22,8 +23,8 @@ use super::watch::Folder;
 use crate::error::{Context as _, Error, Result};
 use crate::time::Timestamp;
 
-/// The most connections of clients: 1,000 waits, and room for those that come and go. Each takes some ten kilobytes.
-pub const MOST_CONNECTIONS: usize = 1536;
+/// The most connections of clients: 1,000 waits, and room for those that come and go. One over TLS takes some forty kilobytes.
+pub const MOST_CONNECTIONS: usize = 1280;
 /// The most connections of monitoring systems.
 const MOST_ADMIN_CONNECTIONS: usize = 16;
 /// How often files are looked at.
@@ -55,6 +56,8 @@ pub struct Daemon {
     pub tick: Box<dyn FnMut()>,
     /// What was said of the certificate.
     pub complained: Option<String>,
+    /// Whether a signal to end has come before anybody here could hear it.
+    pub interrupted: Arc<AtomicBool>,
     /// For what a person may want to know.
     pub note: Tell,
     /// For what a person should know.
@@ -74,6 +77,9 @@ impl Daemon {
         connections: Arc<Connections>,
     ) -> Result<()> {
         let mut signals = Signals::new().context("cannot watch for signals")?;
+        if self.interrupted.load(Ordering::Relaxed) {
+            return Ok(());
+        }
         let tls = self.certificate.as_ref().map(Certificate::server_config).transpose()?.map(TlsAcceptor::from);
         let warn = Arc::clone(&self.warn);
         let (clients, admin) = routers;

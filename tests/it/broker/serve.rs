@@ -358,6 +358,22 @@ fn systemd_accepts_the_unit_and_rates_it_below_two() {
     assert!(!graded.status.success(), "nothing is graded here: {}", graded.said());
 }
 
+/// A hook's own path cannot start a runtime: nothing but the broker's files knows of one.
+#[test]
+fn only_the_broker_knows_the_runtime() {
+    fn sources(folder: &Path) -> Vec<std::path::PathBuf> {
+        let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        paths.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] }).collect()
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let (brokers, others): (Vec<_>, Vec<_>) = sources(&root)
+        .into_iter()
+        .partition(|path| path.starts_with(root.join("serve")) || path.ends_with("commands/serve.rs"));
+    let knows = |path: &std::path::PathBuf| fs::read_to_string(path).unwrap().contains("tokio");
+    assert!(brokers.iter().any(knows));
+    assert_eq!(others.into_iter().filter(knows).collect::<Vec<_>>(), Vec::<std::path::PathBuf>::new());
+}
+
 #[test]
 fn without_the_feature_no_runtime_is_in_the_tree() {
     let tree = |arguments: &[&str]| {
