@@ -223,7 +223,7 @@ pub enum Command {
     },
     /// Show the whole flow against an embedded IPv64, without a network
     #[cfg(feature = "sim")]
-    Demo,
+    Demo(DemoArgs),
     /// Run the embedded IPv64 and its name servers, to test ACME clients
     #[cfg(feature = "sim")]
     Sim(SimArgs),
@@ -252,6 +252,16 @@ pub struct HookArgs {
     // The usage names them: their number and order differ.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
     pub args: Vec<OsString>,
+}
+
+/// What to show.
+#[cfg(feature = "sim")]
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Show three hosts of which one has the key: the broker
+    #[cfg(feature = "serve")]
+    #[arg(long)]
+    pub fleet: bool,
 }
 
 /// How to run the simulation.

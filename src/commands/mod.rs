@@ -117,8 +117,10 @@ fn execute(args: &[OsString], cli: &Cli, environment: &Environment, report: Repo
         Command::Completions { shell } => Ok(manual::completions(*shell, report)),
         Command::Version => Ok(version::run(&call)),
         Command::Man { folder } => manual::man(folder.as_deref(), report),
+        #[cfg(all(feature = "sim", feature = "serve"))]
+        Command::Demo(args) if args.fleet => sim::fleet::run(report),
         #[cfg(feature = "sim")]
-        Command::Demo => sim::demo::run(cli.output, report),
+        Command::Demo(_) => sim::demo::run(cli.output, report),
         #[cfg(feature = "sim")]
         Command::Sim(args) => sim::run(args, report),
     };

@@ -2,6 +2,8 @@
 //! other command of the feature `sim`.
 
 pub(super) mod demo;
+#[cfg(feature = "serve")]
+pub(super) mod fleet;
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;

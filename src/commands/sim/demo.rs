@@ -1,6 +1,7 @@
 //! `demo`: the main job on one page, against an embedded IPv64. This same binary is run as certbot runs it for a name and
 //! its wildcard; nothing leaves the machine.
 
+use std::os::unix::fs::DirBuilderExt as _;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -16,14 +17,14 @@ use crate::sim::{Config, Limits, Sim};
 /// The name that the demonstration gets a "certificate" for.
 const NAME: &str = "name.ipv64.net";
 /// How long the two name servers take to serve a change.
-const DELAYS: [Duration; 2] = [Duration::from_secs(3), Duration::from_secs(5)];
+pub(super) const DELAYS: [Duration; 2] = [Duration::from_secs(3), Duration::from_secs(5)];
 
 /// Runs the demonstration; an error if anything is not as it should be.
 pub(in crate::commands) fn run(output: OutputArgs, report: Report) -> Result<Exit> {
     let mut config = Config::with_delays(&DELAYS);
     config.limits = Limits::standard();
     let sim = Sim::start(config)?;
-    let state = state_dir()?;
+    let state = temporary_folder()?;
     report.line("IPv64 and its name servers, simulated on this machine:");
     report.line(&format!("  API               {}", sim.api_url()));
     for (server, delay) in sim.dns_servers().iter().filter(|(name, _)| name.ends_with("ipv64.net")).zip(DELAYS) {
@@ -59,7 +60,7 @@ fn certificate(hook: &Hook<'_>) -> Result<()> {
     Ok(())
 }
 
-fn summary(sim: &Sim, took: Duration, report: Report) -> Result<Exit> {
+pub(super) fn summary(sim: &Sim, took: Duration, report: Report) -> Result<Exit> {
     let calls = sim.api_calls();
     let refused = calls.iter().filter(|call| call.status == Some(429)).count();
     let left: Vec<_> = sim
@@ -126,14 +127,14 @@ impl Hook<'_> {
     }
 }
 
-fn failed(text: &str) -> Error {
+pub(super) fn failed(text: &str) -> Error {
     std::io::Error::other(text).into()
 }
 
-/// A place for the journal of this demonstration alone.
-fn state_dir() -> Result<std::path::PathBuf> {
+/// A place for the files of this demonstration alone.
+pub(super) fn temporary_folder() -> Result<std::path::PathBuf> {
     let random = TxtValue::random().map_err(|_| failed("the system has no random numbers"))?;
     let path = std::env::temp_dir().join(format!("ipv64-acme-demo-{random}"));
-    std::fs::create_dir(&path).with_context(|| format!("cannot make {}", path.display()))?;
+    std::fs::DirBuilder::new().mode(0o700).create(&path).with_context(|| format!("cannot make {}", path.display()))?;
     Ok(path)
 }

@@ -1,5 +1,6 @@
 //! Hooks on a machine without the key: the binary against a stand-in for a broker, and against the broker itself.
 
+mod fleet;
 mod people;
 mod refusals;
 #[cfg(feature = "serve")]
