@@ -81,6 +81,7 @@ kinds! {
     BrokerNotAllowed "broker_not_allowed" Key,
     BrokerCallsUsedUp "broker_calls_used_up" RateLimit,
     BrokerUnusable "broker_unusable" NoAnswer,
+    BrokerBusy "broker_busy" NoAnswer,
     // Domains and name servers.
     NoDomain "no_domain" NoDomain,
     NotPropagated "not_propagated" NotPropagated,

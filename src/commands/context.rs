@@ -129,7 +129,6 @@ impl Context {
             events,
             pause: &*self.pause,
             owner: None,
-            allowed: &|_, _| Ok(()),
             interrupted: Arc::clone(&self.interrupted),
         }
     }

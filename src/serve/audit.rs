@@ -45,7 +45,7 @@ pub struct Line {
     pub name: Option<String>,
     /// The name of the record, at the end of all CNAMEs.
     pub record: Option<String>,
-    /// What became of it: `done`, `unchanged`, `pending`, `abandoned`, a rule that refuses it, or a kind of error.
+    /// What became of it: `done`, `unchanged`, `pending`, `postponed`, `abandoned`, a rule that refuses it, or a kind of error.
     pub outcome: String,
     /// The API calls that it has caused, if that is known.
     pub calls: Option<u32>,

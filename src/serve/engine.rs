@@ -4,10 +4,21 @@
 //! An addition passes four steps: *looking* (is it in the journal, may this client place a record where the alias ends?),
 //! *queued* until the request window lets a call out and it is this client's turn, *adding*, *waiting*. A second present of the
 //! same record joins the first one. The journal has each record before its request leaves, so that a restart loses nothing.
+//!
+//! - `desk`: what is under way
+//! - `queue`: whose turn it is
+//! - `look`: what is decided before anything is sent
+//! - `lane`: every call, one after the other
+//! - `removal`: what a client asks to be removed, what expires, what was left behind
+//! - `wait`: the name servers
+//! - `outage`: IPv64 does not answer
+//! - `memory`: additions that failed a moment ago
 
 mod desk;
 mod lane;
+mod look;
 mod memory;
+mod outage;
 mod queue;
 mod removal;
 mod wait;
@@ -19,17 +30,18 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::{Answer, Ask, Goal, Refusal, Work};
+use super::{Answer, Ask, Goal, Work};
 use crate::challenge::Challenge;
 use crate::dns::zone::Lookup;
-use crate::error::{Context as _, Error, Kind, Result};
+use crate::error::{Context as _, Kind, Result};
 use crate::order::{Action, CaAsked, Call, OnFailure, Wait};
 use crate::propagation::Row;
 use crate::settings::Settings;
-use crate::solver::{Allowed, Events, Solver, Upstream};
-use crate::state::{Entry, LimitError, Quota, State};
+use crate::solver::{Events, Owner, Solver, Upstream};
+use crate::state::{Entry, Quota, State};
 use crate::time::{Interrupted, Pause, Timestamp, Waiting};
 use desk::Desk;
+use outage::Reach;
 
 /// The program of an [`Ask`] in the dialect of acme-dns, whose clients never ask for a removal.
 pub const ACME_DNS: &str = "acme-dns";
@@ -37,9 +49,11 @@ pub const ACME_DNS: &str = "acme-dns";
 const BROKER: &str = "broker";
 /// How many look-ups run at once.
 const LOOKERS: usize = 8;
-/// What a busy broker says about when to come again.
+/// How long the servers of a zone are remembered: a broker runs for months, and zones move.
+const ZONES_KEPT: Duration = Duration::from_secs(300);
+/// What is said about when to come again where nobody knows.
 const SOON: Duration = Duration::from_secs(5);
-/// How often a thread that waits looks whether the broker stops.
+/// How often a thread that sleeps looks whether the broker stops.
 const TICK: Duration = Duration::from_millis(100);
 
 /// What the engine works with.
@@ -52,19 +66,21 @@ pub struct Parts {
     pub lookup: Lookup,
     /// The journal, and what the account has used of its limits.
     pub state: State,
-    /// How many requests have left for IPv64.
+    /// How many requests have left for IPv64: that of the client's limiter.
     pub requests: Arc<AtomicU64>,
 }
 
-/// What the engine is doing, for those who watch it.
+/// What the engine is doing, and has done since its start, for those who watch it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Numbers {
-    /// Additions and removals that wait for a call.
+    /// Additions and removals that wait for a look or a call.
     pub queued: usize,
     /// Waits for name servers.
     pub waits: usize,
     /// Requests that have left for IPv64.
     pub requests: u64,
+    /// Additions that were refused: the end of an alias, or a client's calls of the day.
+    pub refused: u64,
     /// Additions that failed, by the word of their kind.
     pub failures: BTreeMap<&'static str, u64>,
 }
@@ -77,14 +93,14 @@ pub struct Engine {
     changed: Condvar,
     /// Shared with whatever pauses.
     stopping: Arc<AtomicBool>,
-    /// Whether the last call met nobody at all, which can be probed without a call.
-    is_unreachable: AtomicBool,
+    zones: Mutex<(Instant, Lookup)>,
+    reach: Mutex<Reach>,
     waits: AtomicUsize,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Engine {
-    /// Starts the threads of the engine; sends nothing.
+    /// Starts the threads of the engine, which take up what an earlier run was asked to remove.
     ///
     /// # Errors
     /// If a thread cannot be had.
@@ -92,15 +108,17 @@ impl Engine {
         let stopping = Arc::<AtomicBool>::default();
         let stop = Arc::clone(&stopping);
         let engine = Arc::new(Self {
+            zones: Mutex::new((Instant::now(), parts.lookup.clone())),
             parts,
             pause: Box::new(move |_, length| pause(length, &stop)),
             desk: Mutex::default(),
             changed: Condvar::new(),
             stopping,
-            is_unreachable: AtomicBool::new(false),
+            reach: Mutex::default(),
             waits: AtomicUsize::new(0),
             threads: Mutex::default(),
         });
+        engine.resume_removals();
         for _ in 0..LOOKERS {
             engine.spawn("look-up", Self::look_things_up)?;
         }
@@ -120,14 +138,20 @@ impl Engine {
     /// Adds a record; the answer comes when the goal is reached, or [`Answer::Pending`] when the time is over, while the work
     /// goes on.
     pub async fn present(&self, ask: Ask, goal: Goal, within: Duration) -> Answer {
-        let mut told = match self.begin(ask, goal) {
-            Ok(told) => told,
-            Err(answer) => return answer,
-        };
-        match tokio::time::timeout(within, told.wait_for(|told| told.of(goal).is_some())).await {
-            Ok(Ok(told)) => told.of(goal).cloned().unwrap_or(Answer::Pending),
-            Ok(Err(_)) => stopped(),
-            Err(_) => Answer::Pending,
+        let until = tokio::time::Instant::now() + within;
+        loop {
+            let mut joined = match self.begin(&ask, goal) {
+                Ok(joined) => joined,
+                Err(answer) => return answer,
+            };
+            // What a removal has ended is not this request's answer.
+            let awaited = if joined.is_ending { Goal::Ready } else { goal };
+            match tokio::time::timeout_at(until, joined.told.wait_for(|told| told.of(awaited).is_some())).await {
+                Ok(Ok(_)) if joined.is_ending => {}
+                Ok(Ok(told)) => return told.of(awaited).cloned().unwrap_or(Answer::Pending),
+                Ok(Err(_)) => return interrupted(),
+                Err(_) => return Answer::Pending,
+            }
         }
     }
 
@@ -139,7 +163,7 @@ impl Engine {
         };
         match tokio::time::timeout(within, told.wait_for(Option::is_some)).await {
             Ok(Ok(told)) => told.clone().unwrap_or(Answer::Pending),
-            Ok(Err(_)) => stopped(),
+            Ok(Err(_)) => interrupted(),
             Err(_) => Answer::Pending,
         }
     }
@@ -161,9 +185,10 @@ impl Engine {
     pub fn numbers(&self) -> Numbers {
         let desk = self.desk();
         Numbers {
-            queued: desk.queue.len(),
+            queued: desk.looks.len() + desk.queue.len(),
             waits: self.waits.load(Ordering::Relaxed),
             requests: self.parts.requests.load(Ordering::Relaxed),
+            refused: desk.refused,
             failures: desk.failed.clone(),
         }
     }
@@ -172,7 +197,7 @@ impl Engine {
     pub fn stop(&self, within: Duration) {
         self.stopping.store(true, Ordering::Relaxed);
         let deadline = Instant::now() + within;
-        self.desk().dismiss(&stopped());
+        self.desk().close();
         self.changed.notify_all();
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
@@ -193,16 +218,20 @@ impl Engine {
         self.stopping.load(Ordering::Relaxed)
     }
 
-    /// Look-ups that remember nothing of earlier requests: a broker runs for months, and zones move. The pace is that of all.
+    /// Look-ups that share zones for some minutes, and their pace for ever.
     fn lookup(&self) -> Lookup {
-        Lookup { known: Arc::default(), ..self.parts.lookup.clone() }
+        let mut zones = self.zones.lock().unwrap_or_else(PoisonError::into_inner);
+        if zones.0.elapsed() >= ZONES_KEPT {
+            *zones = (Instant::now(), Lookup { known: Arc::default(), ..zones.1.clone() });
+        }
+        zones.1.clone()
     }
 
-    /// The solver for one client, which ends early once `cancelled` is set.
+    /// The solver for one record, which ends early once `cancelled` is set.
     fn solver<'a>(
         &'a self,
-        (owner, lookup): (&'a str, &'a Lookup),
-        allowed: &'a Allowed<'a>,
+        lookup: &'a Lookup,
+        owner: Option<&'a Owner<'a>>,
         cancelled: &Arc<AtomicBool>,
     ) -> Solver<'a> {
         Solver {
@@ -212,59 +241,17 @@ impl Engine {
             state: &self.parts.state,
             events: &Unheard,
             pause: &*self.pause,
-            owner: Some(owner),
-            allowed,
+            owner,
             interrupted: Arc::clone(cancelled),
         }
     }
 
     /// Returns the open records of a client for a challenge, the latest last.
-    fn journalled(&self, client: &str, challenge: &Challenge) -> Vec<Entry> {
-        let Challenge { name, value } = challenge;
+    fn journalled(&self, client: &str, Challenge { name, value }: &Challenge) -> Vec<Entry> {
         let account = self.parts.state.account();
         let mut entries = self.parts.state.journal(|journal, _| journal.find(account, name, Some(value)));
         entries.retain(|entry| entry.owner.as_deref() == Some(client));
         entries
-    }
-
-    /// Makes sure that a client may cause the calls of one more record today: its removal counts, and those of its others.
-    fn check_calls(&self, ask: &Ask) -> Result<(), Refusal> {
-        let Some(limit) = ask.grant.calls_per_day else { return Ok(()) };
-        let client = ask.grant.client.as_str();
-        let used = self.parts.state.usage(|usage, _| usage.daily.calls_of(client));
-        let owed = self.parts.state.journal(|journal, _| {
-            let is_other =
-                |entry: &&Entry| entry.owner.as_deref() == Some(client) && entry.challenge() != ask.challenge;
-            journal.entries().iter().filter(is_other).count() as u64
-        });
-        if used + owed + 2 > u64::from(limit) { Err(Refusal::CallsUsedUp) } else { Ok(()) }
-    }
-
-    /// What a client is told of an error, and what is remembered of it.
-    fn failed(&self, ask: &Ask, error: &Error) -> Answer {
-        if let Some(refusal) = error.find::<Refusal>() {
-            return Answer::Refused(*refusal);
-        }
-        let kind = error.kind();
-        let mut desk = self.desk();
-        *desk.failed.entry(kind.as_str()).or_default() += 1;
-        // What is not about this name says itself when it is over.
-        let retry_after = match error.find::<LimitError>() {
-            Some(limit) => self.until_next(limit),
-            None if is_about_all(error) => SOON,
-            None => desk.failures.note(&ask.grant.client, &ask.challenge.name, kind, Instant::now()),
-        };
-        Answer::Failed { kind, retry_after }
-    }
-
-    fn until_next(&self, limit: &LimitError) -> Duration {
-        let now = self.parts.state.usage(|_, now| now);
-        match limit {
-            LimitError::TooLate { soonest, .. } => *soonest,
-            LimitError::UsedUp { reset } | LimitError::Reserved { reset, .. } => reset.since(now),
-            LimitError::Refused { next, .. } | LimitError::Down { next, .. } => next.since(now),
-            LimitError::Interrupted(_) => SOON,
-        }
     }
 }
 
@@ -278,27 +265,20 @@ impl Work for Engine {
     }
 }
 
-/// Whether the next call of anybody would fail for the same reason.
-fn is_about_all(error: &Error) -> bool {
-    error.find::<Interrupted>().is_some()
-        || error.find().is_some_and(crate::api::ApiError::is_transient)
-        || matches!(error.kind(), Kind::Unauthorized | Kind::Forbidden)
-}
-
-/// What is answered while the broker ends.
-fn stopped() -> Answer {
+/// What is answered while the broker ends, and for an addition whose removal was asked for meanwhile.
+const fn interrupted() -> Answer {
     Answer::Failed { kind: Kind::Interrupted, retry_after: SOON }
 }
 
-/// The call for one record. It stays where an addition fails: the client asks for the removal, or it is removed when it is
-/// left over.
-fn call(action: Action, ask_program: &str, challenge: &Challenge) -> Call {
+/// The addition of one record. It stays where that fails: the client asks for the removal, or it is removed when it is left
+/// over.
+fn addition(ask: &Ask) -> Call {
     Call {
-        client: if ask_program == ACME_DNS { ACME_DNS } else { BROKER },
-        action,
-        challenges: vec![challenge.clone()],
+        client: if ask.program == ACME_DNS { ACME_DNS } else { BROKER },
+        action: Action::Add,
+        challenges: vec![ask.challenge.clone()],
         wait: Wait::Now,
-        on_failure: if action == Action::Add { OnFailure::Leave } else { OnFailure::DeferToNextCall },
+        on_failure: OnFailure::Leave,
         ca_asked: CaAsked::AfterAll,
     }
 }

@@ -95,6 +95,11 @@ pub enum Answer {
     },
     /// It goes on, and the time of this request is over.
     Pending,
+    /// A removal that failed for a reason that passes: the client has done its part, and the journal finishes it.
+    Postponed {
+        /// The name of the record.
+        record: DnsName,
+    },
     /// The client may not do this; it has cost no API call.
     Refused(Refusal),
     /// It failed, for a reason that is not the client's.

@@ -259,17 +259,19 @@ fn finish(
     answer: Answer,
     line: &mut Line,
 ) -> Result<Value, Problem> {
-    let is_pending = answer == Answer::Pending;
+    let is_pending = matches!(answer, Answer::Pending | Answer::Postponed { .. });
+    let goes_on = if answer == Answer::Pending { "pending" } else { "postponed" };
     let (record, domain, changed) = match answer {
         Answer::Done { record, domain, changed } => (Some(record), domain, changed),
         Answer::Pending if asked.goal == Goal::Stored => return Err(Problem::Failed(Kind::TimedOut, NOT_STORED)),
         Answer::Pending if action == Action::Add && grant.not_ready == NotReady::Fail => return Err(Problem::NotReady),
         Answer::Pending => (None, None, false),
+        Answer::Postponed { record } => (Some(record), None, false),
         Answer::Refused(refusal) => return Err(Problem::Refused(refusal)),
         Answer::Failed { kind, retry_after } => return Err(Problem::Failed(kind, retry_after)),
     };
     line.outcome = match (is_pending, changed) {
-        (true, _) => "pending",
+        (true, _) => goes_on,
         (false, true) => "done",
         (false, false) => "unchanged",
     }

@@ -68,7 +68,9 @@ impl Solver<'_> {
         if record != challenge.name {
             self.events.step(&format!("`{}` is an alias: the record belongs at `{record}`", challenge.name));
         }
-        (self.allowed)(challenge, &record)?;
+        if let Some(owner) = self.owner {
+            (owner.allowed)(challenge, &record)?;
+        }
         let apex = zone.as_ref().and_then(|zone| zone.apex.as_ref());
         // What was noted on the way may be the reason.
         let tell = |_: &Error| notes.iter().for_each(|note| self.events.warning(note));
@@ -84,7 +86,7 @@ impl Solver<'_> {
         (zone, notes): (Option<Zone>, Vec<String>),
     ) -> Result<Placement> {
         let mut entry = Entry::new(self.state.account(), call.client, challenge, (domain, record));
-        entry.owner = self.owner.map(str::to_owned);
+        entry.owner = self.owner.map(|owner| owner.name.to_owned());
         let not_below = || AccountError::NotBelow { name: record.clone(), domain: domain.clone() };
         let spec = spec_of(&entry).ok_or_else(not_below)?;
         Ok(Placement { entry, spec, zone, added: None, notes })
@@ -93,9 +95,11 @@ impl Solver<'_> {
     /// Asks DNS where a name belongs. Before an addition a network that is not up yet (a timer at boot, a line that is dialled
     /// again) is waited for until the time limit.
     pub(super) fn place_by(&self, follow: Follow, name: &DnsName, policy: &RetryPolicy) -> Result<Place> {
-        let is_addition = policy.reads_for == CallKind::Addition;
-        let limit = policy.deadline.min(Instant::now() + self.settings.propagation_timeout);
-        let (mut deadline, mut pause, since) = (policy.deadline, PAUSE, Instant::now());
+        let since = Instant::now();
+        let patience = self.owner.map_or(self.settings.propagation_timeout, |owner| owner.patience);
+        let (is_addition, limit) = (policy.reads_for == CallKind::Addition, policy.deadline.min(since + patience));
+        let mut deadline = if self.owner.is_some() { limit } else { policy.deadline };
+        let mut pause = PAUSE;
         loop {
             let error = match self.lookup.place(name, follow, deadline) {
                 Ok(place) => return Ok(place),

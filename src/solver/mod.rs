@@ -64,16 +64,22 @@ pub struct Solver<'a> {
     pub events: &'a dyn Events,
     /// How it waits.
     pub pause: &'a Pause,
-    /// For whom: who may ask for the removal of what is added. Nobody in particular where a hook acts for its own machine.
-    pub owner: Option<&'a str>,
-    /// Says whether a challenge may be answered at a record, which is asked before anything is sent.
-    pub allowed: &'a Allowed<'a>,
+    /// On whose behalf a broker adds records; nobody's where a hook acts for its own machine.
+    pub owner: Option<&'a Owner<'a>>,
     /// Set by a signal.
     pub interrupted: Arc<AtomicBool>,
 }
 
-/// Decides whether a challenge may be answered with a record of this name, at the end of its aliases.
-pub type Allowed<'a> = dyn Fn(&Challenge, &DnsName) -> Result<()> + Sync + 'a;
+/// On whose behalf records are added, and what holds for them.
+pub struct Owner<'a> {
+    /// Who may ask for their removal.
+    pub name: &'a str,
+    /// Decides whether a challenge may be answered with a record of this name, at the end of its aliases; asked before
+    /// anything is sent.
+    pub allowed: &'a (dyn Fn(&Challenge, &DnsName) -> Result<()> + Sync),
+    /// How long DNS is asked for the place of a record.
+    pub patience: Duration,
+}
 
 /// Hears what a solver does.
 pub trait Events {

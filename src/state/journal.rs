@@ -81,14 +81,14 @@ impl Journal {
     /// Notes that a record is about to be added, and gives its entry an id and a time.
     ///
     /// A record that is in the journal already keeps its id and begins anew; with a new id if it is being removed, so that
-    /// the end of that removal does not touch it. The same challenge at another place, as after a change of its CNAME, is
-    /// a record of its own.
+    /// the end of that removal does not touch it. The same challenge at another place, as after a change of its CNAME, or of
+    /// another client of the broker, is an entry of its own.
     // Before the request and not after it: a crash in between leaves an entry without a record, which is deleted in
     // vain and forgotten. The other order leaves a record that nobody remembers.
     pub fn intend(&mut self, new: &mut Entry, now: Timestamp) {
         let is_same = |entry: &Entry| {
             (&entry.account, &entry.name, &entry.value) == (&new.account, &new.name, &new.value)
-                && (&entry.domain, &entry.record) == (&new.domain, &new.record)
+                && (&entry.domain, &entry.record, &entry.owner) == (&new.domain, &new.record, &new.owner)
         };
         let open = self.entries.iter().find(|entry| is_same(entry));
         let was_never_sent = self.was_never_sent(&new.name, &new.value, now);

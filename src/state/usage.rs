@@ -90,7 +90,10 @@ impl AccountUsage {
     }
 
     /// Makes sure that a request may leave, apart from its turn.
-    fn check(&self, now: Timestamp) -> Result<(), LimitError> {
+    ///
+    /// # Errors
+    /// [`LimitError::UsedUp`], [`LimitError::Refused`], [`LimitError::Down`]
+    pub fn check(&self, now: Timestamp) -> Result<(), LimitError> {
         self.daily.check()?;
         self.outage.check(now)
     }

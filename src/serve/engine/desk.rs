@@ -1,7 +1,7 @@
 //! What is under way, for all threads of the engine: one place behind one lock. Nobody sends or waits for anything while
 //! holding it.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,13 +9,16 @@ use tokio::sync::watch;
 
 use super::memory::Failures;
 use super::queue::FairQueue;
-use super::{Answer, Ask, Engine, Goal, SOON, stopped};
+use super::{Answer, Ask, Engine, Goal, LOOKERS, SOON, interrupted};
 use crate::challenge::Challenge;
 use crate::error::Kind;
+use crate::state::Entry;
 
-/// The most additions and removals at once, and those of one client.
+/// The most additions at once, and those of one client; as many removals.
 const MOST_JOBS: usize = 4096;
 const MOST_OF_CLIENT: usize = 256;
+/// How many look-ups one client has at once: its name servers may be slow, and others are not to wait for them.
+const LOOKS_OF_CLIENT: usize = LOOKERS / 2;
 
 /// One record of one client.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -24,9 +27,18 @@ pub(super) struct Key {
     pub(super) challenge: Challenge,
 }
 
+/// One addition: the same record may be added again after its removal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Ticket {
+    pub(super) key: Key,
+    number: u64,
+}
+
 /// How far an addition has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
+    /// An equal record is being removed.
+    Parked,
     Looking,
     Queued,
     Adding,
@@ -37,14 +49,14 @@ pub(super) enum Step {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Told {
     stored: Option<Answer>,
-    ready: Option<Answer>,
+    ended: Option<Answer>,
 }
 
 impl Told {
     pub(super) const fn of(&self, goal: Goal) -> Option<&Answer> {
         match goal {
             Goal::Stored => self.stored.as_ref(),
-            Goal::Ready => self.ready.as_ref(),
+            Goal::Ready => self.ended.as_ref(),
         }
     }
 }
@@ -57,26 +69,53 @@ pub(super) struct Job {
     pub(super) is_awaited: bool,
     /// Set when a removal overtakes it.
     pub(super) cancelled: Arc<AtomicBool>,
+    number: u64,
     told: watch::Sender<Told>,
 }
 
+impl Job {
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed)
+    }
+}
+
 /// What a thread that looks things up does next.
+#[derive(Debug, PartialEq, Eq)]
 pub(super) enum Look {
-    Addition(Key),
+    Addition(Ticket),
     Removal(Key),
+}
+
+/// What the lane does next.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Task {
+    Add(Ticket),
+    /// A client has asked for it.
+    Remove(Key),
+    /// Nobody asks, or nobody asks any more.
+    Clear(Entry),
 }
 
 /// Everything that is under way.
 #[derive(Default)]
 pub(super) struct Desk {
-    pub(super) jobs: HashMap<Key, Job>,
-    pub(super) removals: HashMap<Key, watch::Sender<Option<Answer>>>,
-    pub(super) looks: VecDeque<Look>,
-    pub(super) queue: FairQueue<Key>,
+    jobs: HashMap<Key, Job>,
+    removals: HashMap<Key, watch::Sender<Option<Answer>>>,
+    pub(super) looks: FairQueue<Look>,
+    looking: HashMap<String, usize>,
+    pub(super) queue: FairQueue<Task>,
     pub(super) failures: Failures,
-    /// How many additions have failed, by kind.
+    /// How many additions have failed, by kind, and how many requests were refused.
     pub(super) failed: BTreeMap<&'static str, u64>,
+    pub(super) refused: u64,
+    numbers: u64,
     is_closed: bool,
+}
+
+/// A place to hear from, and whether what is heard of ends because of a removal.
+pub(super) struct Joined {
+    pub(super) told: watch::Receiver<Told>,
+    pub(super) is_ending: bool,
 }
 
 impl Key {
@@ -86,53 +125,113 @@ impl Key {
 }
 
 impl Desk {
+    /// Returns the job of a ticket, unless it has ended.
+    pub(super) fn job(&mut self, ticket: &Ticket) -> Option<&mut Job> {
+        self.jobs.get_mut(&ticket.key).filter(|job| job.number == ticket.number)
+    }
+
+    /// Lets a job take its next step, unless it has ended; tells what it is about.
+    pub(super) fn step(&mut self, ticket: &Ticket, step: Step) -> Option<(Ask, Arc<AtomicBool>)> {
+        let job = self.job(ticket)?;
+        job.step = step;
+        Some((job.ask.clone(), Arc::clone(&job.cancelled)))
+    }
+
     /// Tells that IPv64 has stored the record of a job.
-    pub(super) fn stored(&self, key: &Key, answer: Answer) {
-        if let Some(job) = self.jobs.get(key) {
+    pub(super) fn stored(&mut self, ticket: &Ticket, answer: Answer) {
+        if let Some(job) = self.job(ticket) {
             job.told.send_modify(|told| told.stored = Some(answer));
         }
     }
 
     /// Ends a job with an answer for all who still wait.
-    pub(super) fn finish(&mut self, key: &Key, answer: Answer) {
+    pub(super) fn finish(&mut self, ticket: &Ticket, answer: Answer) {
+        if self.job(ticket).is_some() {
+            if matches!(answer, Answer::Done { .. }) {
+                self.failures.forget(&ticket.key.client, &ticket.key.challenge.name);
+            }
+            self.end(&ticket.key, answer);
+        }
+    }
+
+    fn end(&mut self, key: &Key, answer: Answer) {
         if let Some(job) = self.jobs.remove(key) {
+            let answer = if job.is_cancelled() { interrupted() } else { answer };
             job.told.send_modify(|told| {
                 told.stored.get_or_insert_with(|| answer.clone());
-                told.ready = Some(answer);
+                told.ended = Some(answer);
             });
         }
     }
 
-    /// Ends a removal.
+    /// Ends a removal, and lets the addition go on that has waited for its end.
     pub(super) fn removed(&mut self, key: &Key, answer: Answer) {
         if let Some(told) = self.removals.remove(key) {
             told.send_replace(Some(answer));
         }
+        if let Some(job) = self.jobs.get_mut(key).filter(|job| job.step == Step::Parked) {
+            job.step = Step::Looking;
+            let ticket = Ticket { key: key.clone(), number: job.number };
+            self.looks.push(&key.client, Look::Addition(ticket));
+        }
+    }
+
+    pub(super) fn is_adding(&self, key: &Key) -> bool {
+        self.jobs.get(key).is_some_and(|job| matches!(job.step, Step::Adding | Step::Waiting))
+    }
+
+    /// Takes what is looked up next.
+    pub(super) fn next_look(&mut self) -> Option<Look> {
+        let looking = &self.looking;
+        let look = self.looks.pop(|client| looking.get(client).is_none_or(|count| *count < LOOKS_OF_CLIENT))?;
+        if let Look::Addition(ticket) = &look {
+            *self.looking.entry(ticket.key.client.clone()).or_default() += 1;
+        }
+        Some(look)
+    }
+
+    /// Notes that a look is done.
+    pub(super) fn looked(&mut self, client: &str) {
+        if let Some(count) = self.looking.get_mut(client) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.looking.remove(client);
+            }
+        }
+    }
+
+    /// Ends all additions that have not begun.
+    pub(super) fn dismiss_queued(&mut self, answer: &Answer) {
+        for task in self.queue.take_others() {
+            if let Task::Add(ticket) = task {
+                *self.failed.entry(Kind::Unavailable.as_str()).or_default() += 1;
+                self.finish(&ticket, answer.clone());
+            }
+        }
     }
 
     /// Ends everything, and takes nothing more.
-    pub(super) fn dismiss(&mut self, answer: &Answer) {
+    pub(super) fn close(&mut self) {
         self.is_closed = true;
         let keys: Vec<_> = self.jobs.keys().cloned().collect();
         for key in keys {
             if let Some(job) = self.jobs.get(&key) {
                 job.cancelled.store(true, Ordering::Relaxed);
             }
-            self.finish(&key, answer.clone());
+            self.end(&key, interrupted());
         }
         let keys: Vec<_> = self.removals.keys().cloned().collect();
-        keys.iter().for_each(|key| self.removed(key, answer.clone()));
+        keys.iter().for_each(|key| self.removed(key, interrupted()));
     }
 
-    /// Makes sure that there is room for one more.
-    fn check_room(&self, client: &str) -> Result<(), Answer> {
+    /// Makes sure that there is room for one more of a kind: a client that adds too much can still remove.
+    fn check_room<'a>(&self, client: &str, all: impl ExactSizeIterator<Item = &'a Key> + Clone) -> Result<(), Answer> {
         if self.is_closed {
-            return Err(stopped());
+            return Err(interrupted());
         }
-        let all = self.jobs.len() + self.removals.len();
-        let of_client = || self.jobs.keys().chain(self.removals.keys()).filter(|key| key.client == client).count();
-        if all >= MOST_JOBS || of_client() >= MOST_OF_CLIENT {
-            return Err(Answer::Failed { kind: Kind::BrokerUnusable, retry_after: SOON });
+        let of_client = all.clone().filter(|key| key.client == client).count();
+        if all.len() >= MOST_JOBS || of_client >= MOST_OF_CLIENT {
+            return Err(Answer::Failed { kind: Kind::BrokerBusy, retry_after: SOON });
         }
         Ok(())
     }
@@ -140,21 +239,26 @@ impl Desk {
 
 impl Engine {
     /// Begins an addition, or joins the one that is under way.
-    pub(super) fn begin(&self, ask: Ask, goal: Goal) -> Result<watch::Receiver<Told>, Answer> {
-        let key = Key::of(&ask);
+    pub(super) fn begin(&self, ask: &Ask, goal: Goal) -> Result<Joined, Answer> {
+        let key = Key::of(ask);
         let mut desk = self.desk();
         if let Some(job) = desk.jobs.get_mut(&key) {
             job.is_awaited |= goal == Goal::Ready;
-            return Ok(job.told.subscribe());
+            return Ok(Joined { told: job.told.subscribe(), is_ending: job.is_cancelled() });
         }
-        desk.check_room(&key.client)?;
-        let (told, receiver) = watch::channel(Told::default());
+        desk.check_room(&key.client, desk.jobs.keys())?;
+        desk.numbers += 1;
+        let (number, (told, receiver)) = (desk.numbers, watch::channel(Told::default()));
+        let step = if desk.removals.contains_key(&key) { Step::Parked } else { Step::Looking };
         let (is_awaited, cancelled) = (goal == Goal::Ready, Arc::default());
-        desk.jobs.insert(key.clone(), Job { ask, step: Step::Looking, is_awaited, cancelled, told });
-        desk.looks.push_back(Look::Addition(key));
+        desk.jobs.insert(key.clone(), Job { ask: ask.clone(), step, is_awaited, cancelled, number, told });
+        if step == Step::Looking {
+            let client = key.client.clone();
+            desk.looks.push(&client, Look::Addition(Ticket { key, number }));
+        }
         drop(desk);
         self.changed.notify_all();
-        Ok(receiver)
+        Ok(Joined { told: receiver, is_ending: false })
     }
 
     /// Begins a removal, or joins the one that is under way. An addition that has not left is not sent any more, and one that is
@@ -162,27 +266,24 @@ impl Engine {
     pub(super) fn begin_removal(&self, ask: &Ask) -> Result<watch::Receiver<Option<Answer>>, Answer> {
         let key = Key::of(ask);
         let mut desk = self.desk();
+        if let Some(job) = desk.jobs.get(&key) {
+            job.cancelled.store(true, Ordering::Relaxed);
+            let ticket = Ticket { key: key.clone(), number: job.number };
+            if !desk.is_adding(&key) {
+                desk.looks.withdraw(&key.client, &Look::Addition(ticket.clone()));
+                desk.queue.withdraw(&key.client, &Task::Add(ticket));
+                desk.end(&key, interrupted());
+            }
+        }
         if let Some(told) = desk.removals.get(&key) {
             return Ok(told.subscribe());
         }
-        desk.check_room(&key.client)?;
-        if let Some(job) = desk.jobs.get(&key) {
-            job.cancelled.store(true, Ordering::Relaxed);
-            if matches!(job.step, Step::Looking | Step::Queued) {
-                desk.queue.withdraw(&key.client, &key);
-                desk.finish(&key, overtaken());
-            }
-        }
+        desk.check_room(&key.client, desk.removals.keys())?;
         let (told, receiver) = watch::channel(None);
         desk.removals.insert(key.clone(), told);
-        desk.looks.push_back(Look::Removal(key));
+        desk.looks.push_urgent(Look::Removal(key));
         drop(desk);
         self.changed.notify_all();
         Ok(receiver)
     }
-}
-
-/// What an addition is answered whose removal was asked for meanwhile.
-pub(super) const fn overtaken() -> Answer {
-    Answer::Failed { kind: Kind::Interrupted, retry_after: SOON }
 }

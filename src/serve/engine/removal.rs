@@ -1,94 +1,134 @@
-//! Removals: of what a client has added and nothing else, of what acme-dns clients have left to us, and of what was left behind.
+//! Removals: of what a client has added and nothing else, of values that expire, and of what was left behind.
 
+use std::slice::from_ref;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use super::desk::Key;
-use super::{ACME_DNS, Answer, BROKER, Engine, call};
-use crate::order::{Action, Call};
-use crate::solver::Status;
-use crate::state::Entry;
+use super::desk::{Key, Task};
+use super::look::done;
+use super::{ACME_DNS, Answer, Engine, SOON};
+use crate::api::{ApiError, Change};
+use crate::state::{Entry, EntryId};
 
 /// How long the value of an acme-dns client stays, which never asks for its removal.
 const EXPIRES_AFTER: Duration = Duration::from_secs(15 * 60);
 /// So many values of one name an acme-dns client has at once: apex and wildcard.
 const KEPT: usize = 2;
+/// How long after its failure a removal is tried again that nobody waits for.
+const RETRY: Duration = Duration::from_secs(60);
 
 impl Engine {
-    /// Answers a removal of what this client has not added, or lets it queue.
-    pub(super) fn look_at_removal(self: &Arc<Self>, key: &Key) {
-        let is_adding = self.desk().jobs.contains_key(key);
-        if self.journalled(&key.client, &key.challenge).is_empty() && !is_adding {
-            return self.desk().removed(key, nothing(key));
-        }
-        self.desk().queue.push_removal(key.clone());
-        self.changed.notify_all();
+    /// Takes up the removals that an earlier run was asked for.
+    pub(super) fn resume_removals(&self) {
+        let account = self.parts.state.account();
+        let entries = self.parts.state.journal(|journal, _| {
+            let is_open =
+                |entry: &&Entry| entry.account == *account && entry.owner.is_some() && entry.is_being_removed();
+            journal.entries().iter().filter(is_open).cloned().collect::<Vec<_>>()
+        });
+        self.let_go(entries);
     }
 
+    /// Removes what a client asks for.
     pub(super) fn remove(self: &Arc<Self>, key: &Key) {
-        let answer =
-            if self.journalled(&key.client, &key.challenge).is_empty() { nothing(key) } else { self.remove_now(key) };
+        let mut answer = nothing(key);
+        // One challenge may be at several places, where its alias has changed in between.
+        for entry in self.journalled(&key.client, &key.challenge) {
+            self.parts.state.journal(|journal, now| journal.remove_asked(from_ref(&entry.id), now));
+            let removed = self.remove_entry(&entry);
+            if matches!(answer, Answer::Done { .. }) {
+                answer = removed;
+            }
+        }
         self.desk().removed(key, answer);
     }
 
-    /// What fails for a passing reason is finished later: the client has done its part.
-    fn remove_now(&self, key: &Key) -> Answer {
-        let (never, not_cancelled) = (|_: &_, _: &_| Ok(()), Arc::<AtomicBool>::default());
-        let lookup = self.lookup();
-        let solver = self.solver((&key.client, &lookup), &never, &not_cancelled);
-        match solver.run(&call(Action::Remove, BROKER, &key.challenge)) {
-            Ok(outcome) => outcome.records.into_iter().next().map_or_else(
-                || nothing(key),
-                |solved| Answer::Done {
-                    record: solved.record,
-                    domain: solved.domain,
-                    changed: solved.status == Status::Removed,
-                },
-            ),
-            Err(error) => Answer::Failed { kind: error.kind(), retry_after: super::SOON },
+    /// Removes what nobody waits for, unless it was added again.
+    pub(super) fn clear(&self, entry: &Entry) {
+        let is_open = |open: &Entry| open.id == entry.id && open.is_being_removed();
+        if self.parts.state.journal(|journal, _| journal.entries().iter().any(is_open)) {
+            self.remove_entry(entry);
         }
     }
 
-    /// Lets the values of an acme-dns client go for which there is no room any more.
-    pub(super) fn make_room(&self, key: &Key) {
-        let name = &key.challenge.name;
-        let account = self.parts.state.account();
-        let mut entries = self.parts.state.journal(|journal, _| journal.find(account, name, None));
-        entries.retain(|entry| is_acme_dns(entry) && entry.owner.as_deref() == Some(key.client.as_str()));
-        entries.truncate(entries.len().saturating_sub(KEPT));
-        self.let_go(&entries);
-    }
-
-    /// Removes what has expired, and what earlier runs have left behind.
-    pub(super) fn tidy(&self) {
-        let entries = self.parts.state.journal(|journal, now| {
-            let is_old = |entry: &&Entry| is_acme_dns(entry) && now.since(entry.added_at) >= EXPIRES_AFTER;
-            journal.entries().iter().filter(is_old).cloned().collect::<Vec<_>>()
-        });
-        self.let_go(&entries);
-        let (never, not_cancelled) = (|_: &_, _: &_| Ok(()), Arc::<AtomicBool>::default());
+    /// Removes a record. What fails for a passing reason is finished later: the client has done its part.
+    fn remove_entry(&self, entry: &Entry) -> Answer {
+        if self.is_shared(entry) {
+            self.parts.state.journal(|journal, _| journal.close(from_ref(&entry.id)));
+            return done(entry, false);
+        }
         let lookup = self.lookup();
-        let solver = self.solver((BROKER, &lookup), &never, &not_cancelled);
-        solver.clear_leftovers(&Call::new(BROKER, Action::Remove, Vec::new()));
-    }
-
-    fn let_go(&self, entries: &[Entry]) {
-        let account = self.parts.state.account();
-        let mut desk = self.desk();
-        for entry in entries.iter().filter(|entry| entry.account == *account && !entry.is_being_removed()) {
-            if let Some(client) = &entry.owner {
-                desk.queue.push_removal(Key { client: client.clone(), challenge: entry.challenge() });
+        let solver = self.solver(&lookup, None, &self.stopping);
+        match self.try_out(|| solver.delete(entry, &Self::call_policy())) {
+            Ok(change) => done(entry, change == Change::Made),
+            Err(error) => {
+                self.note_outage(&error);
+                let record = entry.record.clone();
+                if error.find().is_some_and(ApiError::is_transient) {
+                    Answer::Postponed { record }
+                } else {
+                    Answer::Failed { kind: error.kind(), retry_after: SOON }
+                }
             }
         }
     }
-}
 
-fn is_acme_dns(entry: &Entry) -> bool {
-    entry.client == ACME_DNS
+    /// Whether somebody else has asked for the very same record, by the same name or by an alias, and may still need it.
+    fn is_shared(&self, entry: &Entry) -> bool {
+        let of = |entry: &Entry| (entry.account.clone(), entry.record.clone(), entry.value.clone());
+        let is_other = |other: &Entry| other.id != entry.id && of(other) == of(entry) && !other.is_being_removed();
+        self.parts.state.journal(|journal, _| journal.entries().iter().any(is_other))
+    }
+
+    /// Lets the oldest values of an acme-dns client at a name go for which there is no room any more.
+    pub(super) fn make_room(&self, key: &Key) {
+        let account = self.parts.state.account();
+        let mut entries = self.parts.state.journal(|journal, _| journal.find(account, &key.challenge.name, None));
+        entries.retain(|entry| {
+            entry.client == ACME_DNS && entry.owner.as_deref() == Some(key.client.as_str()) && !entry.is_being_removed()
+        });
+        entries.truncate(entries.len().saturating_sub(KEPT));
+        self.let_go(entries);
+    }
+
+    /// Removes what has expired, and what earlier runs, or hooks on this machine, have left behind.
+    pub(super) fn tidy(&self) {
+        let (state, rate) = (&self.parts.state, self.parts.settings.api_rate);
+        let expired = state.journal(|journal, now| {
+            let has_expired = |entry: &&Entry| {
+                let is_over = entry.client == ACME_DNS && now.since(entry.added_at) >= EXPIRES_AFTER;
+                entry.account == *state.account() && is_over && !entry.is_being_removed()
+            };
+            journal.entries().iter().filter(has_expired).cloned().collect::<Vec<_>>()
+        });
+        self.let_go(expired);
+        let is_idle = self.desk().queue.len() == 0;
+        if !is_idle || state.usage(|usage, now| usage.is_barred(now)) {
+            return;
+        }
+        let is_spare = state.usage(|usage, now| usage.has_to_spare(rate, now));
+        let left = state.journal(|journal, now| {
+            let failed = journal.take_finishable(state.account(), RETRY, now);
+            failed.or_else(|| is_spare.then(|| journal.take_left_over(state.account(), &[], now)).flatten())
+        });
+        left.into_iter().for_each(|entry| self.desk().queue.push_urgent(Task::Clear(entry)));
+    }
+
+    /// Begins the removal of what nobody waits for.
+    fn let_go(&self, entries: Vec<Entry>) {
+        if entries.is_empty() {
+            return;
+        }
+        let ids: Vec<EntryId> = entries.iter().map(|entry| entry.id.clone()).collect();
+        self.parts.state.journal(|journal, now| journal.remove_asked(&ids, now));
+        let mut desk = self.desk();
+        entries.into_iter().for_each(|entry| desk.queue.push_urgent(Task::Clear(entry)));
+        drop(desk);
+        self.changed.notify_all();
+    }
 }
 
 /// The answer for a record that this client has not added.
-fn nothing(key: &Key) -> Answer {
+pub(super) fn nothing(key: &Key) -> Answer {
     Answer::Done { record: key.challenge.name.clone(), domain: None, changed: false }
 }

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use super::desk::{Key, Step, overtaken};
-use super::{Answer, Engine, SOON, call};
+use super::desk::{Step, Ticket};
+use super::look::done;
+use super::{Answer, Ask, Engine, SOON, addition};
 use crate::api::{CallKind, RetryPolicy};
 use crate::error::{Error, Kind};
-use crate::order::Action;
 use crate::solver::Stored;
 
 /// The most waits at once.
@@ -18,48 +18,32 @@ const STACK: usize = 256 * 1024;
 
 impl Engine {
     /// Waits for a stored record, and tells when it is ready.
-    pub(super) fn wait(self: &Arc<Self>, key: &Key, stored: Stored) {
-        let (engine, waited) = (Arc::clone(self), key.clone());
-        let Some(cancelled) = self.begin_wait(key) else { return };
+    pub(super) fn wait(self: &Arc<Self>, ticket: &Ticket, stored: Stored) {
+        let taken = self.desk().step(ticket, Step::Waiting);
+        let Some((ask, cancelled)) = taken else { return };
+        let (engine, waited) = (Arc::clone(self), ticket.clone());
         let work = move || {
-            let answer = engine.wait_here(&waited, stored, &cancelled);
+            let answer = engine.wait_here(&ask, stored, &cancelled);
             engine.waits.fetch_sub(1, Ordering::Relaxed);
             engine.finish(&waited, answer);
         };
-        let thread = if self.waits.fetch_add(1, Ordering::Relaxed) < MOST_WAITS {
-            std::thread::Builder::new().name("wait".to_owned()).stack_size(STACK).spawn(work).ok()
-        } else {
-            None
-        };
-        if thread.is_none() {
+        let has_room = self.waits.fetch_add(1, Ordering::Relaxed) < MOST_WAITS;
+        let builder = std::thread::Builder::new().name("wait".to_owned()).stack_size(STACK);
+        if !has_room || builder.spawn(work).is_err() {
             // The record stays: the client that asks again waits for it then.
             self.waits.fetch_sub(1, Ordering::Relaxed);
-            self.finish(key, Answer::Failed { kind: Kind::BrokerUnusable, retry_after: SOON });
+            self.finish(ticket, Answer::Failed { kind: Kind::BrokerBusy, retry_after: SOON });
         }
     }
 
-    fn begin_wait(&self, key: &Key) -> Option<Arc<AtomicBool>> {
-        let mut desk = self.desk();
-        let job = desk.jobs.get_mut(key)?;
-        job.step = Step::Waiting;
-        Some(Arc::clone(&job.cancelled))
-    }
-
-    fn wait_here(&self, key: &Key, stored: Stored, cancelled: &Arc<AtomicBool>) -> Answer {
-        let Some(ask) = self.desk().jobs.get(key).map(|job| job.ask.clone()) else { return overtaken() };
-        let never = |_: &_, _: &_| Ok(());
+    fn wait_here(&self, ask: &Ask, stored: Stored, cancelled: &Arc<AtomicBool>) -> Answer {
         let lookup = self.lookup();
-        let solver = self.solver((&key.client, &lookup), &never, cancelled);
-        let done = stored.records().next().map_or(Answer::Pending, |(entry, changed)| Answer::Done {
-            record: entry.record.clone(),
-            domain: Some(entry.domain.clone()),
-            changed,
-        });
+        let ready = stored.records().next().map_or(Answer::Pending, |(entry, is_new)| done(entry, is_new));
         let policy = RetryPolicy::until(Instant::now()).reading_for(CallKind::Addition);
-        match solver.wait_for(&call(Action::Add, &ask.program, &key.challenge), stored, &policy) {
-            Ok(_) => done,
-            Err(_) if cancelled.load(Ordering::Relaxed) => overtaken(),
-            Err(failure) => self.failed(&ask, &Error::from(failure)),
+        let solver = self.solver(&lookup, None, cancelled);
+        match solver.wait_for(&addition(ask), stored, &policy) {
+            Ok(_) => ready,
+            Err(failure) => self.failure(ask, &Error::from(failure)),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ipv64_acme::api::{Access, Client};
+use ipv64_acme::api::{Access, Client, RecordSpec, RecordType, RetryPolicy};
 use ipv64_acme::challenge::{Challenge, TxtValue};
 use ipv64_acme::dns::recursive::Recursive;
 use ipv64_acme::dns::zone::Lookup;
@@ -78,6 +78,10 @@ fn account(sim: &Sim) -> Account {
 }
 
 fn start(sim: &Sim, folder: &Path, rate: &str) -> Arc<Engine> {
+    Engine::start(parts(sim, folder, rate)).unwrap()
+}
+
+fn parts(sim: &Sim, folder: &Path, rate: &str) -> Parts {
     let mut variables = sim.env();
     variables.push(("IPV64_API_RATE".into(), rate.into()));
     variables.push(("IPV64_CONFIG".into(), folder.join("empty.toml").to_str().unwrap().to_owned()));
@@ -117,7 +121,7 @@ fn start(sim: &Sim, folder: &Path, rate: &str) -> Arc<Engine> {
         pace: Arc::default(),
         known: Arc::default(),
     };
-    Engine::start(Parts { settings, upstream: Upstream::Api(client), lookup, state, requests }).unwrap()
+    Parts { settings, upstream: Upstream::Api(client), lookup, state, requests }
 }
 
 fn run<T>(work: impl Future<Output = T>) -> T {
@@ -381,4 +385,103 @@ fn a_broker_that_ends_takes_nothing_and_answers_all() {
     assert!(matches!(answer, Answer::Failed { kind: Kind::Interrupted, .. }), "{answer:?}");
     ending.join().unwrap();
     assert!(matches!(broker.present(&asked), Answer::Failed { kind: Kind::Interrupted, .. }));
+}
+
+#[test]
+fn an_addition_after_a_removal_of_the_same_record_waits_for_its_end() {
+    // The window is full, so the removal is still to come when the record is asked for again.
+    let broker = Broker::with(Config::default(), "2/5");
+    let asked = ask("a", "name.ipv64.net");
+    assert!(changed(&broker.present(&asked)));
+    let engine = &broker.engine;
+    let (removed, added) = run(async {
+        let add = async {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            engine.present(asked.clone(), Goal::Stored, LONG).await
+        };
+        tokio::join!(engine.cleanup(asked.clone(), LONG), add)
+    });
+    assert!(changed(&removed) && changed(&added), "{removed:?}, {added:?}");
+    let value = asked.challenge.value.as_str();
+    assert!(broker.sim.records_left().iter().any(|record| record.content.trim_matches('"') == value));
+    assert!(changed(&broker.cleanup(&asked)));
+}
+
+#[test]
+fn a_record_that_two_clients_have_asked_for_goes_with_the_last_one() {
+    let broker = Broker::new();
+    let one = ask("one", "name.ipv64.net");
+    let other = Ask { challenge: one.challenge.clone(), ..ask("other", "name.ipv64.net") };
+    assert!(changed(&broker.present(&one)));
+    assert!(!changed(&broker.present(&other)), "it is there");
+    assert!(!changed(&broker.cleanup(&one)), "the other one may still need it");
+    assert_eq!(broker.count(CallKind::DelRecord), 0);
+    assert!(changed(&broker.cleanup(&other)));
+}
+
+#[test]
+fn an_alias_that_changes_while_its_client_waits_for_a_turn_costs_no_call() {
+    let broker = Broker::with(Config::default(), "2/6");
+    assert!(changed(&broker.present(&ask("b", "name.ipv64.net"))), "the list and an addition fill the window");
+    let asked = ask_of(grant("a", &["alias.example.com"]), "alias.example.com");
+    let engine = Arc::clone(&broker.engine);
+    let queued = std::thread::spawn({
+        let asked = asked.clone();
+        move || run(engine.present(asked, Goal::Ready, LONG))
+    });
+    std::thread::sleep(Duration::from_secs(1));
+    // Another program with the same key turns the name into an alias.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let parts = parts(&broker.sim, elsewhere.path(), "1000/1");
+    let domain = DnsName::parse("example.com").unwrap();
+    let alias = DnsName::parse("_acme-challenge.alias.example.com").unwrap();
+    let record =
+        RecordSpec::within(&domain, &alias, RecordType::from_name("CNAME"), "_acme-challenge.b.name.ipv64.net")
+            .unwrap();
+    let Upstream::Api(client) = &parts.upstream else { panic!("the API was asked for") };
+    client.add_record(&record, &RetryPolicy::interactive()).unwrap();
+    let before = broker.count(CallKind::AddRecord);
+    assert_eq!(queued.join().unwrap(), Answer::Refused(Refusal::Record));
+    assert_eq!(broker.count(CallKind::AddRecord), before);
+    assert_eq!(broker.engine.numbers().refused, 1);
+}
+
+#[test]
+fn a_removal_during_an_outage_is_finished_after_a_restart() {
+    let mut broker = Broker::new();
+    let asked = ask("a", "name.ipv64.net");
+    assert!(changed(&broker.present(&asked)));
+    broker.sim.fault(ApiFault::next(Action::html(502, "<h1>Bad Gateway</h1>")).times(1000));
+    assert!(matches!(broker.cleanup(&asked), Answer::Postponed { .. }));
+    broker.sim.clear_faults();
+    broker.state().usage(|usage, _| usage.outage.end());
+    broker.restart();
+    until("the removal is finished", || broker.state().journal(|journal, _| journal.entries().is_empty()));
+    assert!(broker.sim.records_left().iter().all(|record| !record.name().as_str().starts_with("_acme")));
+}
+
+#[test]
+fn of_many_clients_none_waits_for_more_than_its_turn() {
+    let broker = Broker::with(Config::default(), "20/1");
+    // One that asks for many records comes first.
+    let greedy: Vec<_> = (0..20).map(|_| ask("greedy", "name.ipv64.net")).collect();
+    let modest: Vec<_> = (0..20).map(|client| ask(&format!("client-{client}"), "name.ipv64.net")).collect();
+    run(async {
+        let mut all = tokio::task::JoinSet::new();
+        for asked in greedy.iter().chain(&modest).cloned() {
+            let engine = Arc::clone(&broker.engine);
+            all.spawn(async move { engine.present(asked, Goal::Stored, LONG).await });
+        }
+        for answer in all.join_all().await {
+            assert!(matches!(answer, Answer::Done { .. }), "{answer:?}");
+        }
+    });
+    let is_add = |call: &&ipv64_acme::sim::ApiCall| call.call == Some(CallKind::AddRecord);
+    let calls: Vec<_> =
+        broker.sim.api_calls().iter().filter(is_add).map(|call| format!("{:?}", call.parameters)).collect();
+    assert_eq!(calls.len(), 40);
+    let place = |asked: &Ask| calls.iter().position(|call| call.contains(asked.challenge.value.as_str())).unwrap();
+    let last = modest.iter().map(place).max().unwrap();
+    // The fair share is one turn of each of the 21 clients.
+    assert!(last < 32, "the last of those with one record is the {last}th of 40");
 }

@@ -1,0 +1,181 @@
+//! What is decided before anything is sent: whether an addition is in the journal already or has failed a moment ago, and
+//! whether its client may place a record where the alias ends. None of this costs a call.
+
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::desk::{Key, Look, Step, Task, Ticket};
+use super::{Answer, Ask, Engine, Goal, SOON};
+use crate::api::ApiError;
+use crate::dns::cname::PlaceError;
+use crate::error::{Error, Result};
+use crate::serve::{Refusal, policy};
+use crate::state::{CallKind, Entry, LimitError, Progress};
+use crate::time::{Interrupted, SystemClock};
+
+/// How long a look at the alias may take: whoever waits has half a minute.
+const LOOK: Duration = Duration::from_secs(10);
+/// Who would wait longer than this for a turn is told so.
+const LONGEST_TURN: Duration = Duration::from_secs(30);
+
+impl Engine {
+    /// A thread that looks things up.
+    pub(super) fn look_things_up(self: &Arc<Self>) {
+        let mut desk = self.desk();
+        while !self.is_stopping() {
+            let Some(look) = desk.next_look() else {
+                desk = self.changed.wait(desk).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            drop(desk);
+            match &look {
+                Look::Addition(ticket) => self.look(ticket),
+                Look::Removal(key) => self.look_at_removal(key),
+            }
+            desk = self.desk();
+            if let Look::Addition(ticket) = &look {
+                desk.looked(&ticket.key.client);
+            }
+            self.changed.notify_all();
+        }
+    }
+
+    /// Answers an addition from the journal or from memory, refuses it, or lets it queue.
+    fn look(self: &Arc<Self>, ticket: &Ticket) {
+        let Some((ask, goal)) = self.asked(ticket) else { return };
+        let entry =
+            self.journalled(&ticket.key.client, &ask.challenge).into_iter().rfind(|one| !one.is_being_removed());
+        let is_done = |progress: &Progress| match progress {
+            Progress::Ready { .. } => true,
+            Progress::Confirmed => goal == Goal::Stored,
+            _ => false,
+        };
+        if let Some(entry) = entry.as_ref().filter(|entry| is_done(&entry.progress)) {
+            return self.finish(ticket, done(entry, false));
+        }
+        let recalled = self.desk().failures.recall(&ticket.key.client, &ask.challenge.name, Instant::now());
+        if let Some((kind, retry_after)) = recalled {
+            return self.finish(ticket, Answer::Failed { kind, retry_after });
+        }
+        if let Some(entry) = entry.filter(|entry| entry.progress == Progress::Confirmed) {
+            return self.take_up(ticket, &ask, entry);
+        }
+        let admitted = self.check_limits(&ask).and_then(|()| self.look_at_alias(&ask));
+        if let Err(error) = admitted {
+            return self.finish(ticket, self.failure(&ask, &error));
+        }
+        let mut desk = self.desk();
+        // A removal may have overtaken it meanwhile.
+        if desk.step(ticket, Step::Queued).is_some() {
+            desk.queue.push(&ticket.key.client, Task::Add(ticket.clone()));
+        }
+    }
+
+    fn asked(&self, ticket: &Ticket) -> Option<(Ask, Goal)> {
+        let mut desk = self.desk();
+        let job = desk.job(ticket)?;
+        Some((job.ask.clone(), if job.is_awaited { Goal::Ready } else { Goal::Stored }))
+    }
+
+    pub(super) fn finish(&self, ticket: &Ticket, answer: Answer) {
+        self.desk().finish(ticket, answer);
+    }
+
+    /// Waits for a record that is stored already, as after a restart.
+    fn take_up(self: &Arc<Self>, ticket: &Ticket, ask: &Ask, entry: Entry) {
+        let (answer, lookup) = (done(&entry, false), self.lookup());
+        match self.solver(&lookup, None, &Arc::default()).stored_before(entry, Instant::now() + LOOK) {
+            Ok(stored) => {
+                self.desk().stored(ticket, answer);
+                self.wait(ticket, stored);
+            }
+            Err(error) => self.finish(ticket, self.failure(ask, &error)),
+        }
+    }
+
+    /// Makes sure that a call could leave soon, that one more is worth a try, and that the client may cause it.
+    pub(super) fn check_limits(&self, ask: &Ask) -> Result<()> {
+        let (state, rate) = (&self.parts.state, self.parts.settings.api_rate);
+        state.usage(|usage, now| usage.check(now))?;
+        self.check_reach()?;
+        let soonest = state.turn_in(CallKind::Addition, rate);
+        if soonest > LONGEST_TURN {
+            return Err(LimitError::TooLate { soonest, rate }.into());
+        }
+        Ok(self.check_calls(ask)?)
+    }
+
+    /// Makes sure that a client may cause the calls of one more record today: its removal counts, and those of its others.
+    fn check_calls(&self, ask: &Ask) -> Result<(), Refusal> {
+        let Some(limit) = ask.grant.calls_per_day else { return Ok(()) };
+        let client = ask.grant.client.as_str();
+        let used = self.parts.state.usage(|usage, _| usage.daily.calls_of(client));
+        let owed = self.parts.state.journal(|journal, _| {
+            let is_other =
+                |entry: &&Entry| entry.owner.as_deref() == Some(client) && entry.challenge() != ask.challenge;
+            journal.entries().iter().filter(is_other).count() as u64
+        });
+        if used + owed + 2 > u64::from(limit) { Err(Refusal::CallsUsedUp) } else { Ok(()) }
+    }
+
+    /// Finds the end of the alias, and decides whether this client may place a record there.
+    fn look_at_alias(&self, ask: &Ask) -> Result<()> {
+        let name = &ask.challenge.name;
+        let place = self.lookup().place(name, self.parts.settings.follow_cname, Instant::now() + LOOK)?;
+        Ok(policy::admit_record(&ask.grant, name, place.target(name))?)
+    }
+
+    /// What a client is told of an error, and what is remembered of it. What passes for all at once is not.
+    pub(super) fn failure(&self, ask: &Ask, error: &Error) -> Answer {
+        let mut desk = self.desk();
+        if let Some(refusal) = error.find::<Refusal>() {
+            desk.refused += 1;
+            return Answer::Refused(*refusal);
+        }
+        let kind = error.kind();
+        *desk.failed.entry(kind.as_str()).or_default() += 1;
+        let is_passing = error.find::<Interrupted>().is_some()
+            || error.find().is_some_and(PlaceError::is_passing)
+            || error.find().is_some_and(ApiError::is_transient);
+        let retry_after = match limit_of(error) {
+            Some(limit) => until_next(limit),
+            None if is_passing => SOON,
+            None => desk.failures.note(&ask.grant.client, &ask.challenge.name, kind, Instant::now()),
+        };
+        Answer::Failed { kind, retry_after }
+    }
+
+    /// Answers a removal of what this client has not added, or lets it queue.
+    fn look_at_removal(&self, key: &Key) {
+        let entries = self.journalled(&key.client, &key.challenge);
+        let mut desk = self.desk();
+        if entries.is_empty() && !desk.is_adding(key) {
+            desk.removed(key, super::removal::nothing(key));
+        } else {
+            desk.queue.push_urgent(Task::Remove(key.clone()));
+        }
+    }
+}
+
+/// The limit that kept a request from leaving, if it was one.
+fn limit_of(error: &Error) -> Option<&LimitError> {
+    match error.find().map(ApiError::cause) {
+        Some(ApiError::NoPermit(limit)) => Some(limit),
+        _ => error.find(),
+    }
+}
+
+fn until_next(limit: &LimitError) -> Duration {
+    let now = SystemClock::now();
+    match limit {
+        LimitError::TooLate { soonest, .. } => *soonest,
+        LimitError::UsedUp { reset } | LimitError::Reserved { reset, .. } => reset.since(now),
+        LimitError::Refused { next, .. } | LimitError::Down { next, .. } => next.since(now),
+        LimitError::Interrupted(_) => SOON,
+    }
+}
+
+/// The answer for a record of the journal.
+pub(super) fn done(entry: &Entry, changed: bool) -> Answer {
+    Answer::Done { record: entry.record.clone(), domain: Some(entry.domain.clone()), changed }
+}
