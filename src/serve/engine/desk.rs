@@ -20,6 +20,10 @@ const MOST_OF_CLIENT: usize = 256;
 /// How many look-ups one client has at once: its name servers may be slow, and others are not to wait for them.
 const LOOKS_OF_CLIENT: usize = LOOKERS / 2;
 
+/// So often an addition gives up its turn where nobody answers in time for the second look: the name servers' share of queries is
+/// shared by all, and a busy moment passes.
+const MOST_UNSEEN: u32 = 4;
+
 /// One record of one client.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Key {
@@ -69,6 +73,8 @@ pub(super) struct Job {
     pub(super) is_awaited: bool,
     /// Set when a removal overtakes it.
     pub(super) cancelled: Arc<AtomicBool>,
+    /// How often its alias could not be looked at again.
+    unseen: u32,
     number: u64,
     told: watch::Sender<Told>,
 }
@@ -200,6 +206,16 @@ impl Desk {
         }
     }
 
+    /// Lets a job queue once more, if it may.
+    pub(super) fn queue_again(&mut self, ticket: &Ticket) -> bool {
+        let Some(job) = self.job(ticket).filter(|job| job.unseen < MOST_UNSEEN && !job.is_cancelled()) else {
+            return false;
+        };
+        (job.unseen, job.step) = (job.unseen + 1, Step::Queued);
+        self.queue.push(&ticket.key.client, Task::Add(ticket.clone()));
+        true
+    }
+
     /// Ends all additions that have not begun.
     pub(super) fn dismiss_queued(&mut self, answer: &Answer) {
         for task in self.queue.take_others() {
@@ -251,7 +267,7 @@ impl Engine {
         let (number, (told, receiver)) = (desk.numbers, watch::channel(Told::default()));
         let step = if desk.removals.contains_key(&key) { Step::Parked } else { Step::Looking };
         let (is_awaited, cancelled) = (goal == Goal::Ready, Arc::default());
-        desk.jobs.insert(key.clone(), Job { ask: ask.clone(), step, is_awaited, cancelled, number, told });
+        desk.jobs.insert(key.clone(), Job { ask: ask.clone(), step, is_awaited, cancelled, unseen: 0, number, told });
         if step == Step::Looking {
             let client = key.client.clone();
             desk.looks.push(&client, Look::Addition(Ticket { key, number }));

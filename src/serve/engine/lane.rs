@@ -10,6 +10,7 @@ use super::look::done;
 use super::{ACME_DNS, Answer, Ask, Engine, addition};
 use crate::api::{CallKind, RetryPolicy};
 use crate::challenge::Challenge;
+use crate::dns::cname::PlaceError;
 use crate::error::Error;
 use crate::name::DnsName;
 use crate::serve::policy;
@@ -108,6 +109,9 @@ impl Engine {
             Ok(stored) => self.stored(ticket, &ask, stored),
             Err(failure) => {
                 let error = Error::from(failure);
+                if error.find().is_some_and(PlaceError::is_passing) && self.desk().queue_again(ticket) {
+                    return;
+                }
                 self.note_outage(&error);
                 self.drop_unsent(&ask.challenge);
                 self.finish(ticket, self.failure(&ask, &error));
