@@ -2,6 +2,7 @@
 
 mod clients;
 mod engine;
+mod killed;
 mod lego;
 mod serve;
 pub(crate) mod server;
