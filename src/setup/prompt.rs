@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
-use rustix::termios::{self, OptionalActions, Termios};
+use rustix::termios::{self, LocalModes, OptionalActions, Termios};
 
 use super::{interrupted, unreadable};
 use crate::error::Result;
@@ -44,7 +44,11 @@ pub fn agrees(interrupted: &AtomicBool) -> bool {
 /// # Errors
 /// After a signal, at Ctrl-C and at the end of input, and if there is no terminal.
 pub fn read_hidden(signal: &AtomicBool, question: String) -> Result<String> {
-    let _restore = Restore(termios::tcgetattr(io::stdin()).map_err(|error| unreadable(&error.into()))?);
+    let mut silent = termios::tcgetattr(io::stdin()).map_err(|error| unreadable(&error.into()))?;
+    let _restore = Restore(silent.clone());
+    // Before the question is there: what is typed or pasted at once would be shown.
+    silent.local_modes.remove(LocalModes::ECHO);
+    termios::tcsetattr(io::stdin(), OptionalActions::Now, &silent).map_err(|error| unreadable(&error.into()))?;
     match answer(signal, move || rpassword::prompt_password(question)) {
         Some(Ok(line)) if !line.is_empty() => Ok(line),
         Some(Err(error)) if !matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::UnexpectedEof) => {
