@@ -109,9 +109,9 @@ impl Planned {
 pub fn pointing_at(config: &Path, key_file: &Path) -> Result<Option<Planned>> {
     let config = fs::canonicalize(config).unwrap_or_else(|_| config.to_owned());
     let unwritable = |error: io::Error| unwritable(&config, &error);
-    let before = match fs::read_to_string(&config) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => HEAD.to_owned(),
+    let (head, before) = match fs::read_to_string(&config) {
+        Ok(text) => ("", text),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => (HEAD, String::new()),
         Err(error) => return Err(unwritable(error)),
     };
     // What is no text cannot be written there, and control characters only with escapes that nobody would read.
@@ -124,7 +124,7 @@ pub fn pointing_at(config: &Path, key_file: &Path) -> Result<Option<Planned>> {
     }
     document[&key] = toml_edit::value(path);
     let mode = fs::metadata(&config).map_or(TEXT_MODE, |before| before.permissions().mode() & 0o777);
-    Ok(Some(Planned { mode, ..Planned::text(config, document.to_string()) }))
+    Ok(Some(Planned { mode, ..Planned::text(config, format!("{head}{document}")) }))
 }
 
 #[cfg(test)]

@@ -82,7 +82,8 @@ fn what_is_shown_before_it_is_written_has_no_key() {
     assert_eq!(key.shown(), ["/c/api-key (mode 600):", "  ********"]);
     let shown = pointing_at(config, &key.path).unwrap().unwrap().shown();
     assert_eq!(shown[0], "/c/config.toml (mode 644):");
-    assert!(shown.contains(&"  api_key_file = \"/c/api-key\"".to_owned()), "{shown:?}");
+    assert!(shown[1].starts_with("  # Settings of ipv64-acme"), "{shown:?}");
+    assert_eq!(shown[2], "  api_key_file = \"/c/api-key\"");
 }
 
 #[test]
