@@ -30,16 +30,19 @@ pub fn plugin(machine: &Machine, certbot: &Path) -> (Vec<String>, Option<&'stati
     }
     let root = fs::canonicalize(&machine.root).unwrap_or_else(|_| machine.root.clone());
     let is_system = bin == root.join("usr/bin");
-    let named = std::env::split_paths(&machine.plugin_path);
+    let named = std::env::split_paths(&machine.plugin_path).any(|folder| has_plugin(&folder));
     let mut folders = libraries(prefix);
     if is_system {
         folders.extend(libraries(&root.join("usr/local")));
     }
     let (order, apart) = (ORDER.to_owned(), format!("CERTBOT_PLUGIN_PATH={APART} {ORDER}"));
-    if folders.into_iter().chain(named).any(|folder| has_plugin(&folder)) {
+    if folders.iter().any(|folder| has_plugin(folder)) {
         (vec![order], None)
     } else if has_plugin(&root.join(APART.trim_start_matches('/'))) {
+        // Also where this shell has the variable: the renewal has not.
         (vec![apart], Some(NEEDS_VARIABLE))
+    } else if named {
+        (vec![order], None)
     } else if is_system {
         let pip = format!("pip install --no-deps --target {APART} certbot-dns-ipv64 ipv64-acme");
         (vec![pip, apart], Some(NEEDS_VARIABLE))

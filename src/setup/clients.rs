@@ -48,10 +48,11 @@ pub fn find(machine: &Machine, exe: &Path, domain: Option<&DnsName>) -> Vec<Inst
 /// The plugin first: it stops certbot before the CA when something goes wrong, which hooks cannot.
 fn with_plugin(client: Installed, machine: &Machine) -> Installed {
     let (lines, note) = certbot::plugin(machine, &client.path);
-    if lines.is_empty() {
-        Installed { note, ..client }
-    } else {
-        Installed { otherwise: client.lines, lines, note, ..client }
+    match lines.len() {
+        0 => Installed { note, ..client },
+        // The plugin is there already: no other way is needed.
+        1 => Installed { lines, note, ..client },
+        _ => Installed { otherwise: client.lines, lines, note, ..client },
     }
 }
 
