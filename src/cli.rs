@@ -23,7 +23,7 @@ use crate::settings::{Setting, Shown};
 
 pub use api::{DomainCommand, RecordAddArgs, RecordCommand, RecordDeleteArgs, RecordListArgs, SecretArgs};
 #[cfg(feature = "serve")]
-pub use broker::{BrokerClientArgs, BrokerClientCommand, ClientAddArgs};
+pub use broker::{AuditArgs, BrokerClientArgs, BrokerClientCommand, ClientAddArgs};
 pub use client::{BatchArgs, ClientCall};
 pub use help::EXAMPLES;
 pub use people::{DoctorArgs, ExplainArgs, HistoryArgs, InitArgs, SweepArgs};
@@ -210,6 +210,9 @@ pub enum Command {
     #[cfg(feature = "serve")]
     #[command(name = "client")]
     BrokerClient(BrokerClientArgs),
+    /// Show what the broker has decided: who asked for what
+    #[cfg(feature = "serve")]
+    Audit(AuditArgs),
     /// Print the completions for a shell
     Completions {
         /// The shell

@@ -6,6 +6,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand, ValueHint};
 use ipnet::IpNet;
 
+use crate::challenge::parse_identifier;
 use crate::name::DnsName;
 use crate::serve::client_file::{check_name, parse_network, parse_record};
 use crate::serve::pattern::Pattern;
@@ -82,6 +83,20 @@ pub struct ClientAddArgs {
     /// Make an account of acme-dns for this name
     #[arg(long, value_name = "RECORD", value_parser = parse_record)]
     pub acme_dns: Option<DnsName>,
+}
+
+/// Which lines of the audit log.
+#[derive(Debug, Args)]
+pub struct AuditArgs {
+    /// Only lines of this client
+    #[arg(long, value_name = "NAME", value_parser = client_name)]
+    pub client: Option<String>,
+    /// Only lines for this domain or record
+    #[arg(long, value_name = "NAME", value_parser = parse_identifier)]
+    pub name: Option<DnsName>,
+    /// The last lines, at most this many
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub last: usize,
 }
 
 fn client_name(text: &str) -> Result<String, String> {

@@ -78,6 +78,8 @@ pub const EXAMPLES: &[(&str, &str)] = &[
     ("client rotate", "ipv64-acme client rotate web --drop-old"),
     ("client remove", "ipv64-acme client remove web"),
     ("client remove", "ipv64-acme client remove web --yes"),
+    ("audit", "ipv64-acme audit --client web"),
+    ("audit", "ipv64-acme audit --name www.name.ipv64.net --last 5 --json"),
     ("completions", "ipv64-acme completions bash > /etc/bash_completion.d/ipv64-acme"),
     ("completions", "ipv64-acme completions zsh > /usr/local/share/zsh/site-functions/_ipv64-acme"),
     ("completions", "ipv64-acme completions fish > ~/.config/fish/completions/ipv64-acme.fish"),

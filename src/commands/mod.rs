@@ -2,6 +2,8 @@
 //! the rooms below.
 
 mod account;
+#[cfg(feature = "serve")]
+mod audit;
 mod batch;
 #[cfg(feature = "serve")]
 mod client;
@@ -114,6 +116,8 @@ fn execute(args: &[OsString], cli: &Cli, environment: &Environment, report: Repo
         Command::Serve(args) => serve::run(&call, args),
         #[cfg(feature = "serve")]
         Command::BrokerClient(args) => client::run(&call, args),
+        #[cfg(feature = "serve")]
+        Command::Audit(args) => audit::run(&call, args),
         Command::Completions { shell } => Ok(manual::completions(*shell, report)),
         Command::Version => Ok(version::run(&call)),
         Command::Man { folder } => manual::man(folder.as_deref(), report),

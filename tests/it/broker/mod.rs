@@ -1,8 +1,10 @@
 //! The broker: its process, its clients, what it does and what it refuses.
 
+mod audit;
 mod clients;
 mod engine;
 mod killed;
 mod lego;
+mod real_clients;
 mod serve;
 pub(crate) mod server;

@@ -112,6 +112,10 @@ fn broker_commands(printed: &mut Printed<'_>) {
     printed.run("client rotate", &["web", "--config-dir=etc"]);
     printed.run("client rotate", &["web", "--config-dir=etc", "--drop-old"]);
     printed.run("client remove", &["web", "--config-dir=etc", "--yes"]);
+    let line = r#"{"time":"2026-11-28T10:00:00Z","address":"::1","dialect":"v1","action":"present","outcome":"done","calls":1,
+        "client":"web","name":"_acme-challenge.a.example","record":"_acme-challenge.a.example","wait_seconds":1,"left_out":1}"#;
+    fs::write(printed.env.path("state/audit.jsonl"), line.replace('\n', "")).unwrap();
+    printed.run("audit", &[]);
 }
 
 #[test]

@@ -1,0 +1,60 @@
+//! `audit`: what the broker on this machine has decided, the oldest line first. Needs neither key nor network.
+
+use serde_json::json;
+
+use super::Invocation;
+use crate::cli::AuditArgs;
+use crate::error::Result;
+use crate::exit::Exit;
+use crate::report::Table;
+use crate::serve::audit::{self, Line};
+use crate::settings::Settings;
+
+/// What goes before a domain in the name of its challenge record.
+const CHALLENGE: &str = "_acme-challenge.";
+
+/// Lists the lines.
+pub(super) fn run(call: &Invocation<'_>, args: &AuditArgs) -> Result<Exit> {
+    let settings = Settings::load(&call.sources()?)?;
+    let is_wanted = |line: &Line| {
+        let is_client = args.client.as_ref().is_none_or(|client| line.client.as_ref() == Some(client));
+        is_client && args.name.as_ref().is_none_or(|name| is_about(line, name.without_wildcard().as_str()))
+    };
+    let (lines, damaged) = match &settings.state_dir {
+        Some(folder) => audit::read(folder, args.last, is_wanted)?,
+        None => (Vec::new(), 0),
+    };
+    if damaged > 0 {
+        call.report.warning(&format!("the audit log has damaged lines, which are left out: {damaged}"));
+    }
+    let mut table = Table::new(&[
+        "TIME", "CLIENT", "ADDRESS", "DIALECT", "ACTION", "NAME", "OUTCOME", "CALLS", "SECONDS", "RECORD",
+    ]);
+    lines.iter().for_each(|line| table.row(row(line)));
+    call.report.table(&table);
+    call.report.document(&json!({ "decisions": lines, "damaged": damaged }));
+    Ok(Exit::Done)
+}
+
+/// Whether a line is about a domain, or the record with this name.
+fn is_about(line: &Line, name: &str) -> bool {
+    let is_it = |text: &String| text == name || text.strip_prefix(CHALLENGE) == Some(name);
+    line.name.iter().chain(&line.record).any(is_it)
+}
+
+fn row(line: &Line) -> [String; 10] {
+    let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+    let left_out = if line.left_out > 0 { format!(" (and {} before)", line.left_out) } else { String::new() };
+    [
+        line.time.clone(),
+        text(&line.client),
+        line.address.clone(),
+        line.dialect.clone(),
+        line.action.clone(),
+        text(&line.name),
+        format!("{}{left_out}", line.outcome),
+        text(&line.calls.map(|calls| calls.to_string())),
+        format!("{:.1}", line.wait_seconds),
+        text(&line.record),
+    ]
+}
