@@ -52,6 +52,8 @@ impl NewClient<'_> {
                     format!("HTTPREQ_ENDPOINT={broker}"),
                     format!("HTTPREQ_USERNAME={name}"),
                     format!("HTTPREQ_PASSWORD={token}"),
+                    // Else it follows a CNAME itself, and asks for a name that is not granted.
+                    "LEGO_DISABLE_CNAME_SUPPORT=true".to_owned(),
                 ],
             ),
             of(
@@ -186,7 +188,7 @@ mod tests {
         let text = new.lines().iter().flat_map(|lines| lines.lines.clone()).collect::<Vec<_>>().join("\n");
         for line in [
             "IPV64_BROKER=https://broker.example:8443",
-            "HTTPREQ_ENDPOINT=https://broker.example:8443\nHTTPREQ_USERNAME=web\nHTTPREQ_PASSWORD=ipv64b_t",
+            "HTTPREQ_ENDPOINT=https://broker.example:8443\nHTTPREQ_USERNAME=web\nHTTPREQ_PASSWORD=ipv64b_t\nLEGO_DISABLE_CNAME_SUPPORT=true",
             "ACMEPROXY_ENDPOINT=https://broker.example:8443\nACMEPROXY_USERNAME=web\nACMEPROXY_PASSWORD=ipv64b_t",
             "dns acmeproxy https://broker.example:8443 {\n    username web\n    password ipv64b_t\n}",
             "dns_httpreq_password = ipv64b_t",

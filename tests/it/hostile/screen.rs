@@ -164,7 +164,7 @@ fn what_was_typed_does_not_act_on_a_terminal() {
     let env = hasty();
     for words in ["bogus\u{1b}[31m", "record add \u{9b}31m", "sweep --older-than \u{202e}1"] {
         let finished = terminal::watch(&env, &format!("ipv64-acme {words}"));
-        assert!(finished.stdout.contains("error: "), "{words:?}: {}", finished.said());
+        assert!(finished.stdout.contains("error["), "{words:?}: {}", finished.said());
         let shown = finished.stdout.replace('\r', "");
         assert_harmless(&Finished { stdout: shown, ..finished }, words);
     }
