@@ -6,16 +6,19 @@ use textwrap::{Options, WordSplitter, fill};
 const NARROW: usize = 40;
 /// The indent of such a terminal.
 const NARROW_INDENT: &str = "  ";
+/// With so much room behind it, what stands before the text keeps its width, as a row of a table has to.
+const ENOUGH: usize = 20;
 
 /// Breaks the text after `head`, whose lines all begin below its first character. A word that is wider than a line stays whole,
 /// so that a name or a command can be copied.
 pub(super) fn hanging(head: &str, text: &str, columns: usize) -> String {
     let width = head.chars().count();
     let is_narrow = width > 0 && (columns < NARROW || width * 2 > columns);
-    let (head, indent) = if is_narrow {
-        (format!("{}{NARROW_INDENT}", head.trim_end()), NARROW_INDENT.to_owned())
+    let indent = if is_narrow { NARROW_INDENT.to_owned() } else { " ".repeat(width) };
+    let head = if is_narrow && width + ENOUGH > columns {
+        format!("{}{NARROW_INDENT}", head.trim_end())
     } else {
-        (head.to_owned(), " ".repeat(width))
+        head.to_owned()
     };
     let options = Options::new(columns.max(1))
         .subsequent_indent(&indent)
@@ -53,6 +56,8 @@ mod tests {
     #[test]
     fn a_narrow_terminal_breaks_nothing() {
         assert_eq!(hanging("ok  name  ", "it works `a-long-command`", 12), "ok  name  it\n  works\n  `a-long-command`");
+        let row = format!("{:41}", "deep.sub.example.org  1        no");
+        assert_eq!(hanging(&row, "0", 80), format!("{row}0"), "a row of a table keeps its columns");
         for columns in 0..40 {
             assert!(hanging("ok  ", TEXT, columns).contains("ns1.ipv64.net"), "no word is broken");
         }

@@ -185,7 +185,7 @@ impl Credential {
         let Self { name, source, .. } = self;
         Secret::decode(content).map_err(|error| {
             Error::new(Kind::KeyMalformed, format!("{place} does not contain the {name}: {error}"))
-                .advise(format!("copy again the {name} {source}: one line, nothing else"))
+                .advise(format!("copy the {name} again, {source}: one line, nothing else"))
         })
     }
 

@@ -81,7 +81,7 @@ fn with_the_key() -> Vec<Mistake> {
         met("another account's key", ("IPV64_API_KEY", FOREIGN_KEY), 3, &["from your account page", "ipv64-acme init"]),
         met("half of the key", ("IPV64_API_KEY", "half"), 3, &["from your account page"]),
         key_file("a key file that others can read", "{key}", 0o644, 3, &["run `chmod 600 /"]),
-        key_file("an empty key file", "", 0o600, 3, &["copy the key again"]),
+        key_file("an empty key file", "", 0o600, 3, &["copy the API key again"]),
         key_file("a key file with notes in it", "my key\nis secret\n", 0o600, 3, &["one line, nothing else"]),
         key_file("a key file with the whole assignment", "IPV64_API_KEY=\"{key}\"\n", 0o600, 0, &["ready on 2 of 2"]),
         key_file("a key file with a header", "Authorization: Bearer {key}\n", 0o600, 0, &["ready on 2 of 2"]),
@@ -90,7 +90,7 @@ fn with_the_key() -> Vec<Mistake> {
             .with("IPV64_API_KEY", ""),
         met("a folder as the key file", ("IPV64_API_KEY_FILE", "/usr"), 3, &["not a regular file", "check that"])
             .with("IPV64_API_KEY", ""),
-        met("the key as the path of its file", ("IPV64_API_KEY_FILE", FOREIGN_KEY), 3, &["save the key in a file"])
+        met("the key as the path of its file", ("IPV64_API_KEY_FILE", FOREIGN_KEY), 3, &["save it in a file"])
             .with("IPV64_API_KEY", ""),
         mistake("the key as an argument", &["init", FOREIGN_KEY], 2, &["********", "`ipv64-acme init --stdin`"]),
         mistake("the key as a flag", &["doctor", "--api-key", FOREIGN_KEY], 2, &["--api-key-file"]),
