@@ -10,10 +10,9 @@ use rand::rngs::SysRng;
 use ring::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 use subtle::{Choice, ConstantTimeEq as _};
 
+use crate::broker::protocol::TOKEN_PREFIX;
 use crate::secret::{MASK, Secret};
 
-/// What every token begins with, so that people and secret scanners know it.
-pub const PREFIX: &str = "ipv64b_";
 /// The random bytes of a token.
 const TOKEN: usize = 32;
 /// The random bytes of a key of acme-dns, which has 40 characters.
@@ -24,7 +23,7 @@ const ACME_DNS_KEY: usize = 30;
 /// # Errors
 /// Only where the system has no random numbers to give.
 pub fn generate() -> io::Result<Secret> {
-    Ok(Secret::from_answer(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random::<TOKEN>()?))))
+    Ok(Secret::from_answer(format!("{TOKEN_PREFIX}{}", URL_SAFE_NO_PAD.encode(random::<TOKEN>()?))))
 }
 
 /// Makes the key of an account of acme-dns.
@@ -54,7 +53,7 @@ fn random<const N: usize>() -> io::Result<[u8; N]> {
 /// Replaces every token in a text, for the message about a file that holds one by mistake.
 #[must_use]
 pub fn mask(text: &str) -> String {
-    let mut parts = text.split(PREFIX);
+    let mut parts = text.split(TOKEN_PREFIX);
     let first = parts.next().unwrap_or_default().to_owned();
     parts.fold(first, |masked, part| {
         masked + MASK + part.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
@@ -110,8 +109,8 @@ mod tests {
     fn a_token_is_recognised_never_printed_and_never_the_same() {
         let (one, other) = (generate().unwrap(), generate().unwrap());
         assert_ne!(one, other);
-        assert_eq!(one.expose().len(), PREFIX.len() + 43);
-        assert!(one.expose().starts_with(PREFIX));
+        assert_eq!(one.expose().len(), TOKEN_PREFIX.len() + 43);
+        assert!(one.expose().starts_with(TOKEN_PREFIX));
         assert_eq!(format!("{one} {one:?}"), "******** ********");
         assert_eq!(acme_dns_key().unwrap().expose().len(), 40);
     }

@@ -57,7 +57,7 @@ fn certificates(fleet: &Fleet<'_>) -> Result<()> {
             return Err(failed("a hook said ready too early"));
         }
     }
-    report.line("\nThe token of one host is no good for the name of the other one:");
+    report.line("\nThe token of one host does not work for the name of the other:");
     let refused = fleet.hook(&broker, HOSTS[0].0, &["present", &record(HOSTS[1].1), values[0].as_str()])?;
     fleet.show(HOSTS[0].0, &["present", &record(HOSTS[1].1), values[0].as_str()], &refused);
     if refused.status.code() != Some(Exit::Key as i32) {
