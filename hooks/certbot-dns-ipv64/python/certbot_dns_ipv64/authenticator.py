@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 PROGRAM = "ipv64-acme"
 
+# The variable that names a broker, which has the key.
+BROKER = "IPV64_BROKER"
 # The variable of the time limit of the program's wait; the limit if it is not set, and the longest, in seconds.
 TIMEOUT = "IPV64_PROPAGATION_TIMEOUT"
 DEFAULT_TIMEOUT = 180
@@ -111,6 +113,9 @@ class Authenticator(dns_common.DNSAuthenticator):
         if path is None:
             return
         credentials = dns_common.CredentialsConfiguration(path, self.dest)
+        # Forms such as Nginx Proxy Manager's always give a file; a machine that asks a broker has no key to put into it.
+        if os.environ.get(BROKER) and not credentials.conf("api-key"):
+            return
         credentials.require({"api-key": "API key of the account at IPv64.net"})
         self._api_key = credentials.conf("api-key")
 
