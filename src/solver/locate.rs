@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Solver, Upstream};
+use super::{Owner, Solver, Upstream};
 use crate::account::{AccountError, holder};
 use crate::api::{CallKind, RecordSpec, RecordType, RetryPolicy};
 use crate::challenge::Challenge;
@@ -62,7 +62,10 @@ impl Solver<'_> {
         let (record, zone, notes) = if follow == Follow::Never && self.settings.propagation_timeout.is_zero() {
             (challenge.name.clone(), None, Vec::new())
         } else {
-            let place = self.place_by(follow, &challenge.name, policy)?;
+            let place = match self.owner.and_then(Owner::fresh_place) {
+                Some(place) => place.clone(),
+                None => self.place_by(follow, &challenge.name, policy)?,
+            };
             (place.target(&challenge.name).clone(), Some(place.zone), place.notes)
         };
         if record != challenge.name {

@@ -31,6 +31,7 @@ use std::time::{Duration, Instant};
 
 use crate::api::{CallKind, RetryPolicy};
 use crate::challenge::Challenge;
+use crate::dns::cname::Place;
 use crate::dns::zone::Lookup;
 use crate::error::{Error, Result};
 use crate::name::DnsName;
@@ -49,6 +50,9 @@ pub use upstream::{Upstream, is_about_upstream};
 
 /// What a removal may take at least, however short the wait for propagation is set.
 const SHORTEST_BUDGET: Duration = Duration::from_secs(30);
+
+/// How long the place of a record holds that was found before.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// Solves challenges for one account.
 pub struct Solver<'a> {
@@ -79,6 +83,14 @@ pub struct Owner<'a> {
     pub allowed: &'a (dyn Fn(&Challenge, &DnsName) -> Result<()> + Sync),
     /// How long DNS is asked for the place of a record.
     pub patience: Duration,
+    /// The place of the record as it was found before, and when; nobody is asked again where that was less than a second ago.
+    pub place: Option<(Instant, Place)>,
+}
+
+impl Owner<'_> {
+    fn fresh_place(&self) -> Option<&Place> {
+        self.place.as_ref().filter(|(found, _)| found.elapsed() < FRESH).map(|(_, place)| place)
+    }
 }
 
 /// Hears what a solver does.

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use tokio::sync::watch;
 
@@ -11,6 +12,7 @@ use super::memory::Failures;
 use super::queue::FairQueue;
 use super::{Answer, Ask, Engine, Goal, LOOKERS, SOON, interrupted};
 use crate::challenge::Challenge;
+use crate::dns::cname::Place;
 use crate::error::Kind;
 use crate::state::Entry;
 
@@ -73,6 +75,8 @@ pub(super) struct Job {
     pub(super) is_awaited: bool,
     /// Set when a removal overtakes it.
     pub(super) cancelled: Arc<AtomicBool>,
+    /// Where its record belongs, and when that was found.
+    place: Option<(Instant, Place)>,
     /// How often its alias could not be looked at again.
     unseen: u32,
     number: u64,
@@ -206,6 +210,19 @@ impl Desk {
         }
     }
 
+    /// Lets a job queue whose place is found, unless a removal has overtaken it meanwhile.
+    pub(super) fn queue_up(&mut self, ticket: &Ticket, place: (Instant, Place)) {
+        if let Some(job) = self.job(ticket) {
+            (job.step, job.place) = (Step::Queued, Some(place));
+            self.queue.push(&ticket.key.client, Task::Add(ticket.clone()));
+        }
+    }
+
+    /// Takes the place that was found for a job, and when.
+    pub(super) fn take_place(&mut self, ticket: &Ticket) -> Option<(Instant, Place)> {
+        self.job(ticket)?.place.take()
+    }
+
     /// Lets a job queue once more, if it may.
     pub(super) fn queue_again(&mut self, ticket: &Ticket) -> bool {
         let Some(job) = self.job(ticket).filter(|job| job.unseen < MOST_UNSEEN && !job.is_cancelled()) else {
@@ -267,7 +284,8 @@ impl Engine {
         let (number, (told, receiver)) = (desk.numbers, watch::channel(Told::default()));
         let step = if desk.removals.contains_key(&key) { Step::Parked } else { Step::Looking };
         let (is_awaited, cancelled) = (goal == Goal::Ready, Arc::default());
-        desk.jobs.insert(key.clone(), Job { ask: ask.clone(), step, is_awaited, cancelled, unseen: 0, number, told });
+        let job = Job { ask: ask.clone(), step, is_awaited, cancelled, place: None, unseen: 0, number, told };
+        desk.jobs.insert(key.clone(), job);
         if step == Step::Looking {
             let client = key.client.clone();
             desk.looks.push(&client, Look::Addition(Ticket { key, number }));

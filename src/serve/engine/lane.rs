@@ -98,10 +98,11 @@ impl Engine {
         if let Err(error) = self.check_limits(&ask) {
             return self.finish(ticket, self.failure(&ask, &error));
         }
-        // The alias may have changed while it queued.
+        // The alias may have changed while it queued: a place that was found a while ago is looked up again.
         let allowed =
             |challenge: &Challenge, record: &DnsName| Ok(policy::admit_record(&ask.grant, &challenge.name, record)?);
-        let owner = Owner { name: &ticket.key.client, allowed: &allowed, patience: LOOK_AGAIN };
+        let place = self.desk().take_place(ticket);
+        let owner = Owner { name: &ticket.key.client, allowed: &allowed, patience: LOOK_AGAIN, place };
         let lookup = self.lookup();
         let solver = self.solver(&lookup, Some(&owner), &cancelled);
         let stored = self.try_out(|| solver.store_records(&addition(&ask), &Self::call_policy()));

@@ -4,10 +4,10 @@
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::desk::{Key, Look, Step, Task, Ticket};
+use super::desk::{Key, Look, Task, Ticket};
 use super::{Answer, Ask, Engine, Goal, SOON};
 use crate::api::ApiError;
-use crate::dns::cname::PlaceError;
+use crate::dns::cname::{Place, PlaceError};
 use crate::error::{Error, Result};
 use crate::serve::{Refusal, policy};
 use crate::state::{CallKind, Entry, LimitError, Progress};
@@ -60,14 +60,9 @@ impl Engine {
         if let Some(entry) = entry.filter(|entry| entry.progress == Progress::Confirmed) {
             return self.take_up(ticket, &ask, entry);
         }
-        let admitted = self.check_limits(&ask).and_then(|()| self.look_at_alias(&ask));
-        if let Err(error) = admitted {
-            return self.finish(ticket, self.failure(&ask, &error));
-        }
-        let mut desk = self.desk();
-        // A removal may have overtaken it meanwhile.
-        if desk.step(ticket, Step::Queued).is_some() {
-            desk.queue.push(&ticket.key.client, Task::Add(ticket.clone()));
+        match self.check_limits(&ask).and_then(|()| self.look_at_alias(&ask)) {
+            Ok(place) => self.desk().queue_up(ticket, (Instant::now(), place)),
+            Err(error) => self.finish(ticket, self.failure(&ask, &error)),
         }
     }
 
@@ -119,10 +114,11 @@ impl Engine {
     }
 
     /// Finds the end of the alias, and decides whether this client may place a record there.
-    fn look_at_alias(&self, ask: &Ask) -> Result<()> {
+    fn look_at_alias(&self, ask: &Ask) -> Result<Place> {
         let name = &ask.challenge.name;
         let place = self.lookup().place(name, self.parts.settings.follow_cname, Instant::now() + LOOK)?;
-        Ok(policy::admit_record(&ask.grant, name, place.target(name))?)
+        policy::admit_record(&ask.grant, name, place.target(name))?;
+        Ok(place)
     }
 
     /// What a client is told of an error, and what is remembered of it. What passes for all at once is not.
