@@ -35,3 +35,21 @@ fn the_main_page_tells_hooks_settings_files_and_exit_codes() {
     }
     assert!(page.contains("IPV64_PROPAGATION_TIMEOUT, \\-\\-propagation\\-timeout"), "{page}");
 }
+
+/// `tests/debian` compares them with the package itself, but seldom: it is one of the slow tests.
+#[test]
+fn the_list_of_the_debian_package_has_every_page() {
+    let env = TestEnvironment::new();
+    let folder = env.path("man");
+    env.json(&["man", folder.to_str().unwrap()]);
+    let pages = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    // These two are in builds with the simulator only.
+    let mut pages: Vec<_> =
+        pages.filter(|page| !["ipv64-acme-demo.1", "ipv64-acme-sim.1"].contains(&&**page)).collect();
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/debian")).unwrap();
+    let listed = text.lines().filter_map(|line| line.split_once("/man1/")?.1.strip_suffix(".gz"));
+    let mut listed: Vec<_> = listed.collect();
+    pages.sort();
+    listed.sort_unstable();
+    assert_eq!(listed, pages);
+}
