@@ -1,5 +1,7 @@
 //! How many queries an address may get: shared by everything in the process that asks authoritative servers.
-//! Keeping the pace costs the asker time, never the server.
+//! Keeping the pace costs the asker time, never the server. Who waits for its answer ([`Pace::wait`]) comes in the order of
+//! arrival, and before those that ask again later anyway ([`Pace::try_take`]), but for every other query: those that poll are
+//! not to be kept away altogether.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
@@ -9,6 +11,8 @@ use std::time::{Duration, Instant};
 /// The most queries that one address gets in each span, all kinds together. IPv64 blocks clients that ask too fast
 /// (observed). The spans are a tenth of a second above one and three seconds, so that a late packet exceeds nothing.
 pub const LIMITS: [(usize, Duration); 2] = [(14, Duration::from_millis(1100)), (18, Duration::from_millis(3100))];
+/// When to try again where somebody who waits is just about to take the next permit.
+const AFTER_YOU: Duration = Duration::from_millis(20);
 
 /// The queries that each address got lately. Shared as `Arc<Pace>`.
 #[derive(Debug, Default)]
@@ -24,6 +28,12 @@ struct Queries {
     permits: usize,
     /// When queries were sent, in order; none older than the longest span.
     sent: VecDeque<Instant>,
+    /// Who waits for a permit, the next one first.
+    waiting: VecDeque<u64>,
+    /// How many have waited.
+    arrivals: u64,
+    /// Whether the last permit went to somebody who polls.
+    polled_last: bool,
 }
 
 impl Queries {
@@ -40,6 +50,11 @@ impl Queries {
             limit.saturating_sub(counted + self.permits)
         };
         LIMITS.map(free).into_iter().min().unwrap_or_default()
+    }
+
+    /// Whether those that poll let somebody else go first.
+    fn yields(&self) -> bool {
+        self.polled_last && !self.waiting.is_empty()
     }
 
     /// Returns the moment at which the next query may leave, if those that have a permit leave now.
@@ -94,48 +109,70 @@ impl Pace {
         self.addresses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes the right to send a query to a server now, if its address has some left.
+    /// Takes the right to send a query to a server now, if its address has some left and nobody else goes first.
     #[must_use]
     pub fn try_take(self: &Arc<Self>, server: SocketAddr, now: Instant) -> Option<QueryPermit> {
         let mut addresses = self.lock();
         let queries = addresses.entry(server.ip()).or_default();
         queries.forget_old(now);
-        if queries.free(now) == 0 {
+        if queries.yields() || queries.free(now) == 0 {
             return None;
         }
-        queries.permits += 1;
-        Some(QueryPermit { pace: Arc::clone(self), server, sent: None })
+        queries.polled_last = true;
+        Some(self.permit(queries, server))
     }
 
-    /// Returns how many queries an address may get right now.
+    /// Returns how many queries an address may get right now of those that poll.
     #[must_use]
     pub fn free(&self, address: IpAddr, now: Instant) -> usize {
-        self.lock().get(&address).map_or_else(|| Queries::default().free(now), |queries| queries.free(now))
+        let free = |queries: &Queries| if queries.yields() { 0 } else { queries.free(now) };
+        self.lock().get(&address).map_or_else(|| free(&Queries::default()), free)
     }
 
-    /// Returns the moment at which an address may get its next query, as far as is known: `now`, or later.
+    /// Returns the moment at which an address may get its next query of those that poll, as far as is known: `now`, or later.
     #[must_use]
     pub fn next_free(&self, address: IpAddr, now: Instant) -> Instant {
-        self.lock().get(&address).map_or(now, |queries| queries.next_free(now))
+        let next = |queries: &Queries| {
+            let next = queries.next_free(now);
+            if queries.yields() { next.max(now + AFTER_YOU) } else { next }
+        };
+        self.lock().get(&address).map_or(now, next)
     }
 
     /// Waits for the right to send a query; nothing if there is none before the deadline.
     #[must_use]
     pub fn wait(self: &Arc<Self>, server: SocketAddr, deadline: Instant) -> Option<QueryPermit> {
-        loop {
+        let mut addresses = self.lock();
+        let queries = addresses.entry(server.ip()).or_default();
+        queries.arrivals += 1;
+        let mine = queries.arrivals;
+        queries.waiting.push_back(mine);
+        let permit = loop {
             let now = Instant::now();
+            let queries = addresses.entry(server.ip()).or_default();
+            queries.forget_old(now);
             if now >= deadline {
-                return None;
+                break None;
             }
-            if let Some(permit) = self.try_take(server, now) {
-                return Some(permit);
+            let is_next = queries.waiting.front() == Some(&mine);
+            if is_next && queries.free(now) > 0 {
+                queries.polled_last = false;
+                break Some(self.permit(queries, server));
             }
-            let addresses = self.lock();
-            let next = addresses.get(&server.ip()).map_or(now, |queries| queries.next_free(now));
-            let pause = next.min(deadline).saturating_duration_since(Instant::now());
-            // A permit that is given back in between wakes us.
-            drop(self.changed.wait_timeout(addresses, pause));
-        }
+            // A permit that is given back in between wakes us, and so does whoever goes before us.
+            let next = if is_next { queries.next_free(now).min(deadline) } else { deadline };
+            let pause = next.saturating_duration_since(now);
+            addresses = self.changed.wait_timeout(addresses, pause).unwrap_or_else(PoisonError::into_inner).0;
+        };
+        addresses.entry(server.ip()).or_default().waiting.retain(|one| *one != mine);
+        drop(addresses);
+        self.changed.notify_all();
+        permit
+    }
+
+    fn permit(self: &Arc<Self>, queries: &mut Queries, server: SocketAddr) -> QueryPermit {
+        queries.permits += 1;
+        QueryPermit { pace: Arc::clone(self), server, sent: None }
     }
 }
 

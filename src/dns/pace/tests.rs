@@ -100,3 +100,49 @@ fn who_waits_is_woken_by_a_permit_that_comes_back() {
     });
     assert!(start.elapsed() < LIMITS[0].1);
 }
+
+#[test]
+fn who_waits_comes_in_the_order_of_arrival() {
+    let pace = Arc::new(Pace::default());
+    let permits: Vec<_> = (0..14).map(|_| pace.try_take(SERVER, Instant::now()).unwrap()).collect();
+    let order = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for number in 0..14 {
+            let (pace, order) = (&pace, &order);
+            scope.spawn(move || {
+                let permit = pace.wait(SERVER, Instant::now() + ms(60_000));
+                order.lock().unwrap().push(number);
+                drop(permit);
+            });
+            while pace.lock()[&SERVER.ip()].waiting.len() <= number {
+                std::thread::yield_now();
+            }
+        }
+        // One at a time, so that each is done before the next one may go.
+        for (done, permit) in permits.into_iter().enumerate() {
+            drop(permit);
+            while order.lock().unwrap().len() <= done {
+                std::thread::yield_now();
+            }
+        }
+    });
+    assert_eq!(order.into_inner().unwrap(), (0..14).collect::<Vec<_>>());
+}
+
+#[test]
+fn who_polls_lets_who_waits_go_first_but_for_every_other_query() {
+    let (pace, now) = (Arc::new(Pace::default()), Instant::now());
+    let queries = |change: &dyn Fn(&mut Queries)| change(pace.lock().entry(SERVER.ip()).or_default());
+    assert!(pace.try_take(SERVER, now).is_some(), "nobody waits");
+    queries(&|queries| queries.waiting.push_back(1));
+    assert!(pace.try_take(SERVER, now).is_none(), "the last one was a poll");
+    assert_eq!(pace.free(SERVER.ip(), now), 0);
+    assert!(pace.next_free(SERVER.ip(), now) > now, "nobody asks in a circle");
+    queries(&|queries| queries.waiting.clear());
+    assert!(pace.wait(SERVER, now + ms(60_000)).is_some());
+    queries(&|queries| queries.waiting.push_back(1));
+    assert!(pace.try_take(SERVER, now).is_some(), "a poll's turn");
+    assert!(pace.try_take(SERVER, now).is_none());
+    queries(&|queries| queries.waiting.clear());
+    assert!(pace.try_take(SERVER, now).is_some());
+}
