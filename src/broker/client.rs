@@ -26,7 +26,8 @@ type Observer = Box<dyn Fn(&str) + Send + Sync>;
 pub struct Patience {
     /// No pause ends after this and no request runs beyond it, but for one second that the last one always gets.
     pub deadline: Instant,
-    /// The most requests, the first one included; never more than [`crate::http::MOST_TRIES`].
+    /// The most requests, the first one included; never more than [`crate::http::MOST_TRIES`]. Those do not count that the
+    /// broker answers because the record still waits for its turn.
     pub tries: u32,
 }
 
@@ -110,7 +111,6 @@ impl Client {
             let timeout = patience.deadline.saturating_duration_since(started).max(SHORTEST_TIMEOUT);
             let answer = self.send(path, body.as_deref(), timeout);
             (self.observer)(&trace((path, record), &answer, started.elapsed()));
-            made += 1;
             let error = match answer {
                 Ok(answer) => match BrokerError::read(&answer, &self.token) {
                     Ok(value) => return Ok(value),
@@ -118,6 +118,8 @@ impl Client {
                 },
                 Err(error) => error,
             };
+            // One that only waits for its turn keeps its place there, and asking again is part of the same try.
+            made += u32::from(!error.is_queued());
             was_lost |= error.may_be_done();
             let left = patience.deadline.saturating_duration_since(Instant::now());
             let next = backoff(made, patience.tries, left).filter(|_| error.is_worth_a_try());

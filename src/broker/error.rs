@@ -87,6 +87,11 @@ impl BrokerError {
         self.is_transient() && !is_for_today
     }
 
+    /// Whether the request only waits for its turn.
+    pub(super) fn is_queued(&self) -> bool {
+        matches!(self.cause, Cause::Refused { kind: Kind::BrokerBusy, .. })
+    }
+
     /// The pause that the broker asks for.
     pub(super) fn retry_after(&self) -> Option<Duration> {
         match self.cause {

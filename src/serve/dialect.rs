@@ -133,6 +133,7 @@ impl Problem {
 /// What a failure of a kind is, in words for a client, who has nothing to mend.
 fn failure(kind: Kind) -> &'static str {
     match (kind, kind.exit()) {
+        (Kind::BrokerBusy, _) => "it has not had its turn yet: others are served first",
         (Kind::RateLimited, _) => "the account may send no more API calls for now",
         (_, Exit::RateLimit) => "the API calls of the account are used up for today",
         (Kind::CnameLoop | Kind::CnameTooLong, _) => "the CNAME of this name leads nowhere",

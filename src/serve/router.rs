@@ -263,7 +263,7 @@ fn finish(
     let goes_on = if answer == Answer::Pending { "pending" } else { "postponed" };
     let (record, domain, changed) = match answer {
         Answer::Done { record, domain, changed } => (Some(record), domain, changed),
-        Answer::Pending if asked.goal == Goal::Stored => return Err(Problem::Failed(Kind::TimedOut, NOT_STORED)),
+        Answer::Pending if asked.goal == Goal::Stored => return Err(Problem::Failed(Kind::BrokerBusy, NOT_STORED)),
         Answer::Pending if action == Action::Add && grant.not_ready == NotReady::Fail => return Err(Problem::NotReady),
         Answer::Pending => (None, None, false),
         Answer::Postponed { record } => (Some(record), None, false),

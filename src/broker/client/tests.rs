@@ -118,6 +118,16 @@ fn what_passes_is_tried_again_five_times_at_most() {
 }
 
 #[test]
+fn a_request_that_waits_for_its_turn_is_asked_for_again_until_the_deadline() {
+    let queued = || (0..9).map(|_| Step::json(503, &refusal("broker_busy"))).collect::<Vec<_>>();
+    let setup = Setup::new(queued().into_iter().chain([Step::json(200, DONE)]).collect());
+    assert!(setup.present().is_ok(), "among fifty hosts it takes longer than five answers");
+    let setup = Setup::new(queued());
+    let error = setup.client.present(&challenge(), "certbot", patience(0)).unwrap_err();
+    assert_eq!((error.kind(), setup.server.seen().len()), (crate::error::Kind::BrokerBusy, 1), "{error}");
+}
+
+#[test]
 fn a_pause_that_the_broker_asks_for_is_kept_within_the_deadline() {
     let busy = |seconds: &'static str| {
         let headers: &[(&str, &str)] = match seconds {

@@ -228,7 +228,7 @@ fn what_is_not_ready_is_answered_as_the_client_wants_it() {
     let body = json!({ "name": NAME, "value": VALUE, "client": "x" }).to_string();
     let headers = [("authorization", "Bearer token"), ("content-type", "application/json")];
     let got = broker.post("/v1/present", &headers, &body);
-    assert_eq!((got.status, &got.json()["error"]["kind"]), (503, &json!("timed_out")));
+    assert_eq!((got.status, &got.json()["error"]["kind"]), (503, &json!("broker_busy")));
 }
 
 #[test]
