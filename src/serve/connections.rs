@@ -51,11 +51,11 @@ impl Connections {
     }
 
     /// Gives a connection a place. Where all are taken, the peer that has the most connections without a whole request loses
-    /// its oldest one; nothing if there is none to lose.
+    /// its oldest one; where nearly all are such that are served, the peer that has the most of those.
     pub fn enter(self: &Arc<Self>, peer: Peer) -> Option<(Seat, Evicted)> {
         let mut table = self.table();
         if table.open.len() >= self.most {
-            let victim = table.victim()?;
+            let victim = table.victim(self.most)?;
             if let Some(evict) = table.open.remove(&victim).and_then(|entry| entry.evict) {
                 evict.send(()).ok();
             }
@@ -79,16 +79,16 @@ impl Connections {
 }
 
 impl Table {
-    fn victim(&self) -> Option<u64> {
+    fn victim(&self, most: usize) -> Option<u64> {
+        let served = self.open.values().filter(|entry| entry.is_served).count();
+        // A client with many requests under way leaves room for those of others.
+        let is_served = 5 * served > 4 * most;
         // Of each peer: how many, and the oldest, which comes first.
-        let mut waiting: HashMap<Peer, (usize, u64)> = HashMap::new();
-        for (number, entry) in self.open.iter().filter(|(_, entry)| !entry.is_served) {
-            waiting.entry(entry.from).or_insert((0, *number)).0 += 1;
+        let mut found: HashMap<Peer, (usize, u64)> = HashMap::new();
+        for (number, entry) in self.open.iter().filter(|(_, entry)| entry.is_served == is_served) {
+            found.entry(entry.from).or_insert((0, *number)).0 += 1;
         }
-        waiting
-            .into_values()
-            .max_by_key(|(count, oldest)| (*count, std::cmp::Reverse(*oldest)))
-            .map(|(_, oldest)| oldest)
+        found.into_values().max_by_key(|(count, oldest)| (*count, std::cmp::Reverse(*oldest))).map(|(_, oldest)| oldest)
     }
 }
 
@@ -122,24 +122,36 @@ fn neighbourhood(peer: Peer) -> Peer {
 mod tests {
     use super::*;
 
+    fn peer(text: &str) -> Peer {
+        Peer::Address(text.parse().unwrap())
+    }
+
     #[test]
     fn who_has_the_most_idle_connections_loses_the_oldest() {
         let connections = Connections::new(3);
-        let peer = |text: &str| Peer::Address(text.parse().unwrap());
-        let (other, mut other_evicted) = connections.enter(peer("192.0.2.1")).unwrap();
+        let (_other, mut other_evicted) = connections.enter(peer("192.0.2.1")).unwrap();
         let (first, mut first_evicted) = connections.enter(peer("2001:db8::1")).unwrap();
         let (second, mut second_evicted) = connections.enter(peer("2001:db8::2")).unwrap();
-        let (third, _) = connections.enter(peer("2001:db8::3")).unwrap();
+        let _third = connections.enter(peer("2001:db8::3")).unwrap();
         assert!(first_evicted.try_recv().is_ok() && other_evicted.try_recv().is_err());
-        assert!(second_evicted.try_recv().is_err());
         drop(first);
         assert_eq!(connections.count(), 3, "its place was given away already");
-        for seat in [&other, &second, &third] {
-            seat.serve(true);
-        }
-        assert!(connections.enter(peer("2001:db8::1")).is_none(), "everybody is being served");
-        second.serve(false);
-        assert!(connections.enter(peer("192.0.2.2")).is_some());
-        assert!(second_evicted.try_recv().is_ok());
+        second.serve(true);
+        let _fourth = connections.enter(peer("192.0.2.2")).unwrap();
+        assert!(second_evicted.try_recv().is_err(), "it is being served");
+    }
+
+    #[test]
+    fn who_has_nearly_all_requests_under_way_leaves_room_for_others() {
+        let connections = Connections::new(10);
+        let mut hog: Vec<_> = (0..10).map(|_| connections.enter(peer("192.0.2.1")).unwrap()).collect();
+        hog.iter().for_each(|(seat, _)| seat.serve(true));
+        let (_one, mut one_evicted) = connections.enter(peer("192.0.2.2")).unwrap();
+        let (_two, _) = connections.enter(peer("192.0.2.3")).unwrap();
+        let lost: Vec<_> = hog.iter_mut().map(|(_, evicted)| evicted.try_recv().is_ok()).collect();
+        assert_eq!(lost.iter().position(|is_lost| !is_lost), Some(2), "{lost:?}");
+        assert!(one_evicted.try_recv().is_err());
+        let _three = connections.enter(peer("192.0.2.4")).unwrap();
+        assert!(one_evicted.try_recv().is_ok(), "the others keep theirs");
     }
 }

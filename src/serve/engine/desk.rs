@@ -19,6 +19,8 @@ use crate::state::Entry;
 /// The most additions at once, and those of one client; as many removals.
 const MOST_JOBS: usize = 4096;
 const MOST_OF_CLIENT: usize = 256;
+/// The most requests of one client that wait for an answer to either: each takes a connection.
+const MOST_REQUESTS: usize = 2 * MOST_OF_CLIENT;
 /// How many look-ups one client has at once: its name servers may be slow, and others are not to wait for them.
 const LOOKS_OF_CLIENT: usize = LOOKERS / 2;
 
@@ -270,11 +272,18 @@ impl Desk {
     }
 }
 
+/// Makes sure that a client does not have all the connections.
+fn check_requests<'a>(client: &str, all: impl Iterator<Item = (&'a Key, usize)>) -> Result<(), Answer> {
+    let own: usize = all.filter(|(key, _)| key.client == client).map(|(_, requests)| requests).sum();
+    if own < MOST_REQUESTS { Ok(()) } else { Err(Answer::Failed { kind: Kind::BrokerBusy, retry_after: SOON }) }
+}
+
 impl Engine {
     /// Begins an addition, or joins the one that is under way.
     pub(super) fn begin(&self, ask: &Ask, goal: Goal) -> Result<Joined, Answer> {
         let key = Key::of(ask);
         let mut desk = self.desk();
+        check_requests(&key.client, desk.jobs.iter().map(|(key, job)| (key, job.told.receiver_count())))?;
         if let Some(job) = desk.jobs.get_mut(&key) {
             job.is_awaited |= goal == Goal::Ready;
             return Ok(Joined { told: job.told.subscribe(), is_ending: job.is_cancelled() });
@@ -309,6 +318,7 @@ impl Engine {
                 desk.end(&key, interrupted());
             }
         }
+        check_requests(&key.client, desk.removals.iter().map(|(key, told)| (key, told.receiver_count())))?;
         if let Some(told) = desk.removals.get(&key) {
             return Ok(told.subscribe());
         }

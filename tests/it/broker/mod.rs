@@ -3,6 +3,7 @@
 mod audit;
 mod clients;
 mod engine;
+mod hostile;
 mod killed;
 mod lego;
 mod real_clients;
