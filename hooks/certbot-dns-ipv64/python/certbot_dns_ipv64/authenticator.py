@@ -31,8 +31,6 @@ logger = logging.getLogger(__name__)
 
 PROGRAM = "ipv64-acme"
 
-# The variable that names a broker, which has the key.
-BROKER = "IPV64_BROKER"
 # The variable of the time limit of the program's wait; the limit if it is not set, and the longest, in seconds.
 TIMEOUT = "IPV64_PROPAGATION_TIMEOUT"
 DEFAULT_TIMEOUT = 180
@@ -113,8 +111,8 @@ class Authenticator(dns_common.DNSAuthenticator):
         if path is None:
             return
         credentials = dns_common.CredentialsConfiguration(path, self.dest)
-        # Forms such as Nginx Proxy Manager's always give a file; a machine that asks a broker has no key to put into it.
-        if os.environ.get(BROKER) and not credentials.conf("api-key"):
+        # A machine that asks a broker has no key. Forms always give a file, and renewals name that of the first order.
+        if not any(credentials.confobj.values()):
             return
         credentials.require({"api-key": "API key of the account at IPv64.net"})
         self._api_key = credentials.conf("api-key")
@@ -139,7 +137,7 @@ class Authenticator(dns_common.DNSAuthenticator):
         """Put certbot's options in place of the variables that this class has set, and that nobody else knows of."""
         if self._api_key is not None:
             place = f"dns_ipv64_api_key in {self.conf('credentials')}"
-            said = re.sub(r"\bIPV64_API_KEY\b", lambda _: place, said)
+            said = re.sub(r"\b(the variable )?IPV64_API_KEY\b", lambda _: place, said)
         if not os.environ.get(TIMEOUT):
             said = said.replace(TIMEOUT, f"--{self.name}-propagation-seconds")
         return said
