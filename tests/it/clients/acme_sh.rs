@@ -15,8 +15,10 @@ pub(super) struct AcmeSh;
 impl AcmeSh {
     /// Asks for a certificate, waiting for the name servers for so many seconds.
     pub(super) fn obtain_within(stage: &Stage, names: &[&str], seconds: &str) -> Finished {
-        let key = page::shell_block(PAGE, "Without `init`");
-        let key = key.replace("0123456789abcdef", &stage.variable("IPV64_API_KEY"));
+        let key = match stage.variable("IPV64_API_KEY") {
+            key if key.is_empty() => key,
+            key => page::shell_block(PAGE, "Without `init`").replace("0123456789abcdef", &key),
+        };
         let settings = page::shell_block(PAGE, "Configure")
             .replace("IPV64_PROPAGATION_TIMEOUT=180", &format!("IPV64_PROPAGATION_TIMEOUT={seconds}"));
         let block = with_names(&page::shell_block(PAGE, "Get a certificate"), names);

@@ -36,11 +36,16 @@ impl Apache {
         let block = page::block("clients/apache.md", "Configure", "apache");
         assert!(block.contains(NAMES) && block.contains(VERSION), "{block}");
         let version = if self.version == 1 { "" } else { VERSION };
+        let block = match stage.variable("IPV64_BROKER") {
+            broker if broker.is_empty() => block,
+            broker => with_broker(&block, &broker),
+        };
         block
             .replace(NAMES, &names.join(" "))
             .replace(VERSION, version)
             .replace("/usr/local/bin/ipv64-acme", &stage.path("bin/ipv64-acme").display().to_string())
             .replace("/etc/ipv64-acme/apache.key", &stage.path("apache.key").display().to_string())
+            .replace("/etc/ipv64-acme/apache.token", &stage.path("apache.key").display().to_string())
             .replace("/var/lib/ipv64-acme-apache", &stage.path("apache-state").display().to_string())
     }
 
@@ -65,14 +70,17 @@ impl Apache {
     /// Runs Apache until `done` says so, or the time is up.
     pub(super) fn run_until(&self, stage: &Stage, names: &[&str], done: &dyn Fn() -> bool) -> Finished {
         let key = stage.path("apache.key");
-        fs::write(&key, stage.variable("IPV64_API_KEY")).unwrap();
+        let token = fs::read_to_string(stage.path("token")).unwrap_or_default();
+        fs::write(&key, stage.variable("IPV64_API_KEY") + &token).unwrap();
         fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
         give_to_apache(&key);
         let file = stage.path("apache/conf");
         fs::write(&file, self.configuration(stage, names)).unwrap();
         let mut command = stage.command(programs::system("apache2"));
         // The flags of the page have to do without these.
-        command.env_remove("IPV64_API_KEY").env_remove("IPV64_STATE_DIR");
+        for flag in ["API_KEY", "STATE_DIR", "BROKER", "BROKER_TOKEN_FILE"] {
+            command.env_remove(format!("IPV64_{flag}"));
+        }
         let mut apache = Running(command.args(["-DFOREGROUND", "-f"]).arg(&file).stdin(Stdio::null()).spawn().unwrap());
         let until = Instant::now() + LIMIT;
         while Instant::now() < until && !done() && apache.0.try_wait().unwrap().is_none() {
@@ -82,6 +90,14 @@ impl Apache {
         let log = fs::read_to_string(stage.path("apache/log")).unwrap_or_default();
         Finished { status, stdout: String::new(), stderr: log }
     }
+}
+
+/// The lines of the page with the hook that asks a broker.
+fn with_broker(block: &str, broker: &str) -> String {
+    let hook = page::block("clients/apache.md", "With a broker", "apache");
+    let hook = hook.replace("https://broker.example.com:8443", broker);
+    let name = |line: &str| line.split(' ').next().map(str::to_owned);
+    block.lines().map(|line| if name(line) == name(&hook) { &hook } else { line }).collect::<Vec<_>>().join("\n")
 }
 
 /// A running Apache; ends with the value.

@@ -15,7 +15,7 @@ use crate::support::process::Finished;
 use crate::support::programs;
 use crate::support::stage::Stage;
 
-const PAGE: &str = "clients/certbot-plugin.md";
+pub(super) const PAGE: &str = "clients/certbot-plugin.md";
 
 /// One version of certbot with the plugin.
 pub(super) struct Plugin {

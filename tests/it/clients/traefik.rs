@@ -58,11 +58,18 @@ impl Traefik {
     /// The variables of the page, with the places of a stage.
     fn environment(stage: &Stage) -> Vec<(String, String)> {
         let service = Self::service();
-        let variables = service["environment"].as_object().unwrap().clone();
+        let mut variables = service["environment"].as_object().unwrap().clone();
+        let broker = stage.variable("IPV64_BROKER");
+        if !broker.is_empty() {
+            variables.remove("IPV64_API_KEY_FILE").unwrap();
+            variables.extend(["IPV64_BROKER", "IPV64_BROKER_TOKEN_FILE"].map(|name| (name.to_owned(), Value::Null)));
+        }
         let place = |(name, value): (String, Value)| {
             let value = match name.as_str() {
                 "EXEC_PATH" => stage.path("bin/ipv64-acme").display().to_string(),
                 "IPV64_API_KEY_FILE" => stage.path("key").display().to_string(),
+                "IPV64_BROKER" => broker.clone(),
+                "IPV64_BROKER_TOKEN_FILE" => stage.path("token").display().to_string(),
                 "IPV64_STATE_DIR" => stage.path("state").display().to_string(),
                 _ => value.as_str().unwrap().to_owned(),
             };
