@@ -35,8 +35,11 @@ enum Cause {
 }
 
 impl BrokerError {
-    /// Reads an answer.
-    pub(super) fn read<T: serde::de::DeserializeOwned>(answer: &HttpResponse, token: &Secret) -> Result<T, Self> {
+    /// Reads an answer to a request with a token.
+    ///
+    /// # Errors
+    /// What the broker says instead, or that it is none.
+    pub fn read<T: serde::de::DeserializeOwned>(answer: &HttpResponse, token: &Secret) -> Result<T, Self> {
         let HttpResponse { status, retry_after, .. } = *answer;
         let clean = |text: &str| excerpt(&token.mask_in(text), KEPT);
         if (200..300).contains(&status)

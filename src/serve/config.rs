@@ -55,7 +55,11 @@ impl ServeConfig {
         Self::parse(&path, &file::read_text(&path, EXAMPLE)?)
     }
 
-    fn parse(path: &Path, text: &str) -> Result<Self> {
+    /// Reads the text of a file that is, or would be, at a path.
+    ///
+    /// # Errors
+    /// As [`ServeConfig::read`].
+    pub fn parse(path: &Path, text: &str) -> Result<Self> {
         let values = file::values(path, text, |name| known(path, name))?;
         let place = Place { path, values };
         let tls = match (place.path_of("tls_cert"), place.path_of("tls_key")) {

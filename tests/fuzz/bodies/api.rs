@@ -1,10 +1,11 @@
-//! Answers of the API: two bytes choose status and call, the rest is the body.
+//! Answers of the API: two bytes choose status and call, the rest is the body. It is also read as the answer of a broker.
 
 use std::time::Duration;
 
 use ipv64_acme::api::{
     Access, ApiError, AuthMethod, Call, Change, RecordSpec, RecordType, Understood, check_content, understand,
 };
+use ipv64_acme::broker::{error::BrokerError, protocol::ClientAnswer, protocol::RecordAnswer};
 use ipv64_acme::error::Explain as _;
 use ipv64_acme::http::{Endpoint, HttpResponse};
 use ipv64_acme::name::DnsName;
@@ -43,9 +44,23 @@ pub(crate) fn run(input: &[u8]) {
         Call::DeleteRecordById(7),
     ];
     let call = &calls[which % calls.len()];
+    assert_broker(&answer, &access.key);
     match understand(call, &answer, &access) {
         Ok(understood) => assert_earned(call, &answer, &understood),
         Err(error) => assert_refused(call, &answer, &error),
+    }
+}
+
+fn assert_broker(answer: &HttpResponse, token: &Secret) {
+    let record = BrokerError::read::<RecordAnswer>(answer, token).map(|_| ());
+    for read in [record, BrokerError::read::<ClientAnswer>(answer, token).map(|_| ())] {
+        match read {
+            Ok(()) => assert!((200..300).contains(&answer.status), "{}", answer.status),
+            Err(error) => {
+                super::assert_explained(&error);
+                super::assert_hides_key(&error);
+            }
+        }
     }
 }
 

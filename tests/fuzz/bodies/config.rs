@@ -1,4 +1,4 @@
-//! The configuration file, and after a line `---` variables, one on each line as `NAME=VALUE`.
+//! The configuration file, which is also read as that of the broker, and after a line `---` variables, one on each line as `NAME=VALUE`.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ipv64_acme::http::Endpoint;
 use ipv64_acme::secret::{MASK, Secret};
+use ipv64_acme::serve::config::ServeConfig;
 use ipv64_acme::settings::Setting;
 use ipv64_acme::settings::{ConfigFile, Environment, Settings, Sources, parse};
 
@@ -20,6 +21,7 @@ pub(crate) fn run(input: &[u8]) {
         assert!(name.starts_with("IPV64_") && nearest.is_none_or(|nearest| nearest != name));
     }
     assert_key_is_hidden(&environment, &String::from_utf8_lossy(file));
+    assert_broker(&String::from_utf8_lossy(file));
     let file = match ConfigFile::parse(Path::new("/etc/ipv64-acme/config.toml"), &String::from_utf8_lossy(file)) {
         Ok(file) => Some(file),
         Err(error) => {
@@ -35,6 +37,17 @@ pub(crate) fn run(input: &[u8]) {
     }
     match Settings::load(&sources) {
         Ok(settings) => assert_usable(&settings),
+        Err(error) => super::assert_error(&error),
+    }
+}
+
+/// Paths do not depend on the folder that the broker is started in.
+fn assert_broker(text: &str) {
+    match ServeConfig::parse(Path::new("/etc/ipv64-acme/serve.toml"), text) {
+        Ok(config) => {
+            let tls = config.tls.iter().flat_map(|tls| [&tls.certificate, &tls.key]);
+            assert!(tls.chain(&config.socket).all(|path| path.is_absolute()), "{config:?}");
+        }
         Err(error) => super::assert_error(&error),
     }
 }

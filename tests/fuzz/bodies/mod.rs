@@ -7,6 +7,7 @@ pub(crate) mod config;
 pub(crate) mod dns;
 pub(crate) mod hooks;
 pub(crate) mod names;
+pub(crate) mod requests;
 pub(crate) mod state;
 
 use ipv64_acme::error::{Error, Explain, Kind};
@@ -17,13 +18,14 @@ use ipv64_acme::exit::Exit;
 pub(crate) type Body = fn(&[u8]);
 
 /// Every target with the name of its corpus.
-pub(crate) const ALL: [(&str, Body); 7] = [
+pub(crate) const ALL: [(&str, Body); 8] = [
     ("api", api::run),
     ("clients", clients::run),
     ("config", config::run),
     ("dns", dns::run),
     ("hooks", hooks::run),
     ("names", names::run),
+    ("requests", requests::run),
     ("state", state::run),
 ];
 
