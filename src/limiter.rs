@@ -1,12 +1,61 @@
 //! The request limits as the limiter of the API client: the client knows no files, and the limits no requests.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::api::{Limit, Permit, RateLimiter};
 use crate::state::{AccountUsage, CallKind, LimitError, Rate, State};
 use crate::time::Pause;
+
+/// The requests of this process, for whoever watches them.
+#[derive(Debug, Default)]
+pub struct Traffic {
+    passed: AtomicU64,
+    silence: Mutex<Option<Silence>>,
+}
+
+/// Requests that have left, and no answer that can be understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Silence {
+    /// When the first of them left.
+    pub since: Instant,
+    /// Whether one of them has failed; else the first is still under way.
+    pub has_failed: bool,
+}
+
+impl Traffic {
+    /// Returns how many requests were let pass.
+    #[must_use]
+    pub fn passed(&self) -> u64 {
+        self.passed.load(Ordering::Relaxed)
+    }
+
+    /// Returns since when there has been no answer, if the last request has none.
+    #[must_use]
+    pub fn silence(&self) -> Option<Silence> {
+        *self.lock()
+    }
+
+    /// Ends a silence, if there is one: its call has ended.
+    pub fn settle(&self) -> Option<Silence> {
+        self.lock().take()
+    }
+
+    fn begin(&self) {
+        self.passed.fetch_add(1, Ordering::Relaxed);
+        self.lock().get_or_insert(Silence { since: Instant::now(), has_failed: false });
+    }
+
+    fn finish(&self, is_answered: bool) {
+        let mut silence = self.lock();
+        *silence = silence.filter(|_| !is_answered).map(|silence| Silence { has_failed: true, ..silence });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Silence>> {
+        self.silence.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// Lets requests pass as the limits of the account allow, over all processes that share the state directory.
 pub struct SharedLimiter {
@@ -14,8 +63,8 @@ pub struct SharedLimiter {
     pub state: State,
     /// How many in how much time.
     pub rate: Rate,
-    /// How many requests were let pass.
-    pub passed: Arc<AtomicU64>,
+    /// The requests that were let pass.
+    pub traffic: Arc<Traffic>,
     /// How a request waits.
     pub pause: Arc<Pause>,
 }
@@ -23,10 +72,11 @@ pub struct SharedLimiter {
 impl RateLimiter for SharedLimiter {
     fn acquire(&self, kind: CallKind, deadline: Instant) -> Result<Permit, LimitError> {
         let sent_at = self.state.take_turn(kind, self.rate, deadline, &*self.pause)?;
-        self.passed.fetch_add(1, Ordering::Relaxed);
+        self.traffic.begin();
         let is_only_try = self.state.usage(|usage, now| usage.outage.down_since(now).is_some());
-        let state = self.state.clone();
+        let (state, traffic) = (self.state.clone(), Arc::clone(&self.traffic));
         let done = move |is_answered| {
+            traffic.finish(is_answered);
             state.usage(|usage, now| {
                 usage.window.finish(sent_at, now);
                 if is_answered {
@@ -67,7 +117,7 @@ mod tests {
     fn limits(rate: &str) -> SharedLimiter {
         let account = Account::of(&Secret::parse("canary-key").unwrap());
         let state = State::in_memory(account, Arc::new(SystemClock));
-        SharedLimiter { state, rate: rate.parse().unwrap(), passed: Arc::default(), pause: Arc::new(sleep) }
+        SharedLimiter { state, rate: rate.parse().unwrap(), traffic: Arc::default(), pause: Arc::new(sleep) }
     }
 
     #[test]

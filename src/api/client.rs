@@ -186,7 +186,7 @@ impl Client {
             let since = *since.get_or_insert_with(Instant::now);
             let answer = self.exchange(call, policy.deadline);
             let result = answer.and_then(|answer| read(call, &answer, &self.access, &take));
-            (permit.done)(!result.as_ref().is_err_and(ApiError::is_no_answer));
+            (permit.done)(!result.as_ref().is_err_and(ApiError::is_unanswered));
             let error = match result {
                 Ok(value) => return Ok(value),
                 Err(error) => error,

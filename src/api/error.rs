@@ -69,10 +69,22 @@ impl ApiError {
         }
     }
 
+    /// Returns whether the request has got no answer that can be understood, or has not come so far.
+    #[must_use]
+    pub fn is_unanswered(&self) -> bool {
+        matches!(self.cause(), Self::Transport(_) | Self::Unavailable { .. })
+    }
+
     /// Returns whether the API has given no answer that can be understood, and may give one later.
     #[must_use]
     pub fn is_no_answer(&self) -> bool {
-        !matches!(self.cause(), Self::RateLimited { .. } | Self::NoPermit(_)) && self.is_transient()
+        self.is_unanswered() && self.is_transient()
+    }
+
+    /// Returns whether no connection came about.
+    #[must_use]
+    pub fn is_unreached(&self) -> bool {
+        matches!(self.cause(), Self::Transport(error) if !error.may_have_arrived())
     }
 
     /// Returns whether IPv64 may have done what was asked for all the same.

@@ -22,6 +22,8 @@ pub struct RetryPolicy {
     pub tries: u32,
     /// What a call that only reads is needed for, and as early as which it leaves.
     pub reads_for: CallKind,
+    /// The longest pause before a further request, unless the API asks for a longer one.
+    pub longest_pause: Duration,
     /// Whether the first request leaves also where earlier failures speak against it.
     pub insists: bool,
 }
@@ -30,7 +32,7 @@ impl RetryPolicy {
     /// For hooks: nobody is watching, and a certificate depends on it.
     #[must_use]
     pub fn until(deadline: Instant) -> Self {
-        Self { deadline, tries: MOST_TRIES, reads_for: CallKind::Read, insists: false }
+        Self { deadline, tries: MOST_TRIES, reads_for: CallKind::Read, longest_pause: Duration::MAX, insists: false }
     }
 
     /// For people: at most 30 s and three requests, and one at least.
@@ -104,7 +106,7 @@ impl Tries {
                 (self.refused <= TRIES_AFTER_429).then(|| pause + BURST_WINDOW.mul_f64(rand::random_range(0.0..0.1)))
             }
             error if error.is_transient() && (call.is_repeatable() || !self.lost) => {
-                backoff(self.made, self.policy.tries, left)
+                backoff(self.made, self.policy.tries, left).map(|pause| pause.min(self.policy.longest_pause))
             }
             _ => None,
         };

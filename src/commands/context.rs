@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
@@ -16,7 +16,7 @@ use crate::dns::recursive::{DohPost, MAX_MESSAGE, Recursive};
 use crate::dns::zone::{Lookup, Server};
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::http::{Endpoint, HttpClient, HttpConfig, HttpRequest, Method, Payload};
-use crate::limiter::SharedLimiter;
+use crate::limiter::{SharedLimiter, Traffic};
 use crate::report::{Report, Waits};
 use crate::secret::Secret;
 use crate::settings::{NamedServer, Settings};
@@ -34,7 +34,7 @@ pub(super) struct Context {
     pub(super) upstream: Upstream,
     lookup: Lookup,
     pub(super) state: State,
-    requests: Arc<AtomicU64>,
+    traffic: Arc<Traffic>,
     /// What was waited for so far.
     pub(super) waits: Arc<Waits>,
     pause: Arc<Pause>,
@@ -62,18 +62,18 @@ impl Context {
         let state = State::open(settings.state_dir.as_deref(), account, Arc::new(SystemClock));
         let http = http_client(&settings)?;
         let lookup = lookup(&settings, &http);
-        let requests = Arc::default();
+        let traffic = Arc::default();
         let trace = move |line: &str| report.trace(line);
         let upstream = if let Some(address) = &settings.broker {
             let client = broker::client::Client::new(http, address.clone(), key);
             Upstream::Broker(client.observed_by(trace).pausing_with(Arc::clone(&pause)))
         } else {
-            let (state, passed, pause) = (state.clone(), Arc::clone(&requests), Arc::clone(&pause));
-            let limits = SharedLimiter { state, rate: settings.api_rate, passed, pause: Arc::clone(&pause) };
+            let (state, traffic, pause) = (state.clone(), Arc::clone(&traffic), Arc::clone(&pause));
+            let limits = SharedLimiter { state, rate: settings.api_rate, traffic, pause: Arc::clone(&pause) };
             let access = Access { endpoint: settings.api_url.clone(), key, auth: settings.api_auth };
             Upstream::Api(Client::new(http, access, Box::new(limits)).observed_by(trace).pausing_with(pause))
         };
-        Ok(Self { report, settings, upstream, lookup, state, requests, waits, pause, interrupted })
+        Ok(Self { report, settings, upstream, lookup, state, traffic, waits, pause, interrupted })
     }
 
     /// Returns the IPv64 API.
@@ -90,8 +90,8 @@ impl Context {
     /// Gives what the broker's engine works with.
     #[cfg(feature = "serve")]
     pub(super) fn into_parts(self) -> crate::serve::engine::Parts {
-        let Self { settings, upstream, lookup, state, requests, .. } = self;
-        crate::serve::engine::Parts { settings, upstream, lookup, state, requests }
+        let Self { settings, upstream, lookup, state, traffic, .. } = self;
+        crate::serve::engine::Parts { settings, upstream, lookup, state, traffic }
     }
 
     /// Adds to the notes of a success what it has waited for.
@@ -102,7 +102,7 @@ impl Context {
 
     /// Returns how many requests have left for IPv64.
     pub(super) fn requests(&self) -> u64 {
-        self.requests.load(Ordering::Relaxed)
+        self.traffic.passed()
     }
 
     /// Lists the domains of the account, and keeps their names for the next look-up.

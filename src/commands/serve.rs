@@ -82,7 +82,7 @@ impl Broker {
         let (state, engine, desk) = (self.state.clone(), Arc::clone(&self.engine), Arc::clone(&self.desk));
         let (certificate, connections) = (self.certificate.clone(), Arc::clone(&self.connections));
         let read = move || {
-            let numbers = engine.numbers();
+            let (numbers, (down_since, quota)) = (engine.numbers(), engine.usage());
             Reading {
                 requests: desk.audit.decisions(),
                 failures: numbers.failures,
@@ -91,8 +91,8 @@ impl Broker {
                 connections: connections.count(),
                 clients: desk.clients.read().unwrap_or_else(PoisonError::into_inner).len(),
                 api_requests: numbers.requests,
-                quota: Some(engine.quota()),
-                down_since: engine.is_down(),
+                quota: Some(quota),
+                down_since,
                 certificate_end: certificate.as_ref().and_then(|certificate| certificate.not_after()),
                 audit_lost: desk.audit.counts().lost,
             }

@@ -16,9 +16,10 @@ mod target;
 mod tls;
 mod trust;
 
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ureq::http as types;
 
@@ -36,6 +37,20 @@ use crate::time::{SystemClock, Timestamp};
 
 /// The longest time for reaching a host: TCP, proxy, TLS. Without it, dead addresses cost the kernel's two minutes.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Returns whether a host accepts a connection within this time; no request is sent. None where a proxy is in between, which
+/// accepts in its place.
+#[must_use]
+pub fn accepts(endpoint: &Endpoint, proxy: &ProxyEnv, within: Duration) -> Option<bool> {
+    if !matches!(proxy.proxy_for(endpoint), Ok(None)) {
+        return None;
+    }
+    let deadline = Instant::now() + within;
+    let addresses = look_up(endpoint.host(), endpoint.port(), within).unwrap_or_default();
+    let left = deadline.saturating_duration_since(Instant::now());
+    let connect = |address, time| TcpStream::connect_timeout(&address, time);
+    Some(race::race(&race::order(&addresses, None), left, connect).is_ok())
+}
 
 /// How requests are sent. Plain values: nothing in this room reads the environment.
 #[derive(Debug, Clone)]

@@ -25,7 +25,7 @@ mod wait;
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -34,6 +34,7 @@ use super::{Answer, Ask, Goal, Work};
 use crate::challenge::Challenge;
 use crate::dns::zone::Lookup;
 use crate::error::{Context as _, Kind, Result};
+use crate::limiter::Traffic;
 use crate::order::{Action, CaAsked, Call, OnFailure, Wait};
 use crate::propagation::Row;
 use crate::settings::Settings;
@@ -66,8 +67,8 @@ pub struct Parts {
     pub lookup: Lookup,
     /// The journal, and what the account has used of its limits.
     pub state: State,
-    /// How many requests have left for IPv64: that of the client's limiter.
-    pub requests: Arc<AtomicU64>,
+    /// The requests to IPv64: those of the client's limiter.
+    pub traffic: Arc<Traffic>,
 }
 
 /// What the engine is doing, and has done since its start, for those who watch it.
@@ -95,6 +96,8 @@ pub struct Engine {
     stopping: Arc<AtomicBool>,
     zones: Mutex<(Instant, Lookup)>,
     reach: Mutex<Reach>,
+    /// What was last read of the account's usage.
+    usage: Mutex<(Option<Timestamp>, Quota)>,
     waits: AtomicUsize,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -107,6 +110,7 @@ impl Engine {
     pub fn start(parts: Parts) -> Result<Arc<Self>> {
         let stopping = Arc::<AtomicBool>::default();
         let stop = Arc::clone(&stopping);
+        let usage = Mutex::new((None, parts.state.usage(|usage, _| usage.daily.quota())));
         let engine = Arc::new(Self {
             zones: Mutex::new((Instant::now(), parts.lookup.clone())),
             parts,
@@ -115,15 +119,18 @@ impl Engine {
             changed: Condvar::new(),
             stopping,
             reach: Mutex::default(),
+            usage,
             waits: AtomicUsize::new(0),
             threads: Mutex::default(),
         });
+        engine.read_usage();
+        engine.resume_outage();
         engine.resume_removals();
         for _ in 0..LOOKERS {
             engine.spawn("look-up", Self::look_things_up)?;
         }
         engine.spawn("calls", Self::make_calls)?;
-        engine.spawn("probe", Self::probe)?;
+        engine.spawn("outage", Self::watch)?;
         Ok(engine)
     }
 
@@ -168,16 +175,17 @@ impl Engine {
         }
     }
 
-    /// Returns since when IPv64 has not answered, if it does not.
+    /// Returns since when IPv64 has not answered, if it does not, and what is used of the day's calls: as they were some seconds
+    /// ago at most, since other processes may have the lock of the state directory.
     #[must_use]
-    pub fn is_down(&self) -> Option<Timestamp> {
-        self.parts.state.usage(|usage, now| usage.outage.down_since(now))
+    pub fn usage(&self) -> (Option<Timestamp>, Quota) {
+        *self.usage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns what is used of the day's calls.
-    #[must_use]
-    pub fn quota(&self) -> Quota {
-        self.parts.state.usage(|usage, _| usage.daily.quota())
+    /// Reads what [`Engine::usage`] returns.
+    fn read_usage(&self) {
+        let read = self.parts.state.usage(|usage, now| (usage.outage.down_since(now), usage.daily.quota()));
+        *self.usage.lock().unwrap_or_else(PoisonError::into_inner) = read;
     }
 
     /// Returns what is going on.
@@ -187,7 +195,7 @@ impl Engine {
         Numbers {
             queued: desk.looks.len() + desk.queue.len(),
             waits: self.waits.load(Ordering::Relaxed),
-            requests: self.parts.requests.load(Ordering::Relaxed),
+            requests: self.parts.traffic.passed(),
             refused: desk.refused,
             failures: desk.failed.clone(),
         }

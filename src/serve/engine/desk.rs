@@ -9,6 +9,7 @@ use std::time::Instant;
 use tokio::sync::watch;
 
 use super::memory::Failures;
+use super::outage::away;
 use super::queue::FairQueue;
 use super::{Answer, Ask, Engine, Goal, LOOKERS, SOON, interrupted};
 use crate::challenge::Challenge;
@@ -58,14 +59,17 @@ pub(super) enum Step {
 pub(super) struct Told {
     stored: Option<Answer>,
     ended: Option<Answer>,
+    /// While its call goes on without an answer of IPv64.
+    meanwhile: Option<Answer>,
 }
 
 impl Told {
-    pub(super) const fn of(&self, goal: Goal) -> Option<&Answer> {
-        match goal {
+    pub(super) fn of(&self, goal: Goal) -> Option<&Answer> {
+        let told = match goal {
             Goal::Stored => self.stored.as_ref(),
             Goal::Ready => self.ended.as_ref(),
-        }
+        };
+        told.or(self.meanwhile.as_ref())
     }
 }
 
@@ -120,6 +124,8 @@ pub(super) struct Desk {
     /// How many additions have failed, by kind, and how many requests were refused.
     pub(super) failed: BTreeMap<&'static str, u64>,
     pub(super) refused: u64,
+    /// The call under way has had no answer for too long.
+    pub(super) is_away: bool,
     numbers: u64,
     is_closed: bool,
 }
@@ -214,6 +220,9 @@ impl Desk {
 
     /// Lets a job queue whose place is found, unless a removal has overtaken it meanwhile.
     pub(super) fn queue_up(&mut self, ticket: &Ticket, place: (Instant, Place)) {
+        if self.is_away {
+            return self.finish(ticket, away());
+        }
         if let Some(job) = self.job(ticket) {
             (job.step, job.place) = (Step::Queued, Some(place));
             self.queue.push(&ticket.key.client, Task::Add(ticket.clone()));
@@ -235,13 +244,42 @@ impl Desk {
         true
     }
 
-    /// Ends all additions that have not begun.
-    pub(super) fn dismiss_queued(&mut self, answer: &Answer) {
-        for task in self.queue.take_others() {
-            if let Task::Add(ticket) = task {
-                *self.failed.entry(Kind::Unavailable.as_str()).or_default() += 1;
-                self.finish(&ticket, answer.clone());
-            }
+    /// Ends all additions that have not begun: IPv64 does not answer.
+    pub(super) fn dismiss_queued(&mut self) {
+        self.queue.take_others();
+        let is_over = |job: &Job| matches!(job.step, Step::Queued | Step::Parked);
+        let keys: Vec<_> = self.jobs.iter().filter(|(_, job)| is_over(job)).map(|(key, _)| key.clone()).collect();
+        for key in keys {
+            *self.failed.entry(Kind::Unavailable.as_str()).or_default() += 1;
+            self.end(&key, away());
+        }
+    }
+
+    /// Answers all who wait for a call while the one under way has no answer; that one goes on.
+    pub(super) fn turn_away(&mut self) {
+        self.is_away = true;
+        self.dismiss_queued();
+        for job in self.jobs.values().filter(|job| job.step == Step::Adding) {
+            job.told.send_modify(|told| told.meanwhile = Some(away()));
+        }
+    }
+
+    /// Notes that the call under way has ended.
+    pub(super) fn settle(&mut self) {
+        if std::mem::take(&mut self.is_away) {
+            self.jobs.values().for_each(|job| job.told.send_modify(|told| told.meanwhile = None));
+        }
+    }
+
+    /// Returns the records whose removal somebody waits for.
+    pub(super) fn awaited_removals(&self) -> Vec<Key> {
+        self.removals.keys().cloned().collect()
+    }
+
+    /// Tells those who wait for a removal that it is finished later.
+    pub(super) fn postponed(&self, key: &Key, answer: Answer) {
+        if let Some(told) = self.removals.get(key) {
+            told.send_replace(Some(answer));
         }
     }
 
@@ -286,7 +324,11 @@ impl Engine {
         check_requests(&key.client, desk.jobs.iter().map(|(key, job)| (key, job.told.receiver_count())))?;
         if let Some(job) = desk.jobs.get_mut(&key) {
             job.is_awaited |= goal == Goal::Ready;
-            return Ok(Joined { told: job.told.subscribe(), is_ending: job.is_cancelled() });
+            let joined = Joined { told: job.told.subscribe(), is_ending: job.is_cancelled() };
+            return if joined.is_ending && desk.is_away { Err(away()) } else { Ok(joined) };
+        }
+        if desk.is_away && desk.removals.contains_key(&key) {
+            return Err(away());
         }
         desk.check_room(&key.client, desk.jobs.keys())?;
         desk.numbers += 1;

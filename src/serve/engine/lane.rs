@@ -2,7 +2,6 @@
 //! that removals go first and clients take turns at the moment of sending.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::desk::{Step, Task, Ticket};
@@ -20,6 +19,8 @@ use crate::solver::{Owner, Stored};
 const CALL: Duration = Duration::from_secs(20);
 /// How often a call is tried. The next try is the client's: five would keep everybody else waiting.
 const TRIES: u32 = 2;
+/// The pause between the two: what they tell is told to all within a second.
+const PAUSE: Duration = Duration::from_millis(600);
 /// How long the second look at an alias may take, for which everybody waits.
 const LOOK_AGAIN: Duration = Duration::from_secs(3);
 /// How long the lane waits for its turn before it looks again at what is most urgent.
@@ -34,6 +35,7 @@ impl Engine {
         loop {
             if tidied.elapsed() >= TIDY {
                 self.tidy();
+                self.read_usage();
                 tidied = Instant::now();
             }
             let desk = self.desk();
@@ -66,7 +68,7 @@ impl Engine {
 
     /// Carries out a task, and counts its calls for its client.
     fn carry_out(self: &Arc<Self>, task: &Task) {
-        let before = self.parts.requests.load(Ordering::Relaxed);
+        let before = self.parts.traffic.passed();
         let client = match task {
             Task::Add(ticket) => {
                 self.add(ticket);
@@ -81,15 +83,18 @@ impl Engine {
                 entry.owner.as_ref()
             }
         };
-        let calls = self.parts.requests.load(Ordering::Relaxed).saturating_sub(before);
+        let calls = self.parts.traffic.passed().saturating_sub(before);
         if let Some(client) = client.filter(|_| calls > 0) {
             self.parts.state.usage(|usage, _| usage.daily.count_for(client, calls));
         }
+        self.read_usage();
         self.changed.notify_all();
     }
 
-    pub(super) fn call_policy() -> RetryPolicy {
-        RetryPolicy::until(Instant::now() + CALL).with_tries(TRIES).reading_for(CallKind::Addition)
+    pub(super) fn call_policy(&self) -> RetryPolicy {
+        let tries = if self.is_on_probation() { 1 } else { TRIES };
+        let policy = RetryPolicy::until(Instant::now() + CALL).with_tries(tries).reading_for(CallKind::Addition);
+        RetryPolicy { longest_pause: PAUSE, ..policy }
     }
 
     fn add(self: &Arc<Self>, ticket: &Ticket) {
@@ -105,7 +110,7 @@ impl Engine {
         let owner = Owner { name: &ticket.key.client, allowed: &allowed, patience: LOOK_AGAIN, place };
         let lookup = self.lookup();
         let solver = self.solver(&lookup, Some(&owner), &cancelled);
-        let stored = self.try_out(|| solver.store_records(&addition(&ask), &Self::call_policy()));
+        let stored = self.try_out(|| solver.store_records(&addition(&ask), &self.call_policy()));
         match stored {
             Ok(stored) => self.stored(ticket, &ask, stored),
             Err(failure) => {

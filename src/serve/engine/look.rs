@@ -90,10 +90,9 @@ impl Engine {
 
     /// Makes sure that a call could leave soon, that one more is worth a try, and that the client may cause it.
     pub(super) fn check_limits(&self, ask: &Ask) -> Result<()> {
-        let (state, rate) = (&self.parts.state, self.parts.settings.api_rate);
-        state.usage(|usage, now| usage.check(now))?;
         self.check_reach()?;
-        let soonest = state.turn_in(CallKind::Addition, rate);
+        let rate = self.parts.settings.api_rate;
+        let soonest = self.parts.state.turn_in(CallKind::Addition, rate);
         if soonest > LONGEST_TURN {
             return Err(LimitError::TooLate { soonest, rate }.into());
         }
@@ -146,9 +145,13 @@ impl Engine {
         let entries = self.journalled(&key.client, &key.challenge);
         let mut desk = self.desk();
         if entries.is_empty() && !desk.is_adding(key) {
-            desk.removed(key, super::removal::nothing(key));
-        } else {
-            desk.queue.push_urgent(Task::Remove(key.clone()));
+            return desk.removed(key, super::removal::nothing(key));
+        }
+        desk.queue.push_urgent(Task::Remove(key.clone()));
+        let is_away = desk.is_away;
+        drop(desk);
+        if is_away {
+            self.postpone(key);
         }
     }
 }

@@ -1,31 +1,53 @@
-//! IPv64 does not answer: who asks is told so at once, one call in half a minute tries whether it does again, and where nobody
-//! at all was met a connection without a request tells that sooner.
+//! IPv64 does not answer: who asks is told so at once, one call in half a minute tries whether it does again, and where no
+//! connection came about, one without a request tells that sooner.
+//!
+//! A slow answer is no outage. A call counts as unanswered after a second where one of its tries has failed, where there is an
+//! outage already, or where IPv64 accepts no connection; after five seconds in any case. Then all who wait for a call are told,
+//! the one whose call it is too. The call goes on: the journal has its record, and a removal that is asked for meanwhile is
+//! noted, answered, and made when the call has ended.
 
-use std::net::TcpStream;
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{Answer, Engine, SOON};
+use super::desk::Key;
+use super::{Answer, Engine, SOON, TICK};
 use crate::api::ApiError;
 use crate::error::{Error, Kind};
-use crate::http::look_up;
-use crate::state::LimitError;
-use crate::time::SystemClock;
+use crate::http::accepts;
+use crate::limiter::Silence;
+use crate::state::{Entry, LimitError};
+use crate::time::Timestamp;
 
-/// Between two probes, and how long one may take.
+/// After so long without an answer a call is in doubt.
+const DOUBT: Duration = Duration::from_millis(900);
+/// After so long without an answer IPv64 counts as away, although it accepts connections.
+const SLOW: Duration = Duration::from_secs(5);
+/// Between two probes.
 const PROBE: Duration = Duration::from_secs(2);
-/// A probe that has said "reachable" in this time before a call met nobody is not believed again.
+/// How long a probe may take.
+const CONNECT: Duration = Duration::from_secs(1);
+/// A probe that has said "reachable" in this time before a call that was not answered is not believed again.
 const DISBELIEVED: Duration = Duration::from_secs(60);
 
 /// Whether IPv64 can be reached, as far as this process knows.
 #[derive(Debug, Default)]
 pub(super) struct Reach {
-    /// The last call met nobody.
+    /// The last call met nobody, and a probe can tell that this has changed.
     is_unreachable: bool,
-    /// When a probe last ended an outage.
-    probed_at: Option<Instant>,
-    /// A call tries whether an outage has ended.
-    is_tried: bool,
+    /// When a probe last ended an outage, and since when that one was.
+    probed: Option<(Instant, Timestamp)>,
+    /// The last request of the last call got no answer, also where its last try could not leave in time.
+    was_silent: bool,
+    /// The call that is under way.
+    attempt: Option<Attempt>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Attempt {
+    /// It tries whether an outage has ended.
+    is_retry: bool,
+    /// Whether IPv64 accepts connections was looked at.
+    is_probed: bool,
 }
 
 impl Engine {
@@ -33,69 +55,158 @@ impl Engine {
         self.reach.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes sure that nobody is trying whether an outage has ended, which can take as long as a call.
-    ///
-    /// # Errors
-    /// [`LimitError::Down`]
-    pub(super) fn check_reach(&self) -> Result<(), LimitError> {
-        if !self.reach().is_tried {
-            return Ok(());
-        }
-        let now = SystemClock::now();
-        Err(LimitError::Down { since: self.is_down().unwrap_or(now), next: now + SOON })
+    fn down_since(&self) -> Option<Timestamp> {
+        self.parts.state.usage(|usage, now| usage.outage.down_since(now))
     }
 
-    /// Makes a call, which is a try where there is an outage.
+    /// Makes sure that the day has calls left, and that IPv64 answers as far as is known. What a call tells that has just left
+    /// is waited for.
+    ///
+    /// # Errors
+    /// [`LimitError`]
+    pub(super) fn check_reach(&self) -> Result<(), LimitError> {
+        let is_away = self.desk().is_away;
+        let is_trying = self.reach().attempt.is_some();
+        self.parts.state.usage(|usage, now| match usage.check(now) {
+            Err(LimitError::Down { .. }) if is_trying && !is_away => Ok(()),
+            Ok(()) if is_away => Err(LimitError::Down { since: now, next: now + SOON }),
+            checked => checked,
+        })
+    }
+
+    /// Whether the next call that fails has shown a probe to be wrong: it is the only try, as in an outage.
+    pub(super) fn is_on_probation(&self) -> bool {
+        self.reach().probed.is_some_and(|(at, _)| at.elapsed() < DISBELIEVED)
+    }
+
+    /// Makes a call, and has it watched.
     pub(super) fn try_out<T>(&self, call: impl FnOnce() -> T) -> T {
-        let is_down = self.is_down().is_some();
-        self.reach().is_tried = is_down;
+        let attempt = Attempt { is_retry: self.down_since().is_some(), is_probed: false };
+        let desk = self.desk();
+        self.reach().attempt = Some(attempt);
+        drop(desk);
+        self.changed.notify_all();
         let done = call();
-        self.reach().is_tried = false;
+        let was_silent = self.parts.traffic.settle().is_some();
+        let mut desk = self.desk();
+        let mut reach = self.reach();
+        (reach.attempt, reach.was_silent) = (None, was_silent);
+        drop(reach);
+        desk.settle();
         done
     }
 
     /// Notes that a call got no answer: it was tried often enough for all. Who still waits for one is told so.
     pub(super) fn note_outage(&self, error: &Error) {
-        if !error.find().is_some_and(ApiError::is_no_answer) || self.is_stopping() {
+        let is_probation = self.is_on_probation();
+        let mut reach = self.reach();
+        if !reach.was_silent || self.is_stopping() {
             return;
         }
-        let mut reach = self.reach();
-        let is_believed = reach.probed_at.is_none_or(|at| at.elapsed() >= DISBELIEVED);
-        reach.is_unreachable = error.kind() == Kind::Unreachable && is_believed;
+        let is_unreached = error.find().is_some_and(ApiError::is_unreached);
+        let can_be_probed = is_unreached && matches!(error.kind(), Kind::Unreachable | Kind::TimedOut);
+        reach.is_unreachable = can_be_probed && !is_probation;
+        let known = reach.probed.filter(|_| is_probation).map(|(_, since)| since);
         drop(reach);
-        self.parts.state.usage(|usage, now| usage.outage.give_up(now, now));
-        self.desk().dismiss_queued(&Answer::Failed { kind: Kind::Unavailable, retry_after: SOON });
+        self.parts.state.usage(|usage, now| usage.outage.give_up(known.unwrap_or(now), now));
+        self.read_usage();
+        self.desk().dismiss_queued();
         self.changed.notify_all();
     }
 
-    /// Looks whether an IPv64 that could not be reached can be again, which costs no call. Behind a proxy that says nothing.
-    pub(super) fn probe(self: &Arc<Self>) {
-        let (endpoint, proxy) = (&self.parts.settings.api_url, &self.parts.settings.proxy);
-        let is_proxied = !endpoint.is_loopback() && (proxy.https.is_some() || proxy.all.is_some());
+    /// Notes at the start that an earlier run, or another process, has got no answer.
+    pub(super) fn resume_outage(&self) {
+        self.reach().is_unreachable = self.down_since().is_some();
+    }
+
+    /// Watches the call under way, and looks whether an IPv64 that could not be reached can be again.
+    pub(super) fn watch(self: &Arc<Self>) {
         let mut due = Instant::now();
         loop {
             let desk = self.desk();
-            if self.is_stopping() || is_proxied {
+            if self.is_stopping() {
                 return;
             }
-            let is_needed = self.reach().is_unreachable;
-            if !is_needed {
+            let Reach { is_unreachable, attempt, .. } = *self.reach();
+            let is_calling = attempt.is_some();
+            if is_calling {
+                drop(self.changed.wait_timeout(desk, TICK));
+                self.look_at_call();
+                if is_unreachable {
+                    continue;
+                }
+            } else if !is_unreachable {
                 drop(self.changed.wait(desk));
-                due = Instant::now() + PROBE;
+            } else if Instant::now() < due {
+                drop(self.changed.wait_timeout(desk, due.saturating_duration_since(Instant::now())));
                 continue;
+            } else {
+                drop(desk);
+                self.probe();
             }
-            let pause = due.saturating_duration_since(Instant::now());
-            if !pause.is_zero() {
-                drop(self.changed.wait_timeout(desk, pause));
-                continue;
-            }
-            drop(desk);
             due = Instant::now() + PROBE;
-            let addresses = look_up(endpoint.host(), endpoint.port(), PROBE).unwrap_or_default();
-            if addresses.iter().any(|address| TcpStream::connect_timeout(address, PROBE).is_ok()) {
-                *self.reach() = Reach { probed_at: Some(Instant::now()), ..Reach::default() };
-                self.parts.state.usage(|usage, _| usage.outage.end());
-            }
         }
     }
+
+    /// Turns away those who wait, once the call under way has had no answer for too long.
+    fn look_at_call(&self) {
+        let attempt = self.reach().attempt;
+        let silence = self.parts.traffic.silence().filter(|silence| silence.since.elapsed() >= DOUBT);
+        let (Some(attempt), Some(Silence { since, has_failed })) = (attempt, silence) else { return };
+        let is_told = self.desk().is_away;
+        let is_hopeless = has_failed || attempt.is_retry || since.elapsed() >= SLOW;
+        if is_told || !(is_hopeless || (!attempt.is_probed && self.is_unreachable())) {
+            return;
+        }
+        let mut desk = self.desk();
+        let is_over = self.reach().attempt.is_none();
+        if is_over || self.parts.traffic.silence().is_none_or(|now| now.since != since) {
+            return;
+        }
+        desk.turn_away();
+        let removals = desk.awaited_removals();
+        drop(desk);
+        removals.iter().for_each(|key| self.postpone(key));
+    }
+
+    /// Whether IPv64 accepts no connection, looked at once for each call. Behind a proxy nobody knows.
+    fn is_unreachable(&self) -> bool {
+        if let Some(attempt) = &mut self.reach().attempt {
+            attempt.is_probed = true;
+        }
+        accepts(&self.parts.settings.api_url, &self.parts.settings.proxy, CONNECT) == Some(false)
+    }
+
+    /// Tells those who wait for a removal that it is finished later, once the journal knows that it was asked for.
+    pub(super) fn postpone(&self, key: &Key) {
+        let entries = self.journalled(&key.client, &key.challenge);
+        let record = entries.last().map_or(&key.challenge.name, |entry| &entry.record).clone();
+        let open = entries.iter().filter(|entry| !entry.is_being_removed());
+        let ids: Vec<_> = open.map(|Entry { id, .. }| id.clone()).collect();
+        self.parts.state.journal(|journal, now| journal.remove_asked(&ids, now));
+        self.desk().postponed(key, Answer::Postponed { record });
+    }
+
+    /// Ends an outage where a connection comes about, which costs no call.
+    fn probe(&self) {
+        match accepts(&self.parts.settings.api_url, &self.parts.settings.proxy, CONNECT) {
+            Some(false) => return,
+            None => self.reach().is_unreachable = false,
+            Some(true) => {
+                let since = self.parts.state.usage(|usage, now| {
+                    let since = usage.outage.down_since(now).unwrap_or(now);
+                    usage.outage.end();
+                    since
+                });
+                let mut reach = self.reach();
+                (reach.is_unreachable, reach.probed) = (false, Some((Instant::now(), since)));
+            }
+        }
+        self.read_usage();
+    }
+}
+
+/// What is answered while IPv64 does not answer.
+pub(super) const fn away() -> Answer {
+    Answer::Failed { kind: Kind::Unavailable, retry_after: SOON }
 }

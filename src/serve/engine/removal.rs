@@ -59,7 +59,7 @@ impl Engine {
         }
         let lookup = self.lookup();
         let solver = self.solver(&lookup, None, &self.stopping);
-        match self.try_out(|| solver.delete(entry, &Self::call_policy())) {
+        match self.try_out(|| solver.delete(entry, &self.call_policy())) {
             Ok(change) => done(entry, change == Change::Made),
             Err(error) => {
                 self.note_outage(&error);

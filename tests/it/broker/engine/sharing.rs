@@ -1,0 +1,72 @@
+//! Whose record it is: several clients with one name, and aliases.
+
+use super::*;
+
+#[test]
+fn two_clients_with_one_name_remove_their_own_values_only() {
+    let broker = Broker::new();
+    let (one, other) = (ask("one", "name.ipv64.net"), ask("other", "name.ipv64.net"));
+    assert!(changed(&broker.present(&one)) && changed(&broker.present(&other)));
+    let foreign = Ask { challenge: one.challenge.clone(), ..other.clone() };
+    assert!(!changed(&broker.cleanup(&foreign)), "the value of another client");
+    assert_eq!(broker.count(CallKind::DelRecord), 0);
+    assert!(changed(&broker.cleanup(&one)) && changed(&broker.cleanup(&other)));
+}
+
+#[test]
+fn a_record_that_two_clients_have_asked_for_goes_with_the_last_one() {
+    let broker = Broker::new();
+    let one = ask("one", "name.ipv64.net");
+    let other = Ask { challenge: one.challenge.clone(), ..ask("other", "name.ipv64.net") };
+    assert!(changed(&broker.present(&one)));
+    assert!(!changed(&broker.present(&other)), "it is there");
+    assert!(!changed(&broker.cleanup(&one)), "the other one may still need it");
+    assert_eq!(broker.count(CallKind::DelRecord), 0);
+    assert!(changed(&broker.cleanup(&other)));
+}
+
+#[test]
+fn an_alias_to_a_record_that_is_not_granted_costs_no_call() {
+    let mut config = Config::default();
+    config.accounts[0].records.push(StaticRecord::new(
+        "_acme-challenge.alias.example.com",
+        "CNAME",
+        "_acme-challenge.b.name.ipv64.net",
+    ));
+    let broker = Broker::with(config, "1000/1");
+    let mut asked = ask_of(grant("a", &["alias.example.com"]), "alias.example.com");
+    assert_eq!(broker.present(&asked), Answer::Refused(Refusal::Record));
+    assert!(broker.sim.api_calls().is_empty(), "{:?}", broker.sim.api_calls());
+    let mut allowed = grant("a", &["alias.example.com"]);
+    allowed.alias.push("_acme-challenge.b.name.ipv64.net".parse().unwrap());
+    asked.grant = Arc::new(allowed);
+    assert!(changed(&broker.present(&asked)));
+    assert!(changed(&broker.cleanup(&asked)));
+}
+
+#[test]
+fn an_alias_that_changes_while_its_client_waits_for_a_turn_costs_no_call() {
+    let broker = Broker::with(Config::default(), "2/6");
+    assert!(changed(&broker.present(&ask("b", "name.ipv64.net"))), "the list and an addition fill the window");
+    let asked = ask_of(grant("a", &["alias.example.com"]), "alias.example.com");
+    let engine = Arc::clone(&broker.engine);
+    let queued = std::thread::spawn({
+        let asked = asked.clone();
+        move || run(engine.present(asked, Goal::Ready, LONG))
+    });
+    std::thread::sleep(Duration::from_secs(1));
+    // Another program with the same key turns the name into an alias.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let parts = parts(&broker.sim, elsewhere.path(), &Setup::new("1000/1"));
+    let domain = DnsName::parse("example.com").unwrap();
+    let alias = DnsName::parse("_acme-challenge.alias.example.com").unwrap();
+    let record =
+        RecordSpec::within(&domain, &alias, RecordType::from_name("CNAME"), "_acme-challenge.b.name.ipv64.net")
+            .unwrap();
+    let Upstream::Api(client) = &parts.upstream else { panic!("the API was asked for") };
+    client.add_record(&record, &RetryPolicy::interactive()).unwrap();
+    let before = broker.count(CallKind::AddRecord);
+    assert_eq!(queued.join().unwrap(), Answer::Refused(Refusal::Record));
+    assert_eq!(broker.count(CallKind::AddRecord), before);
+    assert_eq!(broker.engine.numbers().refused, 1);
+}
