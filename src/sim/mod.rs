@@ -54,6 +54,7 @@ mod listener;
 mod log;
 mod lookups;
 mod names;
+pub mod network;
 mod packets;
 mod resolver;
 mod seed;

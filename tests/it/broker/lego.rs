@@ -1,22 +1,24 @@
-//! Real lego gets certificates through a broker over TLS, with no key and no program of ours on its side.
+//! Real lego gets certificates through a broker on another host, with no key and no program of ours on its side.
 
 use ipv64_acme::sim::{CallKind, Config};
 
-use super::server::{Broker, certificate, client, configure_in};
+use super::server::{Broker, certificate, client, configure_in, tls_on};
 use crate::support::certificate::{assert_issued_by, names};
+use crate::support::network::TwoHosts;
 use crate::support::process;
 use crate::support::programs;
 use crate::support::stage::Stage;
 
 /// Gets a certificate for a domain and its wildcard with these further variables.
 fn obtains(more: &[(&str, &str)]) {
+    let hosts = TwoHosts::enter();
     let stage = Stage::start(Config::default());
-    let lines = "listen = '127.0.0.1:0'\ntls_cert = 'cert.pem'\ntls_key = 'key.pem'\n";
-    let folder = configure_in(&stage.path("broker"), lines);
+    let folder = configure_in(&stage.path("broker"), &tls_on(hosts.far()));
     certificate(&folder, "broker", (2020, 2040));
-    let token = client(&folder, "");
+    let token = client(&folder, &format!("from = ['{}']\n", hosts.near()));
     let mut serve = stage.command(programs::hook());
-    let broker = Broker::run_in(&folder, serve.arg("serve").arg("--config-dir").arg(&folder));
+    serve.arg("serve").arg("--config-dir").arg(&folder);
+    let broker = Broker::run_in(&folder, &mut hosts.move_to_far(serve));
     let mut lego = stage.command(programs::system("lego"));
     lego.env_remove("IPV64_API_KEY").env_remove("IPV64_API_URL");
     lego.env("HTTPREQ_ENDPOINT", format!("https://{}", broker.told("listening on https://")));

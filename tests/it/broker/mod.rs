@@ -4,6 +4,7 @@ mod audit;
 mod clients;
 mod engine;
 mod hostile;
+mod hosts;
 mod killed;
 mod lego;
 mod real_clients;

@@ -1,4 +1,4 @@
-//! Real ACME clients that know the broker only: no key on their side, one certificate for a name and its wildcard each.
+//! Real ACME clients that know a broker on another host only: no key on their side, one certificate for a name and its wildcard each.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use ipv64_acme::sim::{CallKind, Config};
 use serde_json::Value;
 
-use super::server::Broker;
+use super::server::{self, Broker};
 use crate::support::certificate;
+use crate::support::network::TwoHosts;
 use crate::support::process::{self, Finished};
 use crate::support::programs;
 use crate::support::stage::Stage;
@@ -23,6 +24,7 @@ const LIMIT: Duration = Duration::from_secs(170);
 struct World {
     stage: Stage,
     broker: Broker,
+    hosts: TwoHosts,
     /// What `client add` has printed.
     client: Value,
     endpoint: String,
@@ -31,10 +33,13 @@ struct World {
 impl World {
     /// Starts one whose name servers lag differently.
     fn new(options: &[&str]) -> Self {
+        let hosts = TwoHosts::enter();
         let stage = Stage::start(Config::with_delays(&[Duration::from_millis(500), Duration::from_secs(1)]));
-        let folder = stage.path("broker");
-        fs::create_dir_all(folder.join("clients")).unwrap();
-        fs::write(folder.join("serve.toml"), "listen = '127.0.0.1:0'\nadmin_listen = ''\n").unwrap();
+        let folder = server::configure_in(&stage.path("broker"), &server::tls_on(hosts.far()));
+        let trusted = server::certificate(&folder, "broker", (2020, 2040));
+        // For clients that have one list for the CA and the broker.
+        let pebble = fs::read_to_string(stage.pebble.server_certificate()).unwrap();
+        fs::write(stage.path("trusted.pem"), pebble + &trusted).unwrap();
         fs::write(stage.path("empty.toml"), "").unwrap();
         let program = |args: &[&str]| {
             let mut command = stage.command(programs::hook());
@@ -44,9 +49,9 @@ impl World {
         let add = ["client", "add", "web", "--json", "--allow", NAMES[0]];
         let added = process::run(&mut program(&[&add[..], options].concat()));
         let client = serde_json::from_str(&added.stdout).unwrap_or_else(|_| panic!("{}", added.said()));
-        let broker = Broker::run_in(&folder, &mut program(&["serve"]));
-        let endpoint = format!("http://{}", broker.told("listening on http://"));
-        Self { stage, broker, client, endpoint }
+        let broker = Broker::run_in(&folder, &mut hosts.move_to_far(program(&["serve"])));
+        let endpoint = format!("https://{}", broker.told("listening on https://"));
+        Self { stage, broker, hosts, client, endpoint }
     }
 
     fn token(&self) -> String {
@@ -59,6 +64,7 @@ impl World {
         for (name, _) in self.stage.sim.env() {
             command.env_remove(name);
         }
+        command.env("SSL_CERT_FILE", self.stage.path("trusted.pem"));
         command
     }
 
@@ -84,7 +90,7 @@ impl World {
             .arg(&ini)
             .args(names.iter().flat_map(|name| ["-d", name]))
             .env("XDG_CONFIG_HOME", self.stage.path("config"))
-            .env("REQUESTS_CA_BUNDLE", self.stage.pebble.server_certificate())
+            .env("REQUESTS_CA_BUNDLE", self.stage.path("trusted.pem"))
             .env("LEGO_CA_CERTIFICATES", self.stage.pebble.server_certificate());
         if plugin == "dns-httpreq" {
             certbot.args(["--dns-httpreq-propagation-seconds", "3"]);
@@ -107,7 +113,10 @@ impl World {
         let calls = |kind| self.stage.sim.api_calls().iter().filter(|call| call.call == Some(kind)).count();
         assert_eq!(calls(CallKind::AddRecord), names.len(), "{}", said());
         let log = self.log();
-        assert!(log.iter().all(|line| line["dialect"] == dialect && line["client"] == "web"), "{log:#?}");
+        let near = self.hosts.near().to_string();
+        let as_expected =
+            |line: &Value| line["dialect"] == dialect && line["client"] == "web" && line["address"] == near;
+        assert!(log.iter().all(as_expected), "{log:#?}");
         let presents = log.iter().filter(|line| line["action"] == "present").count();
         assert!(presents >= names.len(), "{log:#?}");
         assert!(!fs::read_to_string(self.stage.path("state/audit.jsonl")).unwrap().contains(&self.token()));

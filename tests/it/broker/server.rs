@@ -42,6 +42,11 @@ pub(crate) fn configure_in(folder: &Path, lines: &str) -> PathBuf {
     folder.to_owned()
 }
 
+/// The lines of a broker with TLS on a free port of an address.
+pub(crate) fn tls_on(address: std::net::Ipv4Addr) -> String {
+    format!("listen = '{address}:0'\ntls_cert = 'cert.pem'\ntls_key = 'key.pem'\n")
+}
+
 /// Puts a client into a folder that may get certificates for the account's domain and below it; returns its token.
 pub(crate) fn client(folder: &Path, more: &str) -> &'static str {
     const TOKEN: &str = "ipv64b_of-a-test";
@@ -133,9 +138,9 @@ impl Drop for Broker {
     }
 }
 
-/// Makes a certificate for 127.0.0.1 whose time is around the years given, as `cert.pem` and `key.pem` in a folder. Returns it.
+/// Makes a certificate for 127.0.0.1, and for the other host of a test's network, whose time is around the years given, as `cert.pem` and `key.pem` in a folder. Returns it.
 pub(crate) fn certificate(folder: &Path, name: &str, years: (i32, i32)) -> String {
-    let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+    let mut params = CertificateParams::new(["127.0.0.1", "10.64.0.2"].map(str::to_owned)).unwrap();
     params.distinguished_name.push(DnType::CommonName, name);
     params.not_before = rcgen::date_time_ymd(years.0, 1, 1);
     params.not_after = rcgen::date_time_ymd(years.1, 1, 1);

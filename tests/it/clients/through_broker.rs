@@ -1,4 +1,4 @@
-//! The clients on a machine without the key, whose hook asks a real broker over TLS: each gets the certificate that it gets with
+//! The clients on a machine without the key, whose hook asks a real broker on another host: each gets the certificate that it gets with
 //! the key, by the same command, with the settings that its page has for a broker.
 
 use std::fs;
@@ -10,7 +10,8 @@ use super::plugin::Plugin;
 use super::{
     Client, acme_sh, acmetool, apache, certbot, dehydrated, dns_multi, lego, plugin, traefik, uacme, with_names,
 };
-use crate::broker::server::{Broker, certificate, client as broker_client, configure_in, replace};
+use crate::broker::server::{Broker, certificate, client as broker_client, configure_in, replace, tls_on};
+use crate::support::network::TwoHosts;
 use crate::support::page;
 use crate::support::programs;
 use crate::support::stage::Stage;
@@ -25,16 +26,15 @@ pub(super) enum Place {
     File,
 }
 
-/// Puts a broker on a stage, and takes the key from the machine with the clients.
-pub(super) fn move_to_broker(stage: &mut Stage, place: Place) -> Broker {
-    let lines = "listen = '127.0.0.1:0'\ntls_cert = 'cert.pem'\ntls_key = 'key.pem'\n";
-    let folder = configure_in(&stage.path("broker"), lines);
+/// Puts a broker on the other host, and takes the key from the machine with the clients.
+pub(super) fn move_to_broker(stage: &mut Stage, hosts: &TwoHosts, place: Place) -> Broker {
+    let folder = configure_in(&stage.path("broker"), &tls_on(hosts.far()));
     certificate(&folder, "broker", (2020, 2040));
     let token = stage.path("token");
     replace(&token, broker_client(&folder, ""), 0o600);
     let mut serve = stage.command(programs::hook());
     serve.arg("serve").arg("--config-dir").arg(&folder).env("IPV64_STATE_DIR", stage.path("broker/state"));
-    let broker = Broker::run_in(&folder, &mut serve);
+    let broker = Broker::run_in(&folder, &mut hosts.move_to_far(serve));
     let address = format!("https://{}", broker.told("listening on https://"));
     // Nobody answers there.
     stage.set_variable("IPV64_API_URL", "http://127.0.0.1:1/api");
@@ -59,8 +59,9 @@ pub(super) fn move_to_broker(stage: &mut Stage, place: Place) -> Broker {
 }
 
 fn obtains(client: &dyn Client, place: Place) {
+    let hosts = TwoHosts::enter();
     let mut stage = stage_for(client);
-    let broker = move_to_broker(&mut stage, place);
+    let broker = move_to_broker(&mut stage, &hosts, place);
     let finished = client.obtain(&stage, &NAMES);
     assert!(finished.status.success(), "{}\n{}\n{}", finished.said(), broker.said(), stage.pebble.log());
     assert!(!finished.said().contains("error output"), "{}", finished.said());
@@ -140,6 +141,7 @@ fn apache_gets_apex_and_wildcard() {
 
 /// certbot keeps the name of the file with the key, whose line is all that has to go.
 fn renews_after_the_move(plugin: &Plugin) {
+    let hosts = TwoHosts::enter();
     let mut stage = stage_for(plugin);
     let ini = stage.path("certbot.ini");
     replace(&ini, &format!("dns_ipv64_api_key = {}\n", stage.variable("IPV64_API_KEY")), 0o600);
@@ -148,7 +150,7 @@ fn renews_after_the_move(plugin: &Plugin) {
         Plugin::shell(&stage, &format!("unset IPV64_API_KEY\n{block} --dns-ipv64-credentials {}", ini.display()));
     assert!(finished.status.success(), "{}", finished.said());
     let before = (fs::read(plugin.chain(&stage, NAMES[0])).unwrap(), stage.pebble.validations());
-    let _broker = move_to_broker(&mut stage, Place::File);
+    let _broker = move_to_broker(&mut stage, &hosts, Place::File);
     let finished = Plugin::shell(&stage, certbot::RENEW);
     assert!(!finished.status.success(), "{}", finished.said());
     for word in ["config.toml", "given too: dns_ipv64_api_key in", "certbot.ini", "remove the key"] {

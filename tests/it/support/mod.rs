@@ -4,6 +4,8 @@
 pub(crate) mod certificate;
 pub(crate) mod environment;
 pub(crate) mod installed;
+#[cfg(feature = "serve")]
+pub(crate) mod network;
 pub(crate) mod page;
 pub(crate) mod pebble;
 pub(crate) mod process;
