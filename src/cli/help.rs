@@ -35,6 +35,7 @@ pub const EXAMPLES: &[(&str, &str)] = &[
     ("init", "ipv64-acme init --dry-run"),
     ("init", "ipv64-acme init --stdin < key.txt"),
     ("init", "ipv64-acme init --api-key-file /root/ipv64.key"),
+    ("init", "ipv64-acme init --broker https://broker.example.com:8443"),
     ("doctor", "ipv64-acme doctor"),
     ("doctor", "ipv64-acme doctor name.ipv64.net '*.example.com'"),
     ("doctor", "ipv64-acme doctor --json"),

@@ -11,7 +11,7 @@ use crate::settings::parse;
 /// How to set up.
 #[derive(Debug, Args)]
 pub struct InitArgs {
-    /// Read the API key from stdin instead of asking for it
+    /// Read the API key, or the token for --broker, from stdin
     #[arg(long)]
     pub stdin: bool,
     /// Show the files that would be written, and write none

@@ -1,9 +1,11 @@
-//! `init`: from a key to the line that an ACME client needs. Nothing is stored before IPv64 has accepted the key. What is found
-//! on the machine is the business of [`crate::setup`]; how it is told, of [`tell`].
+//! `init`: from a key, or the token for a broker, to the line that an ACME client needs. Nothing is stored before IPv64 or the
+//! broker has accepted it. What is found on the machine is the business of [`crate::setup`]; how it is told, of [`tell`].
 
+mod checks;
 mod places;
 mod tell;
 
+use std::ffi::OsStr;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,25 +14,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::json;
 
 use super::Invocation;
-use super::context::{Context, needs_key, watch_signals};
-use super::stop::end_at_signal;
-use crate::api::{Account, RetryPolicy};
+use super::context::{Context, watch_signals};
 use crate::cli::InitArgs;
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::excerpt::visible_path;
 use crate::exit::Exit;
 use crate::name::DnsName;
 use crate::ownership::{self, Exposure};
-use crate::provider;
 use crate::report::{self, Report};
 use crate::secret::{LONGEST_KEY, Secret};
 use crate::settings::file;
-use crate::settings::{ConfigFile, Settings, Sources, key};
+use crate::settings::key::Credential;
+use crate::settings::{ConfigFile, Setting, Settings, Sources, key};
 use crate::setup::store::{self, Planned};
 use crate::setup::{self, Machine, clients, existing, prompt, timer};
-
-/// Where people find their key.
-const QUESTION: &str = "API key (from your account page at IPv64.net; it is not shown):";
+use checks::Checked;
 
 /// One call of the command.
 struct Init<'a> {
@@ -39,6 +37,8 @@ struct Init<'a> {
     interrupted: Arc<AtomicBool>,
     machine: Machine,
     exe: PathBuf,
+    /// What this machine is going to show.
+    wanted: &'static Credential,
     /// Whether somebody sits there who may be asked, and who sees what is going to be written.
     has_person: bool,
 }
@@ -46,14 +46,6 @@ struct Init<'a> {
 /// Asks, checks, stores, and tells what to do next.
 pub(super) fn run(call: &Invocation<'_>, args: &InitArgs) -> Result<Exit> {
     let (environment, report) = (call.environment, call.report);
-    let init = Init {
-        args,
-        report,
-        interrupted: watch_signals()?,
-        machine: places::machine(environment),
-        exe: std::env::current_exe().context("cannot find this program")?,
-        has_person: prompt::can_ask() && !report.is_json() && !report.is_quiet(),
-    };
     let config = places::place(call)?;
     if let Some(exposure) = ownership::exposure_of_place(&config) {
         return Err(file::exposed(exposure));
@@ -66,49 +58,71 @@ pub(super) fn run(call: &Invocation<'_>, args: &InitArgs) -> Result<Exit> {
     let sources = Sources { flags: &call.cli.settings.0, environment, file };
     let settings = Settings::load(&sources)?;
     if settings.broker.is_some() {
-        return Err(needs_key(&settings));
+        key::check_none(&sources)?;
     }
-    let given = places::given_file(&sources)?;
-    let key = match &given {
-        Some(path) => key::from_file(path, &sources)?,
+    let init = Init {
+        args,
+        report,
+        interrupted: watch_signals()?,
+        machine: places::machine(environment),
+        exe: std::env::current_exe().context("cannot find this program")?,
+        wanted: key::wanted(&sources),
+        has_person: prompt::can_ask() && !report.is_json() && !report.is_quiet(),
+    };
+    let given = places::given_file(init.wanted.setting, &sources)?;
+    let secret = match &given {
+        Some(path) => init.wanted.read(path, &sources)?,
         None => init.ask()?,
     };
-    report::mask(key.clone());
-    let (context, account) = init.check(settings, key.clone())?;
-    tell::account(&account, report);
+    report::mask(secret.clone());
+    let context = Arc::new(Context::with_key(settings, secret.clone(), report)?);
+    let checked = checks::check(&context, &init.interrupted)
+        .with_context(|| format!("the {} was not stored, because it could not be checked", init.wanted.name))?;
+    tell::checked(&checked, &context.settings, report);
     if init.interrupted.load(Ordering::Relaxed) {
         return Err(setup::interrupted());
     }
-    let key_file = init.store(&config, given, &key)?;
+    let file = init.store(&config, given, &secret, &sources)?;
     if has_timer {
-        init.offer_timer(&key_file)?;
+        init.offer_timer(&file)?;
     }
     if args.dry_run {
         report.line("nothing was written");
     } else {
-        tell::places(&key_file, &config, report);
-        places::tell_what_hides_it(&sources, &config, report);
+        tell::places((init.wanted, &file), &config, report);
+        places::tell_what_hides_it((init.wanted, &file), &sources, &config, report);
     }
-    let domains = init.domains(&context);
-    let domain = domains.first();
-    let (existing, clients) = (existing::look(&init.machine), clients::find(&init.machine, &init.exe, domain));
-    tell::existing(&existing, report);
-    tell::clients(&clients, domain, report);
-    report.document(&json!({
-        "class": account.class.name,
-        "api_calls_left": account.api_calls_left(),
-        "api_key_file": key_file,
-        "config_file": config,
-        "domains": domains.iter().map(DnsName::as_str).collect::<Vec<_>>(),
-        "existing": existing,
-        "clients": clients,
-        "dry_run": args.dry_run,
-    }));
+    init.tell_clients(&context, &checked, (&file, &config));
     Ok(Exit::Done)
 }
 
 impl Init<'_> {
-    /// Gets the key: from stdin, from acme.sh if the person at the terminal says so, from that person.
+    /// Tells what to do next, with a name that a certificate can be had for.
+    fn tell_clients(&self, context: &Arc<Context>, checked: &Checked, (file, config): (&Path, &Path)) {
+        let domains = match checked {
+            Checked::Account(_) => {
+                let domains = checks::domains(context, &self.interrupted);
+                domains.inspect(|domains| tell::domains(domains, self.report)).unwrap_or_default()
+            }
+            Checked::Broker(client) => checks::names(client),
+        };
+        let domain = domains.first();
+        let (existing, mut clients) = (existing::look(&self.machine), clients::find(&self.machine, &self.exe, domain));
+        for line in clients.iter_mut().flat_map(|client| &mut client.lines) {
+            *line = line.replace(Setting::ApiKeyFile.flag(), self.wanted.setting.flag());
+        }
+        tell::existing(&existing, self.report);
+        tell::clients(&clients, domain, self.report);
+        let mut document = checks::document(checked, &context.settings, file);
+        document["config_file"] = config.to_string_lossy().into();
+        document["domains"] = json!(domains.iter().map(DnsName::as_str).collect::<Vec<_>>());
+        document["existing"] = json!(existing);
+        document["clients"] = json!(clients);
+        document["dry_run"] = self.args.dry_run.into();
+        self.report.document(&document);
+    }
+
+    /// Gets the key or token: from stdin, from acme.sh if the person at the terminal says so, from that person.
     fn ask(&self) -> Result<Secret> {
         let content = if self.args.stdin {
             let mut content = Vec::new();
@@ -119,20 +133,30 @@ impl Init<'_> {
             if let Some(key) = self.offer_key() {
                 return Ok(key);
             }
-            prompt::read_hidden(&self.interrupted, format!("{QUESTION} "))?.into_bytes()
+            prompt::read_hidden(&self.interrupted, self.wanted.question())?.into_bytes()
         } else {
-            let problem = "there is nobody to ask for the API key: this is not a terminal";
-            let hint = "pipe the key in with `ipv64-acme init --stdin`, or name its file with --api-key-file";
-            let found = existing::saved_key(&self.machine).ok().flatten();
-            let found = found.map(|it| format!("acme.sh has saved an API key in `{}`", visible_path(&it.path)));
-            return Err(Error::new(Kind::NobodyToAsk, problem).advise(hint).observed(found.into_iter().collect()));
+            return Err(self.nobody_to_ask());
         };
-        key::parse("what was typed", &content)
+        self.wanted.parse("what was typed", &content)
+    }
+
+    fn nobody_to_ask(&self) -> Error {
+        let (name, flag) = (self.wanted.name, self.wanted.setting.flag());
+        let problem = format!("there is nobody to ask for the {name}: this is not a terminal");
+        let hint = format!("pipe it in with `ipv64-acme init --stdin`, or name its file with --{flag}");
+        let found = self.saved_key();
+        let found = found.map(|it| format!("acme.sh has saved an API key in `{}`", visible_path(&it.path)));
+        Error::new(Kind::NobodyToAsk, problem).advise(hint).observed(found.into_iter().collect())
+    }
+
+    /// The key that acme.sh has saved, where a key is wanted.
+    fn saved_key(&self) -> Option<existing::SavedKey> {
+        existing::saved_key(&self.machine).ok().flatten().filter(|_| self.wanted.setting == Setting::ApiKeyFile)
     }
 
     /// Offers to take over the key that acme.sh has saved.
     fn offer_key(&self) -> Option<Secret> {
-        let saved = existing::saved_key(&self.machine).ok().flatten().filter(|_| self.has_person)?;
+        let saved = self.saved_key().filter(|_| self.has_person)?;
         let place = visible_path(&saved.path);
         self.report.question(&format!("acme.sh has saved an API key in `{place}`: use it? [y/N]"));
         if !prompt::agrees(&self.interrupted) {
@@ -144,25 +168,20 @@ impl Init<'_> {
         Some(saved.key)
     }
 
-    /// One call, which shows whose key it is.
-    fn check(&self, settings: Settings, key: Secret) -> Result<(Arc<Context>, Account)> {
-        let context = Arc::new(Context::with_key(settings, key, self.report)?);
-        let asked = Arc::clone(&context);
-        let answer =
-            end_at_signal(&self.interrupted, move || Ok(asked.client()?.account(&RetryPolicy::interactive())?))?;
-        let account: Result<Account> = answer.ok_or_else(setup::interrupted)?;
-        context.tell_warnings();
-        let account = account.context("the API key was not stored, because it could not be checked")?;
-        context.learn_quota(&account);
-        Ok((context, account))
-    }
-
-    /// Stores the key, unless it stays in the file that was given, and lets the configuration point at it; the configuration
-    /// comes last. Returns where the key is.
-    fn store(&self, config: &Path, given: Option<PathBuf>, key: &Secret) -> Result<PathBuf> {
-        let planned = given.is_none().then(|| Planned::key(config, key));
+    /// Stores the key or token, unless it stays in the file that was given, and lets the configuration point at it and at the
+    /// broker; the configuration comes last. Returns where the key or token is.
+    fn store(&self, config: &Path, given: Option<PathBuf>, secret: &Secret, sources: &Sources<'_>) -> Result<PathBuf> {
+        let planned = given.is_none().then(|| Planned::key(config, self.wanted.file, secret));
         let key_file = given.or_else(|| Some(planned.as_ref()?.path.clone())).unwrap_or_default();
-        let pointing = store::pointing_at(config, &key_file)?;
+        let broker = sources.find(Setting::Broker).map(|(broker, _)| broker.trim().to_owned());
+        // A broker often has a certificate of an own CA.
+        let ca = broker.as_ref().and_then(|_| places::given_file(Setting::CaFile, sources).transpose()).transpose()?;
+        let settings = [
+            broker.as_ref().map(|broker| (Setting::Broker, OsStr::new(broker))),
+            Some((self.wanted.setting, key_file.as_os_str())),
+            ca.as_ref().map(|ca| (Setting::CaFile, ca.as_os_str())),
+        ];
+        let pointing = store::with_settings(config, &settings.into_iter().flatten().collect::<Vec<_>>())?;
         for file in planned.iter().chain(&pointing) {
             self.show(file);
             if !self.args.dry_run {
@@ -181,7 +200,8 @@ impl Init<'_> {
 
     /// Writes the timer if a flag says so, or the person at the terminal who has seen it.
     fn offer_timer(&self, key_file: &Path) -> Result<()> {
-        let Some(units) = timer::units(Path::new(timer::FOLDER), &self.exe, key_file) else { return Ok(()) };
+        let credential = (self.wanted.systemd, key_file);
+        let Some(units) = timer::units(Path::new(timer::FOLDER), &self.exe, credential) else { return Ok(()) };
         if units.iter().all(Planned::is_there) {
             self.report.line("timer          is there already");
         } else if self.args.timer || self.has_person {
@@ -197,27 +217,6 @@ impl Init<'_> {
     fn agrees_to_timer(&self) -> bool {
         self.report.question("Write these two files, for a timer that removes leftovers each week? [y/N]");
         prompt::agrees(&self.interrupted)
-    }
-
-    /// One more call, for lines with a domain of the account. Those in use come first, and of these the provider's, which need
-    /// no delegation. The key is stored by now: without an answer the lines have none.
-    fn domains(&self, context: &Arc<Context>) -> Vec<DnsName> {
-        let asked = Arc::clone(context);
-        let answer = end_at_signal(&self.interrupted, move || asked.domains(&RetryPolicy::interactive()));
-        context.tell_warnings();
-        match answer {
-            Ok(Some(Ok(mut domains))) => {
-                domains.sort_by_key(|domain| (domain.deactivated == Some(true), !provider::owns(&domain.name)));
-                let names: Vec<_> = domains.into_iter().map(|domain| domain.name).collect();
-                tell::domains(&names, self.report);
-                names
-            }
-            Ok(Some(Err(error))) | Err(error) => {
-                self.report.warning_of(&error);
-                Vec::new()
-            }
-            Ok(None) => Vec::new(),
-        }
     }
 }
 

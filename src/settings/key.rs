@@ -13,27 +13,27 @@ use crate::excerpt::visible_path;
 use crate::ownership::{self, Exposure, Readers, Unusable};
 use crate::secret::{LONGEST_KEY, MASK, Secret};
 
-/// The name of the key file in the folder of the configuration.
-pub const KEY_FILE: &str = "api-key";
 /// The variable with the folder of systemd's credentials.
 pub const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 /// The shortest text that is taken for a key where a path should be.
 const SHORTEST_KEY: usize = 20;
 
 /// What a machine has to show, and where it may be.
-struct Credential {
+pub struct Credential {
     /// Its name in messages.
-    name: &'static str,
+    pub name: &'static str,
     /// Where people find it.
     source: &'static str,
     /// The variables that may hold it.
     variables: &'static [&'static str],
     /// The setting that names its file.
-    setting: Setting,
+    pub setting: Setting,
     /// The name of the systemd credential (systemd.exec(5), `LoadCredential=`).
-    systemd: &'static str,
-    /// Its file in the folder of the configuration.
-    usual: Option<&'static str>,
+    pub systemd: &'static str,
+    /// The name of the file that `init` writes beside the configuration.
+    pub file: &'static str,
+    /// Whether that file is found without a setting that names it.
+    is_usual: bool,
     /// What to do where no place has it.
     advice: &'static str,
 }
@@ -45,7 +45,8 @@ const KEY: Credential = Credential {
     variables: &["IPV64_API_KEY", "IPV64_API_TOKEN", "IPv64_Token"],
     setting: Setting::ApiKeyFile,
     systemd: "ipv64-api-key",
-    usual: Some(KEY_FILE),
+    file: "api-key",
+    is_usual: true,
     advice: "run `ipv64-acme init`, or save the key from your account page at IPv64.net in a file with mode 600 and set \
              IPV64_API_KEY_FILE to its path",
 };
@@ -57,13 +58,15 @@ const TOKEN: Credential = Credential {
     variables: &[],
     setting: Setting::BrokerTokenFile,
     systemd: "ipv64-broker-token",
-    usual: None,
+    file: "broker-token",
+    is_usual: false,
     advice: "save the token that `client add` has shown on the broker in a file with mode 600 and set \
              IPV64_BROKER_TOKEN_FILE to its path",
 };
 
-/// What this machine has to show.
-fn wanted(sources: &Sources<'_>) -> &'static Credential {
+/// Returns what this machine has to show: the token where a broker is set, else the key.
+#[must_use]
+pub fn wanted(sources: &Sources<'_>) -> &'static Credential {
     if sources.find(Setting::Broker).is_some() { &TOKEN } else { &KEY }
 }
 
@@ -105,20 +108,16 @@ pub fn all(sources: &Sources<'_>) -> Vec<Secret> {
     [&KEY, &TOKEN].into_iter().filter_map(read).collect()
 }
 
-/// Takes what was typed as the key; `place` names where.
+/// Makes sure that this machine has no key of the account, wherever it may be: one that is going to ask a broker needs none.
 ///
 /// # Errors
-/// [`Kind::KeyMalformed`]
-pub fn parse(place: &str, content: &[u8]) -> Result<Secret> {
-    KEY.parse(place, content)
-}
-
-/// Reads the key from a file.
-///
-/// # Errors
-/// If there is no key in it, or others can read or replace it.
-pub fn from_file(path: &Path, sources: &Sources<'_>) -> Result<Secret> {
-    KEY.read(path, sources)
+/// [`Kind::InvalidSetting`], with the way from the key to the broker.
+pub fn check_none(sources: &Sources<'_>) -> Result<()> {
+    let Some(place) = KEY.place(sources) else { return Ok(()) };
+    let problem = format!("this machine has the API key already: {}", place.describe());
+    let hint = "to ask a broker in its place, run `ipv64-acme sweep --yes`, remove the key, and `api_key_file` from the \
+                configuration if it is there, then run this again";
+    Err(Error::new(Kind::InvalidSetting, problem).advise(hint))
 }
 
 /// Returns in words what this machine shows, the key or a token, and where it comes from, if any place has it; whether it
@@ -140,15 +139,6 @@ impl Place {
     }
 }
 
-/// Returns the variable that holds the key in force, if it is a variable that does.
-#[must_use]
-pub fn variable_in_force(sources: &Sources<'_>) -> Option<&'static str> {
-    match KEY.place(sources) {
-        Some(Place::Variable(name, _)) => Some(name),
-        _ => None,
-    }
-}
-
 /// The first place that has a key.
 enum Place {
     Variable(&'static str, String),
@@ -159,6 +149,22 @@ enum Place {
 }
 
 impl Credential {
+    /// Returns the question for somebody at a terminal.
+    #[must_use]
+    pub fn question(&self) -> String {
+        format!("{} ({}; it is not shown): ", self.name, self.source)
+    }
+
+    /// Returns the variable that a hook follows in place of a stored file.
+    #[must_use]
+    pub fn variable_before(&self, stored: &Path, sources: &Sources<'_>) -> Option<String> {
+        match self.place(sources)? {
+            Place::Variable(name, _) => Some(name.to_owned()),
+            Place::File(path, Origin::Environment(setting)) if path != stored => Some(setting.environment()),
+            _ => None,
+        }
+    }
+
     fn place(&self, sources: &Sources<'_>) -> Option<Place> {
         let file = sources.find(self.setting).map(|(path, origin)| (PathBuf::from(path.trim()), origin));
         let origin = file.as_ref().map(|(_, origin)| origin);
@@ -174,14 +180,18 @@ impl Credential {
         };
         let usual = || {
             let beside = sources.file.as_ref().and_then(|file| Some(file.path().parent()?.to_owned()));
-            let path = beside.or_else(|| sources.environment.own_config_dir())?.join(self.usual?);
-            path.exists().then_some(Place::Usual(path))
+            let path = beside.or_else(|| sources.environment.own_config_dir())?.join(self.file);
+            (self.is_usual && path.exists()).then_some(Place::Usual(path))
         };
         let found = variable.or_else(|| if by_file { credential().or(named) } else { named.or_else(credential) });
         found.or_else(usual)
     }
 
-    fn parse(&self, place: &str, content: &[u8]) -> Result<Secret> {
+    /// Takes what was typed; `place` names where.
+    ///
+    /// # Errors
+    /// [`Kind::KeyMalformed`]
+    pub fn parse(&self, place: &str, content: &[u8]) -> Result<Secret> {
         let Self { name, source, .. } = self;
         Secret::decode(content).map_err(|error| {
             Error::new(Kind::KeyMalformed, format!("{place} does not contain the {name}: {error}"))
@@ -195,13 +205,17 @@ impl Credential {
         places.extend(self.variables.iter().map(ToString::to_string));
         let (variable, key) = (setting.environment(), setting.key());
         places.extend([variable, format!("systemd credential {systemd}"), format!("{key} in config.toml")]);
-        places.extend(self.usual.map(|usual| format!("{usual} next to it")));
+        places.extend(self.is_usual.then(|| format!("{} next to it", self.file)));
         Error::new(Kind::KeyMissing, format!("no {} given", self.name))
             .advise(self.advice)
             .observed(vec![format!("looked at: {}", places.join(", "))])
     }
 
-    fn read(&self, path: &Path, sources: &Sources<'_>) -> Result<Secret> {
+    /// Reads it from a file.
+    ///
+    /// # Errors
+    /// If it is not in there, or others can read or replace the file.
+    pub fn read(&self, path: &Path, sources: &Sources<'_>) -> Result<Secret> {
         let (shown, name, variable) = (visible_path(path), self.name, self.setting.environment());
         if is_key_itself(path) {
             let problem = format!("what should be the path of the {name} file looks like the {name} itself");

@@ -49,8 +49,8 @@ pub fn interrupted() -> Error {
 /// The error for a terminal or stdin that cannot be read.
 #[must_use]
 pub fn unreadable(error: &std::io::Error) -> Error {
-    Error::new(Kind::KeyUnreadable, format!("cannot read the API key: {error}"))
-        .advise("pipe the key in with `ipv64-acme init --stdin`")
+    Error::new(Kind::KeyUnreadable, format!("cannot read what was typed: {error}"))
+        .advise("pipe it in with `ipv64-acme init --stdin`")
 }
 
 /// The error for a file or folder that cannot be written.

@@ -1,4 +1,4 @@
-//! The files that `init` writes: the key, the configuration that points at it, units. Each is replaced as a whole, so that a
+//! The files that `init` writes: the key or token, the configuration that points at it, units. Each is replaced as a whole, so that a
 //! crash or a full disk leaves the old one; and each can be shown before it is written, the key masked.
 
 use std::ffi::OsStr;
@@ -16,7 +16,6 @@ use crate::excerpt::{visible, visible_path};
 use crate::secret::{MASK, Secret};
 use crate::settings::Setting;
 use crate::settings::file::FILE_NAME;
-use crate::settings::key::KEY_FILE;
 
 /// The key is for its owner alone.
 const KEY_MODE: u32 = 0o600;
@@ -49,12 +48,12 @@ impl Planned {
         Self { path, mode: TEXT_MODE, content: Content::Text(text) }
     }
 
-    /// Plans a key beside the configuration file. One of another name than the usual gets a key file of its own: it may be
-    /// for another account.
+    /// Plans a key or token in a file beside the configuration. A configuration of another name than the usual gets a file of its
+    /// own: it may be for another account.
     #[must_use]
-    pub fn key(config: &Path, key: &Secret) -> Self {
+    pub fn key(config: &Path, file: &str, key: &Secret) -> Self {
         let other = config.file_name().filter(|name| *name != FILE_NAME);
-        let name = other.map_or_else(|| KEY_FILE.into(), |name| [name, OsStr::new(KEY_FILE)].join(OsStr::new(".")));
+        let name = other.map_or_else(|| file.into(), |name| [name, OsStr::new(file)].join(OsStr::new(".")));
         let path = config.with_file_name(name);
         Self { path, mode: KEY_MODE, content: Content::Key(key.clone()) }
     }
@@ -101,12 +100,12 @@ impl Planned {
     }
 }
 
-/// Plans the configuration file that points at a key file; nothing if it does already. Everything else in it stays, and so do
+/// Plans the configuration file with some settings; nothing if it has them already. Everything else in it stays, and so do
 /// its mode and a link to it.
 ///
 /// # Errors
-/// If what is there cannot be read, or the path cannot be written down.
-pub fn pointing_at(config: &Path, key_file: &Path) -> Result<Option<Planned>> {
+/// If what is there cannot be read, or a value cannot be written down.
+pub fn with_settings(config: &Path, settings: &[(Setting, &OsStr)]) -> Result<Option<Planned>> {
     let config = fs::canonicalize(config).unwrap_or_else(|_| config.to_owned());
     let unwritable = |error: io::Error| unwritable(&config, &error);
     let (head, before) = match fs::read_to_string(&config) {
@@ -114,15 +113,21 @@ pub fn pointing_at(config: &Path, key_file: &Path) -> Result<Option<Planned>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => (HEAD, String::new()),
         Err(error) => return Err(unwritable(error)),
     };
-    // What is no text cannot be written there, and control characters only with escapes that nobody would read.
-    let path = key_file.to_str().filter(|path| !path.contains(char::is_control));
-    let path = path.ok_or_else(|| unwritable(io::ErrorKind::InvalidFilename.into()))?;
     let mut document: DocumentMut = before.parse().map_err(|_| unwritable(io::ErrorKind::InvalidData.into()))?;
-    let key = Setting::ApiKeyFile.key();
-    if document.get(&key).and_then(|item| item.as_str()) == Some(path) {
+    let mut has_all = true;
+    for (setting, value) in settings {
+        // What is no text cannot be written there, and control characters only with escapes that nobody would read.
+        let value = value.to_str().filter(|value| !value.contains(char::is_control));
+        let value = value.ok_or_else(|| unwritable(io::ErrorKind::InvalidFilename.into()))?;
+        let key = setting.key();
+        if document.get(&key).and_then(|item| item.as_str()) != Some(value) {
+            document[&key] = toml_edit::value(value);
+            has_all = false;
+        }
+    }
+    if has_all {
         return Ok(None);
     }
-    document[&key] = toml_edit::value(path);
     let mode = fs::metadata(&config).map_or(TEXT_MODE, |before| before.permissions().mode() & 0o777);
     Ok(Some(Planned { mode, ..Planned::text(config, format!("{head}{document}")) }))
 }

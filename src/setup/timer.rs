@@ -15,15 +15,16 @@ pub fn is_possible() -> bool {
     rustix::process::geteuid().is_root() && Path::new("/run/systemd/system").is_dir()
 }
 
-/// Plans service and timer; nothing if a path has characters that mean something in a unit.
+/// Plans service and timer, for a key or token in a file that is given to the service as a credential; nothing if a path has
+/// characters that mean something in a unit.
 #[must_use]
-pub fn units(folder: &Path, exe: &Path, key_file: &Path) -> Option<[Planned; 2]> {
+pub fn units(folder: &Path, exe: &Path, (credential, key_file): (&str, &Path)) -> Option<[Planned; 2]> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
     let word = |path: &'_ Path| path.to_str().filter(|path| path.chars().all(plain)).map(str::to_owned);
     let (exe, key_file) = (word(exe)?, word(key_file)?);
     let unit = "[Unit]\nDescription=Remove challenge records that were left over\n\n";
     let service = format!(
-        "{unit}[Service]\nType=oneshot\nExecStart={exe} sweep --yes\nLoadCredential=ipv64-api-key:{key_file}\n\
+        "{unit}[Service]\nType=oneshot\nExecStart={exe} sweep --yes\nLoadCredential={credential}:{key_file}\n\
          StateDirectory=ipv64-acme\nStateDirectoryMode=0700\n"
     );
     let timer = format!(
@@ -38,19 +39,21 @@ pub fn units(folder: &Path, exe: &Path, key_file: &Path) -> Option<[Planned; 2]>
 mod tests {
     use super::*;
 
+    const CREDENTIAL: &str = "ipv64-api-key";
+
     #[test]
     fn the_units_are_those_of_the_page_and_odd_paths_get_none() {
         let page = include_str!("../../docs/automation.md");
         let (exe, key) = (Path::new("/usr/local/bin/ipv64-acme"), Path::new("/etc/ipv64-acme/api-key"));
         let folder = tempfile::tempdir().unwrap();
-        for unit in units(folder.path(), exe, key).unwrap() {
+        for unit in units(folder.path(), exe, (CREDENTIAL, key)).unwrap() {
             unit.write().unwrap();
             let text = std::fs::read_to_string(&unit.path).unwrap();
             assert!(page.contains(&format!("```ini\n{text}```")), "{text}");
         }
         for odd in ["/a b/x", "/a%n/x", "/a:b", "/a\nb", "/\"x"] {
-            assert!(units(folder.path(), exe, Path::new(odd)).is_none(), "{odd}");
-            assert!(units(folder.path(), Path::new(odd), key).is_none(), "{odd}");
+            assert!(units(folder.path(), exe, (CREDENTIAL, Path::new(odd))).is_none(), "{odd}");
+            assert!(units(folder.path(), Path::new(odd), (CREDENTIAL, key)).is_none(), "{odd}");
         }
     }
 }

@@ -8,7 +8,8 @@ use crate::error::{Context as _, Error, Kind, Result};
 use crate::excerpt::visible_path;
 use crate::report::Report;
 use crate::settings::file::FILE_NAME;
-use crate::settings::{Environment, Origin, Setting, Sources, key};
+use crate::settings::key::Credential;
+use crate::settings::{Environment, Origin, Setting, Sources};
 use crate::setup::Machine;
 
 /// Where clients are looked for.
@@ -42,18 +43,23 @@ fn absolute(path: &Path) -> Result<PathBuf> {
     std::path::absolute(path).with_context(|| format!("cannot find `{}`", visible_path(path)))
 }
 
-/// The key file that a flag names: it stays where it is.
-pub(super) fn given_file(sources: &Sources<'_>) -> Result<Option<PathBuf>> {
-    match sources.find(Setting::ApiKeyFile) {
+/// The file that a flag names, of the key or token, or of certificates: it stays where it is.
+pub(super) fn given_file(setting: Setting, sources: &Sources<'_>) -> Result<Option<PathBuf>> {
+    match sources.find(setting) {
         Some((path, Origin::Flag(_))) => absolute(Path::new(&path)).map(Some),
         _ => Ok(None),
     }
 }
 
-/// Another key, or another configuration file, that comes before what was stored now; or a place that no hook reads.
-pub(super) fn tell_what_hides_it(sources: &Sources<'_>, config: &Path, report: Report) {
-    if let Some(variable) = key::variable_in_force(sources) {
-        report.warning(&format!("the variable {variable} is set and comes before the stored key"));
+/// Another key or token, or another configuration file, that comes before what was stored now; or a place that no hook reads.
+pub(super) fn tell_what_hides_it(
+    (wanted, file): (&Credential, &Path),
+    sources: &Sources<'_>,
+    config: &Path,
+    report: Report,
+) {
+    if let Some(variable) = wanted.variable_before(file, sources) {
+        report.warning(&format!("the variable {variable} is set and comes before the stored {}", wanted.name));
     }
     let named = sources.variable("IPV64_CONFIG").and_then(|path| std::path::absolute(path).ok());
     let mut places = sources.environment.config_dirs().into_iter().map(|folder| folder.join(FILE_NAME));

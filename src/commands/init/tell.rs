@@ -2,16 +2,46 @@
 
 use std::path::Path;
 
+use super::checks::Checked;
 use crate::account::few;
 use crate::api::Account;
+use crate::broker::protocol::ClientAnswer;
 use crate::excerpt::{visible, visible_path};
 use crate::name::DnsName;
 use crate::report::Report;
+use crate::settings::key::Credential;
+use crate::settings::{Setting, Settings};
 use crate::setup::clients::Installed;
 use crate::setup::existing::Existing;
 
+/// Whose key or token it is.
+pub(super) fn checked(checked: &Checked, settings: &Settings, report: Report) {
+    match checked {
+        Checked::Account(of) => account(of, report),
+        Checked::Broker(client) => broker(client, settings, report),
+    }
+}
+
+/// Who this machine is to the broker, and what it may do.
+fn broker(client: &ClientAnswer, settings: &Settings, report: Report) {
+    let address = settings.broker.as_ref().map(ToString::to_string).unwrap_or_default();
+    report.line(&format!("broker         {address} knows this machine as `{}`", visible(&client.client)));
+    let names = |names: &[String]| names.iter().map(|name| visible(name)).collect::<Vec<_>>().join(", ");
+    if client.allow.is_empty() {
+        report.warning("the broker allows no name to this machine: `allow` in its file on the broker is empty");
+    } else {
+        report.line(&format!("certificates   {}; each with its wildcard", names(&client.allow)));
+    }
+    if !client.alias.is_empty() {
+        report.line(&format!("aliases        may end at {}", names(&client.alias)));
+    }
+    if let Some(calls) = client.calls_per_day {
+        report.line(&format!("API calls      {calls} a day"));
+    }
+}
+
 /// Class and calls of the account.
-pub(super) fn account(account: &Account, report: Report) {
+fn account(account: &Account, report: Report) {
     let class = account.class.name.as_deref().map_or_else(|| "unknown".to_owned(), visible);
     let left = match (account.api_calls_left(), account.class.api_limit) {
         (Some(left), Some(limit)) => format!("{left} of {limit} API calls left today"),
@@ -20,9 +50,10 @@ pub(super) fn account(account: &Account, report: Report) {
     report.line(&format!("account        class {class}, {left}"));
 }
 
-/// Where key and configuration are, and for whom.
-pub(super) fn places(key_file: &Path, config: &Path, report: Report) {
-    report.line(&format!("key            {} (nobody else can read it)", visible_path(key_file)));
+/// Where key or token and configuration are, and for whom.
+pub(super) fn places((wanted, file): (&Credential, &Path), config: &Path, report: Report) {
+    let name = if wanted.setting == Setting::ApiKeyFile { "key" } else { "token" };
+    report.line(&format!("{name:<14} {} (nobody else can read it)", visible_path(file)));
     report.line(&format!("configuration  {}", visible_path(config)));
     let user = rustix::process::geteuid();
     let user = if user.is_root() { "root".to_owned() } else { format!("user {}", user.as_raw()) };

@@ -5,9 +5,13 @@ fn secret() -> Secret {
     Secret::parse("canary-key").unwrap()
 }
 
+fn planned(config: &Path, key_file: &Path) -> Result<Option<Planned>> {
+    with_settings(config, &[(Setting::ApiKeyFile, key_file.as_os_str())])
+}
+
 /// Plans and writes.
 fn point_at(config: &Path, key_file: &Path) -> Result<()> {
-    pointing_at(config, key_file)?.map_or(Ok(()), |planned| planned.write())
+    planned(config, key_file)?.map_or(Ok(()), |planned| planned.write())
 }
 
 fn mode(path: &Path) -> u32 {
@@ -18,7 +22,7 @@ fn mode(path: &Path) -> u32 {
 fn the_key_is_its_owners_alone_and_the_configuration_points_at_it() {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("a/b/config.toml");
-    let key = Planned::key(&config, &secret());
+    let key = Planned::key(&config, "api-key", &secret());
     key.write().unwrap();
     let path = key.path;
     point_at(&config, &path).unwrap();
@@ -71,16 +75,16 @@ fn a_path_that_no_line_can_hold_is_refused_before_anything_is_written() {
 fn what_cannot_be_replaced_stays_and_leaves_nothing_behind() {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("config.toml");
-    fs::create_dir_all(folder.path().join(KEY_FILE).join("in-the-way")).unwrap();
-    assert!(Planned::key(&config, &secret()).write().is_err());
+    fs::create_dir_all(folder.path().join("api-key").join("in-the-way")).unwrap();
+    assert!(Planned::key(&config, "api-key", &secret()).write().is_err());
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
 #[test]
 fn what_is_shown_before_it_is_written_has_no_key() {
-    let (config, key) = (Path::new("/c/config.toml"), Planned::key(Path::new("/c/config.toml"), &secret()));
+    let (config, key) = (Path::new("/c/config.toml"), Planned::key(Path::new("/c/config.toml"), "api-key", &secret()));
     assert_eq!(key.shown(), ["/c/api-key (mode 600):", "  ********"]);
-    let shown = pointing_at(config, &key.path).unwrap().unwrap().shown();
+    let shown = planned(config, &key.path).unwrap().unwrap().shown();
     assert_eq!(shown[0], "/c/config.toml (mode 644):");
     assert!(shown[1].starts_with("  # Settings of ipv64-acme"), "{shown:?}");
     assert_eq!(shown[2], "  api_key_file = \"/c/api-key\"");
@@ -88,7 +92,7 @@ fn what_is_shown_before_it_is_written_has_no_key() {
 
 #[test]
 fn two_configurations_in_a_folder_have_a_key_each() {
-    let path = |name: &str| Planned::key(&Path::new("/c").join(name), &secret()).path;
+    let path = |name: &str| Planned::key(&Path::new("/c").join(name), "api-key", &secret()).path;
     assert_eq!(path("config.toml"), Path::new("/c/api-key"));
     assert_eq!(path("other.toml"), Path::new("/c/other.toml.api-key"));
     assert_ne!(path("other.toml"), path("other.conf"));

@@ -1,6 +1,7 @@
 //! Hooks on a machine without the key: the binary against a stand-in for a broker, and against the broker itself.
 
 mod fleet;
+mod init;
 mod people;
 mod refusals;
 #[cfg(feature = "serve")]

@@ -70,7 +70,6 @@ fn what_needs_the_key_says_so() {
         &["record", "add", "a.name.ipv64.net", "TXT", "x"],
         &["record", "delete", "17"],
         &["sweep", "--all"],
-        &["init", "--stdin"],
     ] {
         let finished = world.hook(command);
         assert_eq!(finished.status.code(), Some(3), "{command:?} {}", finished.said());
