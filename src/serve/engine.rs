@@ -5,8 +5,10 @@
 //! *queued* until the request window lets a call out and it is this client's turn, *adding*, *waiting*. A second present of the
 //! same record joins the first one. The journal has each record before its request leaves, so that a restart loses nothing.
 //!
-//! - `desk`: what is under way
+//! - `job`: one addition, and what is done next
+//! - `desk`: all that is under way
 //! - `queue`: whose turn it is
+//! - `solving`: the solver for one record
 //! - `look`: what is decided before anything is sent
 //! - `lane`: every call, one after the other
 //! - `removal`: what a client asks to be removed, what expires, what was left behind
@@ -15,12 +17,14 @@
 //! - `memory`: additions that failed a moment ago
 
 mod desk;
+mod job;
 mod lane;
 mod look;
 mod memory;
 mod outage;
 mod queue;
 mod removal;
+mod solving;
 mod wait;
 
 use std::collections::BTreeMap;
@@ -31,27 +35,20 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::{Answer, Ask, Goal, Work};
-use crate::challenge::Challenge;
 use crate::dns::zone::Lookup;
 use crate::error::{Context as _, Kind, Result};
 use crate::limiter::Traffic;
-use crate::order::{Action, CaAsked, Call, OnFailure, Wait};
-use crate::propagation::Row;
 use crate::settings::Settings;
-use crate::solver::{Events, Owner, Solver, Upstream};
-use crate::state::{Entry, Quota, State};
-use crate::time::{Interrupted, Pause, Timestamp, Waiting};
+use crate::solver::Upstream;
+use crate::state::{Quota, State};
+use crate::time::{Interrupted, Pause, Timestamp};
 use desk::Desk;
 use outage::Reach;
 
 /// The program of an [`Ask`] in the dialect of acme-dns, whose clients never ask for a removal.
 pub const ACME_DNS: &str = "acme-dns";
-/// The program of every other one in the journal.
-const BROKER: &str = "broker";
 /// How many look-ups run at once.
 const LOOKERS: usize = 8;
-/// How long the servers of a zone are remembered: a broker runs for months, and zones move.
-const ZONES_KEPT: Duration = Duration::from_secs(300);
 /// What is said about when to come again where nobody knows.
 const SOON: Duration = Duration::from_secs(5);
 /// How often a thread that sleeps looks whether the broker stops.
@@ -147,7 +144,9 @@ impl Engine {
     pub async fn present(&self, ask: Ask, goal: Goal, within: Duration) -> Answer {
         let until = tokio::time::Instant::now() + within;
         loop {
-            let mut joined = match self.begin(&ask, goal) {
+            let begun = self.desk().begin(&ask, goal);
+            self.changed.notify_all();
+            let mut joined = match begun {
                 Ok(joined) => joined,
                 Err(answer) => return answer,
             };
@@ -164,7 +163,9 @@ impl Engine {
 
     /// Removes a record that this client has added. One that the journal does not know as this client's is not touched.
     pub async fn cleanup(&self, ask: Ask, within: Duration) -> Answer {
-        let mut told = match self.begin_removal(&ask) {
+        let begun = self.desk().begin_removal(&ask);
+        self.changed.notify_all();
+        let mut told = match begun {
             Ok(told) => told,
             Err(answer) => return answer,
         };
@@ -225,42 +226,6 @@ impl Engine {
     fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Relaxed)
     }
-
-    /// Look-ups that share zones for some minutes, and their pace for ever.
-    fn lookup(&self) -> Lookup {
-        let mut zones = self.zones.lock().unwrap_or_else(PoisonError::into_inner);
-        if zones.0.elapsed() >= ZONES_KEPT {
-            *zones = (Instant::now(), Lookup { known: Arc::default(), ..zones.1.clone() });
-        }
-        zones.1.clone()
-    }
-
-    /// The solver for one record, which ends early once `cancelled` is set.
-    fn solver<'a>(
-        &'a self,
-        lookup: &'a Lookup,
-        owner: Option<&'a Owner<'a>>,
-        cancelled: &Arc<AtomicBool>,
-    ) -> Solver<'a> {
-        Solver {
-            settings: &self.parts.settings,
-            upstream: &self.parts.upstream,
-            lookup,
-            state: &self.parts.state,
-            events: &Unheard,
-            pause: &*self.pause,
-            owner,
-            interrupted: Arc::clone(cancelled),
-        }
-    }
-
-    /// Returns the open records of a client for a challenge, the latest last.
-    fn journalled(&self, client: &str, Challenge { name, value }: &Challenge) -> Vec<Entry> {
-        let account = self.parts.state.account();
-        let mut entries = self.parts.state.journal(|journal, _| journal.find(account, name, Some(value)));
-        entries.retain(|entry| entry.owner.as_deref() == Some(client));
-        entries
-    }
 }
 
 impl Work for Engine {
@@ -278,19 +243,6 @@ const fn interrupted() -> Answer {
     Answer::Failed { kind: Kind::Interrupted, retry_after: SOON }
 }
 
-/// The addition of one record. It stays where that fails: the client asks for the removal, or it is removed when it is left
-/// over.
-fn addition(ask: &Ask) -> Call {
-    Call {
-        client: if ask.program == ACME_DNS { ACME_DNS } else { BROKER },
-        action: Action::Add,
-        challenges: vec![ask.challenge.clone()],
-        wait: Wait::Now,
-        on_failure: OnFailure::Leave,
-        ca_asked: CaAsked::AfterAll,
-    }
-}
-
 fn pause(length: Duration, stop: &AtomicBool) -> Result<(), Interrupted> {
     let until = Instant::now() + length;
     while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
@@ -300,13 +252,4 @@ fn pause(length: Duration, stop: &AtomicBool) -> Result<(), Interrupted> {
         std::thread::sleep(left.min(TICK));
     }
     Ok(())
-}
-
-/// Nobody reads along: the audit log has what became of each request.
-struct Unheard;
-
-impl Events for Unheard {
-    fn step(&self, _: &str) {}
-    fn warning(&self, _: &str) {}
-    fn servers(&self, _: &[Row], _: &Waiting) {}
 }

@@ -8,14 +8,13 @@ use std::time::Instant;
 
 use tokio::sync::watch;
 
+use super::job::{Job, Key, Look, Step, Task, Ticket, Told};
 use super::memory::Failures;
 use super::outage::away;
 use super::queue::FairQueue;
-use super::{Answer, Ask, Engine, Goal, LOOKERS, SOON, interrupted};
-use crate::challenge::Challenge;
+use super::{Answer, Ask, Goal, LOOKERS, SOON, interrupted};
 use crate::dns::cname::Place;
 use crate::error::Kind;
-use crate::state::Entry;
 
 /// The most additions at once, and those of one client; as many removals.
 const MOST_JOBS: usize = 4096;
@@ -28,89 +27,6 @@ const LOOKS_OF_CLIENT: usize = LOOKERS / 2;
 /// So often an addition gives up its turn where nobody answers in time for the second look: the name servers' share of queries is
 /// shared by all, and a busy moment passes.
 const MOST_UNSEEN: u32 = 4;
-
-/// One record of one client.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Key {
-    pub(super) client: String,
-    pub(super) challenge: Challenge,
-}
-
-/// One addition: the same record may be added again after its removal.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Ticket {
-    pub(super) key: Key,
-    number: u64,
-}
-
-/// How far an addition has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
-    /// An equal record is being removed.
-    Parked,
-    Looking,
-    Queued,
-    Adding,
-    Waiting,
-}
-
-/// What those who wait for an addition are told.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Told {
-    stored: Option<Answer>,
-    ended: Option<Answer>,
-    /// While its call goes on without an answer of IPv64.
-    meanwhile: Option<Answer>,
-}
-
-impl Told {
-    pub(super) fn of(&self, goal: Goal) -> Option<&Answer> {
-        let told = match goal {
-            Goal::Stored => self.stored.as_ref(),
-            Goal::Ready => self.ended.as_ref(),
-        };
-        told.or(self.meanwhile.as_ref())
-    }
-}
-
-/// An addition that is under way.
-pub(super) struct Job {
-    pub(super) ask: Ask,
-    pub(super) step: Step,
-    /// Whether somebody waits for the name servers.
-    pub(super) is_awaited: bool,
-    /// Set when a removal overtakes it.
-    pub(super) cancelled: Arc<AtomicBool>,
-    /// Where its record belongs, and when that was found.
-    place: Option<(Instant, Place)>,
-    /// How often its alias could not be looked at again.
-    unseen: u32,
-    number: u64,
-    told: watch::Sender<Told>,
-}
-
-impl Job {
-    pub(super) fn is_cancelled(&self) -> bool {
-        self.cancelled.load(Ordering::Relaxed)
-    }
-}
-
-/// What a thread that looks things up does next.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Look {
-    Addition(Ticket),
-    Removal(Key),
-}
-
-/// What the lane does next.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Task {
-    Add(Ticket),
-    /// A client has asked for it.
-    Remove(Key),
-    /// Nobody asks, or nobody asks any more.
-    Clear(Entry),
-}
 
 /// Everything that is under way.
 #[derive(Default)]
@@ -136,13 +52,57 @@ pub(super) struct Joined {
     pub(super) is_ending: bool,
 }
 
-impl Key {
-    pub(super) fn of(ask: &Ask) -> Self {
-        Self { client: ask.grant.client.clone(), challenge: ask.challenge.clone() }
-    }
-}
-
 impl Desk {
+    /// Begins an addition, or joins the one that is under way.
+    pub(super) fn begin(&mut self, ask: &Ask, goal: Goal) -> Result<Joined, Answer> {
+        let key = Key::of(ask);
+        check_requests(&key.client, self.jobs.iter().map(|(key, job)| (key, job.told.receiver_count())))?;
+        if let Some(job) = self.jobs.get_mut(&key) {
+            job.is_awaited |= goal == Goal::Ready;
+            let joined = Joined { told: job.told.subscribe(), is_ending: job.is_cancelled() };
+            return if joined.is_ending && self.is_away { Err(away()) } else { Ok(joined) };
+        }
+        if self.is_away && self.removals.contains_key(&key) {
+            return Err(away());
+        }
+        self.check_room(&key.client, self.jobs.keys())?;
+        self.numbers += 1;
+        let (number, (told, receiver)) = (self.numbers, watch::channel(Told::default()));
+        let step = if self.removals.contains_key(&key) { Step::Parked } else { Step::Looking };
+        let (is_awaited, cancelled) = (goal == Goal::Ready, Arc::default());
+        let job = Job { ask: ask.clone(), step, is_awaited, cancelled, place: None, unseen: 0, number, told };
+        self.jobs.insert(key.clone(), job);
+        if step == Step::Looking {
+            let client = key.client.clone();
+            self.looks.push(&client, Look::Addition(Ticket { key, number }));
+        }
+        Ok(Joined { told: receiver, is_ending: false })
+    }
+
+    /// Begins a removal, or joins the one that is under way. An addition that has not left is not sent any more, and one that is
+    /// waited for is not waited for any longer.
+    pub(super) fn begin_removal(&mut self, ask: &Ask) -> Result<watch::Receiver<Option<Answer>>, Answer> {
+        let key = Key::of(ask);
+        if let Some(job) = self.jobs.get(&key) {
+            job.cancelled.store(true, Ordering::Relaxed);
+            let ticket = Ticket { key: key.clone(), number: job.number };
+            if !self.is_adding(&key) {
+                self.looks.withdraw(&key.client, &Look::Addition(ticket.clone()));
+                self.queue.withdraw(&key.client, &Task::Add(ticket));
+                self.end(&key, interrupted());
+            }
+        }
+        check_requests(&key.client, self.removals.iter().map(|(key, told)| (key, told.receiver_count())))?;
+        if let Some(told) = self.removals.get(&key) {
+            return Ok(told.subscribe());
+        }
+        self.check_room(&key.client, self.removals.keys())?;
+        let (told, receiver) = watch::channel(None);
+        self.removals.insert(key.clone(), told);
+        self.looks.push_urgent(Look::Removal(key));
+        Ok(receiver)
+    }
+
     /// Returns the job of a ticket, unless it has ended.
     pub(super) fn job(&mut self, ticket: &Ticket) -> Option<&mut Job> {
         self.jobs.get_mut(&ticket.key).filter(|job| job.number == ticket.number)
@@ -316,60 +276,5 @@ fn check_requests<'a>(client: &str, all: impl Iterator<Item = (&'a Key, usize)>)
     if own < MOST_REQUESTS { Ok(()) } else { Err(Answer::Failed { kind: Kind::BrokerBusy, retry_after: SOON }) }
 }
 
-impl Engine {
-    /// Begins an addition, or joins the one that is under way.
-    pub(super) fn begin(&self, ask: &Ask, goal: Goal) -> Result<Joined, Answer> {
-        let key = Key::of(ask);
-        let mut desk = self.desk();
-        check_requests(&key.client, desk.jobs.iter().map(|(key, job)| (key, job.told.receiver_count())))?;
-        if let Some(job) = desk.jobs.get_mut(&key) {
-            job.is_awaited |= goal == Goal::Ready;
-            let joined = Joined { told: job.told.subscribe(), is_ending: job.is_cancelled() };
-            return if joined.is_ending && desk.is_away { Err(away()) } else { Ok(joined) };
-        }
-        if desk.is_away && desk.removals.contains_key(&key) {
-            return Err(away());
-        }
-        desk.check_room(&key.client, desk.jobs.keys())?;
-        desk.numbers += 1;
-        let (number, (told, receiver)) = (desk.numbers, watch::channel(Told::default()));
-        let step = if desk.removals.contains_key(&key) { Step::Parked } else { Step::Looking };
-        let (is_awaited, cancelled) = (goal == Goal::Ready, Arc::default());
-        let job = Job { ask: ask.clone(), step, is_awaited, cancelled, place: None, unseen: 0, number, told };
-        desk.jobs.insert(key.clone(), job);
-        if step == Step::Looking {
-            let client = key.client.clone();
-            desk.looks.push(&client, Look::Addition(Ticket { key, number }));
-        }
-        drop(desk);
-        self.changed.notify_all();
-        Ok(Joined { told: receiver, is_ending: false })
-    }
-
-    /// Begins a removal, or joins the one that is under way. An addition that has not left is not sent any more, and one that is
-    /// waited for is not waited for any longer.
-    pub(super) fn begin_removal(&self, ask: &Ask) -> Result<watch::Receiver<Option<Answer>>, Answer> {
-        let key = Key::of(ask);
-        let mut desk = self.desk();
-        if let Some(job) = desk.jobs.get(&key) {
-            job.cancelled.store(true, Ordering::Relaxed);
-            let ticket = Ticket { key: key.clone(), number: job.number };
-            if !desk.is_adding(&key) {
-                desk.looks.withdraw(&key.client, &Look::Addition(ticket.clone()));
-                desk.queue.withdraw(&key.client, &Task::Add(ticket));
-                desk.end(&key, interrupted());
-            }
-        }
-        check_requests(&key.client, desk.removals.iter().map(|(key, told)| (key, told.receiver_count())))?;
-        if let Some(told) = desk.removals.get(&key) {
-            return Ok(told.subscribe());
-        }
-        desk.check_room(&key.client, desk.removals.keys())?;
-        let (told, receiver) = watch::channel(None);
-        desk.removals.insert(key.clone(), told);
-        desk.looks.push_urgent(Look::Removal(key));
-        drop(desk);
-        self.changed.notify_all();
-        Ok(receiver)
-    }
-}
+#[cfg(test)]
+mod tests;

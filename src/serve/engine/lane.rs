@@ -4,9 +4,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::desk::{Step, Task, Ticket};
+use super::job::{Step, Task, Ticket};
 use super::look::done;
-use super::{ACME_DNS, Answer, Ask, Engine, addition};
+use super::solving::addition;
+use super::{ACME_DNS, Answer, Ask, Engine};
 use crate::api::{CallKind, RetryPolicy};
 use crate::challenge::Challenge;
 use crate::dns::cname::PlaceError;

@@ -4,7 +4,7 @@
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::desk::{Key, Look, Task, Ticket};
+use super::job::{Key, Look, Task, Ticket};
 use super::{Answer, Ask, Engine, Goal, SOON};
 use crate::api::ApiError;
 use crate::dns::cname::{Place, PlaceError};

@@ -9,7 +9,7 @@
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::desk::Key;
+use super::job::Key;
 use super::{Answer, Engine, SOON, TICK};
 use crate::api::ApiError;
 use crate::error::{Error, Kind};

@@ -4,7 +4,7 @@ use std::slice::from_ref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::desk::{Key, Task};
+use super::job::{Key, Task};
 use super::look::done;
 use super::{ACME_DNS, Answer, Engine, SOON};
 use crate::api::{ApiError, Change};

@@ -1,12 +1,13 @@
 //! The wait for the name servers: a thread for each record, and one pace for all of them.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
-use super::desk::{Step, Ticket};
+use super::job::{Step, Ticket};
 use super::look::done;
-use super::{Answer, Ask, Engine, SOON, addition};
+use super::solving::addition;
+use super::{Answer, Ask, Engine, SOON};
 use crate::api::{CallKind, RetryPolicy};
 use crate::error::{Error, Kind};
 use crate::solver::Stored;
@@ -27,11 +28,13 @@ impl Engine {
             engine.waits.fetch_sub(1, Ordering::Relaxed);
             engine.finish(&waited, answer);
         };
-        let has_room = self.waits.fetch_add(1, Ordering::Relaxed) < MOST_WAITS;
         let builder = std::thread::Builder::new().name("wait".to_owned()).stack_size(STACK);
-        if !has_room || builder.spawn(work).is_err() {
-            // The record stays: the client that asks again waits for it then.
+        let begun = has_room(&self.waits).then(|| builder.spawn(work));
+        if matches!(begun, Some(Err(_))) {
             self.waits.fetch_sub(1, Ordering::Relaxed);
+        }
+        if !matches!(begun, Some(Ok(_))) {
+            // The record stays: the client that asks again waits for it then.
             self.finish(ticket, Answer::Failed { kind: Kind::BrokerBusy, retry_after: SOON });
         }
     }
@@ -45,5 +48,24 @@ impl Engine {
             Ok(_) => ready,
             Err(failure) => self.failure(ask, &Error::from(failure)),
         }
+    }
+}
+
+/// Takes one of the places for waits, if there is one left.
+fn has_room(waits: &AtomicUsize) -> bool {
+    let one_more = |waits| (waits < MOST_WAITS).then_some(waits + 1);
+    waits.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_waits_at_once_than_there_are_places() {
+        let waits = AtomicUsize::new(0);
+        assert_eq!((0..2000).filter(|_| has_room(&waits)).count(), 1024);
+        waits.fetch_sub(1, Ordering::Relaxed);
+        assert!(has_room(&waits) && !has_room(&waits), "one has ended");
     }
 }

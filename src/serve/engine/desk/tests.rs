@@ -1,0 +1,88 @@
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use super::*;
+use crate::challenge::{Challenge, TxtValue};
+use crate::name::DnsName;
+use crate::serve::Peer;
+use crate::serve::grant::{Grant, NotReady};
+
+fn ask(client: &str, number: usize) -> Ask {
+    let grant = Grant {
+        client: client.to_owned(),
+        allow: Vec::new(),
+        alias: Vec::new(),
+        from: Vec::new(),
+        calls_per_day: None,
+        not_ready: NotReady::Pending,
+    };
+    let name = DnsName::parse(&format!("_acme-challenge.n{number}.example.com")).unwrap();
+    let value = TxtValue::parse("LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0").unwrap();
+    let peer = Peer::Address(Ipv4Addr::LOCALHOST.into());
+    Ask { grant: Arc::new(grant), peer, challenge: Challenge { name, value }, program: "lego".to_owned() }
+}
+
+/// Begins so many additions of a client; how many of them were taken.
+fn additions(desk: &mut Desk, client: &str, count: usize) -> usize {
+    (0..count).filter(|number| desk.begin(&ask(client, *number), Goal::Ready).is_ok()).count()
+}
+
+fn removals(desk: &mut Desk, client: &str, count: usize) -> usize {
+    (0..count).filter(|number| desk.begin_removal(&ask(client, 1000 + number)).is_ok()).count()
+}
+
+#[test]
+fn one_client_has_256_additions_and_as_many_removals_at_once() {
+    let mut desk = Desk::default();
+    assert_eq!(additions(&mut desk, "greedy", 300), 256);
+    let busy = desk.begin(&ask("greedy", 256), Goal::Stored).err().unwrap();
+    assert_eq!(busy, Answer::Failed { kind: Kind::BrokerBusy, retry_after: Duration::from_secs(5) });
+    assert!(desk.begin(&ask("greedy", 7), Goal::Ready).is_ok(), "the same record joins");
+    assert_eq!(removals(&mut desk, "greedy", 300), 256, "whoever adds too much can still remove");
+    assert_eq!((additions(&mut desk, "modest", 1), removals(&mut desk, "modest", 1)), (1, 1));
+    desk.end(&Key::of(&ask("greedy", 0)), interrupted());
+    desk.removed(&Key::of(&ask("greedy", 1000)), interrupted());
+    assert!(desk.begin(&ask("greedy", 256), Goal::Ready).is_ok(), "one has ended");
+    assert!(desk.begin_removal(&ask("greedy", 1256)).is_ok());
+}
+
+#[test]
+fn all_clients_have_4096_additions_and_as_many_removals_at_once() {
+    let mut desk = Desk::default();
+    let clients: Vec<_> = (0..17).map(|client| format!("client-{client}")).collect();
+    assert_eq!(clients.iter().map(|client| additions(&mut desk, client, 256)).sum::<usize>(), 4096);
+    assert_eq!(clients.iter().map(|client| removals(&mut desk, client, 256)).sum::<usize>(), 4096);
+    desk.end(&Key::of(&ask("client-3", 0)), interrupted());
+    assert_eq!(additions(&mut desk, "client-16", 2), 1);
+}
+
+#[test]
+fn one_client_takes_half_of_those_that_look_things_up() {
+    let mut desk = Desk::default();
+    additions(&mut desk, "slow", 20);
+    let looks = |desk: &mut Desk| std::iter::from_fn(|| desk.next_look()).count();
+    assert_eq!(looks(&mut desk), LOOKERS / 2);
+    additions(&mut desk, "other", 1);
+    assert_eq!(looks(&mut desk), 1, "another one is not held up");
+    desk.looked("slow");
+    assert_eq!(looks(&mut desk), 1);
+}
+
+#[test]
+fn an_addition_gives_up_its_turn_four_times_at_most() {
+    let mut desk = Desk::default();
+    additions(&mut desk, "a", 1);
+    let Some(Look::Addition(ticket)) = desk.next_look() else { panic!("nothing to look at") };
+    assert_eq!((0..9).filter(|_| desk.queue_again(&ticket)).count(), 4);
+}
+
+#[test]
+fn one_client_waits_with_512_requests_for_additions_and_as_many_for_removals() {
+    let mut desk = Desk::default();
+    let asked = ask("greedy", 0);
+    let waiting: Vec<_> = (0..600).map_while(|_| desk.begin(&asked, Goal::Ready).ok()).collect();
+    let removing: Vec<_> = (0..600).map_while(|_| desk.begin_removal(&ask("greedy", 1)).ok()).collect();
+    assert_eq!((waiting.len(), removing.len()), (512, 512));
+    drop(waiting);
+    assert!(desk.begin(&asked, Goal::Ready).is_ok(), "they have gone");
+}
