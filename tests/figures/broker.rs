@@ -1,5 +1,5 @@
-//! The broker: what it takes more than a hook with the key, how much it answers, and what many waits and hostile clients cost.
-//! Rates are per second of its CPU time, so that what else runs on the machine hardly counts.
+//! The broker: what it takes more than a hook with the key, how much it answers, and what hostile clients cost. Rates are per
+//! second of its CPU time, so that what else runs on the machine hardly counts. Many clients at once are in [`super::crowd`].
 
 use std::fs::{self, Permissions};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -31,26 +31,27 @@ const PAIRS: usize = 50;
 const PACE: Duration = Duration::from_secs(3);
 /// Requests that are answered without a call.
 const REQUESTS: usize = 20_000;
-/// Waits at once.
-const WAITS: usize = 1000;
-/// How long the name servers take while they wait.
-const DELAY: Duration = Duration::from_secs(90);
 /// Connections of somebody who sends next to nothing.
 const CONNECTIONS: usize = 5000;
-const TOKEN: &str = "ipv64b_figures-figures-figures-figures-figures-fig";
+/// The beginning of the tokens; the number of the client completes it.
+const TOKEN: &str = "ipv64b_figures-figures-figures-figures-figures-";
 /// The ticks of the system's clock in a second, of /proc/PID/stat (proc_pid_stat(5)).
 const TICKS: f64 = 100.0;
 
 pub(crate) fn measure(program: &Path) -> Result<()> {
-    let limit = getrlimit(Resource::Nofile);
-    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })?;
+    raise_descriptors()?;
     println!("The broker, servers that follow at once, no request window:\n");
     println!("| figure | measured | at most / at least |");
     println!("|---|---|---|");
     extra_time(program)?;
     rates(program)?;
-    slow_loris(program)?;
-    waits(program)
+    slow_loris(program)
+}
+
+/// Takes as many descriptors as the system gives, for thousands of connections.
+pub(crate) fn raise_descriptors() -> Result<()> {
+    let limit = getrlimit(Resource::Nofile);
+    Ok(setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })?)
 }
 
 /// One call after the other by the hook with the key and by lego's protocol over TLS, each with a connection of its own.
@@ -79,7 +80,7 @@ fn extra_time(program: &Path) -> Result<()> {
             method: Method::POST,
             endpoint: &endpoint,
             accept: "application/json",
-            authorization: Some(&basic(TOKEN)),
+            authorization: Some(&basic(0, &token(0))),
             payload: Some(Payload { content_type: "application/json", bytes: document(&theirs).as_bytes() }),
             limit: 10_000,
             timeout: Duration::from_secs(60),
@@ -102,15 +103,16 @@ fn rates(program: &Path) -> Result<()> {
     let broker = Broker::start(&world, Transport::Plain)?;
     println!("| memory, idle | {} KiB | 15 MB |", broker.memory()?);
     let known = challenge(0)?;
-    ensure!(broker.ask(&request(&known, TOKEN))?.starts_with("HTTP/1.1 200"));
+    ensure!(broker.ask(&request("present", &known, 0))?.starts_with("HTTP/1.1 200"));
     let calls = world.sim.api_calls().len();
-    for (what, token, status, least) in
-        [("refused requests", "wrong", "401", 2000), ("requests answered from the journal", TOKEN, "200", 200)]
-    {
+    for (what, asked, status, least) in [
+        ("refused requests", refused()?, "401", 2000),
+        ("requests answered from the journal", request("present", &known, 0), "200", 200),
+    ] {
         let (begin, before) = (Instant::now(), broker.cpu()?);
         let mut stream = BufReader::new(TcpStream::connect(&broker.address)?);
         for _ in 0..REQUESTS {
-            stream.get_mut().write_all(request(&known, token).as_bytes())?;
+            stream.get_mut().write_all(asked.as_bytes())?;
             let answered = read_answer(&mut stream)?;
             ensure!(answered == status, "{what}: {answered}");
         }
@@ -145,7 +147,7 @@ fn slow_loris(program: &Path) -> Result<()> {
                 most = most.max(broker.memory()?);
                 let begin = Instant::now();
                 if transport == Transport::Plain {
-                    ensure!(broker.ask(&request(&challenge(0)?, "wrong"))?.starts_with("HTTP/1.1 401"));
+                    ensure!(broker.ask(&refused()?)?.starts_with("HTTP/1.1 401"));
                 } else {
                     drop(hold(&broker.address, Some(&trusting(broker.folder.path())?), "")?);
                 }
@@ -185,43 +187,32 @@ fn trusting(folder: &Path) -> Result<Arc<ClientConfig>> {
     Ok(Arc::new(config))
 }
 
-/// Many waits for slow name servers at once.
-fn waits(program: &Path) -> Result<()> {
-    let world = World::start(program, Config::with_delays(&[DELAY; 2]))?;
-    let broker = Broker::start(&world, Transport::Plain)?;
-    let mut open = Vec::new();
-    for number in 0..WAITS {
-        let mut stream = TcpStream::connect(&broker.address)?;
-        stream.write_all(request(&challenge(number)?, TOKEN).as_bytes())?;
-        open.push(stream);
-    }
-    let (begin, mut at_once, mut memory) = (Instant::now(), 0, 0);
-    while begin.elapsed() < DELAY && at_once < WAITS {
-        let waits = broker.metric("ipv64_acme_waits")? as usize;
-        at_once = at_once.max(waits);
-        memory = memory.max(broker.memory()?);
-        thread::sleep(Duration::from_millis(200));
-    }
-    println!("| {WAITS} requests at once, of which {at_once} came as far as a wait: memory | {memory} KiB | 64 MB |");
-    Ok(())
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Transport {
+pub(crate) enum Transport {
     Plain,
     Tls,
 }
 
-/// A broker with one client.
-struct Broker {
+/// A broker with some clients.
+pub(crate) struct Broker {
     child: Child,
     folder: tempfile::TempDir,
-    address: String,
+    pub(crate) address: String,
     admin: String,
 }
 
 impl Broker {
     fn start(world: &World<'_>, transport: Transport) -> Result<Self> {
+        Self::with(world, transport, 1, &[])
+    }
+
+    /// Starts one with so many clients and these variables. Every other client is told 503 instead of "pending".
+    pub(crate) fn with(
+        world: &World<'_>,
+        transport: Transport,
+        clients: usize,
+        variables: &[(&str, &str)],
+    ) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let mut lines = "listen = '127.0.0.1:0'\nadmin_listen = '127.0.0.1:0'\n".to_owned();
         if transport == Transport::Tls {
@@ -230,15 +221,17 @@ impl Broker {
         }
         fs::write(folder.path().join("serve.toml"), lines)?;
         fs::create_dir(folder.path().join("clients"))?;
-        let hash: String =
-            digest(&SHA256, TOKEN.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-        private(
-            &folder.path().join("clients/web.toml"),
-            &format!("tokens = ['{hash}']\nallow = ['*.name.ipv64.net']\n"),
-        )?;
+        for client in 0..clients {
+            let hash = digest(&SHA256, token(client).as_bytes());
+            let hash: String = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+            let not_ready = if client % 2 == 1 { "fail" } else { "pending" };
+            private(
+                &folder.path().join(format!("clients/client-{client}.toml")),
+                &format!("tokens = ['{hash}']\nallow = ['*.name.ipv64.net']\nnot_ready = '{not_ready}'\n"),
+            )?;
+        }
         let mut command = world.unlimited(&[]);
-        // A thousand look-ups of aliases at once would be held up by the pace of queries to one address.
-        command.env("IPV64_FOLLOW_CNAME", if transport == Transport::Tls { "true" } else { "false" });
+        command.envs(variables.iter().copied());
         command.arg("serve").arg("--config-dir").arg(folder.path()).env("IPV64_STATE_DIR", folder.path().join("state"));
         let mut child = command.stdout(Stdio::piped()).spawn()?;
         let mut said = BufReader::new(child.stdout.take().context("no stdout")?);
@@ -260,21 +253,31 @@ impl Broker {
     }
 
     /// Its memory in KiB.
-    fn memory(&self) -> Result<u64> {
+    pub(crate) fn memory(&self) -> Result<u64> {
+        self.status("VmRSS:")
+    }
+
+    /// A number of /proc/PID/status (proc_pid_status(5)).
+    pub(crate) fn status(&self, name: &str) -> Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).with_context(|| format!("no {name}"))?;
         Ok(line.trim().trim_end_matches(" kB").parse()?)
     }
 
+    /// How many descriptors it has open.
+    pub(crate) fn descriptors(&self) -> Result<usize> {
+        Ok(fs::read_dir(format!("/proc/{}/fd", self.child.id()))?.count())
+    }
+
     /// Its CPU time in seconds.
-    fn cpu(&self) -> Result<f64> {
+    pub(crate) fn cpu(&self) -> Result<f64> {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
         let fields: Vec<_> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
         let [user, system] = [11, 12].map(|at| fields.get(at).and_then(|field| field.parse::<f64>().ok()));
         Ok((user.context("no time")? + system.context("no time")?) / TICKS)
     }
 
-    fn metric(&self, name: &str) -> Result<f64> {
+    pub(crate) fn metric(&self, name: &str) -> Result<f64> {
         let mut stream = TcpStream::connect(&self.admin)?;
         stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: b\r\nConnection: close\r\n\r\n")?;
         let mut text = String::new();
@@ -284,7 +287,7 @@ impl Broker {
     }
 
     /// Sends a request on a connection of its own; the answer.
-    fn ask(&self, request: &str) -> Result<String> {
+    pub(crate) fn ask(&self, request: &str) -> Result<String> {
         let mut stream = TcpStream::connect(&self.address)?;
         stream.write_all(request.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n").as_bytes())?;
         let mut answer = String::new();
@@ -312,19 +315,33 @@ fn private(path: &Path, text: &str) -> Result<()> {
     Ok(fs::set_permissions(path, Permissions::from_mode(0o600))?)
 }
 
-fn basic(token: &str) -> String {
-    format!("Basic {}", BASE64_STANDARD.encode(format!("web:{token}")))
+fn token(client: usize) -> String {
+    format!("{TOKEN}{client:03}")
+}
+
+fn basic(client: usize, token: &str) -> String {
+    format!("Basic {}", BASE64_STANDARD.encode(format!("client-{client}:{token}")))
 }
 
 fn document(challenge: &Challenge) -> String {
     json!({ "fqdn": format!("{}.", challenge.name), "value": challenge.value }).to_string()
 }
 
-fn request(challenge: &Challenge, token: &str) -> String {
-    let (body, basic) = (document(challenge), basic(token));
+/// The request of a client, to `present` or `cleanup`.
+pub(crate) fn request(what: &str, challenge: &Challenge, client: usize) -> String {
+    whole_request(what, challenge, &basic(client, &token(client)))
+}
+
+/// A request with a token that is none.
+fn refused() -> Result<String> {
+    Ok(whole_request("present", &challenge(0)?, &basic(0, "wrong")))
+}
+
+fn whole_request(what: &str, challenge: &Challenge, basic: &str) -> String {
+    let body = document(challenge);
     let length = body.len();
     format!(
-        "POST /present HTTP/1.1\r\nHost: b\r\nAuthorization: {basic}\r\nContent-Type: application/json\r\n\
+        "POST /{what} HTTP/1.1\r\nHost: b\r\nAuthorization: {basic}\r\nContent-Type: application/json\r\n\
          Content-Length: {length}\r\n\r\n{body}"
     )
 }

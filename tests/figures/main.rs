@@ -6,6 +6,8 @@
 mod api;
 #[cfg(feature = "serve")]
 mod broker;
+#[cfg(feature = "serve")]
+mod crowd;
 mod hook;
 mod lag;
 mod many;
@@ -30,6 +32,10 @@ const KINDS: &[Kind] = &[
     ("api", api::measure),
     #[cfg(feature = "serve")]
     ("broker", broker::measure),
+    #[cfg(feature = "serve")]
+    ("broker-waits", crowd::waits),
+    #[cfg(feature = "serve")]
+    ("broker-turns", crowd::turns),
 ];
 
 fn main() -> Result<()> {
