@@ -54,6 +54,10 @@ const SHORTEST_BUDGET: Duration = Duration::from_secs(30);
 /// How long the place of a record holds that was found before.
 const FRESH: Duration = Duration::from_secs(1);
 
+/// How long a request to a broker may wait for its turn, besides: fifty machines that renew in the same minute, each with an
+/// addition and its removal, take nearly so long at 3 calls in 10 s.
+const OTHERS_FIRST: Duration = Duration::from_secs(360);
+
 /// Solves challenges for one account.
 pub struct Solver<'a> {
     /// The settings in force.
@@ -225,7 +229,8 @@ impl Solver<'_> {
     /// Until when requests and look-ups may be tried, for all records of a call together.
     fn policy(&self, call: &Call, purpose: CallKind) -> RetryPolicy {
         let budget = self.settings.propagation_timeout.max(SHORTEST_BUDGET);
-        RetryPolicy::until(Instant::now() + budget + self.turns(call.challenges.len())).reading_for(purpose)
+        let others = if self.has_broker() { OTHERS_FIRST } else { Duration::ZERO };
+        RetryPolicy::until(Instant::now() + budget + others + self.turns(call.challenges.len())).reading_for(purpose)
     }
 
     /// How long so many requests wait for their turns in the request window, even if all goes well.

@@ -10,3 +10,4 @@ mod lego;
 mod real_clients;
 mod serve;
 pub(crate) mod server;
+mod turns;
