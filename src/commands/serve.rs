@@ -71,7 +71,10 @@ impl Broker {
         connections: Arc<Connections>,
     ) -> Result<Self> {
         let state = context.state.clone();
-        let Some(folder) = state.directory() else { return Err(without_state(&state)) };
+        // Whether its journal can be read is known now.
+        state.journal(|_, _| ());
+        let Some(folder) = state.directory().filter(|_| state.is_on_disk()) else { return Err(without_state(&state)) };
+        state.be_patient();
         let audit = Audit::open(folder, Arc::new(move |text: &str| report.warning(text)))?;
         let engine = Engine::start(context.into_parts())?;
         let desk = Desk { clients: RwLock::default(), engine: Arc::clone(&engine) as _, audit };

@@ -66,7 +66,9 @@ impl Explain for StateError {
                 "this run continues without it; make room or correct the mode, and look for records left over with \
                  `ipv64-acme sweep --all`"
             }
-            Self::LockBusy(..) => "this run continues without it; check whether an `ipv64-acme` process is stopped",
+            Self::LockBusy(..) => {
+                "check whether an `ipv64-acme` process is stopped; a hook continues without the lock, the broker waits for it"
+            }
             Self::NoLocks(_) => "set IPV64_STATE_DIR to a folder on a local disk",
             Self::SetAside { .. } => "records that only that file knew of are listed by `ipv64-acme sweep --all`",
         };

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::account::Account;
@@ -29,6 +29,15 @@ pub struct State {
 pub(super) struct Shared {
     pub(super) directory: Option<StateDir>,
     files: Mutex<Files>,
+    reports: Arc<Mutex<Reports>>,
+}
+
+/// What is told of the files while one of them may be locked by another process.
+#[derive(Default)]
+struct Reports {
+    warnings: Vec<StateError>,
+    /// Not everything is on the disk.
+    is_in_memory: bool,
 }
 
 #[derive(Default)]
@@ -36,11 +45,13 @@ struct Files {
     /// Documents whose file could not be used, as text. Once here, a document stays here: the file may since have
     /// been changed by others, and two truths cannot be merged.
     memory: BTreeMap<&'static str, String>,
-    warnings: Vec<StateError>,
+    reports: Arc<Mutex<Reports>>,
     /// What is wrong with the directory as a whole was said once; saying it for each file helps nobody.
     disk_complained: bool,
     /// The lock could not be had once: asking again would mean waiting again.
     is_lockless: bool,
+    /// The lock is waited for as long as it takes.
+    is_patient: bool,
     /// Files are read, but changes stay in memory.
     is_read_only: bool,
 }
@@ -50,12 +61,18 @@ impl State {
     /// memory and [`State::take_warnings`] says why.
     #[must_use]
     pub fn open(directory: Option<&Path>, account: Account, clock: Arc<dyn Clock>) -> Self {
-        let mut shared = Shared::default();
-        match directory.ok_or(StateError::NoPlace).and_then(StateDir::open) {
-            Ok(directory) => shared.directory = Some(directory),
-            Err(error) => shared.files = Mutex::new(Files { warnings: vec![error], ..Files::default() }),
-        }
-        Self { shared: Arc::new(shared), account, opened: clock.instant(), clock }
+        let directory = directory.ok_or(StateError::NoPlace).and_then(StateDir::open);
+        let reports = Arc::<Mutex<Reports>>::default();
+        let files = Files { reports: Arc::clone(&reports), ..Files::default() };
+        let directory = directory.map_err(|error| files.report(error)).ok();
+        let shared = Arc::new(Shared { directory, files: Mutex::new(files), reports });
+        Self { shared, account, opened: clock.instant(), clock }
+    }
+
+    /// Lets a lock that another process has be waited for as long as it takes. A hook goes on without it, since its client
+    /// waits; a process that lives for months would know nothing of its records after its end.
+    pub fn be_patient(&self) {
+        self.shared.files.lock().unwrap_or_else(PoisonError::into_inner).is_patient = true;
     }
 
     /// Returns the account that this is for.
@@ -70,23 +87,28 @@ impl State {
         self.shared.directory.as_ref().map(StateDir::path)
     }
 
-    /// Returns whether journal and usage are on the disk, and not only in the memory of this process.
+    /// Returns whether journal and usage are on the disk, and not only in the memory of this process; waits for nobody.
     #[must_use]
     pub fn is_on_disk(&self) -> bool {
-        let files = self.shared.files.lock().unwrap_or_else(PoisonError::into_inner);
-        self.shared.directory.is_some() && files.memory.is_empty() && !files.is_read_only
+        self.shared.directory.is_some() && !lock(&self.shared.reports).is_in_memory
     }
 
-    /// Returns what went wrong since the last call, oldest first. None of it has stopped anything.
+    /// Returns what went wrong since the last call, oldest first. None of it has stopped anything. Waits for nobody.
     #[must_use]
     pub fn take_warnings(&self) -> Vec<StateError> {
-        std::mem::take(&mut self.shared.files.lock().unwrap_or_else(PoisonError::into_inner).warnings)
+        std::mem::take(&mut lock(&self.shared.reports).warnings)
     }
 
     /// Returns how long ago a moment was; zero for one in the future, where the clock was set back.
     #[must_use]
     pub fn age(&self, moment: Timestamp) -> Duration {
         self.clock.now().since(moment)
+    }
+
+    /// Returns how long it is until a moment; zero for one in the past.
+    #[must_use]
+    pub fn until(&self, moment: Timestamp) -> Duration {
+        moment.since(self.clock.now())
     }
 
     /// Returns how long this process has had its state open.
@@ -132,15 +154,35 @@ impl Files {
         if self.is_lockless {
             return None;
         }
-        let locked = directory.lock();
-        locked
-            .map_err(|error| {
-                self.is_lockless = true;
-                // Without locks two processes may lose a change of each other; without files they surely would.
-                self.is_read_only = !matches!(error, StateError::NoLocks(_));
-                self.warnings.push(error);
-            })
-            .ok()
+        let mut is_told = false;
+        loop {
+            match directory.lock() {
+                Ok(lock) => return Some(lock),
+                Err(error @ StateError::LockBusy(..)) if self.is_patient => {
+                    if !std::mem::replace(&mut is_told, true) {
+                        self.report(error);
+                    }
+                }
+                Err(error) => {
+                    self.is_lockless = true;
+                    // Without locks two processes may lose a change of each other; without files they surely would.
+                    self.is_read_only = !matches!(error, StateError::NoLocks(_));
+                    lock(&self.reports).is_in_memory |= self.is_read_only;
+                    self.report(error);
+                    return None;
+                }
+            }
+        }
+    }
+
+    fn report(&self, error: StateError) {
+        lock(&self.reports).warnings.push(error);
+    }
+
+    /// Keeps a document in memory from now on.
+    fn keep<T: Document>(&mut self, text: String) {
+        lock(&self.reports).is_in_memory = true;
+        self.memory.insert(T::FILE, text);
     }
 
     /// Returns a document, after setting aside a file that makes no sense; nothing if there is none.
@@ -154,11 +196,12 @@ impl Files {
             Ok(Err(why)) => directory.set_aside(T::FILE, why),
             Err(error) => Err(error),
         };
-        self.warnings.push(set_aside.unwrap_or_else(|error| {
+        let warning = set_aside.unwrap_or_else(|error| {
             // What could neither be read nor moved must not be overwritten either.
-            self.memory.insert(T::FILE, String::new());
+            self.keep::<T>(String::new());
             error
-        }));
+        });
+        self.report(warning);
         None
     }
 
@@ -169,12 +212,16 @@ impl Files {
             Some(Ok(())) => return,
             Some(Err(error)) if !self.disk_complained => {
                 self.disk_complained = true;
-                self.warnings.push(error);
+                self.report(error);
             }
             _ => {}
         }
-        self.memory.insert(T::FILE, text);
+        self.keep::<T>(text);
     }
+}
+
+fn lock(reports: &Mutex<Reports>) -> MutexGuard<'_, Reports> {
+    reports.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

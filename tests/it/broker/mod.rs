@@ -7,6 +7,7 @@ mod hostile;
 mod hosts;
 mod killed;
 mod lego;
+mod locked;
 mod real_clients;
 mod serve;
 pub(crate) mod server;
