@@ -11,7 +11,7 @@ use crate::dns::cname::{Place, PlaceError};
 use crate::error::{Error, Result};
 use crate::serve::{Refusal, policy};
 use crate::state::{CallKind, Entry, LimitError, Progress};
-use crate::time::{Interrupted, SystemClock};
+use crate::time::Interrupted;
 
 /// How long a look at the alias may take: whoever waits has half a minute.
 const LOOK: Duration = Duration::from_secs(10);
@@ -133,11 +133,22 @@ impl Engine {
             || error.find().is_some_and(PlaceError::is_passing)
             || error.find().is_some_and(ApiError::is_transient);
         let retry_after = match limit_of(error) {
-            Some(limit) => until_next(limit),
+            Some(limit) => self.until_next(limit),
             None if is_passing => SOON,
             None => desk.failures.note(&ask.grant.client, &ask.challenge.name, kind, Instant::now()),
         };
         Answer::Failed { kind, retry_after }
+    }
+
+    fn until_next(&self, limit: &LimitError) -> Duration {
+        match limit {
+            LimitError::TooLate { soonest, .. } => *soonest,
+            LimitError::UsedUp { reset: next }
+            | LimitError::Reserved { reset: next, .. }
+            | LimitError::Refused { next, .. }
+            | LimitError::Down { next, .. } => self.parts.state.until(*next),
+            LimitError::Interrupted(_) => SOON,
+        }
     }
 
     /// Answers a removal of what this client has not added, or lets it queue.
@@ -161,16 +172,6 @@ fn limit_of(error: &Error) -> Option<&LimitError> {
     match error.find().map(ApiError::cause) {
         Some(ApiError::NoPermit(limit)) => Some(limit),
         _ => error.find(),
-    }
-}
-
-fn until_next(limit: &LimitError) -> Duration {
-    let now = SystemClock::now();
-    match limit {
-        LimitError::TooLate { soonest, .. } => *soonest,
-        LimitError::UsedUp { reset } | LimitError::Reserved { reset, .. } => reset.since(now),
-        LimitError::Refused { next, .. } | LimitError::Down { next, .. } => next.since(now),
-        LimitError::Interrupted(_) => SOON,
     }
 }
 

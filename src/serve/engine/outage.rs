@@ -114,13 +114,11 @@ impl Engine {
         self.changed.notify_all();
     }
 
-    /// Notes at the start that an earlier run, or another process, has got no answer.
-    pub(super) fn resume_outage(&self) {
-        self.reach().is_unreachable = self.down_since().is_some();
-    }
-
     /// Watches the call under way, and looks whether an IPv64 that could not be reached can be again.
     pub(super) fn watch(self: &Arc<Self>) {
+        // An earlier run, or another process, may have got no answer.
+        let is_unreachable = self.down_since().is_some() && self.is_unreachable();
+        self.reach().is_unreachable = is_unreachable;
         let mut due = Instant::now();
         loop {
             let desk = self.desk();

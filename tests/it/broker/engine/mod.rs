@@ -1,6 +1,7 @@
 //! The broker's engine against the simulated IPv64 and its name servers: how many calls a request takes, and what becomes of
 //! it when requests are repeated, overtaken, refused or interrupted.
 
+mod clock;
 mod expiry;
 mod front;
 mod outage;
@@ -108,6 +109,19 @@ impl Broker {
                 all.spawn(async move { engine.present(asked, goal, LONG).await });
             }
             all.join_all().await
+        })
+    }
+
+    /// Presents of a client that asks for the removal once `is_time` says so: both answers.
+    fn overtake(&self, asked: &Ask, is_time: impl Fn() -> bool) -> (Answer, Answer) {
+        run(async {
+            let remove = async {
+                while !is_time() {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                self.engine.cleanup(asked.clone(), LONG).await
+            };
+            tokio::join!(self.engine.present(asked.clone(), Goal::Ready, LONG), remove)
         })
     }
 

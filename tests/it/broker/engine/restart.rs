@@ -1,6 +1,24 @@
 //! What a broker knows after its end, whatever way it ended.
 
+use ipv64_acme::state::Entry;
+
 use super::*;
+
+/// What is left where a broker was killed while a request to add a record was on its way.
+fn kill_during_addition(broker: &Broker, asked: &Ask, has_arrived: bool, age: Duration) {
+    let domain = DnsName::parse("name.ipv64.net").unwrap();
+    let Challenge { name, value } = &asked.challenge;
+    let mut entry = Entry::new(&account(&broker.sim), "broker", &asked.challenge, (&domain, name));
+    entry.owner = Some(asked.grant.client.clone());
+    let age = i64::try_from(age.as_millis()).unwrap();
+    broker.state().journal(|journal, now| journal.intend(&mut entry, now.moved_by(-age)));
+    if has_arrived {
+        let elsewhere = tempfile::tempdir().unwrap();
+        let Upstream::Api(client) = parts(&broker.sim, elsewhere.path(), &broker.setup).upstream else { return };
+        let record = RecordSpec::within(&domain, name, RecordType::from_name("TXT"), value.as_str()).unwrap();
+        client.add_record(&record, &RetryPolicy::interactive()).unwrap();
+    }
+}
 
 #[test]
 fn a_restart_loses_nothing_and_costs_no_call() {
@@ -48,4 +66,33 @@ fn a_broker_that_ends_takes_nothing_and_answers_all() {
     assert!(matches!(answer, Answer::Failed { kind: Kind::Interrupted, .. }), "{answer:?}");
     ending.join().unwrap();
     assert!(matches!(broker.present(&asked), Answer::Failed { kind: Kind::Interrupted, .. }));
+}
+
+#[test]
+fn a_request_that_may_have_left_before_the_end_makes_no_second_record() {
+    for has_arrived in [true, false] {
+        let mut broker = Broker::new();
+        let asked = ask("a", "name.ipv64.net");
+        broker.restart_after(|broker| kill_during_addition(broker, &asked, has_arrived, Duration::ZERO));
+        let before = broker.count(CallKind::AddRecord);
+        assert_eq!(changed(&broker.present(&asked)), !has_arrived);
+        assert_eq!((broker.records(), broker.count(CallKind::AddRecord) - before), (1, 1));
+        assert!(changed(&broker.cleanup(&asked)));
+        assert!(broker.is_journal_empty() && broker.records() == 0);
+    }
+}
+
+#[test]
+fn a_request_that_may_have_left_before_the_end_is_removed() {
+    for has_arrived in [true, false] {
+        let mut broker = Broker::new();
+        let asked = ask("a", "name.ipv64.net");
+        broker.restart_after(|broker| kill_during_addition(broker, &asked, has_arrived, Duration::ZERO));
+        assert_eq!(changed(&broker.cleanup(&asked)), has_arrived);
+        assert!(broker.is_journal_empty() && broker.records() == 0);
+        // Nobody asks for it.
+        broker.restart_after(|broker| kill_during_addition(broker, &asked, has_arrived, Duration::from_secs(7200)));
+        until("it is tidied up", || broker.is_journal_empty());
+        assert_eq!(broker.records(), 0);
+    }
 }

@@ -70,3 +70,28 @@ fn an_alias_that_changes_while_its_client_waits_for_a_turn_costs_no_call() {
     assert_eq!(broker.count(CallKind::AddRecord), before);
     assert_eq!(broker.engine.numbers().refused, 1);
 }
+
+#[test]
+fn a_record_that_two_clients_share_by_an_alias_stays_for_the_other_one() {
+    for is_alias_first in [true, false] {
+        let mut config = Config::default();
+        config.accounts[0].records.push(StaticRecord::new(
+            "_acme-challenge.alias.example.com",
+            "CNAME",
+            "_acme-challenge.b.name.ipv64.net",
+        ));
+        let broker = Broker::with(config, "1000/1");
+        let mut allowed = grant("by-alias", &["alias.example.com"]);
+        allowed.alias.push("_acme-challenge.b.name.ipv64.net".parse().unwrap());
+        let alias = ask_of(allowed, "alias.example.com");
+        let mut direct = ask("direct", "b.name.ipv64.net");
+        direct.challenge.value = alias.challenge.value.clone();
+        assert!(changed(&broker.present(&alias)));
+        assert!(!changed(&broker.present(&direct)), "it is there");
+        let (first, last) = if is_alias_first { (alias, direct) } else { (direct, alias) };
+        assert!(!changed(&broker.cleanup(&first)));
+        assert_eq!((broker.records(), broker.count(CallKind::DelRecord)), (1, 0), "the other one may still need it");
+        assert!(changed(&broker.cleanup(&last)));
+        assert!(broker.is_journal_empty() && broker.records() == 0);
+    }
+}
