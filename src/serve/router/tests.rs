@@ -186,7 +186,9 @@ fn each_dialect_does_its_work_and_has_its_answer() {
     let (authorization, form_type) = (basic("web", "token"), "application/x-www-form-urlencoded");
     let got = broker.post("/cleanup", &[("authorization", &authorization), ("content-type", form_type)], &form);
     assert_eq!((got.status, got.json()), (200, json!({ "fqdn": format!("{NAME}."), "value": VALUE })));
-    let got = broker.update("user", "key", &update(VALUE));
+    // As acme.sh sends it.
+    let headers = [("x-api-user", "user"), ("x-api-key", "key"), ("content-type", form_type)];
+    let got = broker.post("/update", &headers, &format!(r#"{{"subdomain":"{SUBDOMAIN}", "txt": "{VALUE}"}}"#));
     assert_eq!((got.status, got.json()), (200, json!({ "txt": VALUE })));
     let body = json!({ "name": NAME, "value": VALUE, "client": "certbot" }).to_string();
     let headers = [("authorization", "Bearer token"), ("content-type", "application/json")];

@@ -97,8 +97,13 @@ fn dns_multi_gets_apex_and_wildcard() {
 
 #[test]
 #[ignore = "needs pebble and lego: run tests/run"]
-fn lego_gets_apex_and_wildcard_in_both_modes() {
+fn lego_gets_apex_and_wildcard() {
     obtains(&lego::DEFAULT, Place::Variables);
+}
+
+#[test]
+#[ignore = "needs pebble and lego: run tests/run"]
+fn lego_gets_apex_and_wildcard_in_raw_mode() {
     obtains(&lego::RAW, Place::File);
 }
 
