@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, ErrorKind};
 use std::net::Ipv4Addr;
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 
 /// The commands that a host is made with. Only where the loopback device is up is 127.0.0.0/8 the host's own: elsewhere it may be
@@ -105,14 +106,16 @@ struct Keeper(Child);
 
 impl Keeper {
     fn start(set_up: &str) -> io::Result<Self> {
-        let script = format!("trap '' INT TERM\n{ROUTE_LOOPBACK}\n{set_up}\necho\nexec cat");
+        let script = format!("{ROUTE_LOOPBACK}\n{set_up}\necho\nexec cat");
         let mut command = Command::new("unshare");
         command
             .args(["--net", "sh", "-ec", &script])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        let mut keeper = Self(command.spawn()?);
+        command.process_group(0);
+        let mut keeper =
+            Self(command.spawn().map_err(|error| io::Error::other(format!("cannot run `unshare`: {error}")))?);
         let mut ready = String::new();
         BufReader::new(keeper.0.stdout.as_mut().ok_or(ErrorKind::BrokenPipe)?).read_line(&mut ready)?;
         if ready.is_empty() {

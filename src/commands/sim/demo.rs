@@ -1,15 +1,17 @@
 //! `demo`: the main job on one page, against an embedded IPv64. This same binary is run as certbot runs it for a name and
 //! its wildcard; nothing leaves the machine.
 
-use std::os::unix::fs::DirBuilderExt as _;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use tempfile::TempDir;
 
 use crate::challenge::TxtValue;
 use crate::cli::OutputArgs;
-use crate::error::{Context as _, Error, Result};
+use crate::commands::context::watch_signals;
+use crate::error::{Context as _, Error, Kind, Result};
 use crate::exit::Exit;
 use crate::report::Report;
 use crate::sim::{Config, Limits, Sim};
@@ -21,6 +23,7 @@ pub(super) const DELAYS: [Duration; 2] = [Duration::from_secs(3), Duration::from
 
 /// Runs the demonstration; an error if anything is not as it should be.
 pub(in crate::commands) fn run(output: OutputArgs, report: Report) -> Result<Exit> {
+    let interrupted = watch_signals()?;
     let mut config = Config::with_delays(&DELAYS);
     config.limits = Limits::standard();
     let sim = Sim::start(config)?;
@@ -30,19 +33,15 @@ pub(in crate::commands) fn run(output: OutputArgs, report: Report) -> Result<Exi
     for (server, delay) in sim.dns_servers().iter().filter(|(name, _)| name.ends_with("ipv64.net")).zip(DELAYS) {
         report.line(&format!("  {:<17} {}, serves a change after {} s", server.0, server.1, delay.as_secs()));
     }
-    let hook = Hook { sim: &sim, state: &state, output, report };
+    let hook = Hook { sim: &sim, state: state.path(), interrupted: &interrupted, output, report };
     let started = Instant::now();
-    let outcome = certificate(&hook);
-    std::fs::remove_dir_all(&state).ok();
-    outcome?;
+    certificate(&hook)?;
     summary(&sim, started.elapsed(), report)
 }
 
 /// The calls that certbot makes for `-d NAME -d *.NAME`: all auth hooks, then it asks the CA, then all cleanup hooks.
 fn certificate(hook: &Hook<'_>) -> Result<()> {
-    let values = [TxtValue::random(), TxtValue::random()];
-    let values =
-        values.into_iter().collect::<Result<Vec<_>, _>>().map_err(|_| failed("the system has no random numbers"))?;
+    let values = [random_value()?, random_value()?];
     hook.report.line(&format!("\ncertbot certonly -d {NAME} -d '*.{NAME}' would call:"));
     for (value, remaining) in values.iter().zip(["1", "0"]) {
         hook.call("auth", value, remaining)?;
@@ -93,6 +92,7 @@ pub(super) fn summary(sim: &Sim, took: Duration, report: Report) -> Result<Exit>
 struct Hook<'a> {
     sim: &'a Sim,
     state: &'a std::path::Path,
+    interrupted: &'a AtomicBool,
     output: OutputArgs,
     report: Report,
 }
@@ -113,6 +113,7 @@ impl Hook<'_> {
             command.stdout(Stdio::null());
         }
         let status = command.status().context("cannot run this program as a hook")?;
+        check(self.interrupted)?;
         if status.success() { Ok(()) } else { Err(failed(&format!("the {verb} hook failed ({status})"))) }
     }
 
@@ -131,10 +132,21 @@ pub(super) fn failed(text: &str) -> Error {
     std::io::Error::other(text).into()
 }
 
-/// A place for the files of this demonstration alone.
-pub(super) fn temporary_folder() -> Result<std::path::PathBuf> {
-    let random = TxtValue::random().map_err(|_| failed("the system has no random numbers"))?;
-    let path = std::env::temp_dir().join(format!("ipv64-acme-demo-{random}"));
-    std::fs::DirBuilder::new().mode(0o700).create(&path).with_context(|| format!("cannot make {}", path.display()))?;
-    Ok(path)
+/// Ends the demonstration after a signal, once nothing of it runs any more.
+pub(super) fn check(interrupted: &AtomicBool) -> Result<()> {
+    let is_interrupted = interrupted.load(Ordering::Relaxed);
+    if is_interrupted {
+        Err(Error::new(Kind::Interrupted, "interrupted; nothing of the demonstration is left"))
+    } else {
+        Ok(())
+    }
+}
+
+pub(super) fn random_value() -> Result<TxtValue> {
+    TxtValue::random().map_err(|_| failed("the system has no random numbers"))
+}
+
+/// A place for the files of this demonstration alone, which goes with the value.
+pub(super) fn temporary_folder() -> Result<TempDir> {
+    tempfile::Builder::new().prefix("ipv64-acme-demo-").tempdir().context("cannot make a temporary folder")
 }
