@@ -1,7 +1,6 @@
 //! The documents of `/v1`. A request carries `Authorization: Bearer TOKEN`; an answer has the status 200, or another one and
 //! an [`ErrorDocument`].
 
-use crate::challenge::TxtValue;
 use crate::name::DnsName;
 
 /// Where a record is added. The answer comes when IPv64 has stored it: the caller looks at the name servers itself.
@@ -65,12 +64,4 @@ pub struct ErrorBody {
     pub message: String,
     /// What to do now.
     pub hint: Option<String>,
-}
-
-impl RecordRequest {
-    /// Returns the value, if it is one of dns-01.
-    #[must_use]
-    pub fn digest(&self) -> Option<TxtValue> {
-        TxtValue::parse(&self.value).ok().filter(TxtValue::is_digest)
-    }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Goal, Refusal};
 use crate::challenge::{Challenge, TxtValue};
-use crate::error::Kind;
+use crate::error::{Explain as _, Kind};
 use crate::exit::Exit;
 use crate::name::DnsName;
 
@@ -61,7 +61,7 @@ impl Problem {
     pub fn status(self) -> u16 {
         match self {
             Self::Malformed(Malformed::ContentType) => 415,
-            Self::Malformed(_) | Self::Refused(Refusal::Value) => 400,
+            Self::Malformed(_) => 400,
             Self::Refused(Refusal::UnknownClient) => 401,
             Self::Refused(Refusal::Address | Refusal::Name | Refusal::Record) => 403,
             Self::Refused(Refusal::CallsUsedUp) => 429,
@@ -87,10 +87,8 @@ impl Problem {
     #[must_use]
     pub fn kind(self) -> Kind {
         match self {
-            Self::Malformed(_) | Self::Refused(Refusal::Value) => Kind::InvalidCall,
-            Self::Refused(Refusal::UnknownClient) => Kind::BrokerUnauthorized,
-            Self::Refused(Refusal::Address | Refusal::Name | Refusal::Record) => Kind::BrokerNotAllowed,
-            Self::Refused(Refusal::CallsUsedUp) => Kind::BrokerCallsUsedUp,
+            Self::Malformed(_) => Kind::InvalidCall,
+            Self::Refused(refusal) => refusal.kind(),
             Self::Failed(kind, _) => kind,
             Self::NotReady => Kind::NotPropagated,
         }
@@ -103,12 +101,8 @@ impl Problem {
             Self::Malformed(Malformed::ContentType) => "the content type has to be application/json",
             Self::Malformed(Malformed::Document) => "the body is not the JSON document that belongs here",
             Self::Malformed(Malformed::Name) => "the name is not a domain name",
-            Self::Malformed(Malformed::Value) | Self::Refused(Refusal::Value) => {
-                "the value is not one of dns-01, which has 43 characters of base64url"
-            }
-            Self::Refused(Refusal::UnknownClient) => "unknown client or wrong token",
-            Self::Refused(Refusal::Address | Refusal::Name | Refusal::Record) => "this is not allowed to this client",
-            Self::Refused(Refusal::CallsUsedUp) => "the API calls of this client are used up for today",
+            Self::Malformed(Malformed::Value) => "the value is not one of dns-01, which has 43 characters of base64url",
+            Self::Refused(refusal) => refusal.words(),
             Self::Failed(kind, _) => failure(kind),
             Self::NotReady => "not every name server has the record yet",
         }
@@ -118,7 +112,7 @@ impl Problem {
     #[must_use]
     pub fn outcome(self) -> &'static str {
         match self {
-            Self::Malformed(_) | Self::Refused(Refusal::Value) => "malformed",
+            Self::Malformed(_) => "malformed",
             Self::Refused(Refusal::UnknownClient) => "unknown_client",
             Self::Refused(Refusal::Address) => "address_not_allowed",
             Self::Refused(Refusal::Name) => "name_not_allowed",
@@ -176,7 +170,7 @@ mod tests {
         let rows = [
             (Problem::Malformed(Malformed::Document), 400, None),
             (Problem::Malformed(Malformed::ContentType), 415, None),
-            (Problem::Refused(Refusal::Value), 400, None),
+            (Problem::Malformed(Malformed::Value), 400, None),
             (Problem::Refused(Refusal::UnknownClient), 401, None),
             (Problem::Refused(Refusal::CallsUsedUp), 429, Some(3600)),
             (away(Kind::QuotaUsedUp), 429, Some(2)),

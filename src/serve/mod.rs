@@ -113,25 +113,30 @@ pub enum Answer {
 
 /// Why a client may not do something. What it is told says nothing of others, and not which of its limits it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[error("{}", self.words())]
 pub enum Refusal {
     /// No client has this name and token.
-    #[error("the broker knows no client with this token")]
     UnknownClient,
     /// The client may not come from this address.
-    #[error("this client may not do this")]
     Address,
     /// The name is not granted to it.
-    #[error("this client may not do this")]
     Name,
-    /// The value is none of dns-01.
-    #[error("this is no value of dns-01")]
-    Value,
     /// The alias of the name ends at a record that is not granted to it.
-    #[error("this client may not do this")]
     Record,
     /// Its calls of the day are used up.
-    #[error("the API calls that this client may cause today are used up")]
     CallsUsedUp,
+}
+
+impl Refusal {
+    /// Returns the words for the client.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::UnknownClient => "unknown client or wrong token",
+            Self::Address | Self::Name | Self::Record => "this is not allowed to this client",
+            Self::CallsUsedUp => "the API calls of this client are used up for today",
+        }
+    }
 }
 
 impl Explain for Refusal {
@@ -139,7 +144,6 @@ impl Explain for Refusal {
         match self {
             Self::UnknownClient => Kind::BrokerUnauthorized,
             Self::Address | Self::Name | Self::Record => Kind::BrokerNotAllowed,
-            Self::Value => Kind::InvalidCall,
             Self::CallsUsedUp => Kind::BrokerCallsUsedUp,
         }
     }
