@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Goal;
 use super::dialect::{Asked, Malformed, Problem, digest};
+use super::{Goal, Refusal};
 use crate::challenge::Challenge;
 use crate::name::DnsName;
 
@@ -19,9 +19,6 @@ pub const KEY: &str = "x-api-key";
 const PATIENCE: Duration = Duration::from_secs(25);
 /// The name of the dialect in the journal.
 const PROGRAM: &str = "acme-dns";
-/// What is said to who wants to register.
-pub const REGISTER: &str =
-    "accounts are made on the broker: ipv64-acme client add NAME --allow DOMAIN --acme-dns DOMAIN";
 
 /// What a client wants to be published.
 #[derive(Debug, Deserialize)]
@@ -58,9 +55,9 @@ pub fn done(asked: &Asked) -> Value {
 /// Returns the body for what was not done, in the words of acme-dns where it has some.
 #[must_use]
 pub fn problem(problem: Problem) -> Value {
-    let words = match problem.status() {
-        400 => "bad_txt",
-        401 | 403 => "forbidden",
+    let words = match problem {
+        Problem::Malformed(_) => "bad_txt",
+        Problem::Refused(refusal) if refusal != Refusal::CallsUsedUp => "forbidden",
         _ => problem.words(),
     };
     json!({ "error": words })
@@ -70,7 +67,6 @@ pub fn problem(problem: Problem) -> Value {
 mod tests {
     use super::*;
     use crate::error::Kind;
-    use crate::serve::Refusal;
 
     const VALUE: &str = "LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0";
 

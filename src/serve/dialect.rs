@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use axum::http::StatusCode;
+
 use super::{Goal, Refusal};
 use crate::challenge::{Challenge, TxtValue};
 use crate::error::{Explain as _, Kind};
@@ -49,6 +51,8 @@ pub enum Problem {
     Malformed(Malformed),
     /// The client may not.
     Refused(Refusal),
+    /// Nobody gets an account of acme-dns by asking for one.
+    Registration,
     /// It failed, and may be tried again after this time.
     Failed(Kind, Duration),
     /// It is not ready, and its client does not want to hear that it goes on.
@@ -58,15 +62,15 @@ pub enum Problem {
 impl Problem {
     /// Returns the status of HTTP.
     #[must_use]
-    pub fn status(self) -> u16 {
+    pub fn status(self) -> StatusCode {
         match self {
-            Self::Malformed(Malformed::ContentType) => 415,
-            Self::Malformed(_) => 400,
-            Self::Refused(Refusal::UnknownClient) => 401,
-            Self::Refused(Refusal::Address | Refusal::Name | Refusal::Record) => 403,
-            Self::Refused(Refusal::CallsUsedUp) => 429,
-            Self::Failed(kind, _) if kind.exit() == Exit::RateLimit => 429,
-            Self::Failed(..) | Self::NotReady => 503,
+            Self::Malformed(Malformed::ContentType) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Malformed(_) => StatusCode::BAD_REQUEST,
+            Self::Refused(Refusal::UnknownClient) => StatusCode::UNAUTHORIZED,
+            Self::Refused(Refusal::CallsUsedUp) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Refused(_) | Self::Registration => StatusCode::FORBIDDEN,
+            Self::Failed(kind, _) if kind.exit() == Exit::RateLimit => StatusCode::TOO_MANY_REQUESTS,
+            Self::Failed(..) | Self::NotReady => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -74,9 +78,8 @@ impl Problem {
     #[must_use]
     pub fn retry_after(self) -> Option<u64> {
         let after = match self {
-            Self::Malformed(_) => return None,
             Self::Refused(Refusal::CallsUsedUp) => CALLS_USED_UP,
-            Self::Refused(_) => return None,
+            Self::Malformed(_) | Self::Refused(_) | Self::Registration => return None,
             Self::Failed(_, after) => after,
             Self::NotReady => NOT_READY,
         };
@@ -89,6 +92,7 @@ impl Problem {
         match self {
             Self::Malformed(_) => Kind::InvalidCall,
             Self::Refused(refusal) => refusal.kind(),
+            Self::Registration => Kind::BrokerNotAllowed,
             Self::Failed(kind, _) => kind,
             Self::NotReady => Kind::NotPropagated,
         }
@@ -103,6 +107,9 @@ impl Problem {
             Self::Malformed(Malformed::Name) => "the name is not a domain name",
             Self::Malformed(Malformed::Value) => "the value is not one of dns-01, which has 43 characters of base64url",
             Self::Refused(refusal) => refusal.words(),
+            Self::Registration => {
+                "accounts are made on the broker: ipv64-acme client add NAME --allow DOMAIN --acme-dns DOMAIN"
+            }
             Self::Failed(kind, _) => failure(kind),
             Self::NotReady => "not every name server has the record yet",
         }
@@ -118,6 +125,7 @@ impl Problem {
             Self::Refused(Refusal::Name) => "name_not_allowed",
             Self::Refused(Refusal::Record) => "record_not_allowed",
             Self::Refused(Refusal::CallsUsedUp) => "calls_used_up",
+            Self::Registration => "registration_refused",
             Self::Failed(kind, _) => kind.as_str(),
             Self::NotReady => "not_ready",
         }
@@ -163,7 +171,7 @@ mod tests {
     fn each_problem_has_its_status_and_nothing_tells_which_rule_it_was() {
         let address = Problem::Refused(Refusal::Address);
         for same in [Refusal::Name, Refusal::Record].map(Problem::Refused) {
-            assert_eq!((same.status(), same.words(), same.kind()), (403, address.words(), address.kind()));
+            assert_eq!((same.status().as_u16(), same.words(), same.kind()), (403, address.words(), address.kind()));
             assert_ne!(same.outcome(), address.outcome());
         }
         let away = |kind| Problem::Failed(kind, Duration::from_millis(1500));
@@ -180,7 +188,7 @@ mod tests {
             (Problem::NotReady, 503, Some(5)),
         ];
         for (problem, status, retry_after) in rows {
-            assert_eq!((problem.status(), problem.retry_after()), (status, retry_after), "{problem:?}");
+            assert_eq!((problem.status().as_u16(), problem.retry_after()), (status, retry_after), "{problem:?}");
         }
         assert_eq!(Problem::Failed(Kind::Unreachable, Duration::ZERO).retry_after(), Some(1));
     }

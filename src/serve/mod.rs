@@ -23,6 +23,7 @@ pub mod metrics;
 pub mod pattern;
 pub mod policy;
 pub mod register;
+pub mod route;
 pub mod router;
 pub mod server;
 pub mod systemd;
@@ -31,6 +32,7 @@ pub mod token;
 pub mod v1;
 pub mod watch;
 
+use std::fmt;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -41,6 +43,9 @@ use crate::error::{Explain, Kind};
 use crate::name::DnsName;
 use grant::Grant;
 
+/// The largest body of a request, in bytes: no document that a client sends has a quarter of it.
+const LARGEST_BODY: usize = 4 * 1024;
+
 /// Who is at the other end of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Peer {
@@ -48,6 +53,16 @@ pub enum Peer {
     Address(IpAddr),
     /// A process on this machine, by its user (the Unix socket).
     User(u32),
+}
+
+/// As in the audit log: an address, or `uid 1000`.
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => address.to_canonical().fmt(f),
+            Self::User(uid) => write!(f, "uid {uid}"),
+        }
+    }
 }
 
 /// One record that a client asks for, after it has shown who it is.

@@ -1,32 +1,29 @@
-//! Every request of a client: which dialect it is, who sends it, what that client may, and its line in the audit log. What a
-//! request is in a dialect is left to the dialect's file, the work to whoever is behind [`Work`].
+//! Every request of a client: who sends it, what that client may, and its line in the audit log. Which dialect it is tells
+//! [`super::route`], what it means in a dialect the dialect's file; the work is left to whoever is behind [`Work`].
 
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use axum::body::{Body, Bytes};
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, header};
+use axum::{Extension, Router};
 use serde_json::{Value, json};
 
 use super::audit::{Audit, Line};
 use super::clients::Clients;
 use super::dialect::{Asked, Problem};
 use super::grant::{Grant, NotReady};
-use super::{Answer, Ask, Goal, Peer, Refusal, Work};
-use super::{acme_dns, httpreq, identity, policy, v1};
-use crate::broker::protocol;
+use super::route::{Dialect, Route};
+use super::{Answer, Ask, Goal, LARGEST_BODY, Peer, Refusal, Work, acme_dns, httpreq, identity, policy, v1};
 use crate::error::Kind;
 use crate::name::DnsName;
 use crate::order::Action;
 
-/// The longest body of a request, in bytes.
-const LARGEST_BODY: usize = 16 * 1024;
 /// How a client can say who it is.
 const CHALLENGE: &str = "Basic realm=\"ipv64-acme\", charset=\"UTF-8\"";
 /// When a hook may come again whose record was not stored in time.
-const NOT_STORED: std::time::Duration = std::time::Duration::from_secs(2);
+const NOT_STORED: Duration = Duration::from_secs(2);
 
 /// What requests are answered with.
 pub struct Desk {
@@ -40,92 +37,35 @@ pub struct Desk {
 
 /// Makes the router of all dialects. A request needs a [`Peer`] as extension.
 pub fn router(desk: Arc<Desk>) -> Router {
-    Router::new().fallback(handle).with_state(desk)
+    Router::new().fallback(handle).layer(DefaultBodyLimit::max(LARGEST_BODY)).with_state(desk)
 }
 
-/// What a path stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Route {
-    Record(Dialect, Action),
-    Client,
-    Register,
-    Health,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Dialect {
-    V1,
-    Httpreq,
-    AcmeDns,
-}
-
-impl Route {
-    /// An endpoint may have a path of its own, below which clients put theirs.
-    fn of(path: &str) -> Option<Self> {
-        let ends_with = |end: &str| path.ends_with(end);
-        let route = match path.rsplit('/').next()? {
-            "present" if ends_with(protocol::PRESENT) => Self::Record(Dialect::V1, Action::Add),
-            "cleanup" if ends_with(protocol::CLEANUP) => Self::Record(Dialect::V1, Action::Remove),
-            "client" if ends_with(protocol::CLIENT) => Self::Client,
-            "present" => Self::Record(Dialect::Httpreq, Action::Add),
-            "cleanup" => Self::Record(Dialect::Httpreq, Action::Remove),
-            "update" => Self::Record(Dialect::AcmeDns, Action::Add),
-            "register" => Self::Register,
-            "health" => Self::Health,
-            _ => return None,
-        };
-        Some(route)
-    }
-
-    const fn method(self) -> Method {
-        match self {
-            Self::Client | Self::Health => Method::GET,
-            Self::Record(..) | Self::Register => Method::POST,
-        }
-    }
-
-    /// The words for the audit log: dialect and action.
-    const fn words(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Record(dialect, action) => (
-                match dialect {
-                    Dialect::V1 => "v1",
-                    Dialect::Httpreq => "httpreq",
-                    Dialect::AcmeDns => "acme-dns",
-                },
-                match action {
-                    Action::Add => "present",
-                    Action::Remove => "cleanup",
-                },
-            ),
-            Self::Client => ("v1", "client"),
-            Self::Register => ("acme-dns", "register"),
-            Self::Health => ("acme-dns", "health"),
-        }
-    }
-}
-
-async fn handle(State(desk): State<Arc<Desk>>, request: Request<Body>) -> Response<Body> {
-    let (head, body) = request.into_parts();
-    let Some(route) = Route::of(head.uri.path()) else { return plain(StatusCode::NOT_FOUND, "not found") };
-    if head.method != route.method() {
+async fn handle(
+    State(desk): State<Arc<Desk>>,
+    Extension(peer): Extension<Peer>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response<Body> {
+    let Some(route) = Route::of(uri.path()) else { return plain(StatusCode::NOT_FOUND, "not found") };
+    if method != route.method() {
         let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "method not allowed");
         let allowed = if route.method() == Method::GET { "GET" } else { "POST" };
         response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
         return response;
     }
-    let Some(peer) = head.extensions.get::<Peer>().copied() else {
-        return plain(StatusCode::INTERNAL_SERVER_ERROR, "the peer is not known");
-    };
-    let Ok(body) = to_bytes(body, LARGEST_BODY).await else {
-        return plain(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large");
-    };
-    let visit = Visit { desk: &desk, peer, headers: &head.headers, body: &body };
-    match route {
-        Route::Record(dialect, action) => visit.record(route, dialect, action).await,
-        Route::Client => visit.client(route),
-        Route::Register => plain(StatusCode::FORBIDDEN, acme_dns::REGISTER),
-        Route::Health => respond(StatusCode::OK, Body::empty()),
+    if route == Route::Health {
+        return respond(StatusCode::OK, Body::empty());
+    }
+    let visit = Visit { desk: &desk, peer, headers: &headers, body: &body };
+    let mut decision = visit.decision(route);
+    match visit.decide(route, &mut decision.line).await {
+        Ok(body) => respond(StatusCode::OK, body.to_string().into()),
+        Err(problem) => {
+            problem.outcome().clone_into(&mut decision.line.outcome);
+            refuse(problem, &route.dialect().problem(problem))
+        }
     }
 }
 
@@ -141,52 +81,25 @@ struct Visit<'a> {
 }
 
 impl<'a> Visit<'a> {
-    async fn record(&self, route: Route, dialect: Dialect, action: Action) -> Response<Body> {
-        let mut decision = self.decision(route);
-        let done = self.solve(dialect, action, &mut decision.line).await;
-        match done {
-            Ok(body) => respond(StatusCode::OK, body.to_string().into()),
-            Err(problem) => {
-                decision.line.outcome = problem.outcome().to_owned();
-                refuse(
-                    problem,
-                    match dialect {
-                        Dialect::V1 => v1::problem(problem),
-                        Dialect::Httpreq => httpreq::problem(problem),
-                        Dialect::AcmeDns => acme_dns::problem(problem),
-                    },
-                )
+    /// Does what is asked for, and returns the body of the answer.
+    async fn decide(&self, route: Route, line: &mut Line) -> Result<Value, Problem> {
+        match route {
+            Route::Record(dialect, action) => self.solve(dialect, action, line).await,
+            Route::Register => Err(Problem::Registration),
+            Route::Client | Route::Health => {
+                let grant = self.admit(self.identify()?, line)?;
+                "done".clone_into(&mut line.outcome);
+                Ok(v1::client(&grant))
             }
         }
     }
 
-    fn client(&self, route: Route) -> Response<Body> {
-        let mut decision = self.decision(route);
-        let problem = match self.identify() {
-            Ok(grant) => {
-                decision.line.client = Some(grant.client.clone());
-                match policy::admit_address(&grant, self.peer) {
-                    Ok(()) => {
-                        "done".clone_into(&mut decision.line.outcome);
-                        return respond(StatusCode::OK, v1::client(&grant).to_string().into());
-                    }
-                    Err(refusal) => Problem::Refused(refusal),
-                }
-            }
-            Err(problem) => problem,
-        };
-        decision.line.outcome = problem.outcome().to_owned();
-        refuse(problem, v1::problem(problem))
-    }
-
-    /// Does what is asked for, and returns the body of the answer.
     async fn solve(&self, dialect: Dialect, action: Action, line: &mut Line) -> Result<Value, Problem> {
         let (grant, account) = match dialect {
             Dialect::V1 | Dialect::Httpreq => (self.identify()?, None),
             Dialect::AcmeDns => self.account()?,
         };
-        line.client = Some(grant.client.clone());
-        policy::admit_address(&grant, self.peer).map_err(Problem::Refused)?;
+        let grant = self.admit(grant, line)?;
         let content_type = self.headers.get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or("unreadable"));
         let asked = match account {
             Some((update, record)) => update.asked(record),
@@ -197,7 +110,14 @@ impl<'a> Visit<'a> {
         line.name = Some(asked.challenge.name.to_string());
         policy::admit(&grant, self.peer, &asked.challenge.name).map_err(Problem::Refused)?;
         let answer = self.work(action, &grant, &asked).await;
-        finish(dialect, action, &grant, &asked, answer, line)
+        finish((dialect, action), &grant, &asked, answer, line)
+    }
+
+    /// Takes note of who it is, and decides whether that client may come from here.
+    fn admit(&self, grant: Arc<Grant>, line: &mut Line) -> Result<Arc<Grant>, Problem> {
+        line.client = Some(grant.client.clone());
+        policy::admit_address(&grant, self.peer).map_err(Problem::Refused)?;
+        Ok(grant)
     }
 
     async fn work(&self, action: Action, grant: &Arc<Grant>, asked: &Asked) -> Answer {
@@ -234,14 +154,10 @@ impl<'a> Visit<'a> {
     }
 
     fn decision(&self, route: Route) -> Decision<'a> {
-        let (dialect, action) = route.words();
         let line = Line {
-            address: match self.peer {
-                Peer::Address(address) => address.to_canonical().to_string(),
-                Peer::User(uid) => format!("uid {uid}"),
-            },
-            dialect: dialect.to_owned(),
-            action: action.to_owned(),
+            address: self.peer.to_string(),
+            dialect: route.dialect().as_str().to_owned(),
+            action: route.action().to_owned(),
             // Until there is another one: the client may go, and the request ends with it.
             outcome: "abandoned".to_owned(),
             ..Line::default()
@@ -252,35 +168,29 @@ impl<'a> Visit<'a> {
 
 /// Turns what became of it into the body of the answer.
 fn finish(
-    dialect: Dialect,
-    action: Action,
+    (dialect, action): (Dialect, Action),
     grant: &Grant,
     asked: &Asked,
     answer: Answer,
     line: &mut Line,
 ) -> Result<Value, Problem> {
-    let is_pending = matches!(answer, Answer::Pending | Answer::Postponed { .. });
-    let goes_on = if answer == Answer::Pending { "pending" } else { "postponed" };
-    let (record, domain, changed) = match answer {
-        Answer::Done { record, domain, changed } => (Some(record), domain, changed),
+    let (outcome, record, domain, changed) = match answer {
+        Answer::Done { record, domain, changed } => {
+            line.calls = Some(changed.into());
+            (if changed { "done" } else { "unchanged" }, Some(record), domain, changed)
+        }
         Answer::Pending if asked.goal == Goal::Stored => return Err(Problem::Failed(Kind::BrokerBusy, NOT_STORED)),
         Answer::Pending if action == Action::Add && grant.not_ready == NotReady::Fail => return Err(Problem::NotReady),
-        Answer::Pending => (None, None, false),
-        Answer::Postponed { record } => (Some(record), None, false),
+        Answer::Pending => ("pending", None, None, false),
+        Answer::Postponed { record } => ("postponed", Some(record), None, false),
         Answer::Refused(refusal) => return Err(Problem::Refused(refusal)),
         Answer::Failed { kind, retry_after } => return Err(Problem::Failed(kind, retry_after)),
     };
-    line.outcome = match (is_pending, changed) {
-        (true, _) => goes_on,
-        (false, true) => "done",
-        (false, false) => "unchanged",
-    }
-    .to_owned();
+    outcome.clone_into(&mut line.outcome);
     line.record = record.as_ref().map(ToString::to_string);
-    line.calls = (!is_pending).then_some(u32::from(changed));
     Ok(match dialect {
         Dialect::V1 => v1::done(record.as_ref().unwrap_or(&asked.challenge.name), domain.as_ref(), changed),
-        Dialect::Httpreq => httpreq::done(asked, is_pending),
+        Dialect::Httpreq => httpreq::done(asked, matches!(outcome, "pending" | "postponed")),
         Dialect::AcmeDns => acme_dns::done(asked),
     })
 }
@@ -299,10 +209,9 @@ impl Drop for Decision<'_> {
     }
 }
 
-fn refuse(problem: Problem, body: Value) -> Response<Body> {
-    let status = StatusCode::from_u16(problem.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = respond(status, body.to_string().into());
-    if status == StatusCode::UNAUTHORIZED {
+fn refuse(problem: Problem, body: &Value) -> Response<Body> {
+    let mut response = respond(problem.status(), body.to_string().into());
+    if problem.status() == StatusCode::UNAUTHORIZED {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGE));
     }
     if let Some(seconds) = problem.retry_after() {

@@ -21,14 +21,12 @@ use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
-use super::Peer;
 use super::connections::{Connections, Evicted, Seat};
 use super::listen::Socket;
+use super::{LARGEST_BODY, Peer};
 
 /// The longest head of a request, in bytes; hyper takes no less.
 const LARGEST_HEAD: usize = 8 * 1024;
-/// The longest body of a request, in bytes: no document that a client sends has a quarter of it.
-const LARGEST_BODY: usize = 4 * 1024;
 /// The time for a TLS handshake, for the head of a request, and for its body.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The pause after the system had no descriptor for a connection.

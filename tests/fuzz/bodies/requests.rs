@@ -44,7 +44,7 @@ fn assert_asked(asked: &Asked) {
 
 fn assert_malformed(malformed: Malformed) {
     let problem = Problem::Malformed(malformed);
-    assert!(matches!(problem.status(), 400 | 415) && problem.retry_after().is_none(), "{problem:?}");
+    assert!(matches!(problem.status().as_u16(), 400 | 415) && problem.retry_after().is_none(), "{problem:?}");
     super::assert_tame(problem.words());
 }
 
