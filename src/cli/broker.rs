@@ -6,10 +6,10 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand, ValueHint};
 use ipnet::IpNet;
 
+use crate::broker::pattern::Pattern;
 use crate::challenge::parse_identifier;
 use crate::name::DnsName;
 use crate::serve::client_file::{check_name, parse_network, parse_record};
-use crate::serve::pattern::Pattern;
 
 /// Where the clients are, and what to do with them.
 #[derive(Debug, Args)]

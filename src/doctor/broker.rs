@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::finding::Finding;
 use crate::broker::client::{Client, Patience};
+use crate::broker::pattern::Pattern;
 use crate::broker::protocol::ClientAnswer;
 use crate::excerpt::excerpt;
 use crate::exit::Exit;
@@ -24,9 +25,9 @@ pub fn check(broker: &Client, domains: &[DnsName]) -> Vec<Finding> {
     let client = excerpt(&answer.client, SHOWN);
     let mut findings = vec![Finding::ok("broker", "broker", format!("answers and knows this machine as `{client}`"))];
     let list = |names: &[String]| excerpt(&names.join(", "), SHOWN);
-    let (mut allowed, alias) = (list(&answer.allow), list(&answer.alias));
+    let mut allowed = list(&answer.allow);
     if !answer.alias.is_empty() {
-        allowed.push_str(&format!("; aliases may end at {alias}"));
+        allowed.push_str(&format!("; aliases may end at {}", list(&answer.alias)));
     }
     if let Some(calls) = answer.calls_per_day {
         allowed.push_str(&format!("; {calls} API calls a day"));
@@ -49,9 +50,5 @@ pub fn check(broker: &Client, domains: &[DnsName]) -> Vec<Finding> {
 /// Whether a certificate for a domain, or its wildcard, is allowed.
 fn allows(answer: &ClientAnswer, domain: &DnsName) -> bool {
     let domain = domain.without_wildcard();
-    let parse = |text: &str| DnsName::parse(text).ok();
-    answer.allow.iter().any(|pattern| match pattern.strip_prefix("*.") {
-        Some(above) => parse(above).is_some_and(|above| domain != above && domain.is_within(&above)),
-        None => parse(pattern).is_some_and(|exact| domain == exact),
-    })
+    answer.allow.iter().filter_map(|text| text.parse::<Pattern>().ok()).any(|pattern| pattern.matches(&domain))
 }

@@ -9,8 +9,8 @@ use ipnet::{IpNet, Ipv4Net};
 use serde::{Deserialize, Deserializer, de};
 
 use super::grant::{Grant, NotReady};
-use super::pattern::Pattern;
 use super::token::{TokenHash, mask};
+use crate::broker::pattern::Pattern;
 use crate::challenge::{parse_identifier, record_name};
 use crate::error::{Error, Kind, Result};
 use crate::excerpt::{visible, visible_path};

@@ -3,7 +3,7 @@
 
 use super::client_file::AcmeDnsAccount;
 use super::grant::Grant;
-use super::pattern::Pattern;
+use crate::broker::pattern::Pattern;
 use crate::challenge::CHALLENGE_LABEL;
 use crate::secret::Secret;
 

@@ -2,7 +2,7 @@
 
 use ipnet::IpNet;
 
-use super::pattern::Pattern;
+use crate::broker::pattern::Pattern;
 
 /// What one client may do. Everything that is not named here it may not.
 #[derive(Debug, Clone, PartialEq, Eq)]

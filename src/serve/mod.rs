@@ -20,7 +20,6 @@ pub mod httpreq;
 pub mod identity;
 pub mod listen;
 pub mod metrics;
-pub mod pattern;
 pub mod policy;
 pub mod register;
 pub mod route;

@@ -3,9 +3,9 @@ use std::net::IpAddr;
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 
 use super::*;
+use crate::broker::pattern::Pattern;
 use crate::serve::client_file::parse_network;
 use crate::serve::grant::NotReady;
-use crate::serve::pattern::Pattern;
 
 fn name(text: &str) -> DnsName {
     DnsName::parse(text).unwrap()

@@ -1,9 +1,9 @@
 use tempfile::TempDir;
 
 use super::*;
+use crate::broker::pattern::Pattern;
 use crate::serve::clients::Clients;
 use crate::serve::grant::Grant;
-use crate::serve::pattern::Pattern;
 
 fn file(client: &str) -> ClientFile {
     let grant = Grant {

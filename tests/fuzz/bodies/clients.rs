@@ -3,10 +3,10 @@
 
 use std::path::Path;
 
+use ipv64_acme::broker::pattern::Pattern;
 use ipv64_acme::name::DnsName;
 use ipv64_acme::serve::Peer;
 use ipv64_acme::serve::client_file::{ClientFile, parse_network, parse_record};
-use ipv64_acme::serve::pattern::Pattern;
 use ipv64_acme::serve::policy::{admit, admit_record};
 use ipv64_acme::serve::token::TokenHash;
 
