@@ -18,13 +18,12 @@ use crate::secret::Secret;
 use crate::serve::Peer;
 use crate::serve::client_file::{AcmeDnsAccount, ClientFile};
 use crate::serve::client_lines::{NewClient, account_document, notes};
+use crate::serve::clients::{self, FOLDER};
 use crate::serve::grant::{Grant, NotReady};
 use crate::serve::token::{self, TokenHash};
-use crate::serve::{address, clients, policy, register};
+use crate::serve::{address, policy, register};
 use crate::setup::prompt;
 
-/// The folder of client files in that of `--config-dir`.
-const FOLDER: &str = "clients";
 /// Stands for the broker where nothing tells its address.
 const BROKER: &str = "https://BROKER:8443";
 

@@ -7,10 +7,11 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
+use super::Warn;
 use crate::error::{Error, Kind, Result};
 use crate::excerpt::visible_path;
 use crate::time::SystemClock;
@@ -24,9 +25,6 @@ const LARGEST: u64 = 10_000_000;
 const LONGEST: u64 = 16 * 1024;
 /// So many addresses of unknown clients have a line in each second.
 const MOST_UNKNOWN: usize = 10;
-
-/// Tells a person something.
-type Tell = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// One decision.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -70,7 +68,7 @@ pub struct Counts {
 /// The log of a broker.
 pub struct Audit {
     folder: PathBuf,
-    tell: Tell,
+    warn: Warn,
     log: Mutex<Log>,
 }
 
@@ -96,18 +94,14 @@ struct Unknown {
 }
 
 impl Audit {
-    /// Opens the log in a state directory. `tell` hears once that it cannot be written any more.
+    /// Opens the log in a state directory. `warn` hears once that it cannot be written any more.
     ///
     /// # Errors
     /// [`Kind::Unwritable`]
-    pub fn open(state_dir: &Path, tell: Tell) -> Result<Self> {
+    pub fn open(state_dir: &Path, warn: Warn) -> Result<Self> {
         let mut log = Log::default();
-        log.reopen(state_dir).map_err(|error| {
-            let file = visible_path(&state_dir.join(FILE));
-            Error::new(Kind::Unwritable, format!("cannot write the audit log `{file}`: {error}"))
-                .advise("let the user that runs the broker write to its state directory")
-        })?;
-        Ok(Self { folder: state_dir.to_owned(), tell, log: Mutex::new(log) })
+        log.reopen(state_dir).map_err(|error| unwritable(state_dir, &error))?;
+        Ok(Self { folder: state_dir.to_owned(), warn, log: Mutex::new(log) })
     }
 
     /// Writes a line, with the time of now.
@@ -129,10 +123,9 @@ impl Audit {
                 log.counts.lost += 1;
                 if !std::mem::replace(&mut log.is_told, true) {
                     drop(log);
-                    let file = visible_path(&self.folder.join(FILE));
-                    (self.tell)(&format!(
-                        "cannot write the audit log `{file}`: {error}; requests are served without it"
-                    ));
+                    (self.warn)(
+                        &unwritable(&self.folder, &error).context("requests are served without a line in the log"),
+                    );
                 }
             }
         }
@@ -203,6 +196,12 @@ impl Unknown {
         line.left_out = std::mem::take(&mut self.left_out);
         true
     }
+}
+
+fn unwritable(folder: &Path, error: &io::Error) -> Error {
+    let file = visible_path(&folder.join(FILE));
+    Error::new(Kind::Unwritable, format!("cannot write the audit log `{file}`: {error}"))
+        .advise("make room on its disk, and let the user that runs the broker write to its state directory")
 }
 
 /// Reads the last lines that are wanted, the oldest first, and how many lines are damaged.

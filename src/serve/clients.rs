@@ -16,6 +16,9 @@ use crate::error::{Error, Kind};
 use crate::excerpt::visible_path;
 use crate::name::DnsName;
 
+/// The folder of the clients' files, in that of `serve.toml`.
+pub const FOLDER: &str = "clients";
+
 /// The clients that were there when the folder was read.
 #[derive(Debug, Default)]
 pub struct Clients {

@@ -1,27 +1,32 @@
 //! The life of the broker's process: from its sockets to a signal. It looks at the files that may change meanwhile, and tells
 //! the service manager how it is.
 
+use std::collections::BTreeSet;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use axum::Router;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+use tokio::task::spawn_blocking;
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
+use super::clients::{Clients, FOLDER};
 use super::config::ServeConfig;
 use super::connections::Connections;
+use super::engine::Engine;
 use super::listen::{Socket, Sockets};
+use super::metrics::{self, Health, Reading};
+use super::router::{Desk, router};
 use super::server::{Phase, Server};
-use super::systemd;
 use super::tls::{Certificate, Look};
 use super::watch::Folder;
-use crate::error::{Context as _, Error, Result};
-use crate::time::Timestamp;
+use super::{Note, Warn, systemd};
+use crate::error::{Context as _, Error, Kind, Result};
+use crate::state::State;
 
 /// The most connections of clients: 1,000 waits, and room for those that come and go. One over TLS takes some forty kilobytes.
 pub const MOST_CONNECTIONS: usize = 1280;
@@ -35,82 +40,127 @@ const FAREWELL: Duration = Duration::from_millis(300);
 /// How often it is looked whether all connections have ended.
 const TICK: Duration = Duration::from_millis(20);
 
-/// Tells a person something.
-pub type Tell = Arc<dyn Fn(&str) + Send + Sync>;
-
-/// What the process lives from.
-pub struct Daemon {
-    /// The folder of `serve.toml` and `clients/`.
-    pub folder: PathBuf,
-    /// What `serve.toml` said at the start.
-    pub config: ServeConfig,
+/// What runs: the parts that requests, files and signals meet.
+pub struct Broker {
+    /// The journal.
+    pub state: State,
+    /// Does the work.
+    pub engine: Arc<Engine>,
+    /// Answers requests.
+    pub desk: Arc<Desk>,
     /// The certificate, if there is one.
     pub certificate: Option<Arc<Certificate>>,
-    /// The clients' files.
-    pub clients: Folder,
-    /// Reads the clients' files again.
-    pub load_clients: Box<dyn FnMut()>,
-    /// Ends the work within this time.
-    pub stop: Box<dyn FnOnce(Duration) + Send>,
-    /// Looks after what else goes on.
-    pub tick: Box<dyn FnMut()>,
-    /// What was said of the certificate.
-    pub complained: Option<String>,
-    /// Whether a signal to end has come before anybody here could hear it.
-    pub interrupted: Arc<AtomicBool>,
-    /// For what a person may want to know.
-    pub note: Tell,
-    /// For what a person should know.
-    pub warn: Tell,
+    /// The connections of clients.
+    pub connections: Arc<Connections>,
+    /// Where the process is in its life.
+    pub phase: watch::Sender<Phase>,
 }
 
-impl Daemon {
-    /// Serves until SIGTERM or SIGINT; SIGHUP reads everything again.
-    ///
-    /// # Errors
-    /// If the sockets, signals or TLS cannot be set up.
-    pub async fn run(
-        mut self,
-        sockets: &mut Sockets,
-        routers: (Router, Router),
-        phase: watch::Sender<Phase>,
-        connections: Arc<Connections>,
-    ) -> Result<()> {
-        let mut signals = Signals::new().context("cannot watch for signals")?;
-        if self.interrupted.load(Ordering::Relaxed) {
-            return Ok(());
+/// Looks after a broker.
+pub struct Daemon {
+    broker: Arc<Broker>,
+    /// The folder of `serve.toml` and `clients/`.
+    folder: PathBuf,
+    /// What `serve.toml` said at the start.
+    config: ServeConfig,
+    clients: Folder,
+    /// How many clients there are, what is wrong with files of clients, and with the certificate, as far as a person was told.
+    count: Option<usize>,
+    problems: BTreeSet<String>,
+    complaint: Option<String>,
+    note: Note,
+    warn: Warn,
+}
+
+impl Broker {
+    /// Returns how it is.
+    fn reading(&self) -> Reading {
+        let (numbers, (down_since, quota)) = (self.engine.numbers(), self.engine.usage());
+        Reading {
+            health: match *self.phase.borrow() {
+                Phase::Serving if self.state.is_on_disk() => Health::Serving,
+                Phase::Serving => Health::NoState,
+                Phase::Stopping | Phase::Closing => Health::Stopping,
+            },
+            requests: self.desk.audit.decisions(),
+            failures: numbers.failures,
+            waits: numbers.waits,
+            queued: numbers.queued,
+            connections: self.connections.count(),
+            clients: self.desk.clients().len(),
+            api_requests: numbers.requests,
+            quota: Some(quota),
+            down_since,
+            certificate_end: self.certificate.as_ref().and_then(|certificate| certificate.not_after()),
+            audit_lost: self.desk.audit.counts().lost,
         }
-        let tls = self.certificate.as_ref().map(Certificate::server_config).transpose()?.map(TlsAcceptor::from);
-        let warn = Arc::clone(&self.warn);
-        let (clients, admin) = routers;
-        let server = Server { router: clients, tls, connections, phase: phase.subscribe(), tell: warn };
-        let connections = Arc::clone(&server.connections);
-        let admin = Server {
-            router: admin,
-            tls: None,
-            connections: Connections::new(MOST_ADMIN_CONNECTIONS),
-            ..server.clone()
-        };
-        let sockets = (std::mem::take(&mut sockets.clients), sockets.admin.take());
-        sockets.0.into_iter().for_each(|socket| self.listen(&server, socket));
-        sockets.1.into_iter().for_each(|socket| self.listen(&admin, Socket::Tcp(socket)));
-        systemd::ready("serving");
-        self.live(&mut signals).await;
-        systemd::stopping();
-        phase.send_replace(Phase::Stopping);
-        (self.note)("stopping: what is under way is in the journal");
-        std::thread::spawn(move || (self.stop)(GRACE));
-        let until = Instant::now() + GRACE;
-        while connections.count() > 0 && Instant::now() < until {
-            sleep(TICK).await;
-        }
-        phase.send_replace(Phase::Closing);
-        let gone = async {
-            while connections.count() > 0 {
+    }
+
+    /// Takes no new work, and ends when all answers have left, or when it has taken too long.
+    async fn stop(self: Arc<Self>) {
+        self.phase.send_replace(Phase::Stopping);
+        let engine = Arc::clone(&self.engine);
+        std::thread::spawn(move || engine.stop(GRACE));
+        let gone = || async {
+            while self.connections.count() > 0 {
                 sleep(TICK).await;
             }
         };
-        timeout(FAREWELL, gone).await.ok();
+        timeout(GRACE, gone()).await.ok();
+        self.phase.send_replace(Phase::Closing);
+        timeout(FAREWELL, gone()).await.ok();
+    }
+}
+
+impl Daemon {
+    /// Puts the clients in force whose files are in `clients/` in a folder. `note` hears what a person may want to know, and
+    /// `warn` what a person should know.
+    pub fn new(broker: Broker, folder: &Path, config: ServeConfig, note: Note, warn: Warn) -> Self {
+        let mut daemon = Self {
+            broker: Arc::new(broker),
+            folder: folder.to_owned(),
+            config,
+            clients: Folder::new(folder.join(FOLDER)),
+            count: None,
+            problems: BTreeSet::new(),
+            complaint: None,
+            note,
+            warn,
+        };
+        daemon.load_clients();
+        daemon
+    }
+
+    /// Serves until SIGTERM or SIGINT, which may have come already (`interrupted`); SIGHUP reads everything again.
+    ///
+    /// # Errors
+    /// If the sockets, signals or TLS cannot be set up.
+    pub async fn run(self, mut sockets: Sockets, interrupted: &AtomicBool) -> Result<()> {
+        let mut signals = Signals::new().context("cannot watch for signals")?;
+        if interrupted.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let (broker, watched, note) = (Arc::clone(&self.broker), Arc::clone(&self.broker), Arc::clone(&self.note));
+        let clients = Server {
+            router: router(Arc::clone(&broker.desk)),
+            tls: broker.certificate.as_ref().map(Certificate::server_config).transpose()?.map(TlsAcceptor::from),
+            connections: Arc::clone(&broker.connections),
+            phase: broker.phase.subscribe(),
+            warn: Arc::clone(&self.warn),
+        };
+        let admin = Server {
+            router: metrics::router(move || watched.reading()),
+            tls: None,
+            connections: Connections::new(MOST_ADMIN_CONNECTIONS),
+            ..clients.clone()
+        };
+        sockets.clients.drain(..).for_each(|socket| self.listen(&clients, socket));
+        sockets.admin.take().into_iter().for_each(|socket| self.listen(&admin, Socket::Tcp(socket)));
+        systemd::ready("serving");
+        self.live(&mut signals).await?;
+        systemd::stopping();
+        note("stopping: what is under way is in the journal");
+        broker.stop().await;
         Ok(())
     }
 
@@ -118,36 +168,47 @@ impl Daemon {
         let (server, warn) = (server.clone(), Arc::clone(&self.warn));
         tokio::spawn(async move {
             if let Err(error) = server.accept(socket).await {
-                warn(&format!("a socket cannot be used: {error}"));
+                warn(&Error::from(error).context("a socket cannot be used"));
             }
         });
     }
 
-    /// Looks at files and signals, until it is time to end.
-    async fn live(&mut self, signals: &mut Signals) {
+    /// Looks at files and signals, until it is time to end. There may be many files, and slow ones: requests do not wait for them.
+    async fn live(mut self, signals: &mut Signals) -> Result<()> {
         let mut look = interval(LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut watchdog = systemd::watchdog_interval().map(interval);
         loop {
-            tokio::select! {
-                _ = signals.terminate.recv() => return,
-                _ = signals.interrupt.recv() => return,
-                _ = signals.reload.recv() => self.reload(),
-                _ = look.tick() => self.look(),
-                () = next(&mut watchdog) => systemd::alive(),
-            }
+            let what = tokio::select! {
+                _ = signals.terminate.recv() => return Ok(()),
+                _ = signals.interrupt.recv() => return Ok(()),
+                _ = signals.reload.recv() => Self::reload,
+                _ = look.tick() => Self::look,
+                () = next(&mut watchdog) => {
+                    systemd::alive();
+                    continue;
+                }
+            };
+            self = spawn_blocking(move || {
+                what(&mut self);
+                self
+            })
+            .await
+            .map_err(|error| Error::new(Kind::Failed, format!("cannot look at the files of the broker: {error}")))?;
         }
     }
 
     fn look(&mut self) {
-        if let Some(look) = self.certificate.as_ref().map(|certificate| certificate.look(None)) {
-            self.tell(look);
+        if let Some(certificate) = &self.broker.certificate {
+            self.tell(certificate.look(None));
         }
         self.complain();
         if self.clients.has_changed() {
-            (self.load_clients)();
+            self.load_clients();
         }
-        (self.tick)();
+        for warning in self.broker.state.take_warnings() {
+            (self.warn)(&warning.into());
+        }
     }
 
     /// Reads everything again. What cannot be used leaves what was there before.
@@ -155,14 +216,29 @@ impl Daemon {
         systemd::reloading();
         match ServeConfig::read(&self.folder) {
             Ok(config) => self.take_up(config),
-            Err(error) => {
-                (self.warn)(&format!("the configuration from before stays in force: {}", in_words(&error)));
-            }
+            Err(error) => (self.warn)(&error.context("the configuration from before stays in force")),
         }
         self.clients.has_changed();
-        (self.load_clients)();
+        self.load_clients();
         systemd::ready("serving");
         (self.note)("read the configuration again");
+    }
+
+    /// Puts the clients in force that the files name; what is wrong with one is told once.
+    fn load_clients(&mut self) {
+        let (clients, errors) = Clients::load(self.clients.path());
+        let known = std::mem::take(&mut self.problems);
+        for error in errors {
+            let text = format!("{error:#}");
+            if !known.contains(&text) {
+                (self.warn)(&error);
+            }
+            self.problems.insert(text);
+        }
+        if self.count.replace(clients.len()) != Some(clients.len()) {
+            (self.note)(&format!("clients: {}", clients.len()));
+        }
+        self.broker.desk.put_in_force(clients);
     }
 
     fn take_up(&mut self, config: ServeConfig) {
@@ -170,11 +246,10 @@ impl Daemon {
             (config.listen.clone(), config.socket.clone(), config.admin_listen, config.tls.is_some())
         };
         if listens(&config) != listens(&self.config) {
-            (self.warn)(
-                "other addresses to listen on, or TLS instead of none, need a restart: `systemctl restart ipv64-acme-broker`",
-            );
+            let problem = "other addresses to listen on, or TLS instead of none, need a restart";
+            (self.warn)(&Error::new(Kind::Failed, problem).advise("run `systemctl restart ipv64-acme-broker`"));
         }
-        if let (Some(certificate), Some(files)) = (&self.certificate, &config.tls) {
+        if let (Some(certificate), Some(files)) = (&self.broker.certificate, &config.tls) {
             self.tell(certificate.look(Some(files.clone())));
         }
         let tls = self.config.tls.take();
@@ -184,32 +259,22 @@ impl Daemon {
     fn tell(&self, look: Look) {
         match look {
             Look::Same => {}
-            Look::Renewed(end) => (self.note)(&format!("shows a new certificate{}", until(end))),
-            Look::Kept(error) => {
-                (self.warn)(&format!("the certificate from before is still shown: {}", in_words(&error)));
+            Look::Renewed(end) => {
+                let until = end.map_or_else(String::new, |end| format!(", good until {end}"));
+                (self.note)(&format!("shows a new certificate{until}"));
             }
+            Look::Kept(error) => (self.warn)(&error.context("the certificate from before is still shown")),
         }
     }
 
     /// Says once that a certificate has ended.
     fn complain(&mut self) {
-        let complaint = self.certificate.as_ref().and_then(|certificate| certificate.complaint());
-        if self.complained != complaint {
-            complaint.iter().for_each(|complaint| (self.warn)(complaint));
-            self.complained = complaint;
+        let complaint = self.broker.certificate.as_ref().and_then(|certificate| certificate.complaint());
+        if self.complaint != complaint {
+            complaint.iter().for_each(|text| (self.warn)(&Error::new(Kind::CertificateUnusable, text.clone())));
+            self.complaint = complaint;
         }
     }
-}
-
-fn until(end: Option<Timestamp>) -> String {
-    end.map_or_else(String::new, |end| format!(", good until {end}"))
-}
-
-/// Returns an error with all its causes and its hint, for a log.
-#[must_use]
-pub fn in_words(error: &Error) -> String {
-    let hint = error.hint().map_or_else(String::new, |hint| format!("\nhint: {hint}"));
-    format!("{error:#}{hint}")
 }
 
 async fn next(interval: &mut Option<tokio::time::Interval>) {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
 
 use axum::Router;
 use axum::http::{StatusCode, header};
@@ -24,9 +23,10 @@ const PREFIX: &str = "ipv64_acme";
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// How the process is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Health {
     /// Requests are answered.
+    #[default]
     Serving,
     /// It is about to end.
     Stopping,
@@ -37,6 +37,8 @@ pub enum Health {
 /// What is measured at one moment.
 #[derive(Debug, Clone, Default)]
 pub struct Reading {
+    /// How the process is.
+    pub health: Health,
     /// Requests of clients since the start, by dialect, action and outcome.
     pub requests: BTreeMap<[String; 3], u64>,
     /// Additions that failed since the start, by the word of their kind.
@@ -61,28 +63,18 @@ pub struct Reading {
     pub audit_lost: u64,
 }
 
-/// Asks for the state of the process.
-#[derive(Clone)]
-pub struct Vitals {
-    /// How the process is.
-    pub health: Arc<dyn Fn() -> Health + Send + Sync>,
-    /// What is measured.
-    pub read: Arc<dyn Fn() -> Reading + Send + Sync>,
-}
-
-/// Returns the answers.
-pub fn router(vitals: Vitals) -> Router {
-    let Vitals { health, read } = vitals;
-    let ready = Arc::clone(&read);
+/// Returns the answers. `read` may not wait for anything.
+pub fn router(read: impl Fn() -> Reading + Clone + Send + Sync + 'static) -> Router {
+    let ready = read.clone();
     Router::new()
         .route("/livez", get(async || "alive\n"))
-        .route("/readyz", get(async move || readiness(&ready(), health())))
+        .route("/readyz", get(async move || readiness(&ready())))
         .route("/metrics", get(async move || metrics(read())))
 }
 
 /// IPv64 out of reach is no reason to be taken out of service: the broker answers that by itself, and nobody else could do better.
-fn readiness(reading: &Reading, health: Health) -> (StatusCode, String) {
-    match (health, reading.down_since) {
+fn readiness(reading: &Reading) -> (StatusCode, String) {
+    match (reading.health, reading.down_since) {
         (Health::Stopping, _) => (StatusCode::SERVICE_UNAVAILABLE, "stopping\n".to_owned()),
         (Health::NoState, _) => {
             let text = "the state directory cannot be used: see the log of this service\n";
@@ -93,14 +85,12 @@ fn readiness(reading: &Reading, health: Health) -> (StatusCode, String) {
     }
 }
 
-fn metrics(reading: Reading) -> impl IntoResponse {
+fn metrics(reading: Reading) -> Result<impl IntoResponse, StatusCode> {
     let mut registry = Registry::with_prefix(PREFIX);
     registry.register_collector(Box::new(reading));
     let mut text = String::new();
-    match prometheus_text::encode(&mut text, &registry) {
-        Ok(()) => Ok(([(header::CONTENT_TYPE, TEXT_FORMAT)], text)),
-        Err(fmt::Error) => Err(StatusCode::INTERNAL_SERVER_ERROR),
-    }
+    prometheus_text::encode(&mut text, &registry).map_err(|fmt::Error| StatusCode::INTERNAL_SERVER_ERROR)?;
+    Ok(([(header::CONTENT_TYPE, TEXT_FORMAT)], text))
 }
 
 impl Collector for Reading {
@@ -176,10 +166,12 @@ mod tests {
     #[test]
     fn ipv64_away_is_ready_and_said() {
         let down = Reading { down_since: Some(Timestamp::from_millis(0)), ..Reading::default() };
-        let (status, text) = readiness(&down, Health::Serving);
+        let (status, text) = readiness(&down);
         assert!(status == StatusCode::OK && text.contains("has not answered since 1970-01-01"), "{text}");
-        assert_eq!(readiness(&down, Health::Stopping).0, StatusCode::SERVICE_UNAVAILABLE);
-        assert_eq!(readiness(&Reading::default(), Health::NoState).0, StatusCode::SERVICE_UNAVAILABLE);
+        for health in [Health::Stopping, Health::NoState] {
+            assert_eq!(readiness(&Reading { health, ..down.clone() }).0, StatusCode::SERVICE_UNAVAILABLE);
+            assert_eq!(readiness(&Reading { health, ..Reading::default() }).0, StatusCode::SERVICE_UNAVAILABLE);
+        }
     }
 
     #[tokio::test]

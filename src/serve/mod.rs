@@ -38,12 +38,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::challenge::Challenge;
-use crate::error::{Explain, Kind};
+use crate::error::{Error, Explain, Kind};
 use crate::name::DnsName;
 use grant::Grant;
 
 /// The largest body of a request, in bytes: no document that a client sends has a quarter of it.
 const LARGEST_BODY: usize = 4 * 1024;
+
+/// Tells a person what he may want to know.
+pub type Note = Arc<dyn Fn(&str) + Send + Sync>;
+/// Tells a person what is wrong, and what to do.
+pub type Warn = Arc<dyn Fn(&Error) + Send + Sync>;
 
 /// Who is at the other end of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

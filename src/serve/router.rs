@@ -27,12 +27,29 @@ const NOT_STORED: Duration = Duration::from_secs(2);
 
 /// What requests are answered with.
 pub struct Desk {
-    /// The clients; others take their place when the files have changed.
-    pub clients: RwLock<Arc<Clients>>,
-    /// Does the work.
-    pub engine: Arc<dyn Work>,
+    clients: RwLock<Arc<Clients>>,
+    engine: Arc<dyn Work>,
     /// Keeps what was decided.
     pub audit: Audit,
+}
+
+impl Desk {
+    /// Makes a desk that knows no client yet.
+    #[must_use]
+    pub fn new(engine: Arc<dyn Work>, audit: Audit) -> Arc<Self> {
+        Arc::new(Self { clients: RwLock::default(), engine, audit })
+    }
+
+    /// Returns the clients in force.
+    #[must_use]
+    pub fn clients(&self) -> Arc<Clients> {
+        Arc::clone(&self.clients.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts clients in force in place of those from before.
+    pub fn put_in_force(&self, clients: Clients) {
+        *self.clients.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(clients);
+    }
 }
 
 /// Makes the router of all dialects. A request needs a [`Peer`] as extension.
@@ -134,7 +151,7 @@ impl<'a> Visit<'a> {
     }
 
     fn identify(&self) -> Result<Arc<Grant>, Problem> {
-        let found = identity::of(&self.clients(), self.headers, self.peer);
+        let found = identity::of(&self.desk.clients(), self.headers, self.peer);
         found.ok_or(Problem::Refused(Refusal::UnknownClient))
     }
 
@@ -144,13 +161,9 @@ impl<'a> Visit<'a> {
         let header = |name: &str| self.headers.get(name).map(HeaderValue::as_bytes).unwrap_or_default();
         let update = acme_dns::Update::read(self.body).ok_or(unknown)?;
         let user = std::str::from_utf8(header(acme_dns::USER)).map_err(|_| unknown)?;
-        let found = self.clients().by_acme_dns(user, header(acme_dns::KEY), &update.subdomain);
+        let found = self.desk.clients().by_acme_dns(user, header(acme_dns::KEY), &update.subdomain);
         let (grant, record) = found.ok_or(unknown)?;
         Ok((grant, Some((update, record))))
-    }
-
-    fn clients(&self) -> Arc<Clients> {
-        Arc::clone(&self.desk.clients.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn decision(&self, route: Route) -> Decision<'a> {

@@ -23,7 +23,8 @@ use tokio_rustls::TlsAcceptor;
 
 use super::connections::{Connections, Evicted, Seat};
 use super::listen::Socket;
-use super::{LARGEST_BODY, Peer};
+use super::{LARGEST_BODY, Peer, Warn};
+use crate::error::Error;
 
 /// The longest head of a request, in bytes; hyper takes no less.
 const LARGEST_HEAD: usize = 8 * 1024;
@@ -54,8 +55,8 @@ pub struct Server {
     pub connections: Arc<Connections>,
     /// Where the process is in its life.
     pub phase: watch::Receiver<Phase>,
-    /// Tells a person what is wrong.
-    pub tell: Arc<dyn Fn(&str) + Send + Sync>,
+    /// Hears what is wrong.
+    pub warn: Warn,
 }
 
 impl Server {
@@ -83,7 +84,8 @@ impl Server {
                 Err(error) if is_of_connection(&error) => {}
                 Err(error) => {
                     if !is_told {
-                        (self.tell)(&format!("cannot accept connections: {error}; trying again all the time"));
+                        let problem = "cannot accept connections, which is tried again all the time";
+                        (self.warn)(&Error::from(error).context(problem));
                     }
                     is_told = true;
                     sleep(ACCEPT_PAUSE).await;

@@ -1,4 +1,5 @@
 use std::os::unix::fs::PermissionsExt as _;
+use std::sync::Arc;
 
 use super::*;
 
@@ -19,7 +20,7 @@ fn line(client: Option<&str>, address: &str) -> Line {
 fn open(folder: &Path) -> (Audit, Arc<Mutex<Vec<String>>>) {
     let told = Arc::new(Mutex::new(Vec::new()));
     let ear = Arc::clone(&told);
-    (Audit::open(folder, Arc::new(move |text: &str| ear.lock().unwrap().push(text.to_owned()))).unwrap(), told)
+    (Audit::open(folder, Arc::new(move |error| ear.lock().unwrap().push(error.to_string()))).unwrap(), told)
 }
 
 fn all(folder: &Path) -> (Vec<Line>, u64) {

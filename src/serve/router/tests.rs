@@ -86,9 +86,9 @@ impl Broker {
         let (clients, errors) = Clients::load(folder.path());
         assert!(errors.is_empty(), "{errors:?}");
         let engine = Arc::new(StandIn { answer: Mutex::default(), asked: Mutex::default() });
-        let audit = Audit::open(folder.path(), Arc::new(|text: &str| panic!("{text}"))).unwrap();
-        let work: Arc<dyn Work> = engine.clone();
-        let desk = Arc::new(Desk { clients: RwLock::new(Arc::new(clients)), engine: work, audit });
+        let audit = Audit::open(folder.path(), Arc::new(|error| panic!("{error:#}"))).unwrap();
+        let desk = Desk::new(engine.clone(), audit);
+        desk.put_in_force(clients);
         Self { engine, router: router(desk), folder }
     }
 
@@ -358,9 +358,10 @@ fn a_client_that_goes_away_leaves_its_line() {
     }
     let broker = Broker::new();
     let (clients, _) = Clients::load(broker.folder.path());
-    let audit = Audit::open(broker.folder.path(), Arc::new(|_: &str| ())).unwrap();
-    let desk = Desk { clients: RwLock::new(Arc::new(clients)), engine: Arc::new(Never), audit };
-    let service = TowerToHyperService::new(router(Arc::new(desk)));
+    let audit = Audit::open(broker.folder.path(), Arc::new(|_| ())).unwrap();
+    let desk = Desk::new(Arc::new(Never), audit);
+    desk.put_in_force(clients);
+    let service = TowerToHyperService::new(router(desk));
     let request = Request::post("/present").header("authorization", basic("web", "token")).extension(machine());
     let body = json!({ "fqdn": NAME, "value": VALUE }).to_string();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
