@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata};
-use std::io;
+use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
@@ -115,6 +115,29 @@ pub fn open_regular(path: &Path) -> io::Result<File> {
     }
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
     Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
+}
+
+/// Reads a file to its end.
+///
+/// # Errors
+/// [`io::ErrorKind::FileTooLarge`] for one of more than `longest` bytes.
+pub fn read_whole(file: File, longest: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.take(longest + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > longest {
+        let problem = format!("it is longer than {longest} bytes");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, problem));
+    }
+    Ok(bytes)
+}
+
+/// Reads a text to its end.
+///
+/// # Errors
+/// As [`read_whole`]; [`io::ErrorKind::InvalidData`] where it is not UTF-8.
+pub fn read_text(file: File, longest: u64) -> io::Result<String> {
+    let invalid = |_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text");
+    String::from_utf8(read_whole(file, longest)?).map_err(invalid)
 }
 
 /// Returns who else could change what is, or will be, in a file at a path by putting something else in its place.

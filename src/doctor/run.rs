@@ -2,9 +2,9 @@
 //! is read in [`super::units`] and [`super::crontabs`].
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
+
+use crate::ownership;
 
 /// No file of settings of a client is longer, in octets.
 const LONGEST_FILE: u64 = 256 * 1024;
@@ -111,11 +111,8 @@ pub fn assignments(text: &str) -> Vec<(String, String)> {
 /// Reads a file of settings; nothing for one that is missing, unreadable, huge or no file.
 #[must_use]
 pub fn read(path: &Path) -> Option<String> {
-    // A pipe would keep its reader waiting.
-    path.is_file().then_some(())?;
-    let mut bytes = Vec::new();
-    File::open(path).ok()?.take(LONGEST_FILE + 1).read_to_end(&mut bytes).ok()?;
-    (bytes.len() as u64 <= LONGEST_FILE).then(|| String::from_utf8_lossy(&bytes).into_owned())
+    let bytes = ownership::read_whole(ownership::open_regular(path).ok()?, LONGEST_FILE).ok()?;
+    Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// Returns the files of a folder, by name.

@@ -1,6 +1,5 @@
 //! Where clients reach the broker, as far as its own files tell: the port of `listen`, and the name in the certificate.
 
-use std::io::Read as _;
 use std::path::Path;
 
 use rustls::pki_types::CertificateDer;
@@ -25,8 +24,7 @@ pub fn find(folder: &Path) -> Option<String> {
 
 /// The first name in a certificate that is no wildcard.
 fn name_in(certificate: &Path) -> Option<String> {
-    let mut pem = Vec::new();
-    ownership::open_regular(certificate).ok()?.take(LONGEST).read_to_end(&mut pem).ok()?;
+    let pem = ownership::read_whole(ownership::open_regular(certificate).ok()?, LONGEST).ok()?;
     let der = CertificateDer::from_pem_slice(&pem).ok()?;
     let certificate = EndEntityCert::try_from(&der).ok()?;
     let name = certificate.valid_dns_names().find(|name| !name.starts_with('*'))?;

@@ -1,7 +1,6 @@
 //! One client's file, `clients/NAME.toml`: read, and checked. Finding a client among all is left to [`super::clients`].
 
-use std::fs;
-use std::io::{self, Read as _};
+use std::io::{self, ErrorKind};
 use std::net::IpAddr;
 use std::path::Path;
 
@@ -16,6 +15,7 @@ use crate::error::{Error, Kind, Result};
 use crate::excerpt::{visible, visible_path};
 use crate::name::DnsName;
 use crate::ownership::{self, Readers, Unusable};
+use crate::settings::key;
 
 /// What the names of client files end with.
 pub const EXTENSION: &str = "toml";
@@ -92,22 +92,16 @@ impl ClientFile {
                 format!("let the user that runs this program read `{shown}`: `chgrp` it to that user's group, `chmod 640` it"),
             )
         };
-        let opened = match fs::canonicalize(path).map_err(unreadable)? {
-            real if ownership::is_handed_in(&real) => ownership::open_regular(&real).map_err(Unusable::Unreadable),
-            _ => ownership::open(path, Readers::Group),
-        };
-        let file = opened.map_err(|error| match error {
+        let file = key::open(path, Readers::Group, None).map_err(|error| match error {
             Unusable::Unreadable(error) => unreadable(error),
             Unusable::Exposed(exposure) => {
                 Error::new(Kind::ClientExposed, format!("the client file {}", exposure.problem)).advise(exposure.remedy)
             }
         })?;
-        let mut text = String::new();
-        file.take(LONGEST + 1).read_to_string(&mut text).map_err(unreadable)?;
-        if text.len() as u64 > LONGEST {
-            return Err(malformed(path, &format!("it is longer than {LONGEST} bytes")));
-        }
-        Ok(text)
+        ownership::read_text(file, LONGEST).map_err(|error| match error.kind() {
+            ErrorKind::FileTooLarge | ErrorKind::InvalidData => malformed(path, &error.to_string()),
+            _ => unreadable(error),
+        })
     }
 
     /// Reads the text of a file that is, or would be, at a path.

@@ -1,8 +1,7 @@
 //! The certificate that the broker shows: read from files that are looked at again and again, so that a renewed one is taken
 //! up without a restart. One that cannot be used never takes the place of one that can.
 
-use std::fs;
-use std::io::Read as _;
+use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -200,19 +199,14 @@ fn end_of(certificate: &CertificateDer<'static>, provider: CryptoProvider) -> Op
     }
 }
 
-fn read(what: &str, path: &Path, open: impl Fn(&Path) -> Result<fs::File, Unusable>) -> Result<Vec<u8>> {
+fn read(what: &str, path: &Path, open: impl Fn(&Path) -> Result<File, Unusable>) -> Result<Vec<u8>> {
     let file = open(path).map_err(|error| match error {
         Unusable::Unreadable(error) => unusable(what, path, &error.to_string()),
         Unusable::Exposed(Exposure { problem, remedy }) => {
             Error::new(Kind::CertificateUnusable, format!("{what} {problem}")).advise(remedy)
         }
     })?;
-    let mut bytes = Vec::new();
-    file.take(LONGEST + 1).read_to_end(&mut bytes).map_err(|error| unusable(what, path, &error.to_string()))?;
-    if bytes.len() as u64 > LONGEST {
-        return Err(unusable(what, path, &format!("it is longer than {LONGEST} bytes")));
-    }
-    Ok(bytes)
+    ownership::read_whole(file, LONGEST).map_err(|error| unusable(what, path, &error.to_string()))
 }
 
 fn unusable(what: &str, path: &Path, cause: &str) -> Error {

@@ -2,7 +2,7 @@
 //! [`super::parse`]; the API key is never here, only the name of the file that holds it.
 
 use std::collections::BTreeMap;
-use std::io::{self, ErrorKind, Read as _};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
@@ -122,12 +122,10 @@ pub fn read_text(path: &Path, hint: &str) -> Result<String> {
         Unusable::Unreadable(error) => unreadable(error),
         Unusable::Exposed(exposure) => exposed(exposure),
     })?;
-    let mut text = String::new();
-    file.take(LONGEST + 1).read_to_string(&mut text).map_err(unreadable)?;
-    if text.len() as u64 > LONGEST {
-        return Err(malformed(path, &format!("it is longer than {LONGEST} bytes")));
-    }
-    Ok(text)
+    ownership::read_text(file, LONGEST).map_err(|error| match error.kind() {
+        ErrorKind::FileTooLarge | ErrorKind::InvalidData => malformed(path, &error.to_string()),
+        _ => unreadable(error),
+    })
 }
 
 /// Reads the lines of a file, each a name that `check` accepts and a value, in the form in which the environment has it.
