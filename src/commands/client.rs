@@ -1,6 +1,7 @@
 //! `client add`, `client list`, `client rotate`, `client remove`: who may use the broker. A running broker reads the files
 //! again by itself.
 
+use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
@@ -174,7 +175,7 @@ fn remove(report: Report, folder: &Path, name: &str, yes: bool) -> Result<Exit> 
     if !yes {
         domain::confirm(report, watch_signals()?.as_ref(), &format!("remove the client `{name}`?"))?;
     }
-    register::remove(&path).map_err(|error| register::unwritable(&path, &error))?;
+    fs::remove_file(&path).map_err(|error| register::unwritable(&path, &error))?;
     report.line(&format!("{name}: removed; its tokens are no longer good"));
     report.document(&json!({ "client": name, "status": "removed" }));
     Ok(Exit::Done)
@@ -208,7 +209,7 @@ fn entry(file: &ClientFile) -> Value {
         "alias": texts(alias),
         "from": texts(from),
         "calls_per_day": calls_per_day,
-        "not_ready": match not_ready { NotReady::Pending => "pending", NotReady::Fail => "fail" },
+        "not_ready": not_ready,
         "uid": file.uid,
         "acme_dns": file.acme_dns.iter().map(|account| account.record.as_str()).collect::<Vec<_>>(),
     })

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::dialect::{Asked, Malformed, Problem, digest};
+use super::engine::ACME_DNS;
 use super::{Goal, Refusal};
 use crate::challenge::Challenge;
 use crate::name::DnsName;
@@ -17,8 +18,6 @@ pub const USER: &str = "x-api-user";
 pub const KEY: &str = "x-api-key";
 /// The time for an answer.
 const PATIENCE: Duration = Duration::from_secs(25);
-/// The name of the dialect in the journal.
-const PROGRAM: &str = "acme-dns";
 
 /// What a client wants to be published.
 #[derive(Debug, Deserialize)]
@@ -42,7 +41,7 @@ impl Update {
     pub fn asked(self, record: DnsName) -> Result<Asked, Malformed> {
         let (sent_name, value) = (record.to_string(), digest(&self.txt)?);
         let challenge = Challenge { name: record, value };
-        Ok(Asked { challenge, program: PROGRAM.to_owned(), sent_name, goal: Goal::Ready, within: PATIENCE })
+        Ok(Asked { challenge, program: ACME_DNS.to_owned(), sent_name, goal: Goal::Ready, within: PATIENCE })
     }
 }
 

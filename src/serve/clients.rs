@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use subtle::{Choice, ConditionallySelectable as _, ConstantTimeEq as _};
+use subtle::{Choice, ConditionallySelectable as _};
 
 use super::client_file::{ClientFile, EXTENSION};
 use super::grant::Grant;
@@ -117,8 +117,8 @@ impl Clients {
     /// Returns what a user of this machine may do without a token, on the Unix socket.
     #[must_use]
     pub fn by_user(&self, uid: u32) -> Option<Arc<Grant>> {
-        let found = only(&self.clients, |client| client.uid.map_or_else(|| Choice::from(0), |its| its.ct_eq(&uid)));
-        found.map(|client| Arc::clone(&client.grant))
+        // The kernel says who it is: that is no secret.
+        self.clients.iter().find(|client| client.uid == Some(uid)).map(|client| Arc::clone(&client.grant))
     }
 }
 

@@ -22,7 +22,7 @@ pub struct Grant {
 }
 
 /// What a present is answered that is not ready in time.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum NotReady {
     /// Status 200 with `"state": "pending"`: the client looks by itself.

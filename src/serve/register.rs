@@ -82,14 +82,6 @@ pub fn drop_old_tokens(path: &Path) -> Result<usize> {
     Ok(before)
 }
 
-/// Removes the file of a client.
-///
-/// # Errors
-/// If it cannot be removed; one that is not there is an error too.
-pub fn remove(path: &Path) -> io::Result<()> {
-    fs::remove_file(path)
-}
-
 fn change_tokens(path: &Path, change: impl FnOnce(&mut Array)) -> Result<usize> {
     let before = ClientFile::text(path)?;
     ClientFile::parse(path, &before)?;
