@@ -57,7 +57,7 @@ impl BrokerError {
             },
             _ if (300..400).contains(&status) => Cause::Redirected(status),
             _ if matches!(status, 401 | 429) => {
-                let (kind, words) = (by_status(status), "without words".to_owned());
+                let (kind, words) = (by_status(status), "no reason given".to_owned());
                 Cause::Refused { kind, status, words, hint: None, retry_after }
             }
             _ if answer.body.is_empty() => Cause::Unusable(status, "an empty body".to_owned()),
@@ -132,14 +132,16 @@ impl Explain for BrokerError {
                  `ipv64-acme config` shows where the token in force comes from"
             }
             Cause::Refused { kind: Kind::BrokerNotAllowed, .. } => {
-                "on the broker, `allow` in the file of this client has to have the name, `alias` the record where its CNAME \
-                 ends, and `from`, if there is one, the address of this machine"
+                "on the broker, check the file of this client: `allow` has to list the name, `alias` the record at the end of \
+                 its CNAME, and `from`, if it is set, the address of this machine; `ipv64-acme audit` there shows which rule it was"
             }
             Cause::Refused { kind: Kind::BrokerCallsUsedUp, .. } => {
                 "renew tomorrow (German time), or raise `calls_per_day` in the file of this client on the broker"
             }
             Cause::Refused { hint: Some(hint), .. } => return Some(format!("the broker says: {hint}")),
-            Cause::Refused { .. } => "`ipv64-acme status` on the broker says more; this machine has nothing to mend",
+            Cause::Refused { .. } => {
+                "there is nothing to fix on this machine: see `ipv64-acme status` and `ipv64-acme audit` on the broker"
+            }
             Cause::Unusable(..) | Cause::Redirected(_) => {
                 "check IPV64_BROKER: it is the address of an `ipv64-acme serve`; a filter or proxy on the way can also answer so"
             }
@@ -149,7 +151,7 @@ impl Explain for BrokerError {
     }
 }
 
-/// What helps where a broker is not reached, which stands on the user's own network.
+/// What helps where a broker is not reached: it is a machine of the user's own.
 fn hint_of(error: &HttpError) -> Option<String> {
     match error.kind() {
         Kind::Unreachable | Kind::ConnectionClosed | Kind::NotHttp => Some(
@@ -168,8 +170,8 @@ fn hint_of(error: &HttpError) -> Option<String> {
 const fn refusal(kind: Kind) -> &'static str {
     match kind {
         Kind::BrokerUnauthorized => "the broker does not accept the token of this machine",
-        Kind::BrokerNotAllowed => "the broker does not allow this to this machine",
-        Kind::BrokerCallsUsedUp => "the broker lets this machine cause no more API calls today",
+        Kind::BrokerNotAllowed => "the broker does not allow this machine to do this",
+        Kind::BrokerCallsUsedUp => "this machine has used up its API calls at the broker for today",
         _ => "the broker could not do it",
     }
 }

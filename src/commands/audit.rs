@@ -25,7 +25,7 @@ pub(super) fn run(call: &Invocation<'_>, args: &AuditArgs) -> Result<Exit> {
         None => (Vec::new(), 0),
     };
     if damaged > 0 {
-        call.report.warning(&format!("the audit log has damaged lines, which are left out: {damaged}"));
+        call.report.warning(&format!("damaged lines in the audit log, which are left out: {damaged}"));
     }
     let mut table = Table::new(&[
         "TIME", "CLIENT", "ADDRESS", "DIALECT", "ACTION", "NAME", "OUTCOME", "CALLS", "SECONDS", "RECORD",

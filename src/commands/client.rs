@@ -90,7 +90,7 @@ fn check_uid(folder: &Path, new: &ClientFile) -> Result<()> {
     let other = files.iter().find(|file| file.uid.is_some() && file.uid == new.uid);
     match other.filter(|other| other.grant.client != new.grant.client) {
         Some(other) => {
-            let problem = format!("that user is the client `{}` already", other.grant.client);
+            let problem = format!("that user is already the client `{}`", other.grant.client);
             Err(invalid_argument("--uid", &problem, "leave --uid out, or take `uid` out of the other client's file"))
         }
         None => Ok(()),
@@ -143,11 +143,11 @@ fn rotate(report: Report, folder: &Path, name: &str) -> Result<Exit> {
     let path = existing(folder, name)?;
     let token = token::generate().context("cannot make a token")?;
     let tokens = register::add_token(&path, TokenHash::of(token.expose().as_bytes()))?;
-    report.line(&format!("client  {name}, which has {tokens} tokens now"));
+    report.line(&format!("client  {name}, which now has {tokens} tokens"));
     report.line(&format!("token   {} (shown only now)", token.expose()));
     report.line(&format!(
-        "Put it in place of the old one at the client, then run `ipv64-acme client rotate {name} --drop-old`: until then \
-         both are good."
+        "Replace the old token at the client with it, then run `ipv64-acme client rotate {name} --drop-old`: until then \
+         both are accepted."
     ));
     report.document(&json!({ "client": name, "token": token.expose(), "tokens": tokens, "dropped": 0 }));
     Ok(Exit::Done)
@@ -169,8 +169,8 @@ fn drop_old(report: Report, folder: &Path, name: &str) -> Result<Exit> {
 fn remove(report: Report, folder: &Path, name: &str, yes: bool) -> Result<Exit> {
     let path = existing(folder, name)?;
     if !yes && !prompt::can_ask() {
-        let problem = format!("removing the client `{name}` needs --yes where nobody can be asked");
-        return Err(Error::new(Kind::NeedsYes, problem).advise("add --yes if it really is to go"));
+        let problem = format!("removing the client `{name}` needs --yes where there is no terminal to ask at");
+        return Err(Error::new(Kind::NeedsYes, problem).advise("add --yes to remove it without a question"));
     }
     if !yes {
         domain::confirm(report, watch_signals()?.as_ref(), &format!("remove the client `{name}`?"))?;

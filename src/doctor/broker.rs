@@ -33,13 +33,13 @@ pub fn check(broker: &Client, domains: &[DnsName]) -> Vec<Finding> {
         allowed.push_str(&format!("; {calls} API calls a day"));
     }
     findings.push(if answer.allow.is_empty() {
-        Finding::error("broker_allows", "broker", "it allows this machine no name").ending(Exit::Key)
+        Finding::error("broker_allows", "broker", "it does not allow this machine any name").ending(Exit::Key)
     } else {
         Finding::ok("broker_allows", "broker", format!("allows {allowed}, each with its wildcard"))
     });
     let refused = domains.iter().filter(|domain| !allows(&answer, domain));
     findings.extend(refused.map(|domain| {
-        let text = "the broker does not allow this name to this machine";
+        let text = "the broker does not allow this name for this machine";
         Finding::error("broker_allows", domain, text).ending(Exit::Key).advise(format!(
             "on the broker, add it to `allow` in `clients/{client}.toml`, or a pattern for all names below one"
         ))

@@ -105,7 +105,7 @@ pub fn notes(grant: &Grant) -> Vec<String> {
                 format!("`{}`", name.parent().filter(|_| name.labels().next() == Some(CHALLENGE_LABEL))?)
             }
         };
-        Some(format!("by --alias {pattern} it may get certificates for {names} too"))
+        Some(format!("with --alias {pattern} it may get certificates for {names} too"))
     });
     without_name.chain(by_alias).collect()
 }

@@ -216,12 +216,12 @@ impl Daemon {
         systemd::reloading();
         match ServeConfig::read(&self.folder) {
             Ok(config) => self.take_up(config),
-            Err(error) => (self.warn)(&error.context("the configuration from before stays in force")),
+            Err(error) => (self.warn)(&error.context("the previous configuration stays in force")),
         }
         self.clients.has_changed();
         self.load_clients();
         systemd::ready("serving");
-        (self.note)("read the configuration again");
+        (self.note)("the configuration was read again");
     }
 
     /// Puts the clients in force that the files name; what is wrong with one is told once.
@@ -246,7 +246,7 @@ impl Daemon {
             (config.listen.clone(), config.socket.clone(), config.admin_listen, config.tls.is_some())
         };
         if listens(&config) != listens(&self.config) {
-            let problem = "other addresses to listen on, or TLS instead of none, need a restart";
+            let problem = "other addresses to listen on, or TLS instead of none, take effect after a restart";
             (self.warn)(&Error::new(Kind::Failed, problem).advise("run `systemctl restart ipv64-acme-broker`"));
         }
         if let (Some(certificate), Some(files)) = (&self.broker.certificate, &config.tls) {
@@ -260,10 +260,10 @@ impl Daemon {
         match look {
             Look::Same => {}
             Look::Renewed(end) => {
-                let until = end.map_or_else(String::new, |end| format!(", good until {end}"));
-                (self.note)(&format!("shows a new certificate{until}"));
+                let until = end.map_or_else(String::new, |end| format!(", valid until {end}"));
+                (self.note)(&format!("uses a new certificate{until}"));
             }
-            Look::Kept(error) => (self.warn)(&error.context("the certificate from before is still shown")),
+            Look::Kept(error) => (self.warn)(&error.context("the previous certificate stays in use")),
         }
     }
 

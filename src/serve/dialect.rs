@@ -103,9 +103,11 @@ impl Problem {
     pub fn words(self) -> &'static str {
         match self {
             Self::Malformed(Malformed::ContentType) => "the content type has to be application/json",
-            Self::Malformed(Malformed::Document) => "the body is not the JSON document that belongs here",
+            Self::Malformed(Malformed::Document) => "the body is not the JSON document that this path takes",
             Self::Malformed(Malformed::Name) => "the name is not a domain name",
-            Self::Malformed(Malformed::Value) => "the value is not one of dns-01, which has 43 characters of base64url",
+            Self::Malformed(Malformed::Value) => {
+                "the value is not a dns-01 value, which has 43 characters of base64url"
+            }
             Self::Refused(refusal) => refusal.words(),
             Self::Registration => {
                 "accounts are made on the broker: ipv64-acme client add NAME --allow DOMAIN --acme-dns DOMAIN"
@@ -136,14 +138,14 @@ impl Problem {
 fn failure(kind: Kind) -> &'static str {
     match (kind, kind.exit()) {
         (Kind::BrokerBusy, _) => "it has not had its turn yet: others are served first",
-        (Kind::RateLimited, _) => "the account may send no more API calls for now",
-        (_, Exit::RateLimit) => "the API calls of the account are used up for today",
-        (Kind::CnameLoop | Kind::CnameTooLong, _) => "the CNAME of this name leads nowhere",
+        (Kind::RateLimited, _) => "the IPv64 account has reached its rate limit for now",
+        (_, Exit::RateLimit) => "the IPv64 account has used up its API calls for today",
+        (Kind::CnameLoop | Kind::CnameTooLong, _) => "the chain of CNAMEs of this name is a loop, or too long",
         (Kind::NameServersUnreachable, _) => "no name server answers for this name",
         (_, Exit::NoDomain) => "no domain of the broker's account covers this name",
-        (_, Exit::NotPropagated) => "not every name server has the record in time",
+        (_, Exit::NotPropagated) => "not every name server had the record in time",
         (_, Exit::NoAnswer) => "the broker gets no answer from IPv64",
-        _ => "the broker cannot do it at the moment; its log says why",
+        _ => "the broker cannot do this at the moment: `ipv64-acme audit` on the broker shows the kind of error",
     }
 }
 

@@ -129,7 +129,7 @@ fn check_plain(config: &ServeConfig, address: SocketAddr) -> Result<()> {
 
 fn foreign() -> Error {
     Error::new(Kind::ListenFailed, "a descriptor from systemd is neither a TCP nor a Unix socket that listens")
-        .advise("the unit of kind .socket may have ListenStream= only")
+        .advise("a .socket unit for the broker can only have ListenStream= lines")
 }
 
 fn tcp(address: SocketAddr, setting: &str) -> Result<TcpListener> {
@@ -141,12 +141,12 @@ fn tcp(address: SocketAddr, setting: &str) -> Result<TcpListener> {
                 format!("find it with `ss -ltnp 'sport = :{port}'`, or set `{setting}` in serve.toml to another port"),
             ),
             ErrorKind::PermissionDenied => (
-                "this user may not".to_owned(),
+                "this user is not allowed to use that port".to_owned(),
                 "use a port from 1024 on, or let systemd open it: ipv64-acme-broker.socket".to_owned(),
             ),
             ErrorKind::AddrNotAvailable => (
                 "this machine has no such address".to_owned(),
-                "its addresses are shown by `ip address`; 0.0.0.0 and [::] stand for all of them".to_owned(),
+                "`ip address` lists the addresses that it has; 0.0.0.0 and [::] mean all of them".to_owned(),
             ),
             _ => (error.to_string(), format!("check `{setting}` in serve.toml")),
         };
@@ -161,7 +161,10 @@ fn unix(path: &Path) -> Result<UnixListener> {
     };
     match fs::symlink_metadata(path) {
         Ok(metadata) if !metadata.file_type().is_socket() => {
-            return Err(fail("there is a file that is no socket", format!("remove `{shown}`, or give another path")));
+            return Err(fail(
+                "a file that is not a socket is there already",
+                format!("remove `{shown}`, or give another path"),
+            ));
         }
         Ok(_) if UnixStream::connect(path).is_ok() => {
             return Err(fail("another program listens there", "end that program, or give another path".to_owned()));

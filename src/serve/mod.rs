@@ -152,8 +152,8 @@ impl Refusal {
     pub const fn words(self) -> &'static str {
         match self {
             Self::UnknownClient => "unknown client or wrong token",
-            Self::Address | Self::Name | Self::Record => "this is not allowed to this client",
-            Self::CallsUsedUp => "the API calls of this client are used up for today",
+            Self::Address | Self::Name | Self::Record => "this client is not allowed to do this",
+            Self::CallsUsedUp => "this client has used up its API calls for today",
         }
     }
 }

@@ -113,7 +113,7 @@ impl Certificate {
         let end = held.not_after.filter(|end| *end <= SystemClock::now())?;
         let shown = visible_path(&held.files.certificate);
         Some(format!(
-            "the certificate in `{shown}` expired on {end}: clients refuse it. A renewed one is taken up at once"
+            "the certificate in `{shown}` expired on {end}: clients refuse it; a renewed one is used as soon as it is there"
         ))
     }
 
@@ -162,7 +162,7 @@ fn load(files: &TlsFiles, credentials: Option<&str>) -> Result<(Arc<CertifiedKey
     let key = PrivateKeyDer::from_pem_slice(&text)
         .map_err(|_| unusable(private, &files.key, "it contains no private key in PEM that is not encrypted"))?;
     let certified = certified(chain, key, &provider)
-        .with_context(|| format!("cannot show the certificate in `{}`", visible_path(&files.certificate)))?;
+        .with_context(|| format!("cannot use the certificate in `{}`", visible_path(&files.certificate)))?;
     Ok((Arc::new(certified), not_after))
 }
 
@@ -178,7 +178,7 @@ fn certified(
             other => format!("the key is of a kind that is not supported ({other})"),
         };
         Error::new(Kind::CertificateUnusable, problem).advise(
-            "tls_cert and tls_key in serve.toml name what the ACME client wrote in one run, such as fullchain.pem and \
+            "set tls_cert and tls_key in serve.toml to the two files of one certificate, such as fullchain.pem and \
              privkey.pem",
         )
     })

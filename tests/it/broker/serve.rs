@@ -120,10 +120,10 @@ fn a_renewed_certificate_is_taken_up_and_a_broken_one_is_not() {
     let shows = |certificate: &str| ask_tls(&address, certificate, &get("/")).is_ok();
     assert!(shows(&first));
     replace(&folder.join("cert.pem"), "broken", 0o644);
-    broker.wait_for("the certificate from before is still shown");
+    broker.wait_for("the previous certificate stays in use");
     assert!(shows(&first));
     let second = certificate(&folder, "second", (2020, 2041));
-    broker.wait_for("shows a new certificate, good until 2041-01-01 00:00:00 UTC");
+    broker.wait_for("uses a new certificate, valid until 2041-01-01 00:00:00 UTC");
     assert!(shows(&second) && !shows(&first));
 }
 
@@ -136,7 +136,7 @@ fn a_reload_takes_up_what_is_good_and_keeps_what_was_before() {
     let address = broker.told("listening on https://");
     fs::write(folder.join("serve.toml"), "lisen = 1").unwrap();
     broker.signal("HUP");
-    broker.wait_for("the configuration from before stays in force: `lisen` in");
+    broker.wait_for("the previous configuration stays in force: `lisen` in");
     assert!(ask_tls(&address, &first, &get("/")).is_ok());
     let other = folder.join("other");
     fs::create_dir(&other).unwrap();
@@ -144,8 +144,8 @@ fn a_reload_takes_up_what_is_good_and_keeps_what_was_before() {
     let lines = TLS.replace("cert.pem", "other/cert.pem").replace("key.pem", "other/key.pem");
     fs::write(folder.join("serve.toml"), format!("admin_listen = ''\n{lines}").replace("1:0", "1:1")).unwrap();
     broker.signal("HUP");
-    broker.wait_for("shows a new certificate");
-    broker.wait_for("need a restart");
+    broker.wait_for("uses a new certificate");
+    broker.wait_for("take effect after a restart");
     assert!(ask_tls(&address, &second, &get("/")).is_ok());
 }
 
@@ -178,7 +178,7 @@ fn a_socket_that_a_killed_process_has_left_is_taken_over() {
     fs::remove_file(&socket).unwrap();
     fs::write(&socket, "precious").unwrap();
     let said = refused(&env, &env.path("broker"), 1);
-    assert!(said.contains("there is a file that is no socket"), "{said}");
+    assert!(said.contains("a file that is not a socket is there already"), "{said}");
     assert_eq!(fs::read_to_string(&socket).unwrap(), "precious");
 }
 
