@@ -7,8 +7,6 @@ mod broker;
 mod client;
 mod help;
 mod people;
-#[cfg(feature = "serve")]
-mod serve;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -23,12 +21,10 @@ use crate::settings::{Setting, Shown};
 
 pub use api::{DomainCommand, RecordAddArgs, RecordCommand, RecordDeleteArgs, RecordListArgs, SecretArgs};
 #[cfg(feature = "serve")]
-pub use broker::{AuditArgs, BrokerClientArgs, BrokerClientCommand, ClientAddArgs};
+pub use broker::{AuditArgs, BrokerClientArgs, BrokerClientCommand, BrokerFiles, ClientAddArgs};
 pub use client::{BatchArgs, ClientCall};
 pub use help::EXAMPLES;
 pub use people::{DoctorArgs, ExplainArgs, HistoryArgs, InitArgs, SweepArgs};
-#[cfg(feature = "serve")]
-pub use serve::ServeArgs;
 
 /// ACME DNS-01 hook for IPv64.net that waits for every authoritative name server
 #[derive(Debug, Parser)]
@@ -205,7 +201,7 @@ pub enum Command {
     Version,
     /// Run the broker: only this machine needs the API key
     #[cfg(feature = "serve")]
-    Serve(ServeArgs),
+    Serve(BrokerFiles),
     /// Add, list, rotate and remove the broker's clients
     #[cfg(feature = "serve")]
     #[command(name = "client")]

@@ -1,4 +1,4 @@
-//! The commands for the broker's clients: who may use it, and for which names.
+//! The commands of the broker: its process, and its clients: who may use it, and for which names.
 
 use std::path::PathBuf;
 
@@ -11,9 +11,9 @@ use crate::challenge::parse_identifier;
 use crate::name::DnsName;
 use crate::serve::client_file::{check_name, parse_network, parse_record};
 
-/// Where the clients are, and what to do with them.
+/// Where the broker's files are.
 #[derive(Debug, Args)]
-pub struct BrokerClientArgs {
+pub struct BrokerFiles {
     /// Folder of serve.toml
     #[arg(
         long,
@@ -23,6 +23,14 @@ pub struct BrokerClientArgs {
         default_value = "/etc/ipv64-acme"
     )]
     pub config_dir: PathBuf,
+}
+
+/// Where the clients are, and what to do with them.
+#[derive(Debug, Args)]
+pub struct BrokerClientArgs {
+    /// Where they are.
+    #[command(flatten)]
+    pub files: BrokerFiles,
     /// What to do.
     #[command(subcommand)]
     pub command: BrokerClientCommand,

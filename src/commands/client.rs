@@ -30,9 +30,9 @@ const BROKER: &str = "https://BROKER:8443";
 
 /// Runs one of the commands.
 pub(super) fn run(call: &Invocation<'_>, args: &BrokerClientArgs) -> Result<Exit> {
-    let (folder, report) = (args.config_dir.join(FOLDER), call.report);
+    let (folder, report) = (args.files.config_dir.join(FOLDER), call.report);
     match &args.command {
-        BrokerClientCommand::Add(new) => add(report, &args.config_dir, new),
+        BrokerClientCommand::Add(new) => add(report, &args.files.config_dir, new),
         BrokerClientCommand::List => list(report, &folder),
         BrokerClientCommand::Rotate { name, drop_old: false } => rotate(report, &folder, name),
         BrokerClientCommand::Rotate { name, drop_old: true } => drop_old(report, &folder, name),

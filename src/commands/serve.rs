@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use super::Invocation;
 use super::context::Context;
-use crate::cli::ServeArgs;
+use crate::cli::BrokerFiles;
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::exit::Exit;
 use crate::report::Report;
@@ -25,8 +25,8 @@ use crate::settings::key;
 use crate::state::State;
 
 /// Serves until SIGTERM or SIGINT.
-pub(super) fn run(call: &Invocation<'_>, args: &ServeArgs) -> Result<Exit> {
-    let config = ServeConfig::read(&args.config_dir)?;
+pub(super) fn run(call: &Invocation<'_>, files: &BrokerFiles) -> Result<Exit> {
+    let config = ServeConfig::read(&files.config_dir)?;
     let credentials = call.environment.get(key::CREDENTIALS);
     let certificate = config.tls.clone().map(|files| Certificate::read(files, credentials)).transpose()?;
     let context = Context::open(call)?;
@@ -45,7 +45,7 @@ pub(super) fn run(call: &Invocation<'_>, args: &ServeArgs) -> Result<Exit> {
     let is_tls = certificate.is_some();
     let phase = watch::Sender::new(Phase::Serving);
     let broker = Broker { state, engine, desk, certificate, connections, phase };
-    let daemon = Daemon::new(broker, &args.config_dir, config, Arc::new(move |text| report.line(text)), warn);
+    let daemon = Daemon::new(broker, &files.config_dir, config, Arc::new(move |text| report.line(text)), warn);
     tell_places(report, &sockets, is_tls);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
     runtime.block_on(daemon.run(sockets, &interrupted))?;

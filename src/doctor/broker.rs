@@ -1,4 +1,4 @@
-//! What the broker says: whether it takes the token, and what it lets this machine do.
+//! What the broker says: whether it accepts the token, and what it allows this machine.
 
 use std::time::{Duration, Instant};
 
@@ -10,12 +10,12 @@ use crate::excerpt::excerpt;
 use crate::exit::Exit;
 use crate::name::DnsName;
 
-/// How long it may take: somebody is waiting, and it is asked beside everything else.
+/// How long it may take: a person is waiting, and all other checks run at the same time.
 const PATIENCE: Duration = Duration::from_secs(12);
 /// How much of what it allows is shown, in characters.
 const SHOWN: usize = 200;
 
-/// Asks it, once, and looks whether it allows certificates for some domains.
+/// Asks the broker, once, and looks whether it allows certificates for some domains.
 #[must_use]
 pub fn check(broker: &Client, domains: &[DnsName]) -> Vec<Finding> {
     let answer = match broker.client(Patience { deadline: Instant::now() + PATIENCE, tries: 1 }) {

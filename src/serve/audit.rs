@@ -23,7 +23,7 @@ const OLDER: &str = "audit.jsonl.1";
 const LARGEST: u64 = 10_000_000;
 /// The longest line that is read, in bytes.
 const LONGEST: u64 = 16 * 1024;
-/// So many addresses of unknown clients have a line in each second.
+/// At most this many addresses of unknown clients have a line in one second.
 const MOST_UNKNOWN: usize = 10;
 
 /// One decision.

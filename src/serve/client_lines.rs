@@ -87,7 +87,7 @@ impl NewClient<'_> {
     }
 }
 
-/// Returns what a person may not expect of what was granted.
+/// Returns what a grant means beyond its words.
 #[must_use]
 pub fn notes(grant: &Grant) -> Vec<String> {
     let without_name = grant.allow.iter().filter_map(|pattern| match pattern {

@@ -26,7 +26,7 @@ pub fn read(content_type: Option<&str>, body: &[u8]) -> Result<Asked, Malformed>
     let media_type = content_type.map(|text| text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
     let is_form = match media_type.as_deref() {
         None | Some("application/json") => false,
-        // What curl and wget say of every body, that of acme.sh too.
+        // curl and wget send this type with every body, also with the JSON of acme.sh.
         Some(FORM) => !body.trim_ascii_start().starts_with(b"{"),
         Some(_) => return Err(Malformed::ContentType),
     };

@@ -189,7 +189,7 @@ pub fn raise_descriptors(most: usize) -> usize {
     let limit = getrlimit(Resource::Nofile);
     let wanted = Rlimit { current: limit.maximum, maximum: limit.maximum };
     let allowed = if setrlimit(Resource::Nofile, wanted).is_ok() { limit.maximum } else { limit.current };
-    // Unlimited is none.
+    // No limit is `None`.
     let fit = allowed.map_or(u64::MAX, |allowed| allowed.saturating_sub(OTHER_DESCRIPTORS).max(allowed / 2));
     usize::try_from(fit).unwrap_or(most).min(most)
 }

@@ -1,5 +1,5 @@
-//! Writes the files of clients: a new one, one with another token, none. Each is replaced as a whole, so that a broker that
-//! reads it meets the old one or the new one.
+//! Writes the files of clients: a new one, or other tokens in one. Each is replaced as a whole, so that a broker that reads it
+//! meets the old one or the new one.
 
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, ErrorKind, Write as _};

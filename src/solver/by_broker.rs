@@ -1,4 +1,4 @@
-//! The records of a machine that asks a broker: that finds their place by itself, and says where it is.
+//! Adds and removes records by a broker, which finds their place by itself and tells it.
 
 use std::time::Instant;
 
