@@ -6,21 +6,21 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::exchange::{STACK, Transport, ask_over, ask_whole};
+use super::exchange::{ANSWER, STACK, Transport, ask_over, ask_whole};
 use super::message::{Question, Reply};
 use super::pace::Pace;
 use super::server::Server;
 use crate::name::DnsName;
 
-/// How long one server is waited for before the next one is asked too.
+/// How long one server is waited for before the next one is asked too. All of them are waited for as long as [`ANSWER`] over UDP,
+/// and once more over TCP; those that have to wait for the pace, from then on.
 const HEAD_START: Duration = Duration::from_millis(300);
-/// How long all of them are waited for over UDP, and once more over TCP.
-const ATTEMPT: Duration = Duration::from_millis(1800);
 /// After that, how long outcomes that are just coming in are still taken.
 const GRACE: Duration = Duration::from_millis(50);
 
 /// Asks the servers of the zone `apex` over UDP, and over TCP if nobody is of use. The server that has most of its pace left
-/// comes first, the others only if it is slow or of no use. The root has no name here, nor have servers that the user named.
+/// comes first, the others only if it is slow or of no use; a query that waits for the pace is no slow server. The root has no
+/// name here, nor have servers that the user named.
 ///
 /// # Errors
 /// What each server did instead by the deadline, a line each.
@@ -33,9 +33,11 @@ pub(super) fn ask_servers<'a>(
     let mut failures = BTreeSet::new();
     let now = Instant::now();
     let mut servers: Vec<_> = servers.into_iter().collect();
-    servers.sort_by_key(|server| Reverse(pace.free(server.address.ip(), now)));
+    servers.sort_by_cached_key(|server| Reverse(pace.room(server.address.ip(), now)));
     for transport in [Transport::Udp, Transport::Tcp] {
-        let until = deadline.min(Instant::now() + ATTEMPT);
+        let now = Instant::now();
+        let is_paced = servers.first().is_some_and(|server| pace.room(server.address.ip(), now) <= 0);
+        let (head_start, until) = if is_paced { (ANSWER, deadline) } else { (HEAD_START, deadline.min(now + ANSWER)) };
         let (sender, outcomes) = mpsc::channel();
         let (mut waiting, mut open) = (servers.iter(), 0);
         while Instant::now() < until + GRACE {
@@ -45,9 +47,9 @@ pub(super) fn ask_servers<'a>(
             } else if open == 0 {
                 break;
             }
-            let pause = if waiting.len() == 0 { ATTEMPT } else { HEAD_START };
             let left = (until + GRACE).saturating_duration_since(Instant::now());
-            match outcomes.recv_timeout(pause.min(left)) {
+            let pause = if waiting.len() == 0 { left } else { head_start.min(left) };
+            match outcomes.recv_timeout(pause) {
                 Ok(Ok(reply)) => return Ok(reply),
                 Ok(Err(line)) => {
                     failures.insert(line);

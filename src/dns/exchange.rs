@@ -22,6 +22,9 @@ pub const STACK: usize = 128 * 1024;
 /// the deadline, and each is one more guess at the id.
 const MOST_FOREIGN: usize = 4096;
 
+/// How long an answer is waited for, from when the query left: one that waits for the pace says nothing about the server.
+pub(super) const ANSWER: Duration = Duration::from_millis(1800);
+
 /// How long to wait for another question to give its socket back, where there are no more of them.
 const SOCKET_PAUSE: Duration = Duration::from_millis(20);
 
@@ -104,6 +107,8 @@ pub fn ask(
     deadline: Instant,
     sent: impl FnOnce(),
 ) -> Result<Reply, AskError> {
+    // Nothing leaves whose answer nobody would wait for.
+    left(deadline).ok_or(AskError::TimedOut)?;
     let query = question.encode().map_err(|_| AskError::Malformed)?;
     match transport {
         Transport::Udp => over_udp(server, &query, deadline, sent),
@@ -128,7 +133,7 @@ pub fn ask_whole(
 }
 
 /// Asks, and repeats without EDNS what a server refuses with it (RFC 6891 section 7). Each of them keeps the pace, if there
-/// is one.
+/// is one, and is then waited for as long as [`ANSWER`].
 ///
 /// # Errors
 /// [`AskError`] of the last attempt; [`AskError::TimedOut`] if there is no permit by the deadline.
@@ -142,7 +147,8 @@ pub(super) fn ask_over(
     let ask_once = |question: &Question| match pace {
         Some(pace) => {
             let permit = pace.wait(server, deadline).ok_or(AskError::TimedOut)?;
-            ask(server, question, transport, deadline, || permit.sent(Instant::now()))
+            let until = deadline.min(Instant::now() + ANSWER);
+            ask(server, question, transport, until, || permit.sent(Instant::now()))
         }
         None => ask(server, question, transport, deadline, || {}),
     };

@@ -129,6 +129,13 @@ impl Pace {
         self.lock().get(&address).map_or_else(|| free(&Queries::default()), free)
     }
 
+    /// Returns how many queries an address may get right now, less those that wait already.
+    #[must_use]
+    pub fn room(&self, address: IpAddr, now: Instant) -> isize {
+        let room = |queries: &Queries| queries.free(now).cast_signed() - queries.waiting.len().cast_signed();
+        self.lock().get(&address).map_or_else(|| room(&Queries::default()), room)
+    }
+
     /// Returns the moment at which an address may get its next query of those that poll, as far as is known: `now`, or later.
     #[must_use]
     pub fn next_free(&self, address: IpAddr, now: Instant) -> Instant {
