@@ -22,7 +22,7 @@ const NAMES: [&str; 2] = ["name.ipv64.net", "*.name.ipv64.net"];
 #[derive(Clone, Copy)]
 pub(super) enum Place {
     Variables,
-    /// In the configuration file, as the page has it.
+    /// Where `init` puts it: in the configuration file.
     File,
 }
 
@@ -46,13 +46,10 @@ pub(super) fn move_to_broker(stage: &mut Stage, hosts: &TwoHosts, place: Place) 
             stage.set_variable("IPV64_BROKER_TOKEN_FILE", token.to_str().unwrap());
         }
         Place::File => {
-            let block = page::block("settings.md", "A broker in place of the key", "toml");
-            let block = block
-                .replace("https://broker.example:8443", &address)
-                .replace("/etc/ipv64-acme/broker-token", token.to_str().unwrap());
-            let file = stage.path("config.toml");
-            fs::write(&file, block).unwrap();
-            stage.set_variable("IPV64_CONFIG", file.to_str().unwrap());
+            stage.set_variable("IPV64_CONFIG", stage.path("config.toml").to_str().unwrap());
+            let init = format!("{} init --broker {address} --stdin <{}", programs::hook().display(), token.display());
+            let finished = stage.shell(&init, &[]);
+            assert!(finished.status.success(), "{}", finished.said());
         }
     }
     broker

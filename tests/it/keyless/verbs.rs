@@ -1,5 +1,7 @@
 //! Each client's verbs through a broker: what they add and remove, wait for, and leave in the journal.
 
+use std::path::Path;
+
 use ipv64_acme::sim::ServerSettings;
 
 use super::standin::Fault;
@@ -107,4 +109,24 @@ fn a_removal_needs_neither_journal_nor_dns() {
     assert_done(&world.hook(&["cleanup", RECORD, FIRST]));
     assert!(world.records().is_empty());
     assert_eq!(broker.seen().len(), 2);
+}
+
+/// What acme.sh, Cert Warden and Certify The Web call, with no key among the settings of acme.sh either.
+#[test]
+fn the_shell_files_add_and_remove_through_the_broker() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let file = |below: &str| root.join(below).display().to_string();
+    let add_and_remove = ["hooks/add", "hooks/remove"].map(|script| vec![file(script), RECORD.into(), DASHED.into()]);
+    let dns_file = [file("tests/it/conventions/shims/acme.sh"), file("hooks/dns_ipv64_acme.sh")];
+    let both = [&dns_file[..], &["dns_ipv64_acme".into(), RECORD.into(), DASHED.into()]].concat();
+    for calls in [&add_and_remove[..], &[both]] {
+        let (mut world, broker) = machine(&[]);
+        let configuration = world.path("account.conf").display().to_string();
+        world.set("ACCOUNT_CONF_PATH", &configuration);
+        for arguments in calls {
+            assert_done(&world.run(world.command(&programs::system("sh")).args(arguments), ""));
+        }
+        assert!(world.records().is_empty());
+        assert_eq!(broker.seen(), ["/v1/present", "/v1/cleanup"].map(|path| format!("{path} {RECORD}")));
+    }
 }
