@@ -15,6 +15,8 @@ use crate::secret::{LONGEST_KEY, MASK, Secret};
 
 /// The variable with the folder of systemd's credentials.
 pub const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
+/// acme.sh's variable for the key.
+const ACME_SH: &str = "IPv64_Token";
 /// The shortest text that is taken for a key where a path should be.
 const SHORTEST_KEY: usize = 20;
 
@@ -42,7 +44,7 @@ pub struct Credential {
 const KEY: Credential = Credential {
     name: "API key",
     source: "from your account page at IPv64.net",
-    variables: &["IPV64_API_KEY", "IPV64_API_TOKEN", "IPv64_Token"],
+    variables: &["IPV64_API_KEY", "IPV64_API_TOKEN", ACME_SH],
     setting: Setting::ApiKeyFile,
     systemd: "ipv64-api-key",
     file: "api-key",
@@ -95,7 +97,12 @@ pub fn check_one(sources: &Sources<'_>) -> Result<()> {
     let Some((_, broker)) = sources.find(Setting::Broker) else { return Ok(()) };
     let Some(key) = KEY.place(sources).filter(|place| !matches!(place, Place::Usual(_))) else { return Ok(()) };
     let problem = format!("{broker} names a broker, and an API key is given too: {}", key.describe());
-    let hint = "a machine that asks a broker needs no key: remove the key, or remove the broker to use the key";
+    let kept = match key {
+        Place::Variable(ACME_SH, _) => " (acme.sh keeps it in its account.conf, as SAVED_IPv64_Token)",
+        _ => "",
+    };
+    let hint =
+        format!("a machine that asks a broker needs no key: remove the key{kept}, or remove the broker to use the key");
     Err(Error::new(Kind::InvalidSetting, problem).advise(hint))
 }
 

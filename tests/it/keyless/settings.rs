@@ -32,6 +32,7 @@ fn a_key_beside_a_broker_is_an_error_with_a_way_out() {
             assert_eq!(finished.status.code(), Some(2), "{variable} {command:?} {}", finished.said());
             let said = finished.said();
             assert!(said.contains("IPV64_BROKER") && said.contains("remove the key"), "{said}");
+            assert_eq!(said.contains("account.conf"), variable == "IPv64_Token", "{said}");
             assert!(!said.contains("c4n4ry"), "{said}");
         }
         world.set(variable, "");
