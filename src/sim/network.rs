@@ -3,11 +3,11 @@
 
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, ErrorKind};
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 
-/// The commands that a host is made with. Only where the loopback device is up is 127.0.0.0/8 the host's own: elsewhere it may be
+/// The commands that a host is made with, IPv6 where the system has it. Only where the loopback device is up is 127.0.0.0/8 the host's own: elsewhere it may be
 /// at the other end of a cable.
 const LOOPBACK: &str = "ip link set lo up";
 const ROUTE_LOOPBACK: &str = "echo 1 >/proc/sys/net/ipv4/conf/all/route_localnet";
@@ -15,8 +15,10 @@ const CABLE: &str = r#"
 ip link add "near$2" type veth peer name far netns "$1"
 ip address add 10.64.0.1 peer "10.64.0.$2" dev "near$2"
 ip link set "near$2" up
+ip address add fd64::1/128 dev "near$2" nodad && ip route add "fd64::$2" dev "near$2" || :
 exec nsenter -n -t "$1" sh -ec '
   ip address add "10.64.0.$1/24" dev far
+  ip address add "fd64::$1/64" dev far nodad || :
   ip link set far up
   ip route add 127.0.0.0/8 via 10.64.0.1
 ' sh "$2"
@@ -34,6 +36,8 @@ pub struct Network {
 impl Network {
     /// The address of the first host.
     pub const FIRST: Ipv4Addr = Ipv4Addr::new(10, 64, 0, 1);
+    /// Its IPv6 address.
+    pub const FIRST_V6: Ipv6Addr = ipv6(1);
 
     /// Makes a network and moves the calling thread into it. What listened before stays where it is.
     ///
@@ -59,7 +63,7 @@ impl Network {
         if !laid.status.success() {
             return Err(io::Error::other(String::from_utf8_lossy(&laid.stderr).trim().to_owned()));
         }
-        Ok(Host { keeper, address: Ipv4Addr::new(10, 64, 0, self.hosts) })
+        Ok(Host { keeper, number: self.hosts })
     }
 }
 
@@ -73,14 +77,20 @@ impl Drop for Network {
 #[derive(Debug)]
 pub struct Host {
     keeper: Keeper,
-    address: Ipv4Addr,
+    number: u8,
 }
 
 impl Host {
     /// Its address.
     #[must_use]
     pub fn address(&self) -> Ipv4Addr {
-        self.address
+        Ipv4Addr::new(10, 64, 0, self.number)
+    }
+
+    /// Its IPv6 address.
+    #[must_use]
+    pub fn address_v6(&self) -> Ipv6Addr {
+        ipv6(self.number)
     }
 
     /// Returns a command that runs here what another one would run where this thread is: with its folder, and with no variables
@@ -97,6 +107,10 @@ impl Host {
         }
         here
     }
+}
+
+const fn ipv6(host: u8) -> Ipv6Addr {
+    Ipv6Addr::new(0xfd64, 0, 0, 0, 0, 0, 0, host as u16)
 }
 
 /// The process that keeps a name space. It ends with its input, and not with an interrupt on the terminal: what runs on the host

@@ -397,7 +397,7 @@ fn credentials(folder: &Path, more: &str) -> String {
     BASE64_STANDARD.encode(format!("web:{}", client(folder, more)))
 }
 
-fn present(credentials: &str) -> String {
+pub(super) fn present(credentials: &str) -> String {
     let body = format!("{{\"fqdn\": \"_acme-challenge.www.name.ipv64.net.\", \"value\": \"{}\"}}", "v".repeat(43));
     let authorization =
         if credentials.is_empty() { String::new() } else { format!("Authorization: Basic {credentials}\r\n") };

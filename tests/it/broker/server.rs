@@ -43,7 +43,7 @@ pub(crate) fn configure_in(folder: &Path, lines: &str) -> PathBuf {
 }
 
 /// The lines of a broker with TLS on a free port of an address.
-pub(crate) fn tls_on(address: std::net::Ipv4Addr) -> String {
+pub(crate) fn tls_on(address: impl std::fmt::Display) -> String {
     format!("listen = '{address}:0'\ntls_cert = 'cert.pem'\ntls_key = 'key.pem'\n")
 }
 
@@ -111,6 +111,18 @@ impl Broker {
         assert!(process::signal(&self.child.id().to_string(), name));
     }
 
+    /// How many connections to a port are open on its host, as the system sees them (proc_pid_net(5)).
+    pub(crate) fn established(&self, port: u16) -> usize {
+        const ESTABLISHED: &str = "01";
+        let sockets = fs::read_to_string(format!("/proc/{}/net/tcp", self.child.id())).unwrap();
+        let is_one = |line: &&str| {
+            let mut fields = line.split_whitespace().skip(1);
+            fields.next().is_some_and(|local| local.ends_with(&format!(":{port:04X}")))
+                && fields.nth(1) == Some(ESTABLISHED)
+        };
+        sockets.lines().filter(is_one).count()
+    }
+
     /// The kilobytes of memory that it takes.
     pub(crate) fn memory(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
@@ -140,7 +152,7 @@ impl Drop for Broker {
 
 /// Makes a certificate for 127.0.0.1, and for the other host of a test's network, whose time is around the years given, as `cert.pem` and `key.pem` in a folder. Returns it.
 pub(crate) fn certificate(folder: &Path, name: &str, years: (i32, i32)) -> String {
-    let mut params = CertificateParams::new(["127.0.0.1", "10.64.0.2"].map(str::to_owned)).unwrap();
+    let mut params = CertificateParams::new(["127.0.0.1", "10.64.0.2", "fd64::2"].map(str::to_owned)).unwrap();
     params.distinguished_name.push(DnType::CommonName, name);
     params.not_before = rcgen::date_time_ymd(years.0, 1, 1);
     params.not_after = rcgen::date_time_ymd(years.1, 1, 1);
@@ -162,6 +174,12 @@ pub(crate) fn replace(path: &Path, text: &str, mode: u32) {
 
 /// Sends a request over TLS, trusting one certificate; the answer, or why there is none.
 pub(crate) fn ask_tls(address: &str, trusted: &str, request: &str) -> Result<String, String> {
+    let stream = TcpStream::connect(address).map_err(|error| error.to_string())?;
+    exchange(&mut tls_stream(stream, trusted), request)
+}
+
+/// A connection that begins TLS with its first octets.
+pub(crate) fn tls_stream(stream: TcpStream, trusted: &str) -> StreamOwned<ClientConnection, TcpStream> {
     let mut roots = RootCertStore::empty();
     roots.add(rustls::pki_types::CertificateDer::from_pem_slice(trusted.as_bytes()).unwrap()).unwrap();
     let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
@@ -169,10 +187,8 @@ pub(crate) fn ask_tls(address: &str, trusted: &str, request: &str) -> Result<Str
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
-    let name = ServerName::try_from("127.0.0.1").unwrap();
-    let connection = ClientConnection::new(Arc::new(config), name).unwrap();
-    let mut stream = StreamOwned::new(connection, TcpStream::connect(address).map_err(|error| error.to_string())?);
-    exchange(&mut stream, request)
+    let name = ServerName::from(stream.peer_addr().unwrap().ip());
+    StreamOwned::new(ClientConnection::new(Arc::new(config), name).unwrap(), stream)
 }
 
 /// Sends a request in plain text; the answer, or why there is none.

@@ -1,7 +1,7 @@
 //! A network of a test's own with two hosts: the test's, and one for the broker. Where name spaces are not permitted, both are the
 //! loopback of this machine.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
 use std::process::Command;
 
 use ipv64_acme::sim::network::{Host, Network};
@@ -29,6 +29,16 @@ impl TwoHosts {
     /// The address of the other host.
     pub(crate) fn far(&self) -> Ipv4Addr {
         self.0.as_ref().map_or(Ipv4Addr::LOCALHOST, |(host, _)| host.address())
+    }
+
+    /// The IPv6 addresses of both; none on loopback, nor where the system has no IPv6.
+    pub(crate) fn ipv6(&self) -> Option<[Ipv6Addr; 2]> {
+        let (host, _) = self.0.as_ref()?;
+        if TcpListener::bind((Network::FIRST_V6, 0)).is_err() {
+            skipped("a broker in another network name space over IPv6: this system has none");
+            return None;
+        }
+        Some([Network::FIRST_V6, host.address_v6()])
     }
 
     /// Moves a command to the other host.
