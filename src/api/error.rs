@@ -69,10 +69,10 @@ impl ApiError {
         }
     }
 
-    /// Returns whether the request has got no answer that can be understood, or has not come so far.
+    /// Returns whether the request has got no answer of the API, or has not come so far.
     #[must_use]
     pub fn is_unanswered(&self) -> bool {
-        matches!(self.cause(), Self::Transport(_) | Self::Unavailable { .. })
+        matches!(self.cause(), Self::Transport(_) | Self::Unavailable { .. } | Self::Redirected { .. })
     }
 
     /// Returns whether the API has given no answer that can be understood, and may give one later.

@@ -1,8 +1,8 @@
 //! IPv64 does not answer: who asks is told so at once, one call in half a minute tries whether it does again, and where no
 //! connection came about, one without a request tells that sooner.
 //!
-//! A slow answer is no outage. A call counts as unanswered after a second where one of its tries has failed, where there is an
-//! outage already, or where IPv64 accepts no connection; after five seconds in any case. Then all who wait for a call are told,
+//! A slow answer is no outage. A call counts as unanswered after a second where one of its tries has failed or where there is an
+//! outage already, after two where IPv64 accepts no connection, and after five in any case. Then all who wait for a call are told,
 //! the one whose call it is too. The call goes on: the journal has its record, and a removal that is asked for meanwhile is
 //! noted, answered, and made when the call has ended.
 
@@ -86,11 +86,14 @@ impl Engine {
         self.reach().attempt = Some(attempt);
         drop(desk);
         self.changed.notify_all();
+        let before = self.parts.traffic.passed();
         let done = call();
         let was_silent = self.parts.traffic.settle().is_some();
+        let is_answered = !was_silent && self.parts.traffic.passed() > before;
         let mut desk = self.desk();
         let mut reach = self.reach();
         (reach.attempt, reach.was_silent) = (None, was_silent);
+        reach.probed = reach.probed.filter(|_| !is_answered);
         drop(reach);
         desk.settle();
         done

@@ -43,7 +43,7 @@ fn an_outage_is_answered_at_once_and_costs_few_calls() {
     }
     let during = broker.sim.api_calls().len();
     assert!(during <= 5, "{during} calls for ten records");
-    assert!(is_known(&broker));
+    until("it is known", || is_known(&broker));
     asks.iter().for_each(|asked| assert!(!changed(&broker.cleanup(asked)), "it was never stored"));
     let after = broker.sim.api_calls().len();
     assert!(after <= 15, "{after} calls in all");
@@ -73,6 +73,7 @@ fn whatever_way_ipv64_is_away_all_are_told_after_two_tries() {
         ("half an answer", answered(Action::Truncate)),
         ("a page with status 502", answered(Action::html(502, "<h1>Bad Gateway</h1>"))),
         ("a page with status 200", answered(Action::html(200, "<h1>Maintenance</h1>"))),
+        ("a redirect", answered(Action::redirect("https://127.0.0.1/maintenance"))),
         ("a document with status 503", answered(Action::json(503, "{}"))),
     ] {
         let broker = Broker::of(sim, setup);
@@ -81,7 +82,7 @@ fn whatever_way_ipv64_is_away_all_are_told_after_two_tries() {
             let Answer::Failed { kind, .. } = answer else { panic!("{what}: {answer:?}") };
             assert_eq!(kind.exit(), Exit::NoAnswer, "{what}: {answers:?}");
         }
-        assert!(is_known(&broker), "{what}");
+        until(what, || is_known(&broker));
         let later = broker.present(&ask("later", "name.ipv64.net"));
         assert!(is_away(&later), "{what}: {later:?}");
         let requests = broker.engine.numbers().requests;
@@ -156,6 +157,7 @@ fn who_waits_is_served_again_as_soon_as_connections_come_about() {
     let broker = Broker::of(sim, Setup::new("1000/1").set("IPV64_API_URL", &front.url()));
     let asks = clients(5);
     assert!(broker.present_all(&asks, Goal::Ready).iter().all(is_refused));
+    until("it is known", || is_known(&broker));
     let requests = broker.engine.numbers().requests;
     front.open(Some(&broker.sim.api_url()));
     let opened = Instant::now();
@@ -168,6 +170,7 @@ fn who_waits_is_served_again_as_soon_as_connections_come_about() {
     front.close();
     let mut broker = broker;
     assert!(is_refused(&broker.present(&ask("a", "name.ipv64.net"))));
+    until("it is known", || is_known(&broker));
     broker.restart_after(|_| ());
     assert!(is_away(&broker.present(&ask("a", "name.ipv64.net"))));
     front.open(Some(&broker.sim.api_url()));
