@@ -1,6 +1,7 @@
 //! Another process has the lock of the state directory.
 
 use std::fs::File;
+use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -13,7 +14,11 @@ fn monitoring_is_answered_and_what_needs_the_journal_waits_for_it() {
     let env = TestEnvironment::new();
     let folder = configure(&env, "listen = '127.0.0.1:0'\nadmin_listen = '127.0.0.1:0'\n");
     let token = client(&folder, "");
-    let mut broker = Broker::run(&env, &mut command(&env, &folder));
+    let manager = UnixDatagram::bind(env.path("notify")).unwrap();
+    manager.set_nonblocking(true).unwrap();
+    let mut started = command(&env, &folder);
+    started.env("NOTIFY_SOCKET", env.path("notify")).env("WATCHDOG_USEC", "3000000");
+    let mut broker = Broker::run(&env, &mut started);
     broker.wait_for("metrics on");
     let (address, admin) = (broker.told("listening on http://"), broker.told("metrics on http://"));
     let lock = File::options().write(true).create(true).truncate(false).open(env.path("state/lock")).unwrap();
@@ -31,6 +36,7 @@ fn monitoring_is_answered_and_what_needs_the_journal_waits_for_it() {
     });
     // Longer than a hook waits for the lock.
     let held = Instant::now();
+    let mut is_alive = Vec::new();
     while held.elapsed() < Duration::from_secs(7) {
         for (path, word) in [("/livez", "alive"), ("/readyz", "ready"), ("/metrics", "ipv64_acme_api_calls_today")] {
             let answer = ask(&admin, &get(path)).unwrap();
@@ -38,7 +44,12 @@ fn monitoring_is_answered_and_what_needs_the_journal_waits_for_it() {
         }
         assert!(ask(&address, &get("/v1/client")).unwrap().starts_with("HTTP/1.1 401 "));
         std::thread::sleep(Duration::from_millis(100));
+        let mut message = [0; 256];
+        while let Ok(length) = manager.recv(&mut message) {
+            is_alive.extend(String::from_utf8_lossy(&message[..length]).contains("WATCHDOG=1").then(|| held.elapsed()));
+        }
     }
+    assert!(is_alive.iter().any(|at| *at > Duration::from_secs(5)), "the watchdog is answered too: {is_alive:?}");
     assert!(!waiting.is_finished() && env.calls().is_empty(), "nothing leaves before the journal knows of it");
     broker.wait_for("was locked by another process");
     drop(lock);
