@@ -17,6 +17,7 @@ use std::sync::{OnceLock, PoisonError, RwLock};
 
 use serde_json::{Value, json};
 
+use crate::broker::protocol::mask_tokens;
 use crate::cli::OutputArgs;
 use crate::doctor::{Finding, Level};
 use crate::error::{Error, Kind};
@@ -247,9 +248,9 @@ impl Report {
 pub fn error_entry(error: &Error) -> Value {
     json!({
         "kind": error.kind(),
-        "message": format!("{error:#}"),
-        "hint": error.hint(),
-        "details": error.details(),
+        "message": mask_tokens(&format!("{error:#}")),
+        "hint": error.hint().map(mask_tokens),
+        "details": error.details().iter().map(|detail| mask_tokens(detail)).collect::<Vec<_>>(),
     })
 }
 
@@ -327,5 +328,6 @@ fn note(written: io::Result<()>) {
 }
 
 fn to_stderr(text: &str) {
-    writeln!(io::stderr().lock(), "{}", harmless::lines(&masked(text))).ok();
+    // A token that was typed where none belongs is not always one of this machine.
+    writeln!(io::stderr().lock(), "{}", harmless::lines(&mask_tokens(&masked(text)))).ok();
 }

@@ -2,6 +2,7 @@
 //! an [`ErrorDocument`].
 
 use crate::name::DnsName;
+use crate::secret::MASK;
 
 /// Where a record is added. The answer comes when IPv64 has stored it: the caller looks at the name servers itself.
 pub const PRESENT: &str = "/v1/present";
@@ -11,6 +12,16 @@ pub const CLEANUP: &str = "/v1/cleanup";
 pub const CLIENT: &str = "/v1/client";
 /// What every token begins with, so that people and scanners of secrets know one.
 pub const TOKEN_PREFIX: &str = "ipv64b_";
+
+/// Replaces every token in a text, for the message about one that is where none belongs.
+#[must_use]
+pub fn mask_tokens(text: &str) -> String {
+    let mut parts = text.split(TOKEN_PREFIX);
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |masked, part| {
+        masked + MASK + part.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
+    })
+}
 
 /// A record to be added or removed.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -64,4 +75,16 @@ pub struct ErrorBody {
     pub message: String,
     /// What to do now.
     pub hint: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_in_a_message_is_masked() {
+        let text = format!("string \"{TOKEN_PREFIX}a-b_C\", then a.{TOKEN_PREFIX}0.");
+        assert_eq!(mask_tokens(&text), "string \"********\", then a.********.");
+        assert_eq!(mask_tokens("nothing"), "nothing");
+    }
 }

@@ -37,6 +37,7 @@ use context::Context;
 use memory::Memory;
 use serde_json::{Value, json};
 
+use crate::broker::protocol::mask_tokens;
 use crate::cli::{self, Cli, Command, OutputArgs};
 use crate::doctor::machine;
 use crate::error::{Error, Kind, Result};
@@ -217,7 +218,8 @@ impl Invocation<'_> {
     /// cause.
     fn explained(&self, error: Error) -> Error {
         let kind = error.kind();
-        let Ok(sources) = self.places() else { return error };
+        // Where the arguments were at fault nobody has looked for the key yet, which may be one of them.
+        let Ok(sources) = self.sources() else { return error };
         let error = match Settings::load(&sources).and_then(|settings| self.broken(&settings, kind)) {
             Ok(Some(broken)) => error.context(broken),
             Ok(None) | Err(_) => error,
@@ -258,7 +260,7 @@ fn usage(args: &[OsString], error: &clap::Error) -> Exit {
     }
     let said = error.render().to_string();
     let keys = keys(args);
-    let masked = keys.iter().fold(said, |said, key| said.replace(key, MASK));
+    let masked = mask_tokens(&keys.iter().fold(said, |said, key| said.replace(key, MASK)));
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         error.print().ok();
     } else {

@@ -8,8 +8,9 @@ use ipnet::{IpNet, Ipv4Net};
 use serde::{Deserialize, Deserializer, de};
 
 use super::grant::{Grant, NotReady};
-use super::token::{TokenHash, mask};
+use super::token::TokenHash;
 use crate::broker::pattern::Pattern;
+use crate::broker::protocol::mask_tokens;
 use crate::challenge::{parse_identifier, record_name};
 use crate::error::{Error, Kind, Result};
 use crate::excerpt::{visible, visible_path};
@@ -194,7 +195,7 @@ fn list<'de, T, E: std::fmt::Display, D: Deserializer<'de>>(
 
 fn malformed(path: &Path, reason: &str) -> Error {
     // A token may be where its hash belongs.
-    let reason = mask(&visible(reason));
+    let reason = mask_tokens(&visible(reason));
     Error::new(Kind::ClientMalformed, format!("the client file `{}` cannot be used: {reason}", visible_path(path))).advise(
         "correct the line, or write the file again: `ipv64-acme client remove`, then `ipv64-acme client add`; docs/broker.md \
          has an example",

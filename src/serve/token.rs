@@ -11,7 +11,7 @@ use ring::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 use subtle::{Choice, ConstantTimeEq as _};
 
 use crate::broker::protocol::TOKEN_PREFIX;
-use crate::secret::{MASK, Secret};
+use crate::secret::Secret;
 
 /// The random bytes of a token.
 const TOKEN: usize = 32;
@@ -48,16 +48,6 @@ fn random<const N: usize>() -> io::Result<[u8; N]> {
     let mut bytes = [0; N];
     SysRng.try_fill_bytes(&mut bytes).map_err(io::Error::other)?;
     Ok(bytes)
-}
-
-/// Replaces every token in a text, for the message about a file that holds one by mistake.
-#[must_use]
-pub fn mask(text: &str) -> String {
-    let mut parts = text.split(TOKEN_PREFIX);
-    let first = parts.next().unwrap_or_default().to_owned();
-    parts.fold(first, |masked, part| {
-        masked + MASK + part.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
-    })
 }
 
 /// The SHA-256 hash of a token: in files, 64 hexadecimal digits. A token is random, so its hash needs no salt and no stretching.
@@ -137,13 +127,5 @@ mod tests {
             assert_eq!(parts.iter().map(|part| part.len()).collect::<Vec<_>>(), [8, 4, 4, 4, 12], "{uuid}");
             assert!(parts[2].starts_with('4') && parts[3].starts_with(['8', '9', 'a', 'b']), "{uuid}");
         }
-    }
-
-    #[test]
-    fn a_token_in_a_message_is_masked() {
-        let token = generate().unwrap();
-        let text = format!("string \"{0}\", then {0}.", token.expose());
-        assert_eq!(mask(&text), "string \"********\", then ********.");
-        assert_eq!(mask("nothing"), "nothing");
     }
 }

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use super::standin::TOKEN;
 use super::{NAME, RECORD, machine};
+use crate::conventions::world::World;
 use crate::support::values::FIRST;
 
 const KEY: &str = "c4n4ryKEY0123456789abcdef0123456";
@@ -124,6 +125,23 @@ fn the_token_is_in_no_output() {
         let said = world.hook(args).said();
         assert!(!said.contains("c4n4ry"), "{args:?} {said}");
     }
+    let (url, below) = (format!("https://{TOKEN}/"), format!("a..{TOKEN}"));
+    for args in [
+        &["present", "--identifier", TOKEN, "a.example"][..],
+        &["--json", "present", "--identifier", TOKEN, "a.example"],
+        &["explain", TOKEN],
+        &["record", "delete", TOKEN],
+        &["doctor", &url],
+        &["--json", "test", &url],
+        &["doctor", &below],
+    ] {
+        let finished = world.hook(args);
+        assert!(
+            finished.status.code() != Some(0) && !finished.said().contains("c4n4ry"),
+            "{args:?} {}",
+            finished.said()
+        );
+    }
     let echo = format!(r#"{{"error":{{"kind":"broker_not_allowed","message":"Bearer {TOKEN}","hint":"{TOKEN}"}}}}"#);
     broker.fault([super::standin::Fault::Answer(403, Vec::new(), echo)]);
     let said = world.hook(&["-vv", "present", RECORD, FIRST]).said();
@@ -134,5 +152,21 @@ fn the_token_is_in_no_output() {
     for file in ["journal.json", "usage.json", "history.json"] {
         let text = fs::read_to_string(world.path("state").join(file)).unwrap_or_default();
         assert!(!text.contains("c4n4ry"), "{file}");
+    }
+}
+
+/// Where a command fails at its arguments, no setting has been looked at yet.
+#[test]
+fn a_key_in_place_of_an_argument_is_in_no_output() {
+    let world = World::start();
+    let key = world.sim.key(0).unwrap().to_owned();
+    for args in [
+        &["present", "--identifier", &key, "a.example"][..],
+        &["--json", "present", "--identifier", &key, "a.example"],
+        &["explain", &key],
+        &["record", "delete", &key],
+    ] {
+        let finished = world.hook(args);
+        assert!(finished.status.code() != Some(0) && !finished.said().contains(&key), "{args:?} {}", finished.said());
     }
 }
