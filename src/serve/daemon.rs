@@ -9,24 +9,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
 use tokio::task::spawn_blocking;
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{MissedTickBehavior, interval};
 use tokio_rustls::TlsAcceptor;
 
+use super::broker::Broker;
 use super::clients::{Clients, FOLDER};
 use super::config::ServeConfig;
 use super::connections::Connections;
-use super::engine::Engine;
 use super::listen::{Socket, Sockets};
-use super::metrics::{self, Health, Reading};
-use super::router::{Desk, router};
-use super::server::{Phase, Server};
+use super::metrics;
+use super::router::router;
+use super::server::Server;
 use super::tls::{Certificate, Look};
 use super::watch::Folder;
 use super::{Note, Warn, systemd};
 use crate::error::{Context as _, Error, Kind, Result};
-use crate::state::State;
 
 /// The most connections of clients: 1,000 waits, and room for those that come and go. One over TLS takes some forty kilobytes.
 pub const MOST_CONNECTIONS: usize = 1280;
@@ -34,27 +32,6 @@ pub const MOST_CONNECTIONS: usize = 1280;
 const MOST_ADMIN_CONNECTIONS: usize = 16;
 /// How often files are looked at.
 const LOOK: Duration = Duration::from_secs(2);
-/// How long requests may go on after a signal, and how long their answers may take to leave.
-const GRACE: Duration = Duration::from_millis(1500);
-const FAREWELL: Duration = Duration::from_millis(300);
-/// How often it is looked whether all connections have ended.
-const TICK: Duration = Duration::from_millis(20);
-
-/// What runs: the parts that requests, files and signals meet.
-pub struct Broker {
-    /// The journal.
-    pub state: State,
-    /// Does the work.
-    pub engine: Arc<Engine>,
-    /// Answers requests.
-    pub desk: Arc<Desk>,
-    /// The certificate, if there is one.
-    pub certificate: Option<Arc<Certificate>>,
-    /// The connections of clients.
-    pub connections: Arc<Connections>,
-    /// Where the process is in its life.
-    pub phase: watch::Sender<Phase>,
-}
 
 /// Looks after a broker.
 pub struct Daemon {
@@ -70,46 +47,6 @@ pub struct Daemon {
     complaint: Option<String>,
     note: Note,
     warn: Warn,
-}
-
-impl Broker {
-    /// Returns how it is.
-    fn reading(&self) -> Reading {
-        let (numbers, (down_since, quota)) = (self.engine.numbers(), self.engine.usage());
-        Reading {
-            health: match *self.phase.borrow() {
-                Phase::Serving if self.state.is_on_disk() => Health::Serving,
-                Phase::Serving => Health::NoState,
-                Phase::Stopping | Phase::Closing => Health::Stopping,
-            },
-            requests: self.desk.audit.decisions(),
-            failures: numbers.failures,
-            waits: numbers.waits,
-            queued: numbers.queued,
-            connections: self.connections.count(),
-            clients: self.desk.clients().len(),
-            api_requests: numbers.requests,
-            quota: Some(quota),
-            down_since,
-            certificate_end: self.certificate.as_ref().and_then(|certificate| certificate.not_after()),
-            audit_lost: self.desk.audit.counts().lost,
-        }
-    }
-
-    /// Takes no new work, and ends when all answers have left, or when it has taken too long.
-    async fn stop(self: Arc<Self>) {
-        self.phase.send_replace(Phase::Stopping);
-        let engine = Arc::clone(&self.engine);
-        std::thread::spawn(move || engine.stop(GRACE));
-        let gone = || async {
-            while self.connections.count() > 0 {
-                sleep(TICK).await;
-            }
-        };
-        timeout(GRACE, gone()).await.ok();
-        self.phase.send_replace(Phase::Closing);
-        timeout(FAREWELL, gone()).await.ok();
-    }
 }
 
 impl Daemon {

@@ -7,6 +7,7 @@
 pub mod acme_dns;
 pub mod address;
 pub mod audit;
+pub mod broker;
 pub mod client_file;
 pub mod client_lines;
 pub mod clients;
