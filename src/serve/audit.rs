@@ -23,8 +23,13 @@ const OLDER: &str = "audit.jsonl.1";
 const LARGEST: u64 = 10_000_000;
 /// The longest line that is read, in bytes.
 const LONGEST: u64 = 16 * 1024;
-/// At most this many addresses of unknown clients have a line in one second.
+/// At most this many addresses of unknown clients have a line in one minute.
 const MOST_UNKNOWN: usize = 10;
+/// At most this many lines a client has in one hour for what causes no call.
+const MOST_OF_CLIENT: u32 = 600;
+/// Where the hour and the minute end in a time (RFC 3339), in bytes.
+const HOUR: usize = 13;
+const MINUTE: usize = 16;
 
 /// One decision.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -49,7 +54,7 @@ pub struct Line {
     pub calls: Option<u32>,
     /// How long the answer took, in seconds.
     pub wait_seconds: f64,
-    /// How many lines of unknown clients were left out before this one.
+    /// How many lines of this client, or of unknown ones, were left out before this one.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub left_out: u64,
 }
@@ -61,7 +66,7 @@ pub struct Counts {
     pub written: u64,
     /// Lines that could not be written.
     pub lost: u64,
-    /// Lines of unknown clients that were left out.
+    /// Lines that were left out.
     pub left_out: u64,
 }
 
@@ -82,14 +87,22 @@ struct Log {
     is_told: bool,
     counts: Counts,
     decisions: BTreeMap<[String; 3], u64>,
-    unknown: Unknown,
+    shares: Shares,
 }
 
-/// The lines of unknown clients: whoever sends thousands of requests must not push the others out of the log.
+/// Who has had how many lines: whoever sends thousands of requests must not push the lines of others out of the log, or own ones
+/// that somebody is to see.
 #[derive(Default)]
-struct Unknown {
-    second: String,
-    addresses: Vec<String>,
+struct Shares {
+    hour: String,
+    of: BTreeMap<Option<String>, Share>,
+    minute: String,
+    unknown: Vec<String>,
+}
+
+#[derive(Default)]
+struct Share {
+    written: u32,
     left_out: u64,
 }
 
@@ -110,7 +123,7 @@ impl Audit {
         let mut log = self.log();
         let decision = [&line.dialect, &line.action, &line.outcome].map(String::clone);
         *log.decisions.entry(decision).or_default() += 1;
-        if line.client.is_none() && !log.unknown.admit(&mut line) {
+        if !log.shares.admit(&mut line) {
             log.counts.left_out += 1;
             return;
         }
@@ -181,19 +194,33 @@ impl Log {
     }
 }
 
-impl Unknown {
-    /// Decides about a line: one for each address in a second, and [`MOST_UNKNOWN`] for all of them.
+impl Shares {
+    /// Decides about a line. What has caused a call always has one: the calls are limited themselves.
     fn admit(&mut self, line: &mut Line) -> bool {
-        if self.second != line.time {
-            self.second.clone_from(&line.time);
-            self.addresses.clear();
+        let (hour, minute) = (line.time.get(..HOUR), line.time.get(..MINUTE));
+        if hour != Some(&self.hour) {
+            hour.unwrap_or_default().clone_into(&mut self.hour);
+            self.of.values_mut().for_each(|share| share.written = 0);
         }
-        if self.addresses.len() >= MOST_UNKNOWN || self.addresses.contains(&line.address) {
-            self.left_out += 1;
+        if minute != Some(&self.minute) {
+            minute.unwrap_or_default().clone_into(&mut self.minute);
+            self.unknown.clear();
+        }
+        let share = self.of.entry(line.client.clone()).or_default();
+        let has_room = if line.client.is_some() {
+            share.written < MOST_OF_CLIENT || line.calls.is_some_and(|calls| calls > 0)
+        } else {
+            self.unknown.len() < MOST_UNKNOWN && !self.unknown.contains(&line.address)
+        };
+        if !has_room {
+            share.left_out += 1;
             return false;
         }
-        self.addresses.push(line.address.clone());
-        line.left_out = std::mem::take(&mut self.left_out);
+        if line.client.is_none() {
+            self.unknown.push(line.address.clone());
+        }
+        share.written += 1;
+        line.left_out = std::mem::take(&mut share.left_out);
         true
     }
 }

@@ -89,14 +89,34 @@ fn a_full_disk_is_told_once_and_fails_nothing() {
 
 #[test]
 fn unknown_clients_cannot_push_others_out() {
-    let mut unknown = Unknown::default();
-    let mut admitted = |second: u64, host: u32| {
-        let mut line = Line { time: format!("2026-11-28T10:00:0{second}Z"), ..line(None, &format!("192.0.2.{host}")) };
-        unknown.admit(&mut line).then_some(line.left_out)
+    let mut shares = Shares::default();
+    let mut admitted = |minute: u64, host: u32| {
+        let mut line = Line { time: format!("2026-11-28T10:0{minute}:59Z"), ..line(None, &format!("192.0.2.{host}")) };
+        shares.admit(&mut line).then_some(line.left_out)
     };
     assert_eq!([admitted(0, 1), admitted(0, 1), admitted(0, 2), admitted(0, 1)], [Some(0), None, Some(1), None]);
     assert_eq!((0..100).filter_map(|host| admitted(1, host)).collect::<Vec<_>>(), [1, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
     assert_eq!(admitted(2, 1), Some(90));
+}
+
+/// Else a token is enough to make room for whatever was done with it.
+#[test]
+fn a_client_cannot_push_out_what_has_caused_calls() {
+    let mut shares = Shares::default();
+    let mut admitted = |hour: u64, client: &str, calls: Option<u32>| {
+        let time = format!("2026-11-28T1{hour}:00:00Z");
+        let mut line = Line { time, calls, ..line(Some(client), "192.0.2.1") };
+        shares.admit(&mut line).then_some(line.left_out)
+    };
+    let count = (0..100_000).filter_map(|_| admitted(0, "web", Some(0))).count();
+    assert_eq!(count, MOST_OF_CLIENT as usize);
+    assert_eq!((admitted(0, "web", None), admitted(0, "nas", None)), (None, Some(0)));
+    assert_eq!(admitted(0, "web", Some(1)), Some(99_401));
+    assert_eq!((admitted(0, "web", None), admitted(1, "web", None)), (None, Some(1)));
+    // For days, whatever they send.
+    let (a_line, a_day) = (serde_json::to_string(&line(Some("web"), "192.0.2.1")).unwrap().len() as u64, 24);
+    assert!(a_line * u64::from(MOST_OF_CLIENT) * a_day < LARGEST / 2);
+    assert!(a_line * MOST_UNKNOWN as u64 * 60 * a_day < LARGEST / 2);
 }
 
 #[test]
