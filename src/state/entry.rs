@@ -155,6 +155,15 @@ impl Entry {
         }
     }
 
+    /// Returns whether a remove has failed so short a time ago that it is not worth another call. The pauses grow from five
+    /// seconds to a quarter of an hour.
+    #[must_use]
+    pub fn rests(&self, now: Timestamp) -> bool {
+        const LONGEST: Duration = Duration::from_secs(15 * 60);
+        let Progress::RemoveAsked { at, tries, failed: true } = self.progress else { return false };
+        now.since(at) < Duration::from_secs(5 << tries.saturating_sub(1).min(8)).min(LONGEST)
+    }
+
     /// Whether nobody has asked for the remove in the time that a client may take.
     pub(super) fn is_abandoned(&self, now: Timestamp) -> bool {
         !self.is_being_removed() && now.since(self.added_at) >= LEFT_OVER_AFTER

@@ -154,9 +154,12 @@ impl Engine {
     /// Answers a removal of what this client has not added, or lets it queue.
     fn look_at_removal(&self, key: &Key) {
         let entries = self.journalled(&key.client, &key.challenge);
+        let now = SystemClock::now();
         let mut desk = self.desk();
-        if entries.is_empty() && !desk.is_adding(key) {
-            return desk.removed(key, super::removal::nothing(key));
+        if !desk.is_adding(key) && entries.iter().all(|entry| entry.rests(now)) {
+            // None, or one that has failed a moment ago, and is finished later.
+            let postponed = entries.last().map(|entry| Answer::Postponed { record: entry.record.clone() });
+            return desk.removed(key, postponed.unwrap_or_else(|| super::removal::nothing(key)));
         }
         desk.queue.push_urgent(Task::Remove(key.clone()));
         let is_away = desk.is_away;
