@@ -140,7 +140,8 @@ impl Daemon {
             self.tell(certificate.look(None));
         }
         self.complain();
-        if self.clients.has_changed() {
+        // Such as could not be used are read again although they have not changed: a folder above may be mended, or the disk.
+        if self.clients.has_changed() || !self.problems.is_empty() {
             self.load_clients();
         }
         for warning in self.broker.state.take_warnings() {

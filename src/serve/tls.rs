@@ -44,6 +44,8 @@ struct Held {
     files: TlsFiles,
     stamps: Stamps,
     misses: u32,
+    /// What was said of the changed files.
+    told: Option<String>,
     key: Arc<CertifiedKey>,
     not_after: Option<Timestamp>,
 }
@@ -69,7 +71,10 @@ impl Certificate {
     pub fn read(files: TlsFiles, credentials: Option<String>) -> Result<Arc<Self>> {
         let stamps = stamps(&files);
         let (key, not_after) = load(&files, credentials.as_deref())?;
-        Ok(Arc::new(Self { credentials, held: Mutex::new(Held { files, stamps, misses: 0, key, not_after }) }))
+        Ok(Arc::new(Self {
+            credentials,
+            held: Mutex::new(Held { files, stamps, misses: 0, told: None, key, not_after }),
+        }))
     }
 
     /// Takes up changed files; `now` does so without waiting for a second look, and from other files if the configuration
@@ -85,16 +90,17 @@ impl Certificate {
         match load(&files, self.credentials.as_deref()) {
             Ok((key, not_after)) => {
                 let is_new = key.cert != held.key.cert;
-                *held = Held { files, stamps, misses: 0, key, not_after };
+                *held = Held { files, stamps, misses: 0, told: None, key, not_after };
                 if is_new { Look::Renewed(not_after) } else { Look::Same }
             }
             Err(error) => {
-                held.misses += 1;
-                if held.misses < patience {
+                // They are looked at again although they do not change: a folder above them may be mended, or the disk.
+                held.misses = held.misses.saturating_add(1);
+                let words = Some(format!("{error:#}"));
+                if held.misses < patience || (patience > 0 && held.told == words) {
                     return Look::Same;
                 }
-                // Told once: the next change is looked at again.
-                (held.stamps, held.misses) = (stamps, 0);
+                held.told = words;
                 Look::Kept(error)
             }
         }
