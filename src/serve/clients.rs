@@ -88,6 +88,12 @@ impl Clients {
         self.clients.is_empty()
     }
 
+    /// Returns what the client with a name may do.
+    #[must_use]
+    pub fn grant_of(&self, client: &str) -> Option<Arc<Grant>> {
+        self.clients.iter().map(|one| &one.grant).find(|grant| grant.client == client).map(Arc::clone)
+    }
+
     /// Returns what the client with a token may do.
     #[must_use]
     pub fn by_token(&self, token: &[u8]) -> Option<Arc<Grant>> {

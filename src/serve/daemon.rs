@@ -177,6 +177,8 @@ impl Daemon {
             (self.note)(&format!("clients: {}", clients.len()));
         }
         self.broker.desk.put_in_force(clients);
+        let clients = self.broker.desk.clients();
+        self.broker.engine.regrant(|client| clients.grant_of(client));
     }
 
     fn take_up(&mut self, config: ServeConfig) {

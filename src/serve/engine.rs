@@ -34,6 +34,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use super::grant::Grant;
 use super::{Answer, Ask, Goal, Work};
 use crate::dns::zone::Lookup;
 use crate::error::{Context as _, Kind, Result};
@@ -199,6 +200,13 @@ impl Engine {
             refused: desk.refused,
             failures: desk.failed.clone(),
         }
+    }
+
+    /// Puts other grants in force, also for what is under way: an addition that has not left for IPv64 ends if its client may not
+    /// do that any more.
+    pub fn regrant(&self, grant_of: impl Fn(&str) -> Option<Arc<Grant>>) {
+        self.desk().regrant(grant_of);
+        self.changed.notify_all();
     }
 
     /// Takes no new work and ends what is under way, for so long at most. What is open then is in the journal.

@@ -15,6 +15,8 @@ use super::queue::FairQueue;
 use super::{Answer, Ask, Goal, LOOKERS, SOON, interrupted};
 use crate::dns::cname::Place;
 use crate::error::Kind;
+use crate::serve::grant::Grant;
+use crate::serve::{Refusal, policy};
 
 /// The most additions at once, and those of one client; as many removals.
 const MOST_JOBS: usize = 4096;
@@ -85,12 +87,7 @@ impl Desk {
         let key = Key::of(ask);
         if let Some(job) = self.jobs.get(&key) {
             job.cancelled.store(true, Ordering::Relaxed);
-            let ticket = Ticket { key: key.clone(), number: job.number };
-            if !self.is_adding(&key) {
-                self.looks.withdraw(&key.client, &Look::Addition(ticket.clone()));
-                self.queue.withdraw(&key.client, &Task::Add(ticket));
-                self.end(&key, interrupted());
-            }
+            self.withdraw(&key, interrupted());
         }
         check_requests(&key.client, self.removals.iter().map(|(key, told)| (key, told.receiver_count())))?;
         if let Some(told) = self.removals.get(&key) {
@@ -142,6 +139,32 @@ impl Desk {
         }
     }
 
+    /// Ends an addition that has not left.
+    fn withdraw(&mut self, key: &Key, answer: Answer) {
+        let Some(job) = self.jobs.get(key).filter(|job| !job.is_on_its_way()) else { return };
+        let ticket = Ticket { key: key.clone(), number: job.number };
+        self.looks.withdraw(&key.client, &Look::Addition(ticket.clone()));
+        self.queue.withdraw(&key.client, &Task::Add(ticket));
+        self.end(key, answer);
+    }
+
+    /// Puts other grants in force: an addition that has not left ends if its client may not do that any more.
+    pub(super) fn regrant(&mut self, grant_of: impl Fn(&str) -> Option<Arc<Grant>>) {
+        let keys: Vec<_> = self.jobs.keys().cloned().collect();
+        for key in keys {
+            let Some(job) = self.jobs.get_mut(&key) else { continue };
+            let grant = grant_of(&key.client).ok_or(Refusal::UnknownClient);
+            let admitted = grant.and_then(|grant| {
+                policy::admit(&grant, job.ask.peer, &key.challenge.name)?;
+                Ok(grant)
+            });
+            match admitted {
+                Ok(grant) => job.ask.grant = grant,
+                Err(refusal) => self.withdraw(&key, Answer::Refused(refusal)),
+            }
+        }
+    }
+
     /// Ends a removal, and lets the addition go on that has waited for its end.
     pub(super) fn removed(&mut self, key: &Key, answer: Answer) {
         if let Some(told) = self.removals.remove(key) {
@@ -155,7 +178,7 @@ impl Desk {
     }
 
     pub(super) fn is_adding(&self, key: &Key) -> bool {
-        self.jobs.get(key).is_some_and(|job| matches!(job.step, Step::Adding | Step::Waiting))
+        self.jobs.get(key).is_some_and(Job::is_on_its_way)
     }
 
     /// Takes what is looked up next.

@@ -75,6 +75,10 @@ impl Job {
     pub(super) fn is_cancelled(&self) -> bool {
         self.cancelled.load(Ordering::Relaxed)
     }
+
+    pub(super) fn is_on_its_way(&self) -> bool {
+        matches!(self.step, Step::Adding | Step::Waiting)
+    }
 }
 
 /// What a thread that looks things up does next.

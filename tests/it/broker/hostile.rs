@@ -1,15 +1,16 @@
 //! A broker under attack: by a client with a good token, by whoever can reach it, by a machine that fails under it.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use ipv64_acme::sim::Config;
+use ipv64_acme::sim::{Action, ApiFault, CallKind, Config};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use super::server::{Broker, client, command, configure, exchange, get};
+use super::server::{Broker, ask, certificate, client, command, configure, exchange, get};
 use crate::support::environment::TestEnvironment;
 use crate::support::programs;
 
@@ -73,4 +74,78 @@ fn a_client_whose_requests_take_all_places_makes_room_for_others() {
     let answer = exchange(&mut UnixStream::connect(&socket).unwrap(), &get("/health")).unwrap();
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     assert_eq!(fs::read_to_string(env.path("broker.err")).unwrap(), "");
+}
+
+/// Neither file has changed when the folder above it is mended, as the hint says.
+#[test]
+fn what_was_mended_beside_a_file_is_taken_up() {
+    let env = TestEnvironment::new();
+    let tls = env.path("broker/tls");
+    let lines = "listen = '127.0.0.1:0'\ntls_cert = 'tls/cert.pem'\ntls_key = 'tls/key.pem'\n";
+    let folder = configure(&env, lines);
+    fs::create_dir(&tls).unwrap();
+    certificate(&tls, "first", (2020, 2040));
+    client(&folder, "");
+    let mut broker = Broker::run(&env, &mut command(&env, &folder));
+    let set_mode = |mode| fs::set_permissions(&folder, Permissions::from_mode(mode)).unwrap();
+    set_mode(0o777);
+    certificate(&tls, "second", (2020, 2041));
+    client(&folder, "calls_per_day = 5\n");
+    broker.wait_for("clients: 0");
+    broker.wait_for("the previous certificate stays in use");
+    let told = broker.said().matches("warning").count();
+    set_mode(0o755);
+    broker.wait_for("uses a new certificate, valid until 2041-01-01");
+    let until = Instant::now() + Duration::from_secs(20);
+    while broker.said().rfind("clients: 1") < broker.said().rfind("clients: 0") {
+        assert!(Instant::now() < until, "{}", broker.said());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(broker.said().matches("warning").count(), told, "{}", broker.said());
+}
+
+/// Else whoever has taken a token asks for hundreds of names, and gets them although the token was ended.
+#[test]
+fn what_a_removed_client_has_asked_for_does_not_leave_any_more() {
+    let mut env = TestEnvironment::new();
+    env.set("IPV64_API_RATE", "2/28");
+    let folder = configure(&env, PLAIN);
+    let token = client(&folder, "");
+    let mut broker = Broker::run(&env, &mut command(&env, &folder));
+    let address = broker.told("listening on http://");
+    // The list of domains and this one are the two calls.
+    let first = ask(&address, &request("/present", token, "one.name.ipv64.net")).unwrap();
+    assert!(first.starts_with("HTTP/1.1 200"), "{first}");
+    let request = request("/present", token, "two.name.ipv64.net");
+    let waiting = std::thread::spawn(move || ask(&address, &request).unwrap());
+    let looks_at = |name: &str| env.sim.questions().iter().any(|question| question.name.contains(name));
+    let until = Instant::now() + Duration::from_secs(20);
+    while !looks_at("two.name") && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    fs::remove_file(folder.join("clients/web.toml")).unwrap();
+    broker.wait_for("clients: 0");
+    let answer = waiting.join().unwrap();
+    assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+    assert_eq!(env.calls(), [CallKind::GetDomains, CallKind::AddRecord]);
+}
+
+/// Else a client that repeats it uses up the calls of the day, whatever it may cause: a removal is never refused.
+#[test]
+fn a_removal_that_keeps_failing_does_not_cost_a_call_each_time() {
+    let env = TestEnvironment::new();
+    let folder = configure(&env, PLAIN);
+    let token = client(&folder, "calls_per_day = 4\n");
+    let broker = Broker::run(&env, &mut command(&env, &folder));
+    let address = broker.told("listening on http://");
+    let send = |path: &str| ask(&address, &request(path, token, "www.name.ipv64.net")).unwrap();
+    let added = send("/present");
+    assert!(added.starts_with("HTTP/1.1 200"), "{added}");
+    env.calls();
+    let refusal = Action::json(403, r#"{"info": "error", "status": "403 Forbidden"}"#);
+    env.sim.fault(ApiFault::on(CallKind::DelRecord, refusal).times(1000));
+    let answers: Vec<_> = (0..30).map(|_| send("/cleanup")).collect();
+    assert!(answers[0].starts_with("HTTP/1.1 503") && answers[1].starts_with("HTTP/1.1 200"), "{answers:?}");
+    let calls = env.calls();
+    assert!(calls.len() <= 4, "{calls:?}");
 }
