@@ -77,12 +77,17 @@ impl StateDir {
     /// Hold it for one read and replace, never across a request or a wait: a slow name server would make every
     /// other hook run into its client's timeout.
     pub(super) fn lock(&self) -> Result<File, StateError> {
+        self.lock_within(LOCK_PATIENCE)
+    }
+
+    /// The same, waiting for so long at most.
+    pub(super) fn lock_within(&self, patience: Duration) -> Result<File, StateError> {
         let file = self.open_lock()?;
         let started = Instant::now();
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(file),
-                Err(TryLockError::WouldBlock) if started.elapsed() < LOCK_PATIENCE => std::thread::sleep(LOCK_PAUSE),
+                Err(TryLockError::WouldBlock) if started.elapsed() < patience => std::thread::sleep(LOCK_PAUSE),
                 Err(TryLockError::WouldBlock) => {
                     return Err(StateError::LockBusy(self.file(LOCK), LOCK_PATIENCE.as_secs()));
                 }

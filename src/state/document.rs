@@ -16,6 +16,11 @@ pub(super) trait Document: Default + serde::Serialize + DeserializeOwned {
     /// Whether a change must survive a power cut.
     const SYNCED: bool;
 
+    /// Joins what this process and others have made of a document while this one had no file. Else this one's counts.
+    fn merge(_base: &Self, ours: Self, _theirs: Self) -> Self {
+        ours
+    }
+
     /// Lets `change` change every time in the document.
     fn each_time(&mut self, change: &mut dyn FnMut(&mut Timestamp));
 }

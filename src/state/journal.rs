@@ -36,6 +36,25 @@ impl Document for Journal {
     const FILE: &'static str = "journal.json";
     const SYNCED: bool = true;
 
+    fn merge(base: &Self, ours: Self, mut theirs: Self) -> Self {
+        let has = |entries: &[Entry], id: &EntryId| entries.iter().any(|entry| entry.id == *id);
+        theirs.entries.retain(|entry| has(&ours.entries, &entry.id) || !has(&base.entries, &entry.id));
+        for entry in ours.entries.into_iter().filter(|entry| !base.entries.contains(entry)) {
+            match theirs.entries.iter_mut().find(|other| other.id == entry.id) {
+                Some(other) => *other = entry,
+                None => theirs.entries.push(entry),
+            }
+        }
+        let marks = |base: &[RecordMark], ours: Vec<RecordMark>, theirs: &mut Vec<RecordMark>| {
+            theirs.retain(|mark| ours.contains(mark) || !base.contains(mark));
+            theirs.extend(ours.into_iter().filter(|mark| !base.contains(mark)));
+        };
+        marks(&base.ready, ours.ready, &mut theirs.ready);
+        marks(&base.removed, ours.removed, &mut theirs.removed);
+        marks(&base.never_sent, ours.never_sent, &mut theirs.never_sent);
+        theirs
+    }
+
     fn each_time(&mut self, change: &mut dyn FnMut(&mut Timestamp)) {
         self.entries.iter_mut().for_each(|entry| entry.each_time(change));
         let marks = self.ready.iter_mut().chain(&mut self.removed).chain(&mut self.never_sent);

@@ -1,5 +1,5 @@
 //! The two files as values: each change is made under the lock, at the time that is read meanwhile, and written back.
-//! Where the disk fails, memory takes over; what can be changed is known by [`Journal`] and [`AccountUsage`].
+//! Where the disk fails, memory takes over until it works again; what can be changed is known by [`Journal`] and [`AccountUsage`].
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -14,6 +14,9 @@ use super::error::StateError;
 use super::journal::Journal;
 use super::usage::{AccountUsage, Usage};
 use crate::time::{Clock, ClockReading, Timestamp};
+
+/// How long the disk is left alone after it has failed: a broker runs for months, and disks get room again.
+const DISK_PAUSE: Duration = Duration::from_secs(5);
 
 /// Everything that outlives the process, for one account. Clones share it.
 #[derive(Clone)]
@@ -42,18 +45,27 @@ struct Reports {
 
 #[derive(Default)]
 struct Files {
-    /// Documents whose file could not be used, as text. Once here, a document stays here: the file may since have
-    /// been changed by others, and two truths cannot be merged.
-    memory: BTreeMap<&'static str, String>,
+    /// Documents whose file could not be used.
+    memory: BTreeMap<&'static str, Kept>,
     reports: Arc<Mutex<Reports>>,
     /// What is wrong with the directory as a whole was said once; saying it for each file helps nobody.
     disk_complained: bool,
-    /// The lock could not be had once: asking again would mean waiting again.
+    /// The lock could not be had: asking again at once would mean waiting again.
     is_lockless: bool,
     /// The lock is waited for as long as it takes.
     is_patient: bool,
     /// Files are read, but changes stay in memory.
     is_read_only: bool,
+    /// When the disk is tried again.
+    retry_at: Option<Instant>,
+}
+
+/// A document in memory, as text.
+#[derive(Default)]
+struct Kept {
+    text: String,
+    /// What the file had when memory took over; nothing if that is not known.
+    base: String,
 }
 
 impl State {
@@ -135,7 +147,9 @@ impl State {
         let directory = self.shared.directory.as_ref();
         // A panic elsewhere left the maps whole: every change to them is one insert.
         let mut files = self.shared.files.lock().unwrap_or_else(PoisonError::into_inner);
-        let _lock = directory.and_then(|directory| files.lock(directory));
+        let instant = self.clock.instant();
+        let _lock = directory.and_then(|directory| files.lock(directory, instant));
+        directory.into_iter().for_each(|directory| files.return_to::<T>(directory, instant));
         let mut envelope = files.load::<T>(directory).unwrap_or_default();
         let before = envelope.text();
         let now = ClockReading::take(&*self.clock);
@@ -143,35 +157,70 @@ impl State {
         let result = change(&mut envelope.content, now.wall);
         if envelope.text() != before {
             envelope.clock = Some(now);
-            files.save::<T>(directory, envelope.text());
+            files.save::<T>(directory, envelope.text(), before);
         }
+        files.take_stock(instant);
         result
     }
 }
 
 impl Files {
-    fn lock(&mut self, directory: &StateDir) -> Option<File> {
-        if self.is_lockless {
+    /// Notes whether anything is in memory only, and when it is to be brought to the disk.
+    fn take_stock(&mut self, now: Instant) {
+        let is_whole = self.memory.is_empty() && !self.is_lockless;
+        self.retry_at = if is_whole { None } else { self.retry_at.or(Some(now + DISK_PAUSE)) };
+        lock(&self.reports).is_in_memory = !self.memory.is_empty() || self.is_read_only;
+    }
+
+    fn is_due(&self, now: Instant) -> bool {
+        self.retry_at.is_some_and(|at| at <= now)
+    }
+
+    fn lock(&mut self, directory: &StateDir, now: Instant) -> Option<File> {
+        if self.is_lockless && !self.is_due(now) {
             return None;
         }
-        let mut is_told = false;
+        let mut is_told = self.is_lockless;
         loop {
-            match directory.lock() {
-                Ok(lock) => return Some(lock),
+            let is_waited_for = self.is_patient || !self.is_lockless;
+            match if is_waited_for { directory.lock() } else { directory.lock_within(Duration::ZERO) } {
+                Ok(lock) => {
+                    (self.is_lockless, self.is_read_only) = (false, false);
+                    return Some(lock);
+                }
                 Err(error @ StateError::LockBusy(..)) if self.is_patient => {
                     if !std::mem::replace(&mut is_told, true) {
                         self.report(error);
                     }
                 }
                 Err(error) => {
-                    self.is_lockless = true;
+                    (self.is_lockless, self.retry_at) = (true, Some(now + DISK_PAUSE));
                     // Without locks two processes may lose a change of each other; without files they surely would.
                     self.is_read_only = !matches!(error, StateError::NoLocks(_));
-                    lock(&self.reports).is_in_memory |= self.is_read_only;
-                    self.report(error);
+                    if !is_told {
+                        self.report(error);
+                    }
                     return None;
                 }
             }
+        }
+    }
+
+    /// Brings a document back to the disk, together with what others have changed there meanwhile. Needs the lock.
+    fn return_to<T: Document>(&mut self, directory: &StateDir, now: Instant) {
+        let is_due = self.is_due(now) && !self.is_read_only;
+        let Some(Kept { text, base }) = self.memory.get(T::FILE).filter(|_| is_due) else { return };
+        let read = |text: &str| Envelope::<T>::parse(text).unwrap_or_default();
+        let returned = directory.read(T::FILE).and_then(|found| {
+            let (mut ours, theirs) = (read(text), found.map(|found| read(&found)).unwrap_or_default());
+            ours.content = T::merge(&read(base).content, ours.content, theirs.content);
+            directory.replace(T::FILE, &ours.text(), T::SYNCED)
+        });
+        if returned.is_ok() {
+            self.memory.remove(T::FILE);
+            self.disk_complained = false;
+        } else {
+            self.retry_at = Some(now + DISK_PAUSE);
         }
     }
 
@@ -179,16 +228,10 @@ impl Files {
         lock(&self.reports).warnings.push(error);
     }
 
-    /// Keeps a document in memory from now on.
-    fn keep<T: Document>(&mut self, text: String) {
-        lock(&self.reports).is_in_memory = true;
-        self.memory.insert(T::FILE, text);
-    }
-
     /// Returns a document, after setting aside a file that makes no sense; nothing if there is none.
     fn load<T: Document>(&mut self, directory: Option<&StateDir>) -> Option<Envelope<T>> {
-        if let Some(text) = self.memory.get(T::FILE) {
-            return Envelope::parse(text).ok();
+        if let Some(kept) = self.memory.get(T::FILE) {
+            return Envelope::parse(&kept.text).ok();
         }
         let directory = directory?;
         let set_aside = match directory.read(T::FILE).transpose()?.map(|text| Envelope::parse(&text)) {
@@ -198,7 +241,7 @@ impl Files {
         };
         let warning = set_aside.unwrap_or_else(|error| {
             // What could neither be read nor moved must not be overwritten either.
-            self.keep::<T>(String::new());
+            self.memory.insert(T::FILE, Kept::default());
             error
         });
         self.report(warning);
@@ -206,7 +249,7 @@ impl Files {
     }
 
     /// Replaces the file of a document, or keeps the text in memory if there is none or that fails.
-    fn save<T: Document>(&mut self, directory: Option<&StateDir>, text: String) {
+    fn save<T: Document>(&mut self, directory: Option<&StateDir>, text: String, before: String) {
         let directory = directory.filter(|_| !self.is_read_only && !self.memory.contains_key(T::FILE));
         match directory.map(|directory| directory.replace(T::FILE, &text, T::SYNCED)) {
             Some(Ok(())) => return,
@@ -216,7 +259,7 @@ impl Files {
             }
             _ => {}
         }
-        self.keep::<T>(text);
+        self.memory.entry(T::FILE).or_insert(Kept { text: String::new(), base: before }).text = text;
     }
 }
 

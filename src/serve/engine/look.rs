@@ -11,7 +11,7 @@ use crate::dns::cname::{Place, PlaceError};
 use crate::error::{Error, Result};
 use crate::serve::{Refusal, policy};
 use crate::state::{CallKind, Entry, LimitError, Progress};
-use crate::time::Interrupted;
+use crate::time::{Interrupted, SystemClock};
 
 /// How long a look at the alias may take: whoever waits has half a minute.
 const LOOK: Duration = Duration::from_secs(10);

@@ -295,3 +295,31 @@ fn a_journal_of_the_version_before_is_read_as_it_is() {
     assert_eq!(open_at(directory.path(), clock).entries(), []);
     assert!(state.take_warnings().is_empty());
 }
+
+#[test]
+fn a_journal_that_returns_to_the_disk_keeps_what_others_have_written_there() {
+    let (temp, clock) = (tempfile::tempdir().unwrap(), ManualClock::at(NOW));
+    let name = |name: &str| record(&format!("_acme-challenge.{name}.example.org"), "a");
+    let state = open_at(temp.path(), clock.clone());
+    let ids = state.intend(&[name("closed"), name("confirmed"), name("closed-elsewhere")]);
+    let blocked = temp.path().join("journal.json.new");
+    std::fs::create_dir(&blocked).unwrap();
+    state.close(&ids[..1]);
+    state.confirm(&ids[1..2]);
+    state.intend(&[name("new")]);
+    std::fs::remove_dir(&blocked).unwrap();
+    let other = open_at(temp.path(), clock.clone());
+    assert_eq!(other.entries().len(), 3, "it is in memory only");
+    other.close(&ids[2..]);
+    other.intend(&[name("new-elsewhere")]);
+    clock.advance(Duration::from_secs(5));
+    let known = |state: &State| {
+        let entries = state.entries().into_iter();
+        entries.map(|entry| (entry.name.labels().nth(1).unwrap().to_owned(), entry.progress)).collect::<Vec<_>>()
+    };
+    let both = known(&state);
+    let names: Vec<_> = both.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["confirmed", "new-elsewhere", "new"]);
+    assert_eq!((both[0].1, known(&other)), (Progress::Confirmed, both));
+    assert!(state.is_on_disk());
+}

@@ -164,3 +164,29 @@ fn times_move_along_with_a_wall_clock_that_is_set_and_none_is_of_the_future() {
     clock.jump_to(Timestamp::from_millis(5));
     assert_eq!(age(&state), 0);
 }
+
+#[test]
+fn what_memory_has_kept_returns_to_a_disk_that_works_again() {
+    let temp = tempfile::tempdir().unwrap();
+    for stands_in in ["counter.json.new", "lock"] {
+        let (blocked, clock) = (temp.path().join(stands_in), ManualClock::at(NOW));
+        let state = open_at(temp.path(), clock.clone());
+        let first = add_one(&state);
+        fs::remove_file(&blocked).ok();
+        fs::create_dir(&blocked).unwrap();
+        assert_eq!(
+            (add_one(&state), add_one(&state), state.is_on_disk()),
+            (first + 1, first + 2, false),
+            "{stands_in}"
+        );
+        clock.advance(DISK_PAUSE);
+        assert_eq!((add_one(&state), state.is_on_disk()), (first + 3, false), "{stands_in}: it has not changed");
+        assert_eq!(state.take_warnings().len(), 1, "{stands_in}: told once");
+        fs::remove_dir(&blocked).unwrap();
+        assert_eq!((add_one(&state), state.is_on_disk()), (first + 4, false), "{stands_in}: too soon");
+        clock.advance(DISK_PAUSE);
+        assert_eq!((add_one(&state), state.is_on_disk()), (first + 5, true), "{stands_in}");
+        assert_eq!(content(temp.path()), format!(r#""content":{{"count":{}}}}}"#, first + 5));
+        assert!(state.take_warnings().is_empty());
+    }
+}

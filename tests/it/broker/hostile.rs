@@ -149,3 +149,28 @@ fn a_removal_that_keeps_failing_does_not_cost_a_call_each_time() {
     let calls = env.calls();
     assert!(calls.len() <= 4, "{calls:?}");
 }
+
+/// A broker runs for months: what failed for a moment is no reason to keep the journal in memory until it ends.
+#[test]
+fn a_journal_that_could_not_be_written_for_a_moment_is_written_again() {
+    let env = TestEnvironment::new();
+    let folder = configure(&env, &format!("{PLAIN}admin_listen = '127.0.0.1:0'\n"));
+    let token = client(&folder, "");
+    let mut broker = Broker::run(&env, &mut command(&env, &folder));
+    let (address, admin) = (broker.told("listening on http://"), broker.told("metrics on http://"));
+    let is_ready = || ask(&admin, &get("/readyz")).unwrap().starts_with("HTTP/1.1 200");
+    // Stands in for a disk without room: nothing can be written there, by root either.
+    let blocked = env.path("state/journal.json.new");
+    fs::create_dir(&blocked).unwrap();
+    let answer = ask(&address, &request("/present", token, "www.name.ipv64.net")).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200") && !is_ready(), "{answer}");
+    broker.wait_for("warning");
+    fs::remove_dir(&blocked).unwrap();
+    let until = Instant::now() + Duration::from_secs(60);
+    while !is_ready() {
+        assert!(Instant::now() < until, "{}", broker.said());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let journal = fs::read_to_string(env.path("state/journal.json")).unwrap();
+    assert!(journal.contains("_acme-challenge.www.name.ipv64.net"), "{journal}");
+}
