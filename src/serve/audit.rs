@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::Warn;
 use crate::error::{Error, Kind, Result};
 use crate::excerpt::visible_path;
+use crate::ownership;
 use crate::time::SystemClock;
 
 /// The log, and what it was before it grew too large.
@@ -261,7 +262,7 @@ pub fn read(state_dir: &Path, most: usize, is_wanted: impl Fn(&Line) -> bool) ->
 }
 
 fn read_file(path: &Path, each: &mut impl FnMut(Option<Line>)) -> io::Result<()> {
-    let mut file = BufReader::new(File::open(path)?);
+    let mut file = BufReader::new(ownership::open_regular(path)?);
     let mut bytes = Vec::new();
     loop {
         bytes.clear();

@@ -132,3 +132,15 @@ fn lines_that_are_left_out_are_counted_and_those_of_clients_stay() {
     assert!((1..500).contains(&unknown) && lines.len() == unknown + 500, "{unknown}");
     assert_eq!(audit.counts(), Counts { written: 500 + unknown as u64, lost: 0, left_out: 500 - unknown as u64 });
 }
+
+/// A pipe would be waited for, and a device has no end.
+#[test]
+fn what_stands_in_place_of_the_log_is_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(FILE);
+    rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RUSR).unwrap();
+    assert!(read(folder.path(), 9, |_| true).unwrap_err().to_string().contains("cannot read the audit log"));
+    fs::remove_file(&path).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", &path).unwrap();
+    assert!(read(folder.path(), 9, |_| true).is_err());
+}
