@@ -167,9 +167,13 @@ impl Solver<'_> {
         // A zone cut below a cached domain: the account may have got a longer one since.
         let is_cut =
             |domain: &DnsName| apex.is_some_and(|apex| apex != domain && apex.is_within(domain) && !is_missing(apex));
-        let cached = cached.as_ref().and_then(|cached| holder(cached, record));
-        if let Some(domain) = cached.filter(|domain| !is_cut(domain)) {
+        let held = cached.as_ref().and_then(|cached| holder(cached, record));
+        if let Some(domain) = held.filter(|domain| !is_cut(domain)) {
             return Ok(domain.clone());
+        }
+        let is_broker = self.owner.is_some();
+        if held.is_none() && is_broker && self.state.usage(|usage, now| usage.domains.is_complete(now)) {
+            return Err(AccountError::NoDomain { name: record.clone(), domains: cached.unwrap_or_default() }.into());
         }
         let listed = client.domains(policy).inspect_err(|_| self.state.usage(|usage, _| usage.domains.give_up()));
         let listed = listed.context("cannot list the domains of the account")?;

@@ -10,6 +10,9 @@ use crate::time::Timestamp;
 const VALID: Duration = Duration::from_secs(86_400);
 /// A domain that was not in the list is not asked for again for so long: else each call of an order would ask.
 const MISSING: Duration = Duration::from_secs(600);
+/// So long a broker takes a list for complete. Its clients ask again and again for a name that no domain covers, and each time
+/// would cost a call.
+const COMPLETE: Duration = Duration::from_secs(3600);
 /// One process asks for all that need the list at the same time. After this long it is thought to have been killed:
 /// it may have to wait for its turn, which takes a whole request window (10.3 s), and then for the answer.
 const ASKING: Duration = Duration::from_secs(12);
@@ -39,6 +42,12 @@ impl DomainCache {
     pub fn names(&self, now: Timestamp) -> Option<Vec<DnsName>> {
         let valid = self.list.as_ref().filter(|list| now.since(list.fetched_at) < VALID);
         valid.map(|list| list.names.clone())
+    }
+
+    /// Returns whether the list is so young that a broker takes it for complete.
+    #[must_use]
+    pub fn is_complete(&self, now: Timestamp) -> bool {
+        self.list.as_ref().is_some_and(|list| now.since(list.fetched_at) < COMPLETE)
     }
 
     /// Returns whether a domain was needed a short time ago and was not in the list.

@@ -112,3 +112,14 @@ fn a_failure_is_answered_from_memory() {
     }
     assert_eq!(broker.sim.api_calls().len(), begun, "nothing was asked again (after {calls})");
 }
+
+/// Its clients ask again for ever, under this name and others: each time, the list of domains would cost a call.
+#[test]
+fn names_that_no_domain_covers_cost_one_call_in_an_hour() {
+    let broker = Broker::new();
+    for name in ["one.example.org", "two.example.org", "three.example.org"] {
+        let answer = broker.present(&ask_of(grant("a", &["*.example.org"]), name));
+        assert!(matches!(answer, Answer::Failed { kind: Kind::NoDomain, .. }), "{answer:?}");
+    }
+    assert_eq!(broker.count(CallKind::GetDomains), 1);
+}
