@@ -15,14 +15,14 @@ use crate::support::process::Finished;
 use crate::support::stage::Stage;
 
 /// A program that calls certbot with our plugin.
-struct Place {
-    /// Calls certbot with the key in this INI file and nowhere else.
+pub(super) struct Place {
+    /// Calls certbot with the key in this INI file and nowhere else, or with a comment in it where a broker has the key.
     call: fn(&Stage, names: &[&str], ini: &str) -> Finished,
     /// The folder of the certificate, below certbot's `live`; empty for the first name.
     folder: &'static str,
 }
 
-const NGINX_PROXY_MANAGER: Place = Place {
+pub(super) const NGINX_PROXY_MANAGER: Place = Place {
     call: |stage, names, ini| {
         let call = format!(
             "certbot certonly -n --cert-name npm-1 --agree-tos -m me@example.com --preferred-challenges dns --domains '{}' \
@@ -34,7 +34,7 @@ const NGINX_PROXY_MANAGER: Place = Place {
     folder: "npm-1",
 };
 
-const SWAG: Place = Place {
+pub(super) const SWAG: Place = Place {
     call: |stage, names, ini| {
         let settings = format!(
             "\npreferred-challenges=dns\nauthenticator=dns-ipv64\ndns-ipv64-credentials={ini}\n\
@@ -58,7 +58,11 @@ impl Client for Place {
 
     fn obtain(&self, stage: &Stage, names: &[&str]) -> Finished {
         let ini = stage.path("credentials");
-        fs::write(&ini, format!("dns_ipv64_api_key = {}\n", stage.variable("IPV64_API_KEY"))).unwrap();
+        let text = match stage.variable("IPV64_API_KEY") {
+            key if key.is_empty() => "# the broker is set in docker-compose.yml\n".to_owned(),
+            key => format!("dns_ipv64_api_key = {key}\n"),
+        };
+        fs::write(&ini, text).unwrap();
         fs::set_permissions(&ini, fs::Permissions::from_mode(0o600)).unwrap();
         (self.call)(stage, names, &ini.display().to_string())
     }

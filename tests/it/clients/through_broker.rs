@@ -8,7 +8,8 @@ use ipv64_acme::sim::CallKind;
 use super::cases::{assert_certified, assert_nothing_left, calls, stage_for};
 use super::plugin::Plugin;
 use super::{
-    Client, acme_sh, acmetool, apache, certbot, dehydrated, dns_multi, lego, plugin, traefik, uacme, with_names,
+    Client, acme_sh, acmetool, apache, certbot, dehydrated, dns_multi, lego, plugin, plugin_places, traefik, uacme,
+    with_names,
 };
 use crate::broker::server::{Broker, certificate, client as broker_client, configure_in, replace, tls_on};
 use crate::support::network::TwoHosts;
@@ -84,6 +85,18 @@ fn debian_with_the_plugin_gets_apex_and_wildcard() {
 #[ignore = "needs pebble and certbot 5: run tests/run"]
 fn newest_with_the_plugin_gets_apex_and_wildcard() {
     obtains(&plugin::NEWEST, Place::Variables);
+}
+
+#[test]
+#[ignore = "needs pebble and certbot 5: run tests/run"]
+fn newest_in_nginx_proxy_manager_gets_apex_and_wildcard() {
+    obtains(&plugin_places::NGINX_PROXY_MANAGER, Place::Variables);
+}
+
+#[test]
+#[ignore = "needs pebble and certbot 5: run tests/run"]
+fn newest_in_swag_gets_apex_and_wildcard() {
+    obtains(&plugin_places::SWAG, Place::Variables);
 }
 
 #[test]
