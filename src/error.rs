@@ -100,6 +100,7 @@ kinds! {
     ClientExposed "client_exposed" Usage,
     ClientMalformed "client_malformed" Usage,
     ClientShared "client_shared" Usage,
+    AliasConfusion "alias_confusion" Usage,
     ClientExists "client_exists" Usage,
     NoSuchClient "no_such_client" Usage,
     ListenFailed "listen_failed" Failed,

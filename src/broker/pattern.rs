@@ -30,6 +30,15 @@ impl Pattern {
         }
     }
 
+    /// Returns whether there is a name that both are.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Exact(name), pattern) | (pattern, Self::Exact(name)) => pattern.matches(name),
+            (Self::Below(one), Self::Below(two)) => one.is_within(two) || two.is_within(one),
+        }
+    }
+
     /// Reads names of certificates. What is given as the name of a challenge record is understood.
     ///
     /// # Errors

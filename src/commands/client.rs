@@ -22,7 +22,7 @@ use crate::serve::client_lines::{NewClient, account_document, notes};
 use crate::serve::clients::{self, FOLDER};
 use crate::serve::grant::{Grant, NotReady};
 use crate::serve::token::{self, TokenHash};
-use crate::serve::{address, policy, register};
+use crate::serve::{address, confusion, policy, register};
 use crate::setup::prompt;
 
 /// Stands for the broker where nothing tells its address.
@@ -63,7 +63,12 @@ fn add(report: Report, config_dir: &Path, args: &ClientAddArgs) -> Result<Exit> 
     let tokens = vec![TokenHash::of(token.expose().as_bytes())];
     let file = ClientFile { grant, tokens, uid: args.uid, acme_dns: accounts };
     check_uid(folder, &file)?;
+    let (files, _) = clients::read(folder);
     let path = register::add(folder, &file)?;
+    let others = files.iter().map(|file| &file.grant);
+    let before = confusion::among(others.clone());
+    let after = confusion::among(others.chain([&file.grant]));
+    tell_confusions(report, after.iter().filter(|text| !before.contains(text)));
     let acme_dns = file.acme_dns.first().zip(key.as_ref());
     let broker = address::find(config_dir).unwrap_or_else(|| BROKER.to_owned());
     let new = NewClient { broker: &broker, name: &args.name, token: &token, acme_dns };
@@ -95,6 +100,10 @@ fn check_uid(folder: &Path, new: &ClientFile) -> Result<()> {
         }
         None => Ok(()),
     }
+}
+
+fn tell_confusions<'a>(report: Report, texts: impl Iterator<Item = &'a String>) {
+    texts.for_each(|text| report.warning_of(&confusion::warning(text)));
 }
 
 fn tell(report: Report, new: &NewClient<'_>, file: &ClientFile, path: &Path) {
@@ -136,6 +145,7 @@ fn list(report: Report, folder: &Path) -> Result<Exit> {
     for error in &errors {
         report.error_text(error);
     }
+    tell_confusions(report, confusion::among(files.iter().map(|file| &file.grant)).iter());
     Ok(errors.first().map_or(Exit::Done, |error| error.kind().exit()))
 }
 
@@ -173,7 +183,8 @@ fn remove(report: Report, folder: &Path, name: &str, yes: bool) -> Result<Exit> 
         return Err(Error::new(Kind::NeedsYes, problem).advise("add --yes to remove it without a question"));
     }
     if !yes {
-        domain::confirm(report, watch_signals()?.as_ref(), &format!("remove the client `{name}`?"))?;
+        let declined = format!("the client `{name}` was not removed");
+        domain::confirm(report, watch_signals()?.as_ref(), &format!("remove the client `{name}`?"), declined)?;
     }
     fs::remove_file(&path).map_err(|error| register::unwritable(&path, &error))?;
     report.line(&format!("{name}: removed; its tokens are no longer good"));

@@ -32,6 +32,8 @@ pub(super) fn run(call: &Invocation<'_>, args: &DoctorArgs) -> Result<Exit> {
     let settings = Settings::load(&sources)?;
     let mut findings = machine::settings(&sources);
     let has_key = finding::exit(&findings) == Exit::Done;
+    #[cfg(feature = "serve")]
+    findings.extend(broker_clients(&sources));
     findings.extend(machine::surroundings(&settings));
     if args.offline {
         return Ok(conclude(findings, &[], call.report));
@@ -59,6 +61,18 @@ pub(super) fn run(call: &Invocation<'_>, args: &DoctorArgs) -> Result<Exit> {
     let causes = causes(&findings, &sources, (settings, lookup));
     findings.splice(..0, causes);
     Ok(conclude(findings, domains, call.report))
+}
+
+/// On the broker itself, whose files are beside the configuration: what its clients' files undo.
+#[cfg(feature = "serve")]
+fn broker_clients(sources: &Sources<'_>) -> Vec<Finding> {
+    use crate::serve::clients::{Clients, FOLDER};
+    use crate::serve::confusion;
+    let beside = sources.file.as_ref().and_then(|file| Some(file.path().parent()?.to_owned()));
+    let Some(folder) = beside.or_else(|| sources.environment.own_config_dir()) else { return Vec::new() };
+    let (clients, _) = Clients::load(&folder.join(FOLDER));
+    let texts = clients.confusions().into_iter();
+    texts.map(|text| Finding::warning("alias_confusion", "clients", text).advise(confusion::HINT)).collect()
 }
 
 /// What may be behind errors: a fault of this machine, and settings that somebody has changed.

@@ -22,7 +22,8 @@ pub(super) fn run(context: &Context, command: &DomainCommand) -> Result<Exit> {
         DomainCommand::Delete { name, yes: true } => delete(context, name, |_| Ok(())),
         DomainCommand::Delete { name, .. } if !prompt::can_ask() => Err(needs_yes(name)),
         DomainCommand::Delete { name, .. } => {
-            delete(context, name, |question| confirm(context.report, &context.interrupted, question))
+            let ask = |question: &str| confirm(context.report, &context.interrupted, question, "nothing was deleted");
+            delete(context, name, ask)
         }
     }
 }
@@ -64,11 +65,16 @@ fn delete(context: &Context, name: &DnsName, agree: impl FnOnce(&str) -> Result<
     Ok(Exit::Done)
 }
 
-/// Asks.
-pub(super) fn confirm(report: Report, interrupted: &AtomicBool, question: &str) -> Result<()> {
+/// Asks; what is told after anything but a yes is in `declined`.
+pub(super) fn confirm(
+    report: Report,
+    interrupted: &AtomicBool,
+    question: &str,
+    declined: impl Into<String>,
+) -> Result<()> {
     report.question(&format!("{question} [y/N]"));
     let agrees = prompt::agrees(interrupted);
-    if agrees { Ok(()) } else { Err(Error::new(Kind::Declined, "nothing was deleted")) }
+    if agrees { Ok(()) } else { Err(Error::new(Kind::Declined, declined)) }
 }
 
 fn needs_yes(name: &DnsName) -> Error {

@@ -49,13 +49,12 @@ pub(super) fn is_about(call: &PastCall, name: &DnsName) -> bool {
 }
 
 fn row(call: &PastCall) -> [String; 9] {
-    let names: Vec<_> = call.records.iter().map(|record| record.name.as_str()).collect();
     let servers: Vec<_> = call.servers.iter().map(server).collect();
     [
         call.at.to_string(),
         call.client.clone(),
         call.action.clone(),
-        names.join(" "),
+        call.names(),
         outcome(call).to_owned(),
         format!("{:.1}", call.seconds),
         call.api_calls.to_string(),

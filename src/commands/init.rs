@@ -206,7 +206,8 @@ impl Init<'_> {
             self.report.line("timer          is there already");
         } else if self.args.timer || self.has_person {
             units.iter().for_each(|unit| self.show(unit));
-            if !self.args.dry_run && (self.args.timer || self.agrees_to_timer()) {
+            let other = units.iter().find(|unit| unit.would_replace());
+            if !self.args.dry_run && self.agrees_to_timer(other) {
                 units.iter().try_for_each(Planned::write)?;
                 self.report.line(&format!("timer          switch it on: {}", timer::SWITCH_ON));
             }
@@ -214,8 +215,18 @@ impl Init<'_> {
         Ok(())
     }
 
-    fn agrees_to_timer(&self) -> bool {
-        self.report.question("Write these two files, for a timer that removes leftovers each week? [y/N]");
+    /// Whether the units are to be written. What somebody has changed is replaced after a yes only.
+    fn agrees_to_timer(&self, other: Option<&Planned>) -> bool {
+        let question = match other.map(|unit| visible_path(&unit.path)) {
+            None if self.args.timer => return true,
+            Some(path) if !self.has_person => {
+                self.report.warning(&format!("`{path}` has another text, and was not replaced: remove it first"));
+                return false;
+            }
+            Some(path) => format!("`{path}` has another text: replace it and write both files? [y/N]"),
+            None => "Write these two files, for a timer that removes leftovers each week? [y/N]".to_owned(),
+        };
+        self.report.question(&question);
         prompt::agrees(&self.interrupted)
     }
 }

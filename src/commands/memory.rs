@@ -154,8 +154,7 @@ fn clean(text: &str) -> String {
 
 /// Says what became of a call, in one line.
 pub(super) fn summary(call: &PastCall) -> String {
-    let names: Vec<_> = call.records.iter().map(|record| record.name.as_str()).collect();
-    let what = [&call.client, &call.action, names.join(" ").as_str()].map(str::trim).join(" ");
+    let what = [&call.client, &call.action, call.names().as_str()].map(str::trim).join(" ");
     let end = match (&call.kind, &call.message) {
         (Some(kind), Some(message)) => format!("failed [{kind}]: {message}"),
         _ if call.exit_code != 0 => format!("failed with exit code {}", call.exit_code),

@@ -25,9 +25,8 @@ pub(super) fn start(command: &str, call: &PastCall, environment: &Environment) {
     for name in environment.names().filter(holds_key).chain(KEYS) {
         shell.env_remove(name);
     }
-    let names: Vec<_> = call.records.iter().map(|record| record.name.as_str()).collect();
     shell.env("IPV64_ACME_CLIENT", &call.client).env("IPV64_ACME_ACTION", &call.action);
-    shell.env("IPV64_ACME_NAMES", names.join(" ")).env("IPV64_ACME_EXIT", call.exit_code.to_string());
+    shell.env("IPV64_ACME_NAMES", call.names()).env("IPV64_ACME_EXIT", call.exit_code.to_string());
     shell.env("IPV64_ACME_KIND", call.kind.as_deref().unwrap_or("failed"));
     shell.env("IPV64_ACME_MESSAGE", call.message.as_deref().unwrap_or_default());
     shell.env("IPV64_ACME_SECONDS", call.seconds.to_string());

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use subtle::{Choice, ConditionallySelectable as _};
 
 use super::client_file::{ClientFile, EXTENSION};
+use super::confusion;
 use super::grant::Grant;
 use super::token::TokenHash;
 use crate::error::{Error, Kind};
@@ -74,6 +75,12 @@ impl Clients {
         let name = TokenHash::of(grant.client.as_bytes());
         let uid = uid.filter(|uid| !shared.users.contains_key(uid));
         self.clients.push(Client { grant, name, tokens, uid });
+    }
+
+    /// Returns in words where the aliases of one client undo the protection of another one.
+    #[must_use]
+    pub fn confusions(&self) -> Vec<String> {
+        confusion::among(self.clients.iter().map(|client| &*client.grant))
     }
 
     /// Returns how many clients there are.

@@ -16,6 +16,7 @@ use tokio_rustls::TlsAcceptor;
 use super::broker::Broker;
 use super::clients::{Clients, FOLDER};
 use super::config::ServeConfig;
+use super::confusion;
 use super::connections::Connections;
 use super::listen::{Socket, Sockets};
 use super::metrics;
@@ -166,7 +167,8 @@ impl Daemon {
     fn load_clients(&mut self) {
         let (clients, errors) = Clients::load(self.clients.path());
         let known = std::mem::take(&mut self.problems);
-        for error in errors {
+        let confusions = clients.confusions();
+        for error in errors.into_iter().chain(confusions.iter().map(|text| confusion::warning(text))) {
             let text = format!("{error:#}");
             if !known.contains(&text) {
                 (self.warn)(&error);

@@ -12,6 +12,7 @@ pub mod client_file;
 pub mod client_lines;
 pub mod clients;
 pub mod config;
+pub mod confusion;
 pub mod connections;
 pub mod daemon;
 pub mod dialect;

@@ -95,7 +95,7 @@ settings! {
         "broker that has the key: https://host:port, plain http to loopback only; this machine needs no API key then";
     BrokerTokenFile broker_token_file: Option<PathBuf> = optional(path),
         "broker-token-file", KeyPath, "",
-        "file that holds the token for the broker; nobody else may read it";
+        "file that contains the token for the broker; nobody else may read it";
     CaFile ca_file: Option<PathBuf> = optional(path),
         "ca-file", Path, "",
         "further trusted CA certificates (PEM), added to the system's";

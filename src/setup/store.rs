@@ -77,6 +77,12 @@ impl Planned {
         matches!(&self.content, Content::Text(text) if fs::read_to_string(&self.path).is_ok_and(|there| there == *text))
     }
 
+    /// Returns whether something else is there, which somebody may have written.
+    #[must_use]
+    pub fn would_replace(&self) -> bool {
+        self.path.symlink_metadata().is_ok() && !self.is_there()
+    }
+
     /// Writes the file next to its place, with the final mode from the first octet on, and moves it there. A folder that is
     /// missing is made.
     ///

@@ -1,6 +1,8 @@
 //! The last hook calls of this machine, for people: the file `history.json`. Nothing depends on it; texts come cleaned and
 //! cut from whoever notes a call, and the oldest call makes room.
 
+use std::collections::BTreeSet;
+
 use super::account::Account;
 use super::document::Document;
 use super::store::State;
@@ -42,6 +44,16 @@ pub struct PastCall {
     pub servers: Vec<PastServer>,
     /// Requests that it sent to IPv64.
     pub api_calls: u64,
+}
+
+impl PastCall {
+    /// Returns the names of its records, each once: a name and its wildcard are two records of one name.
+    #[must_use]
+    pub fn names(&self) -> String {
+        let mut seen = BTreeSet::new();
+        let names = self.records.iter().map(|record| record.name.as_str()).filter(|name| seen.insert(*name));
+        names.collect::<Vec<_>>().join(" ")
+    }
 }
 
 /// A record of a past call.

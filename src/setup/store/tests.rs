@@ -72,6 +72,17 @@ fn a_path_that_no_line_can_hold_is_refused_before_anything_is_written() {
 }
 
 #[test]
+fn what_somebody_has_changed_is_not_taken_for_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let unit = Planned::text(folder.path().join("a.timer"), "weekly\n".to_owned());
+    assert!(!unit.would_replace() && !unit.is_there());
+    unit.write().unwrap();
+    assert!(!unit.would_replace() && unit.is_there());
+    fs::write(&unit.path, "daily\n").unwrap();
+    assert!(unit.would_replace() && !unit.is_there());
+}
+
+#[test]
 fn what_cannot_be_replaced_stays_and_leaves_nothing_behind() {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("config.toml");

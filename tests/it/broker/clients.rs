@@ -224,6 +224,32 @@ fn the_list_shows_what_each_may_do_and_no_token() {
 }
 
 #[test]
+fn an_alias_that_undoes_the_protection_of_another_client_is_told_wherever_it_can_be() {
+    let place = Place::new();
+    let folder = place.folder().display().to_string();
+    let run = |args: &[&str]| {
+        let finished = place.0.run(&place.args(args, &folder));
+        assert!(finished.status.success(), "{}", finished.said());
+        finished.stderr
+    };
+    let told = |text: &str| text.matches("may get certificates for names of the other").count();
+    assert_eq!(told(&run(&["add", "mail", "--allow", "mail.example.com"])), 0);
+    assert_eq!(told(&run(&["add", "web", "--allow", "a.test", "--alias", "*.example.com"])), 1);
+    // Only what is new is told.
+    assert_eq!(told(&run(&["add", "home", "--allow", "b.test", "--alias", "home.acme.test"])), 0);
+    assert_eq!(told(&run(&["list"])), 1);
+    let broker =
+        Broker::run(&place.0, &mut command(&place.0, &configure_in(&place.folder(), "listen = '127.0.0.1:0'\n")));
+    assert_eq!(told(&broker.said()), 1, "{}", broker.said());
+    let mut env = place.0;
+    let config = env.path("etc/config.toml");
+    fs::write(&config, "").unwrap();
+    env.set("IPV64_CONFIG", config.to_str().unwrap());
+    let findings = env.json(&["doctor", "--offline"])["findings"].to_string();
+    assert!(findings.contains("alias_confusion"), "{findings}");
+}
+
+#[test]
 fn a_file_that_cannot_be_used_is_told_beside_the_others() {
     let place = Place::new();
     place.json(&["add", "web", "--allow", "a.example"]);

@@ -26,6 +26,24 @@ fn history(env: &TestEnvironment, args: &[&str]) -> Vec<Value> {
 }
 
 #[test]
+fn a_name_and_its_wildcard_are_one_name_to_people() {
+    let env = TestEnvironment::new();
+    let order =
+        format!(r#"[{{"name": "{NAME}", "value": "{}"}}, {{"name": "{NAME}", "value": "{}"}}]"#, value(), value());
+    std::fs::write(env.path("order"), order).unwrap();
+    let mut shell = env.command("sh");
+    let finished =
+        process::run(shell.args(["-c", "ipv64-acme batch present <order && ipv64-acme batch cleanup <order"]));
+    assert!(finished.status.success(), "{}", finished.said());
+    for command in ["status", "history"] {
+        let shown = env.succeed(&[command]);
+        let calls: Vec<_> = shown.lines().filter(|line| line.contains(NAME)).collect();
+        assert_eq!(calls.len(), 2, "{shown}");
+        assert!(calls.iter().all(|line| line.matches(NAME).count() == 1), "{shown}");
+    }
+}
+
+#[test]
 fn each_call_can_be_explained_later_without_a_key() {
     let env = TestEnvironment::new();
     let value = value();

@@ -45,6 +45,30 @@ fn the_key_is_not_shown_while_it_is_typed() {
 
 #[test]
 #[ignore = "needs script(1): run by tests/run"]
+fn the_token_for_a_broker_is_not_shown_while_it_is_typed() {
+    let env = env();
+    let init = "ipv64-acme init --config conf/config.toml --broker http://127.0.0.1:1; stty -a";
+    let finished = terminal::answer(&env, init, "broker token (", "echo ipv64b_c4n4ry");
+    assert!(!finished.stdout.contains("ipv64b_c4n4ry"), "{}", finished.said());
+    for words in ["the broker token was not stored", " echo "] {
+        assert!(finished.stdout.contains(words), "{words:?}: {}", finished.said());
+    }
+}
+
+#[cfg(feature = "serve")]
+#[test]
+#[ignore = "needs script(1): run by tests/run"]
+fn a_client_whose_removal_is_declined_is_there_and_that_is_said() {
+    let env = env();
+    env.succeed(&["client", "add", "web", "--config-dir", "etc", "--allow", "a.example"]);
+    let remove = "ipv64-acme client remove web --config-dir etc";
+    let finished = terminal::answer(&env, remove, "remove the client `web`?", "echo n");
+    assert!(finished.stdout.contains("the client `web` was not removed"), "{}", finished.said());
+    assert!(!finished.stdout.contains("deleted") && env.path("etc/clients/web.toml").exists(), "{}", finished.said());
+}
+
+#[test]
+#[ignore = "needs script(1): run by tests/run"]
 fn init_asks_and_shows_whole_commands_on_a_terminal_of_20_columns() {
     let env = env();
     let key = env.sim.key(0).unwrap().to_owned();
