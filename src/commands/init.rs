@@ -19,6 +19,7 @@ use crate::cli::InitArgs;
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::excerpt::visible_path;
 use crate::exit::Exit;
+use crate::http::Endpoint;
 use crate::name::DnsName;
 use crate::ownership::{self, Exposure};
 use crate::report::{self, Report};
@@ -57,8 +58,11 @@ pub(super) fn run(call: &Invocation<'_>, args: &InitArgs) -> Result<Exit> {
     let file = if config.exists() { Some(ConfigFile::read(&config)?) } else { None };
     let sources = Sources { flags: &call.cli.settings.0, environment, file };
     let settings = Settings::load(&sources)?;
-    if settings.broker.is_some() {
+    if let Some(broker) = &settings.broker {
         key::check_none(&sources)?;
+        if broker.socket().is_some() {
+            return Err(no_token_needed(&config, broker));
+        }
     }
     let init = Init {
         args,
@@ -229,6 +233,12 @@ impl Init<'_> {
         self.report.question(&question);
         prompt::agrees(&self.interrupted)
     }
+}
+
+fn no_token_needed(config: &Path, broker: &Endpoint) -> Error {
+    let problem = format!("a user of `{broker}` needs no token, so there is nothing to store");
+    let hint = format!("write `broker = \"{broker}\"` into `{}`", visible_path(config));
+    Error::new(Kind::InvalidArgument, problem).advise(hint)
 }
 
 fn no_timer() -> Error {

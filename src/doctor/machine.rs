@@ -29,7 +29,11 @@ pub fn settings(sources: &Sources<'_>) -> Vec<Finding> {
     };
     let (name, place) = key::describe_place(sources);
     let key = match key::find(sources) {
-        Ok(_) => Finding::ok("key", name, format!("found in {}", place.unwrap_or_default())),
+        Ok(_) => {
+            let place =
+                place.map_or_else(|| "not needed on a Unix socket".to_owned(), |place| format!("found in {place}"));
+            Finding::ok("key", name, place)
+        }
         Err(error) => Finding::of(name, error),
     };
     [file].into_iter().chain(hidden_file(sources)).chain([key]).collect()
@@ -129,6 +133,9 @@ fn is_years_behind() -> bool {
 pub fn way_to_api(settings: &Settings) -> io::Result<Vec<Finding>> {
     let subject = if settings.broker.is_some() { "way to the broker" } else { "way to the API" };
     let host = settings.upstream().host();
+    if settings.upstream().socket().is_some() {
+        return Ok(Vec::new());
+    }
     if is_proxied(settings) {
         let text = "a proxy is set (HTTPS_PROXY or ALL_PROXY); requests go there";
         return Ok(vec![Finding::note("api_way", subject, text)]);

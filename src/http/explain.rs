@@ -205,6 +205,9 @@ impl Attempt<'_> {
     /// The host, with its port where that is not the usual one, and the proxy in between.
     fn peer(&self) -> String {
         let (host, port) = (self.endpoint.host(), self.endpoint.port());
+        if self.endpoint.socket().is_some() {
+            return format!("`{}`", self.endpoint);
+        }
         let host = match (port, host.contains(':')) {
             (443, _) => host.to_owned(),
             (_, true) => format!("[{host}]:{port}"),

@@ -15,6 +15,7 @@ mod retry_after;
 mod target;
 mod tls;
 mod trust;
+mod unix;
 
 use std::net::TcpStream;
 use std::path::PathBuf;
@@ -118,6 +119,7 @@ pub struct HttpClient {
     extra_roots: Vec<ureq::tls::Certificate<'static>>,
     plain: OnceLock<ureq::Agent>,
     tls: OnceLock<ureq::Agent>,
+    unix: OnceLock<ureq::Agent>,
 }
 
 impl HttpClient {
@@ -132,7 +134,13 @@ impl HttpClient {
             Some(path) => trust::read_ca_file(path)?,
             None => Vec::new(),
         };
-        Ok(Self { config: config.clone(), extra_roots, plain: OnceLock::new(), tls: OnceLock::new() })
+        Ok(Self {
+            config: config.clone(),
+            extra_roots,
+            plain: OnceLock::new(),
+            tls: OnceLock::new(),
+            unix: OnceLock::new(),
+        })
     }
 
     /// Sends one request and reads the answer to its end. Every status is an answer, not an error.
@@ -192,7 +200,11 @@ impl HttpClient {
             .proxy(None)
             .user_agent(&self.config.user_agent);
         let agent = |config, names| ureq::Agent::with_parts(config, connect::connector(), names);
-        if endpoint.is_https() {
+        if let Some(path) = endpoint.socket() {
+            // A machine has one broker, so there is one socket.
+            let connector = unix::UnixConnector(path.to_owned());
+            self.unix.get_or_init(|| ureq::Agent::with_parts(settings.build(), connector, Names::ThisMachine))
+        } else if endpoint.is_https() {
             let trust = || trust::tls_config(&self.extra_roots);
             self.tls.get_or_init(|| agent(settings.tls_config(trust()).build(), Names::Any))
         } else {

@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 
 use ureq::http::Uri;
 
 use super::HttpError;
 use crate::error::Kind;
-use crate::excerpt::excerpt;
+use crate::excerpt::{excerpt, visible_path};
 
 /// How much of a refused address a message shows, in characters.
 const SHOWN: usize = 120;
@@ -19,9 +20,24 @@ pub struct Endpoint {
     https: bool,
     host: String,
     port: u16,
+    socket: Option<PathBuf>,
 }
 
 impl Endpoint {
+    /// Returns the address of whatever listens on a Unix socket of this machine.
+    #[must_use]
+    pub fn of_socket(path: &Path) -> Self {
+        // HTTP wants a host; nobody looks it up.
+        let uri = Uri::from_static("http://localhost/");
+        Self { uri, https: false, host: "localhost".to_owned(), port: 80, socket: Some(path.to_owned()) }
+    }
+
+    /// Returns the Unix socket that it is, if it is one.
+    #[must_use]
+    pub fn socket(&self) -> Option<&Path> {
+        self.socket.as_deref()
+    }
+
     /// Reads an address such as `https://ipv64.net/api`.
     ///
     /// # Errors
@@ -58,7 +74,7 @@ impl Endpoint {
             return Err(refuse("its port is not a number from 1 to 65535"));
         }
         let port = port.unwrap_or(if https { 443 } else { 80 });
-        Ok(Self { uri, https, host, port })
+        Ok(Self { uri, https, host, port, socket: None })
     }
 
     /// Puts a query behind the address: `query` is sent as given, so it has to be percent-encoded already.
@@ -119,6 +135,9 @@ impl Endpoint {
 impl fmt::Display for Endpoint {
     /// Prints the address without its query, which may hold a key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(path) = &self.socket {
+            return write!(f, "unix:{}", visible_path(path));
+        }
         let scheme = if self.https { "https" } else { "http" };
         let authority = self.uri.authority().map_or("", |authority| authority.as_str());
         write!(f, "{scheme}://{authority}{}", self.uri.path())

@@ -6,6 +6,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::Setting;
+use super::parse::UNIX;
 use super::source::{Origin, Sources};
 use crate::broker::protocol::TOKEN_PREFIX;
 use crate::error::{Error, Kind, Result};
@@ -82,7 +83,12 @@ pub fn wanted(sources: &Sources<'_>) -> &'static Credential {
 pub fn find(sources: &Sources<'_>) -> Result<Secret> {
     check_one(sources)?;
     let wanted = wanted(sources);
-    match wanted.place(sources).ok_or_else(|| wanted.missing())? {
+    let Some(place) = wanted.place(sources) else {
+        // On a Unix socket the broker knows a user by its number.
+        let is_needed = !sources.find(Setting::Broker).is_some_and(|(text, _)| text.trim().starts_with(UNIX));
+        return if is_needed { Err(wanted.missing()) } else { Ok(Secret::from_answer(String::new())) };
+    };
+    match place {
         Place::Variable(name, text) => wanted.parse(name, text.as_bytes()),
         Place::File(path, _) | Place::Usual(path) | Place::Credential(path) => wanted.read(&path, sources),
     }

@@ -92,7 +92,7 @@ settings! {
         "address of the API; plain http to loopback only";
     Broker broker: Option<Endpoint> = optional(broker),
         "broker", Url, "",
-        "broker that has the key: https://host:port, plain http to loopback only; this machine needs no API key then";
+        "broker that has the key: https://host:port, or unix:/path of its socket; this machine needs no API key then";
     BrokerTokenFile broker_token_file: Option<PathBuf> = optional(path),
         "broker-token-file", KeyPath, "",
         "file that contains the token for the broker; nobody else may read it";

@@ -1,7 +1,8 @@
 //! Texts of settings to values. Each function returns what is wrong in words that fit behind "cannot be used: ".
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::NamedServer;
@@ -9,9 +10,10 @@ use super::environment::is_whole;
 use crate::api::AuthMethod;
 use crate::dns::cname::Follow;
 use crate::dns::recursive::Resolver;
-use crate::excerpt::visible;
+use crate::excerpt::{visible, visible_path};
 use crate::http::Endpoint;
 use crate::name::DnsName;
+use crate::ownership;
 use crate::state::{LEFT_OVER_AFTER, Rate};
 
 /// The shortest polling interval that makes sense: the pace allows six queries a second.
@@ -23,6 +25,8 @@ const LONGEST: f64 = 366.0 * 86_400.0;
 const LONGEST_WAIT_MINUTES: u64 = LEFT_OVER_AFTER.as_secs() / 60 / 2;
 /// The most confirmations: an address gets six queries a second.
 const MOST_CONFIRMATIONS: u32 = 50;
+/// What the path of a Unix socket is written behind.
+pub(super) const UNIX: &str = "unix:";
 /// The port of DNS (RFC 1035 section 4.2).
 const DNS_PORT: u16 = 53;
 
@@ -107,12 +111,30 @@ pub(super) fn endpoint(text: &str) -> Result<Endpoint, String> {
     Endpoint::parse(text)
 }
 
-/// Reads the address of a broker, below which its paths are.
+/// Reads the address of a broker, below which its paths are, or the path of its Unix socket.
 pub(super) fn broker(text: &str) -> Result<Endpoint, String> {
+    if let Some(path) = text.strip_prefix(UNIX) {
+        return socket(Path::new(path));
+    }
     if text.contains(['?', '#']) {
         return Err("it is https://host:port, without a query".to_owned());
     }
     endpoint(text)
+}
+
+/// Reads the path of a socket. Whoever could put another one in its place would be told of every challenge, and believed.
+fn socket(path: &Path) -> Result<Endpoint, String> {
+    if !path.is_absolute() {
+        return Err(format!("write it as {UNIX}/run/ipv64-acme/broker.sock"));
+    }
+    let is_foreign = |owner: u32| owner != 0 && owner != rustix::process::geteuid().as_raw();
+    if path.symlink_metadata().is_ok_and(|metadata| is_foreign(metadata.uid())) {
+        return Err(format!("the socket `{}` belongs to another user", visible_path(path)));
+    }
+    match ownership::exposure_of_place(path) {
+        Some(exposure) => Err(format!("the socket {}; {}", exposure.problem, exposure.remedy)),
+        None => Ok(Endpoint::of_socket(path)),
+    }
 }
 
 pub(super) fn path(text: &str) -> Result<PathBuf, String> {

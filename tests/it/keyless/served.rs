@@ -1,5 +1,9 @@
 //! Hooks against the broker itself, with the key on its side only.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixListener;
+
 use serde_json::Value;
 
 use super::{NAME, RECORD, ask};
@@ -39,6 +43,47 @@ fn records_come_and_go_and_doctor_knows_the_client() {
     let document: Value = serde_json::from_str(&said.stdout).unwrap_or_else(|_| panic!("{}", said.said()));
     assert_eq!(document["errors"], 0, "{}", said.said());
     assert!(said.stdout.contains("knows this machine as `web`"), "{}", said.said());
+}
+
+#[test]
+fn on_the_brokers_own_machine_a_user_needs_no_token() {
+    let mut world = World::start();
+    let folder = configure_in(&world.path("broker"), "socket = 'broker.sock'\n");
+    client(&folder, &format!("uid = {}\n", rustix::process::geteuid().as_raw()));
+    let mut serve = world.command(&programs::hook());
+    serve.arg("serve").arg("--config-dir").arg(&folder).env("IPV64_STATE_DIR", world.path("broker/state"));
+    let broker = Broker::run_in(&folder, &mut serve);
+    let socket = folder.join("broker.sock");
+    ask(&mut world, &format!("unix:{}", socket.display()), "");
+    world.set("IPV64_BROKER_TOKEN_FILE", "");
+    code(&world, &["deploy_challenge", NAME, "t", FIRST], 0);
+    assert_eq!(world.records(), [format!("{RECORD} {FIRST}")], "{}", broker.said());
+    code(&world, &["clean_challenge", NAME, "t", FIRST], 0);
+    assert!(world.records().is_empty());
+    let said = code(&world, &["doctor"], 0);
+    assert!(said.contains("knows this machine as `web`") && said.contains("not needed on a Unix socket"), "{said}");
+    let said = code(&world, &["init", "--stdin"], 2);
+    assert!(said.contains("needs no token") && said.contains("broker = \"unix:/"), "{said}");
+}
+
+#[test]
+fn a_socket_that_another_user_may_steer_is_not_asked_and_a_silent_one_is_given_up() {
+    let mut world = World::start();
+    let folder = world.path("open");
+    fs::create_dir(&folder).unwrap();
+    let _deaf = UnixListener::bind(folder.join("broker.sock")).unwrap();
+    ask(&mut world, &format!("unix:{}/broker.sock", folder.display()), "");
+    world.set("IPV64_BROKER_TOKEN_FILE", "");
+    world.set("IPV64_HTTP_TIMEOUT", "1");
+    let said = code(&world, &["doctor"], 6);
+    assert!(said.contains("did not answer within 1 s"), "{said}");
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).unwrap();
+    let said = code(&world, &["deploy_challenge", NAME, "t", FIRST], 2);
+    assert!(said.contains("the socket `") && said.contains("chmod"), "{said}");
+    world.set("IPV64_BROKER", "unix:broker.sock");
+    assert!(code(&world, &["present", RECORD, FIRST], 2).contains("write it as unix:/run/ipv64-acme/broker.sock"));
+    world.set("IPV64_BROKER", &format!("unix:{}", world.path("nowhere").display()));
+    assert!(code(&world, &["doctor"], 6).contains("cannot reach `unix:/"));
 }
 
 #[test]
