@@ -20,6 +20,7 @@ use crate::serve::Peer;
 use crate::serve::client_file::{AcmeDnsAccount, ClientFile};
 use crate::serve::client_lines::{NewClient, account_document, notes};
 use crate::serve::clients::{self, FOLDER};
+use crate::serve::config::ServeConfig;
 use crate::serve::grant::{Grant, NotReady};
 use crate::serve::token::{self, TokenHash};
 use crate::serve::{address, confusion, policy, register};
@@ -72,7 +73,8 @@ fn add(report: Report, config_dir: &Path, args: &ClientAddArgs) -> Result<Exit> 
     let acme_dns = file.acme_dns.first().zip(key.as_ref());
     let broker = address::find(config_dir).unwrap_or_else(|| BROKER.to_owned());
     let new = NewClient { broker: &broker, name: &args.name, token: &token, acme_dns };
-    tell(report, &new, &file, &path);
+    let config = ServeConfig::read(config_dir).ok();
+    tell(report, &new, &file, (&path, config.as_ref().and_then(|config| config.socket.as_deref())));
     let mut document = entry(&file);
     document["token"] = token.expose().into();
     document["acme_dns"] = acme_dns.map(|(account, key)| account_document(account, key)).into();
@@ -106,12 +108,15 @@ fn tell_confusions<'a>(report: Report, texts: impl Iterator<Item = &'a String>) 
     texts.for_each(|text| report.warning_of(&confusion::warning(text)));
 }
 
-fn tell(report: Report, new: &NewClient<'_>, file: &ClientFile, path: &Path) {
+fn tell(report: Report, new: &NewClient<'_>, file: &ClientFile, (path, socket): (&Path, Option<&Path>)) {
     report.line(&format!("client  {}, in `{}`", new.name, visible_path(path)));
     report.line(&format!("token   {} (shown only now: the file has its hash)", new.token.expose()));
     report.line(&format!("allow   {}; each name grants its wildcard too", words(&file.grant.allow)));
     for note in notes(&file.grant) {
         report.line(&format!("note    {note}"));
+    }
+    if let Some((uid, socket)) = file.uid.zip(socket) {
+        report.line(&format!("\nThe user {uid}, without the token: IPV64_BROKER=unix:{}", visible_path(socket)));
     }
     for lines in new.lines() {
         report.line(&format!("\n{}:", lines.of));

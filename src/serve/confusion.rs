@@ -3,7 +3,7 @@
 //! since two clients may belong together.
 
 use super::grant::Grant;
-use super::pattern::Pattern;
+use crate::broker::pattern::Pattern;
 use crate::challenge::{CHALLENGE_LABEL, record_name};
 use crate::error::{Error, Kind};
 

@@ -137,6 +137,15 @@ fn the_address_is_that_of_the_broker_where_its_files_tell_it() {
 }
 
 #[test]
+fn a_user_of_the_brokers_socket_is_told_the_address_of_that() {
+    let place = Place::new();
+    fs::create_dir(place.folder()).unwrap();
+    fs::write(place.folder().join("serve.toml"), "socket = \"/run/ipv64-acme/broker.sock\"").unwrap();
+    let said = place.succeed(&["add", "web", "--allow", "a.example", "--uid", "1000"]);
+    assert!(said.contains("The user 1000, without the token: IPV64_BROKER=unix:/run/ipv64-acme/broker.sock"), "{said}");
+}
+
+#[test]
 fn a_second_run_changes_nothing_and_names_the_way_out() {
     let place = Place::new();
     let first = token(&place.json(&["add", "web", "--allow", "a.example"]));

@@ -66,6 +66,21 @@ fn every_place_says_what_to_paste_and_how_to_be_rid_of_it() {
 }
 
 #[test]
+fn every_place_says_what_to_set_with_a_broker() {
+    let known = ["ENDPOINT", "USERNAME", "PASSWORD"];
+    let known = ["HTTPREQ", "ACMEPROXY"].map(|client| known.map(|name| format!("{client}_{name}"))).concat();
+    for (name, text) in places() {
+        let has_part = text.contains("\n### With a broker\n") || name == "places/several-hosts.md";
+        assert!(has_part && text.contains("](../broker.md)"), "{name}");
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        for word in words.filter(|word| word.starts_with("HTTPREQ_") || word.starts_with("ACMEPROXY_")) {
+            // lego reads a file where the variable ends so.
+            assert!(known.iter().any(|known| known == word.trim_end_matches("_FILE")), "{name}: {word}");
+        }
+    }
+}
+
+#[test]
 fn every_variable_of_a_place_is_known() {
     let mut known: BTreeSet<_> = Setting::ALL.iter().map(|setting| setting.environment()).collect();
     known.extend(["IPV64_API_KEY", "IPV64_ACME"].map(str::to_owned));
