@@ -71,8 +71,8 @@ fn broker_clients(sources: &Sources<'_>) -> Vec<Finding> {
     let beside = sources.file.as_ref().and_then(|file| Some(file.path().parent()?.to_owned()));
     let Some(folder) = beside.or_else(|| sources.environment.own_config_dir()) else { return Vec::new() };
     let (clients, _) = Clients::load(&folder.join(FOLDER));
-    let texts = clients.confusions().into_iter();
-    texts.map(|text| Finding::warning("alias_confusion", "clients", text).advise(confusion::HINT)).collect()
+    let of = |text: &String| Finding { level: Level::Warning, ..Finding::of("clients", confusion::warning(text)) };
+    clients.confusions().iter().map(of).collect()
 }
 
 /// What may be behind errors: a fault of this machine, and settings that somebody has changed.
