@@ -83,10 +83,14 @@ fn state(settings: &Settings) -> Finding {
 pub fn broken(settings: &Settings, lookup: &Lookup, kind: Kind) -> Option<String> {
     let is_remote = !settings.upstream().is_loopback();
     let is_about_names = kind == Kind::NameServersUnreachable;
+    // A broker may be on a network that has no way to the world.
+    let has_way = || !is_about_names && look_up_api(settings).is_ok_and(|found| found.into_iter().any(has_route));
     match kind {
         Kind::Tls => is_years_behind().then(|| "the clock of this machine is years behind".to_owned()),
         Kind::Unreachable | Kind::TimedOut if is_proxied(settings) => None,
-        Kind::Unreachable | Kind::TimedOut | Kind::NameServersUnreachable if is_remote && is_offline() => {
+        Kind::Unreachable | Kind::TimedOut | Kind::NameServersUnreachable
+            if is_remote && is_offline() && !has_way() =>
+        {
             Some("this machine has no network: it has no route to the internet, over IPv4 or IPv6".to_owned())
         }
         Kind::Unreachable => look_up_api(settings).err().map(|cause| match cause {

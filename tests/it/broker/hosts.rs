@@ -93,6 +93,18 @@ fn a_client_from_elsewhere_is_refused_and_costs_no_call() {
     assert_eq!(pair.env.calls(), []);
 }
 
+/// The two hosts alone on a network: there is a way to the broker, and none to the internet.
+#[test]
+#[ignore = "waits for the tries of a request: run tests/run"]
+fn a_broker_that_has_ended_is_told_as_such() {
+    let hosts = TwoHosts::enter();
+    let Pair { env, broker, .. } = Pair::start(&hosts, hosts.far(), &hosts.near().to_string());
+    drop(broker);
+    let said = env.fail(&["present", RECORD, FIRST], 6);
+    assert!(said.starts_with("error[unreachable]: cannot add the TXT record"), "{said}");
+    assert!(said.contains("check that `ipv64-acme serve` runs"), "{said}");
+}
+
 /// One socket for both families: IPv4 addresses come as such to the log and to `from`.
 #[test]
 fn clients_of_both_families_come_to_one_socket() {
