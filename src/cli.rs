@@ -72,6 +72,10 @@ pub fn parse<T: Into<OsString> + Clone>(args: &[T]) -> Result<Cli, clap::Error> 
         args.remove(1);
         args.push("--help".into());
     }
+    // Arranging the help takes longer than reading the line, and most calls are hooks.
+    if let Ok(cli) = Cli::try_parse_from(&args) {
+        return Ok(cli);
+    }
     let mut command = help::grouped(definition());
     let mut matches = command.try_get_matches_from_mut(args).map_err(without_verbs)?;
     Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
