@@ -53,7 +53,7 @@ fn row(line: &Line) -> [String; 10] {
         line.action.clone(),
         text(&line.name),
         format!("{}{left_out}", line.outcome),
-        text(&line.calls.map(|calls| calls.to_string())),
+        line.calls.to_string(),
         format!("{:.1}", line.wait_seconds),
         text(&line.record),
     ]

@@ -51,8 +51,8 @@ pub struct Line {
     pub record: Option<String>,
     /// What became of it: `done`, `unchanged`, `pending`, `postponed`, `abandoned`, a rule that refuses it, or a kind of error.
     pub outcome: String,
-    /// The API calls that it has caused, if that is known.
-    pub calls: Option<u32>,
+    /// The API calls that it has caused.
+    pub calls: u64,
     /// How long the answer took, in seconds.
     pub wait_seconds: f64,
     /// How many lines of this client, or of unknown ones, were left out before this one.
@@ -209,7 +209,7 @@ impl Shares {
         }
         let share = self.of.entry(line.client.clone()).or_default();
         let has_room = if line.client.is_some() {
-            share.written < MOST_OF_CLIENT || line.calls.is_some_and(|calls| calls > 0)
+            share.written < MOST_OF_CLIENT || line.calls > 0
         } else {
             self.unknown.len() < MOST_UNKNOWN && !self.unknown.contains(&line.address)
         };

@@ -37,6 +37,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use crate::challenge::Challenge;
@@ -82,6 +83,8 @@ pub struct Ask {
     pub challenge: Challenge,
     /// Which program asks, for the journal: `certbot`, `httpreq`. A value for `acme-dns` goes after some time, or with the third.
     pub program: String,
+    /// The API calls that it has caused so far. One that joins another request takes over what is still to come.
+    pub calls: Arc<AtomicU64>,
 }
 
 /// Does what a client asks for.

@@ -1,6 +1,7 @@
 //! Every request of a client: who sends it, what that client may, and its line in the audit log. Which dialect it is tells
 //! [`super::route`], what it means in a dialect the dialect's file; the work is left to whoever is behind [`Work`].
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -75,7 +76,7 @@ async fn handle(
     if route == Route::Health {
         return respond(StatusCode::OK, Body::empty());
     }
-    let visit = Visit { desk: &desk, peer, headers: &headers, body: &body };
+    let visit = Visit { desk: &desk, peer, headers: &headers, body: &body, calls: Arc::default() };
     let mut decision = visit.decision(route);
     match visit.decide(route, &mut decision.line).await {
         Ok(body) => respond(StatusCode::OK, body.to_string().into()),
@@ -95,6 +96,8 @@ struct Visit<'a> {
     peer: Peer,
     headers: &'a HeaderMap,
     body: &'a [u8],
+    /// The API calls that it has caused so far.
+    calls: Arc<AtomicU64>,
 }
 
 impl<'a> Visit<'a> {
@@ -143,6 +146,7 @@ impl<'a> Visit<'a> {
             peer: self.peer,
             challenge: asked.challenge.clone(),
             program: asked.program.clone(),
+            calls: Arc::clone(&self.calls),
         };
         match action {
             Action::Add => self.desk.engine.present(ask, asked.goal, asked.within).await,
@@ -175,7 +179,7 @@ impl<'a> Visit<'a> {
             outcome: "abandoned".to_owned(),
             ..Line::default()
         };
-        Decision { audit: &self.desk.audit, line, started: Instant::now() }
+        Decision { audit: &self.desk.audit, line, calls: Arc::clone(&self.calls), started: Instant::now() }
     }
 }
 
@@ -189,7 +193,6 @@ fn finish(
 ) -> Result<Value, Problem> {
     let (outcome, record, domain, changed) = match answer {
         Answer::Done { record, domain, changed } => {
-            line.calls = Some(changed.into());
             (if changed { "done" } else { "unchanged" }, Some(record), domain, changed)
         }
         Answer::Pending if asked.goal == Goal::Stored => return Err(Problem::Failed(Kind::BrokerBusy, NOT_STORED)),
@@ -212,11 +215,13 @@ fn finish(
 struct Decision<'a> {
     audit: &'a Audit,
     line: Line,
+    calls: Arc<AtomicU64>,
     started: Instant,
 }
 
 impl Drop for Decision<'_> {
     fn drop(&mut self) {
+        self.line.calls = self.calls.load(Ordering::Relaxed);
         self.line.wait_seconds = (self.started.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
         self.audit.note(&self.line);
     }

@@ -11,7 +11,7 @@ fn line(client: Option<&str>, address: &str) -> Line {
         action: "present".to_owned(),
         name: Some("_acme-challenge.a.example".to_owned()),
         outcome: "done".to_owned(),
-        calls: Some(1),
+        calls: 1,
         wait_seconds: 1.5,
         ..Line::default()
     }
@@ -103,16 +103,16 @@ fn unknown_clients_cannot_push_others_out() {
 #[test]
 fn a_client_cannot_push_out_what_has_caused_calls() {
     let mut shares = Shares::default();
-    let mut admitted = |hour: u64, client: &str, calls: Option<u32>| {
+    let mut admitted = |hour: u64, client: &str, calls: u64| {
         let time = format!("2026-11-28T1{hour}:00:00Z");
         let mut line = Line { time, calls, ..line(Some(client), "192.0.2.1") };
         shares.admit(&mut line).then_some(line.left_out)
     };
-    let count = (0..100_000).filter_map(|_| admitted(0, "web", Some(0))).count();
+    let count = (0..100_000).filter_map(|_| admitted(0, "web", 0)).count();
     assert_eq!(count, MOST_OF_CLIENT as usize);
-    assert_eq!((admitted(0, "web", None), admitted(0, "nas", None)), (None, Some(0)));
-    assert_eq!(admitted(0, "web", Some(1)), Some(99_401));
-    assert_eq!((admitted(0, "web", None), admitted(1, "web", None)), (None, Some(1)));
+    assert_eq!((admitted(0, "web", 0), admitted(0, "nas", 0)), (None, Some(0)));
+    assert_eq!(admitted(0, "web", 1), Some(99_401));
+    assert_eq!((admitted(0, "web", 0), admitted(1, "web", 0)), (None, Some(1)));
     // For days, whatever they send.
     let (a_line, a_day) = (serde_json::to_string(&line(Some("web"), "192.0.2.1")).unwrap().len() as u64, 24);
     assert!(a_line * u64::from(MOST_OF_CLIENT) * a_day < LARGEST / 2);

@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use tokio::sync::watch;
 
-use super::job::{Job, Key, Look, Step, Task, Ticket, Told};
+use super::job::{Job, Key, Look, Removal, Step, Task, Ticket, Told};
 use super::memory::Failures;
 use super::outage::away;
 use super::queue::FairQueue;
@@ -34,7 +34,7 @@ const MOST_UNSEEN: u32 = 4;
 #[derive(Default)]
 pub(super) struct Desk {
     jobs: HashMap<Key, Job>,
-    removals: HashMap<Key, watch::Sender<Option<Answer>>>,
+    removals: HashMap<Key, Removal>,
     pub(super) looks: FairQueue<Look>,
     looking: HashMap<String, usize>,
     pub(super) queue: FairQueue<Task>,
@@ -61,6 +61,7 @@ impl Desk {
         check_requests(&key.client, self.jobs.iter().map(|(key, job)| (key, job.told.receiver_count())))?;
         if let Some(job) = self.jobs.get_mut(&key) {
             job.is_awaited |= goal == Goal::Ready;
+            job.ask.calls = Arc::clone(&ask.calls);
             let joined = Joined { told: job.told.subscribe(), is_ending: job.is_cancelled() };
             return if joined.is_ending && self.is_away { Err(away()) } else { Ok(joined) };
         }
@@ -89,13 +90,14 @@ impl Desk {
             job.cancelled.store(true, Ordering::Relaxed);
             self.withdraw(&key, interrupted());
         }
-        check_requests(&key.client, self.removals.iter().map(|(key, told)| (key, told.receiver_count())))?;
-        if let Some(told) = self.removals.get(&key) {
-            return Ok(told.subscribe());
+        check_requests(&key.client, self.removals.iter().map(|(key, removal)| (key, removal.told.receiver_count())))?;
+        if let Some(removal) = self.removals.get_mut(&key) {
+            removal.calls = Arc::clone(&ask.calls);
+            return Ok(removal.told.subscribe());
         }
         self.check_room(&key.client, self.removals.keys())?;
         let (told, receiver) = watch::channel(None);
-        self.removals.insert(key.clone(), told);
+        self.removals.insert(key.clone(), Removal { told, calls: Arc::clone(&ask.calls) });
         self.looks.push_urgent(Look::Removal(key));
         Ok(receiver)
     }
@@ -167,8 +169,8 @@ impl Desk {
 
     /// Ends a removal, and lets the addition go on that has waited for its end.
     pub(super) fn removed(&mut self, key: &Key, answer: Answer) {
-        if let Some(told) = self.removals.remove(key) {
-            told.send_replace(Some(answer));
+        if let Some(removal) = self.removals.remove(key) {
+            removal.told.send_replace(Some(answer));
         }
         if let Some(job) = self.jobs.get_mut(key).filter(|job| job.step == Step::Parked) {
             job.step = Step::Looking;
@@ -254,6 +256,11 @@ impl Desk {
         }
     }
 
+    /// Returns where the calls of a removal are counted, if somebody waits for it.
+    pub(super) fn calls_of_removal(&self, key: &Key) -> Arc<AtomicU64> {
+        self.removals.get(key).map(|removal| Arc::clone(&removal.calls)).unwrap_or_default()
+    }
+
     /// Returns the records whose removal somebody waits for.
     pub(super) fn awaited_removals(&self) -> Vec<Key> {
         self.removals.keys().cloned().collect()
@@ -261,8 +268,8 @@ impl Desk {
 
     /// Tells those who wait for a removal that it is finished later.
     pub(super) fn postponed(&self, key: &Key, answer: Answer) {
-        if let Some(told) = self.removals.get(key) {
-            told.send_replace(Some(answer));
+        if let Some(removal) = self.removals.get(key) {
+            removal.told.send_replace(Some(answer));
         }
     }
 

@@ -6,6 +6,7 @@
 //! the one whose call it is too. The call goes on: the journal has its record, and a removal that is asked for meanwhile is
 //! noted, answered, and made when the call has ended.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -79,8 +80,8 @@ impl Engine {
         self.reach().probed.is_some_and(|(at, _)| at.elapsed() < DISBELIEVED)
     }
 
-    /// Makes a call, and has it watched.
-    pub(super) fn try_out<T>(&self, call: impl FnOnce() -> T) -> T {
+    /// Makes a call, has it watched, and counts its requests for whoever has asked for it.
+    pub(super) fn try_out<T>(&self, calls: &AtomicU64, call: impl FnOnce() -> T) -> T {
         let attempt = Attempt { is_retry: self.down_since().is_some(), is_probed: false };
         let desk = self.desk();
         self.reach().attempt = Some(attempt);
@@ -88,8 +89,10 @@ impl Engine {
         self.changed.notify_all();
         let before = self.parts.traffic.passed();
         let done = call();
+        let made = self.parts.traffic.passed().saturating_sub(before);
+        calls.fetch_add(made, Ordering::Relaxed);
         let was_silent = self.parts.traffic.settle().is_some();
-        let is_answered = !was_silent && self.parts.traffic.passed() > before;
+        let is_answered = !was_silent && made > 0;
         let mut desk = self.desk();
         let mut reach = self.reach();
         (reach.attempt, reach.was_silent) = (None, was_silent);

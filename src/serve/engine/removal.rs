@@ -2,6 +2,7 @@
 
 use std::slice::from_ref;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use super::job::{Key, Task};
@@ -31,11 +32,11 @@ impl Engine {
 
     /// Removes what a client asks for.
     pub(super) fn remove(self: &Arc<Self>, key: &Key) {
-        let mut answer = nothing(key);
+        let (mut answer, calls) = (nothing(key), self.desk().calls_of_removal(key));
         // One challenge may be at several places, where its alias has changed in between.
         for entry in self.journalled(&key.client, &key.challenge) {
             self.parts.state.journal(|journal, now| journal.remove_asked(from_ref(&entry.id), now));
-            let removed = self.remove_entry(&entry);
+            let removed = self.remove_entry(&entry, &calls);
             if matches!(answer, Answer::Done { .. }) {
                 answer = removed;
             }
@@ -47,19 +48,19 @@ impl Engine {
     pub(super) fn clear(&self, entry: &Entry) {
         let is_open = |open: &Entry| open.id == entry.id && open.is_being_removed();
         if self.parts.state.journal(|journal, _| journal.entries().iter().any(is_open)) {
-            self.remove_entry(entry);
+            self.remove_entry(entry, &AtomicU64::default());
         }
     }
 
     /// Removes a record. What fails for a passing reason is finished later: the client has done its part.
-    fn remove_entry(&self, entry: &Entry) -> Answer {
+    fn remove_entry(&self, entry: &Entry, calls: &AtomicU64) -> Answer {
         if self.is_shared(entry) {
             self.parts.state.journal(|journal, _| journal.close(from_ref(&entry.id)));
             return done(entry, false);
         }
         let lookup = self.lookup();
         let solver = self.solver(&lookup, None, &self.stopping);
-        match self.try_out(|| solver.delete(entry, &self.call_policy())) {
+        match self.try_out(calls, || solver.delete(entry, &self.call_policy())) {
             Ok(change) => done(entry, change == Change::Made),
             Err(error) => {
                 self.note_outage(&error);

@@ -19,7 +19,13 @@ fn ask(client: &str, number: usize) -> Ask {
     let name = DnsName::parse(&format!("_acme-challenge.n{number}.example.com")).unwrap();
     let value = TxtValue::parse("LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0").unwrap();
     let peer = Peer::Address(Ipv4Addr::LOCALHOST.into());
-    Ask { grant: Arc::new(grant), peer, challenge: Challenge { name, value }, program: "lego".to_owned() }
+    Ask {
+        grant: Arc::new(grant),
+        peer,
+        challenge: Challenge { name, value },
+        program: "lego".to_owned(),
+        calls: Arc::default(),
+    }
 }
 
 /// Begins so many additions of a client; how many of them were taken.

@@ -14,6 +14,7 @@ mod turns;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use ipv64_acme::api::{Access, Client, RecordSpec, RecordType, RetryPolicy};
@@ -213,6 +214,7 @@ fn ask_of(grant: Grant, name: &str) -> Ask {
         peer: Peer::Address(SocketAddr::from(([127, 0, 0, 1], 1)).ip()),
         challenge: Challenge { name, value: TxtValue::random().unwrap() },
         program: "lego".into(),
+        calls: Arc::default(),
     }
 }
 

@@ -7,19 +7,22 @@ fn a_record_that_is_asked_for_three_times_costs_two_calls() {
     let broker = Broker::new();
     let ask = ask("a", "name.ipv64.net");
     let engine = &broker.engine;
+    let requests: Vec<_> = (0..6).map(|_| Ask { calls: Arc::default(), ..ask.clone() }).collect();
     let answers = run(async {
-        let present = || engine.present(ask.clone(), Goal::Ready, LONG);
-        let (first, second) = tokio::join!(present(), present());
-        [first, second, present().await]
+        let present = |number: usize| engine.present(requests[number].clone(), Goal::Ready, LONG);
+        let (first, second) = tokio::join!(present(0), present(1));
+        [first, second, present(2).await]
     });
     assert!(answers.iter().all(|answer| matches!(answer, Answer::Done { .. })), "{answers:?}");
     assert_eq!(answers.iter().map(changed).collect::<Vec<_>>(), [true, true, false], "the last from the journal");
     let value = ask.challenge.value.as_str();
     let visible = broker.sim.visible_everywhere_since("_acme-challenge.name.ipv64.net", value);
     assert!(visible.is_some_and(|since| since <= Instant::now()), "ready means ready");
-    let removals = [broker.cleanup(&ask), broker.cleanup(&ask), broker.cleanup(&ask)];
+    let removals = [3, 4, 5].map(|number: usize| broker.cleanup(&requests[number]));
     assert_eq!(removals.iter().map(changed).collect::<Vec<_>>(), [true, false, false]);
     assert_eq!((broker.count(CallKind::AddRecord), broker.count(CallKind::DelRecord)), (1, 1));
+    let caused: Vec<_> = requests.iter().map(|request| request.calls.load(Ordering::Relaxed)).collect();
+    assert_eq!(caused, [0, 2, 0, 1, 0, 0], "the list of domains too; the second has joined the first");
     assert!(broker.sim.records_left().iter().all(|record| !record.name().as_str().starts_with("_acme")));
 }
 
