@@ -11,7 +11,7 @@ mod people;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::error::{ContextKind, ContextValue};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Args, CommandFactory as _, FromArgMatches, Parser, Subcommand, ValueHint};
 
 use crate::challenge::parse_identifier;
@@ -73,8 +73,9 @@ pub fn parse<T: Into<OsString> + Clone>(args: &[T]) -> Result<Cli, clap::Error> 
         args.push("--help".into());
     }
     // Arranging the help takes longer than reading the line, and most calls are hooks.
-    if let Ok(cli) = Cli::try_parse_from(&args) {
-        return Ok(cli);
+    match Cli::try_parse_from(&args) {
+        Err(error) if error.kind() != ErrorKind::DisplayVersion => {}
+        done => return done,
     }
     let mut command = help::grouped(definition());
     let mut matches = command.try_get_matches_from_mut(args).map_err(without_verbs)?;
