@@ -211,9 +211,17 @@ impl Files {
         let is_due = self.is_due(now) && !self.is_read_only;
         let Some(Kept { text, base }) = self.memory.get(T::FILE).filter(|_| is_due) else { return };
         let read = |text: &str| Envelope::<T>::parse(text).unwrap_or_default();
+        let (mut ours, base) = (read(text), read(base));
         let returned = directory.read(T::FILE).and_then(|found| {
-            let (mut ours, theirs) = (read(text), found.map(|found| read(&found)).unwrap_or_default());
-            ours.content = T::merge(&read(base).content, ours.content, theirs.content);
+            let theirs = match found.map(|found| Envelope::<T>::parse(&found)) {
+                Some(Ok(theirs)) => theirs,
+                Some(Err(why)) => {
+                    self.report(directory.set_aside(T::FILE, why)?);
+                    Envelope::default()
+                }
+                None => Envelope::default(),
+            };
+            ours.content = T::merge(&base.content, ours.content, theirs.content);
             directory.replace(T::FILE, &ours.text(), T::SYNCED)
         });
         if returned.is_ok() {

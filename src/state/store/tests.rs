@@ -190,3 +190,21 @@ fn what_memory_has_kept_returns_to_a_disk_that_works_again() {
         assert!(state.take_warnings().is_empty());
     }
 }
+
+/// What stands there cannot be understood, and may be worth more than what memory has.
+#[test]
+fn what_memory_has_kept_does_not_overwrite_a_file_that_makes_no_sense() {
+    let temp = tempfile::tempdir().unwrap();
+    let (blocked, clock) = (temp.path().join("counter.json.new"), ManualClock::at(NOW));
+    let state = open_at(temp.path(), clock.clone());
+    fs::create_dir(&blocked).unwrap();
+    assert_eq!((add_one(&state), state.is_on_disk()), (1, false));
+    fs::write(temp.path().join("counter.json"), "damaged").unwrap();
+    fs::remove_dir(&blocked).unwrap();
+    assert_eq!(state.take_warnings().len(), 1);
+    clock.advance(DISK_PAUSE);
+    assert_eq!((add_one(&state), state.is_on_disk()), (2, true));
+    let told = state.take_warnings();
+    let [StateError::SetAside { aside, .. }] = &told[..] else { panic!("{told:?}") };
+    assert_eq!(fs::read_to_string(aside).unwrap(), "damaged");
+}
