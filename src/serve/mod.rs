@@ -157,7 +157,9 @@ impl Refusal {
     pub const fn words(self) -> &'static str {
         match self {
             Self::UnknownClient => "unknown client or wrong token",
-            Self::Address | Self::Name | Self::Record => "this client is not allowed to do this",
+            Self::Address | Self::Name | Self::Record => {
+                "this client is not allowed to do this; `ipv64-acme audit` on the broker shows why"
+            }
             Self::CallsUsedUp => "this client has used up its API calls for today",
         }
     }

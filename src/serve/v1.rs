@@ -79,7 +79,7 @@ mod tests {
         assert_eq!(done(name, None, false), expected);
         assert_eq!(done(name, Some(&"a.example".parse().unwrap()), true)["domain"], "a.example");
         let refused = problem(Problem::Refused(Refusal::Record));
-        let words = "this client is not allowed to do this";
+        let words = "this client is not allowed to do this; `ipv64-acme audit` on the broker shows why";
         assert_eq!(refused, json!({ "error": { "kind": "broker_not_allowed", "message": words, "hint": null } }));
     }
 
