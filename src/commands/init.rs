@@ -80,8 +80,7 @@ pub(super) fn run(call: &Invocation<'_>, args: &InitArgs) -> Result<Exit> {
     };
     report::mask(secret.clone());
     let context = Arc::new(Context::with_key(settings, secret.clone(), report)?);
-    let checked = checks::check(&context, &init.interrupted)
-        .with_context(|| format!("the {} was not stored, because it could not be checked", init.wanted.name))?;
+    let checked = checks::check(&context, init.wanted.name, &init.interrupted)?;
     tell::checked(&checked, &context.settings, report);
     if init.interrupted.load(Ordering::Relaxed) {
         return Err(setup::interrupted());

@@ -12,7 +12,7 @@ use crate::broker::client::Patience;
 use crate::broker::protocol::ClientAnswer;
 use crate::commands::context::Context;
 use crate::commands::stop::end_at_signal;
-use crate::error::Result;
+use crate::error::{Context as _, Result};
 use crate::name::DnsName;
 use crate::provider;
 use crate::settings::Settings;
@@ -28,8 +28,8 @@ pub(super) enum Checked {
     Broker(ClientAnswer),
 }
 
-/// One request, which shows whose it is.
-pub(super) fn check(context: &Arc<Context>, interrupted: &AtomicBool) -> Result<Checked> {
+/// One request, which shows whose the key or token of this name is.
+pub(super) fn check(context: &Arc<Context>, name: &str, interrupted: &AtomicBool) -> Result<Checked> {
     let asked = Arc::clone(context);
     let answer = end_at_signal(interrupted, move || match &asked.upstream {
         Upstream::Api(client) => Ok(Checked::Account(Box::new(client.account(&RetryPolicy::interactive())?))),
@@ -40,7 +40,7 @@ pub(super) fn check(context: &Arc<Context>, interrupted: &AtomicBool) -> Result<
     })?;
     context.tell_warnings();
     let checked: Result<Checked> = answer.ok_or_else(setup::interrupted)?;
-    let checked = checked?;
+    let checked = checked.with_context(|| format!("the {name} was not stored, because it could not be checked"))?;
     if let Checked::Account(account) = &checked {
         context.learn_quota(account);
     }

@@ -62,8 +62,8 @@ class Authenticator(dns_common.DNSAuthenticator):
         )
         add(
             "credentials",
-            help="INI file that contains the API key as dns_ipv64_api_key. Without it the key comes from the settings of "
-            "ipv64-acme, for example IPV64_API_KEY_FILE.",
+            help="INI file that contains the API key as dns_ipv64_api_key. Without it the key comes from the settings "
+            "of ipv64-acme, for example IPV64_API_KEY_FILE.",
         )
 
     def more_info(self) -> str:
