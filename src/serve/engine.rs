@@ -122,6 +122,7 @@ impl Engine {
             threads: Mutex::default(),
         });
         engine.read_usage();
+        engine.resume_outage();
         engine.resume_removals();
         for _ in 0..LOOKERS {
             engine.spawn("look-up", Self::look_things_up)?;

@@ -120,11 +120,14 @@ impl Engine {
         self.changed.notify_all();
     }
 
-    /// Watches the call under way, and looks whether an IPv64 that could not be reached can be again.
-    pub(super) fn watch(self: &Arc<Self>) {
-        // An earlier run, or another process, may have got no answer.
+    /// Takes up an outage from before: an earlier run, or another process, may have got no answer. Takes a second at most.
+    pub(super) fn resume_outage(&self) {
         let is_unreachable = self.down_since().is_some() && self.is_unreachable();
         self.reach().is_unreachable = is_unreachable;
+    }
+
+    /// Watches the call under way, and looks whether an IPv64 that could not be reached can be again.
+    pub(super) fn watch(self: &Arc<Self>) {
         let mut due = Instant::now();
         loop {
             let desk = self.desk();
