@@ -223,10 +223,10 @@ impl Init<'_> {
         let question = match other.map(|unit| visible_path(&unit.path)) {
             None if self.args.timer => return true,
             Some(path) if !self.has_person => {
-                self.report.warning(&format!("`{path}` has another text, and was not replaced: remove it first"));
+                self.report.warning(&format!("`{path}` was edited, and is kept: remove it first to get the new one"));
                 return false;
             }
-            Some(path) => format!("`{path}` has another text: replace it and write both files? [y/N]"),
+            Some(path) => format!("`{path}` was edited: replace it and write both files? [y/N]"),
             None => "Write these two files, for a timer that removes leftovers each week? [y/N]".to_owned(),
         };
         self.report.question(&question);

@@ -84,7 +84,7 @@ impl Server {
                 Err(error) if is_of_connection(&error) => {}
                 Err(error) => {
                     if !is_told {
-                        let problem = "cannot accept connections, which is tried again all the time";
+                        let problem = "cannot accept connections; the broker keeps trying";
                         (self.warn)(&Error::from(error).context(problem));
                     }
                     is_told = true;

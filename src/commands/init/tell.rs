@@ -28,7 +28,7 @@ fn broker(client: &ClientAnswer, settings: &Settings, report: Report) {
     report.line(&format!("broker         {address} knows this machine as `{}`", visible(&client.client)));
     let names = |names: &[String]| names.iter().map(|name| visible(name)).collect::<Vec<_>>().join(", ");
     if client.allow.is_empty() {
-        report.warning("the broker allows no name to this machine: `allow` in its file on the broker is empty");
+        report.warning("the broker does not allow this machine any name: `allow` in its file on the broker is empty");
     } else {
         report.line(&format!("certificates   {}; each with its wildcard", names(&client.allow)));
     }

@@ -2,6 +2,17 @@
 
 use super::*;
 
+/// A broker in a world where the challenge of `alias.example.com` is an alias of that of `b.name.ipv64.net`.
+fn aliased() -> Broker {
+    let mut config = Config::default();
+    config.accounts[0].records.push(StaticRecord::new(
+        "_acme-challenge.alias.example.com",
+        "CNAME",
+        "_acme-challenge.b.name.ipv64.net",
+    ));
+    Broker::with(config, "1000/1")
+}
+
 #[test]
 fn two_clients_with_one_name_remove_their_own_values_only() {
     let broker = Broker::new();
@@ -27,13 +38,7 @@ fn a_record_that_two_clients_have_asked_for_goes_with_the_last_one() {
 
 #[test]
 fn an_alias_to_a_record_that_is_not_granted_costs_no_call() {
-    let mut config = Config::default();
-    config.accounts[0].records.push(StaticRecord::new(
-        "_acme-challenge.alias.example.com",
-        "CNAME",
-        "_acme-challenge.b.name.ipv64.net",
-    ));
-    let broker = Broker::with(config, "1000/1");
+    let broker = aliased();
     let mut asked = ask_of(grant("a", &["alias.example.com"]), "alias.example.com");
     assert_eq!(broker.present(&asked), Answer::Refused(Refusal::Record));
     assert!(broker.sim.api_calls().is_empty(), "{:?}", broker.sim.api_calls());
@@ -74,13 +79,7 @@ fn an_alias_that_changes_while_its_client_waits_for_a_turn_costs_no_call() {
 #[test]
 fn a_record_that_two_clients_share_by_an_alias_stays_for_the_other_one() {
     for is_alias_first in [true, false] {
-        let mut config = Config::default();
-        config.accounts[0].records.push(StaticRecord::new(
-            "_acme-challenge.alias.example.com",
-            "CNAME",
-            "_acme-challenge.b.name.ipv64.net",
-        ));
-        let broker = Broker::with(config, "1000/1");
+        let broker = aliased();
         let mut allowed = grant("by-alias", &["alias.example.com"]);
         allowed.alias.push("_acme-challenge.b.name.ipv64.net".parse().unwrap());
         let alias = ask_of(allowed, "alias.example.com");
