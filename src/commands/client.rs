@@ -63,6 +63,8 @@ fn add(report: Report, config_dir: &Path, args: &ClientAddArgs) -> Result<Exit> 
     let (accounts, key) = account.map_or((Vec::new(), None), |(account, key)| (vec![account], Some(key)));
     let tokens = vec![TokenHash::of(token.expose().as_bytes())];
     let file = ClientFile { grant, tokens, uid: args.uid, acme_dns: accounts };
+    register::make_folder(folder)?;
+    let _lock = register::lock(folder)?;
     check_uid(folder, &file)?;
     let (files, _) = clients::read(folder);
     let path = register::add(folder, &file)?;
@@ -155,6 +157,7 @@ fn list(report: Report, folder: &Path) -> Result<Exit> {
 }
 
 fn rotate(report: Report, folder: &Path, name: &str) -> Result<Exit> {
+    let _lock = register::lock(folder)?;
     let path = existing(folder, name)?;
     let token = token::generate().context("cannot make a token")?;
     let tokens = register::add_token(&path, TokenHash::of(token.expose().as_bytes()))?;
@@ -169,6 +172,7 @@ fn rotate(report: Report, folder: &Path, name: &str) -> Result<Exit> {
 }
 
 fn drop_old(report: Report, folder: &Path, name: &str) -> Result<Exit> {
+    let _lock = register::lock(folder)?;
     let before = register::drop_old_tokens(&existing(folder, name)?)?;
     let tokens = before.min(1);
     let dropped = before - tokens;
@@ -191,6 +195,7 @@ fn remove(report: Report, folder: &Path, name: &str, yes: bool) -> Result<Exit> 
         let declined = format!("the client `{name}` was not removed");
         domain::confirm(report, watch_signals()?.as_ref(), &format!("remove the client `{name}`?"), declined)?;
     }
+    let _lock = register::lock(folder)?;
     fs::remove_file(&path).map_err(|error| register::unwritable(&path, &error))?;
     report.line(&format!("{name}: removed; its tokens are no longer good"));
     report.document(&json!({ "client": name, "status": "removed" }));

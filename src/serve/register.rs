@@ -1,10 +1,11 @@
 //! Writes the files of clients: a new one, or other tokens in one. Each is replaced as a whole, so that a broker that reads it
-//! meets the old one or the new one.
+//! meets the old one or the new one. Whoever changes one takes the lock of their folder first.
 
-use std::fs::{self, DirBuilder, File, Permissions};
+use std::fs::{self, DirBuilder, File, Permissions, TryLockError};
 use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _, fchown};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tempfile::NamedTempFile;
 use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, Value, value};
@@ -15,6 +16,7 @@ use super::token::TokenHash;
 use crate::error::{Error, Kind, Result};
 use crate::excerpt::visible_path;
 use crate::ownership;
+use crate::state::lock_within;
 
 /// The owner and the group may read a client file: the broker may have a user of its own.
 const FILE_MODE: u32 = 0o640;
@@ -22,6 +24,8 @@ const FILE_MODE: u32 = 0o640;
 const CLIENTS_MODE: u32 = 0o750;
 /// Anybody may look into the folder above; what is secret in it has a mode of its own.
 const FOLDER_MODE: u32 = 0o755;
+/// How long to wait for the lock: it is held for milliseconds.
+const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 /// The first lines of a new file.
 const HEAD: &str =
     "# A client of the broker, written by `ipv64-acme client add`. It may do what is named here, and nothing else.\n";
@@ -32,14 +36,31 @@ pub fn path(folder: &Path, client: &str) -> PathBuf {
     folder.join(format!("{client}.{EXTENSION}"))
 }
 
-/// Writes the file of a new client; folders that are not there are made.
+/// Keeps other commands from changing a client, until what is returned is dropped. Nothing where the folder is not there, or on
+/// a file system without locks.
+///
+/// # Errors
+/// [`Kind::Unwritable`] if another command does not end.
+pub fn lock(folder: &Path) -> Result<Option<File>> {
+    let Ok(lock) = File::open(folder) else { return Ok(None) };
+    match lock_within(&lock, LOCK_PATIENCE) {
+        Err(TryLockError::WouldBlock) => {
+            let seconds = LOCK_PATIENCE.as_secs();
+            let problem = format!("`{}` was locked by another process for {seconds} s", visible_path(folder));
+            Err(Error::new(Kind::Unwritable, problem).advise("check whether an `ipv64-acme client` command is stopped"))
+        }
+        Err(TryLockError::Error(_)) => Ok(None),
+        Ok(()) => Ok(Some(lock)),
+    }
+}
+
+/// Writes the file of a new client.
 ///
 /// # Errors
 /// [`Kind::ClientExists`] if there is one, [`Kind::ClientExposed`] where others could replace it, [`Kind::Unwritable`].
 pub fn add(folder: &Path, file: &ClientFile) -> Result<PathBuf> {
     let client = &file.grant.client;
     let path = path(folder, client);
-    make_folder(folder)?;
     if let Some(exposure) = ownership::exposure_of_place(&path) {
         let problem = format!("the client file {}", exposure.problem);
         return Err(Error::new(Kind::ClientExposed, problem).advise(exposure.remedy));
@@ -137,8 +158,11 @@ fn list(items: &[impl ToString]) -> Item {
     value(items.iter().map(ToString::to_string).collect::<Value>())
 }
 
-/// Makes the folder of clients and the one above it, with their modes whatever the umask is.
-fn make_folder(folder: &Path) -> Result<()> {
+/// Makes the folder of clients and the one above it where they are not there, with their modes whatever the umask is.
+///
+/// # Errors
+/// [`Kind::Unwritable`]
+pub fn make_folder(folder: &Path) -> Result<()> {
     let above = folder.parent().unwrap_or_else(|| Path::new("/"));
     for (folder, mode) in [(above, FOLDER_MODE), (folder, CLIENTS_MODE)] {
         if !folder.is_dir() {

@@ -83,19 +83,11 @@ impl StateDir {
     /// The same, waiting for so long at most.
     pub(super) fn lock_within(&self, patience: Duration) -> Result<File, StateError> {
         let file = self.open_lock()?;
-        let started = Instant::now();
-        loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(file),
-                Err(TryLockError::WouldBlock) if started.elapsed() < patience => std::thread::sleep(LOCK_PAUSE),
-                Err(TryLockError::WouldBlock) => {
-                    return Err(StateError::LockBusy(self.file(LOCK), LOCK_PATIENCE.as_secs()));
-                }
-                Err(TryLockError::Error(error)) if means_no_locks(&error) => {
-                    return Err(StateError::NoLocks(self.path.clone()));
-                }
-                Err(TryLockError::Error(error)) => return Err(self.failed("lock", LOCK, error)),
-            }
+        match lock_within(&file, patience) {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => Err(StateError::LockBusy(self.file(LOCK), LOCK_PATIENCE.as_secs())),
+            Err(TryLockError::Error(error)) if means_no_locks(&error) => Err(StateError::NoLocks(self.path.clone())),
+            Err(TryLockError::Error(error)) => Err(self.failed("lock", LOCK, error)),
         }
     }
 
@@ -163,6 +155,20 @@ impl StateDir {
 
     fn failed(&self, action: &'static str, name: &str, error: io::Error) -> StateError {
         StateError::File(action, self.file(name), error)
+    }
+}
+
+/// Waits for the lock of a file or folder, for so long at most. It is free again when the file is dropped, or the process dies.
+///
+/// # Errors
+/// [`TryLockError::WouldBlock`] if another process has kept it, else what the system says.
+pub fn lock_within(file: &File, patience: Duration) -> Result<(), TryLockError> {
+    let started = Instant::now();
+    loop {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) if started.elapsed() < patience => std::thread::sleep(LOCK_PAUSE),
+            tried => return tried,
+        }
     }
 }
 

@@ -43,7 +43,7 @@ mod window;
 mod tests;
 
 pub use account::Account;
-pub use directory::StateDir;
+pub use directory::{StateDir, lock_within};
 pub use domains::DomainCache;
 pub use entry::{Entry, EntryId, LEFT_OVER_AFTER, Progress, RecordMark};
 pub use error::StateError;

@@ -30,6 +30,12 @@ fn place() -> (TempDir, PathBuf) {
     (folder, clients)
 }
 
+/// Adds a client as the command does.
+fn add(folder: &Path, file: &ClientFile) -> Result<PathBuf> {
+    make_folder(folder)?;
+    super::add(folder, file)
+}
+
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().mode() & 0o777
 }

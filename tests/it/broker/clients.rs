@@ -341,6 +341,50 @@ fn two_clients_cannot_be_one_user_of_the_machine() {
     assert!(said.contains("already the client `web`") && !place.file("mail").exists(), "{said}");
 }
 
+/// Runs commands on the clients at the same moment, and returns the documents of those that succeed.
+fn at_once(place: &Place, commands: &[Vec<&str>]) -> Vec<Value> {
+    let folder = place.folder().display().to_string();
+    let finished: Vec<_> = std::thread::scope(|scope| {
+        let run = |args: &Vec<&str>| place.0.run(&place.args(&[args.as_slice(), &["--json"]].concat(), &folder));
+        let threads: Vec<_> = commands.iter().map(|args| scope.spawn(move || run(args))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    let succeeded = finished.iter().filter(|finished| finished.status.success());
+    succeeded.map(|finished| serde_json::from_str(&finished.stdout).unwrap()).collect()
+}
+
+#[test]
+fn every_token_is_good_that_commands_at_the_same_moment_have_shown() {
+    let place = Place::new();
+    let first = token(&place.json(&["add", "web", "--allow", "a.example"]));
+    let rotations = at_once(&place, &vec![vec!["rotate", "web"]; 12]);
+    assert_eq!(rotations.len(), 12);
+    let tokens: Vec<_> = rotations.iter().map(token).chain([first]).collect();
+    assert!(tokens.iter().all(|token| place.owner(token).as_deref() == Some("web")), "one of them was lost");
+    // The newest one is never dropped, and a command that has shown a token has made it the newest.
+    let dropped = at_once(&place, &[vec!["rotate", "web", "--drop-old"], vec!["rotate", "web"]]);
+    let newest = dropped.iter().find(|document| document["token"].is_string()).unwrap();
+    assert!(place.owner(&token(newest)).is_some());
+}
+
+#[test]
+fn of_commands_at_the_same_moment_one_adds_a_client_and_one_removes_it() {
+    let place = Place::new();
+    let added = at_once(&place, &vec![vec!["add", "web", "--allow", "a.example"]; 6]);
+    assert_eq!(added.len(), 1);
+    assert_eq!(place.owner(&token(&added[0])).as_deref(), Some("web"));
+    let names = ["a", "b", "c", "d", "e", "f"];
+    let of_one_user = names.map(|name| vec!["add", name, "--allow", "a.example", "--uid", "1000"]);
+    assert_eq!(at_once(&place, &of_one_user).len(), 1, "nobody could tell which client the user is");
+    for _ in 0..4 {
+        let mut commands = vec![vec!["rotate", "web"]; 6];
+        commands.insert(3, vec!["remove", "web", "--yes"]);
+        at_once(&place, &commands);
+        assert!(!place.file("web").exists(), "a client that was removed is there again");
+        place.json(&["add", "web", "--allow", "a.example"]);
+    }
+}
+
 #[test]
 fn an_umask_decides_nothing() {
     for umask in ["000", "777"] {
