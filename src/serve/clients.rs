@@ -13,6 +13,7 @@ use super::client_file::{ClientFile, EXTENSION};
 use super::confusion;
 use super::grant::Grant;
 use super::token::TokenHash;
+use super::{Ask, Peer};
 use crate::error::{Error, Kind};
 use crate::excerpt::visible_path;
 use crate::name::DnsName;
@@ -95,10 +96,17 @@ impl Clients {
         self.clients.is_empty()
     }
 
-    /// Returns what the client with a name may do.
+    /// Returns what the client of an earlier request may do now; nothing if it is gone, or what it has shown is no longer good.
     #[must_use]
-    pub fn grant_of(&self, client: &str) -> Option<Arc<Grant>> {
-        self.clients.iter().map(|one| &one.grant).find(|grant| grant.client == client).map(Arc::clone)
+    pub fn again(&self, ask: &Ask) -> Option<Arc<Grant>> {
+        let client = &ask.grant.client;
+        let Some(shown) = ask.shown else {
+            let Peer::User(uid) = ask.peer else { return None };
+            return self.by_user(uid).filter(|grant| grant.client == *client);
+        };
+        let by_token = self.clients.iter().filter(|one| one.tokens.contains(&shown)).map(|one| &one.grant);
+        let by_account = self.accounts.iter().filter(|one| one.key == shown).map(|one| &one.grant);
+        by_token.chain(by_account).find(|grant| grant.client == *client).map(Arc::clone)
     }
 
     /// Returns what the client with a token may do.

@@ -180,7 +180,7 @@ impl Daemon {
         }
         self.broker.desk.put_in_force(clients);
         let clients = self.broker.desk.clients();
-        self.broker.engine.regrant(|client| clients.grant_of(client));
+        self.broker.engine.regrant(|ask| clients.again(ask));
     }
 
     fn take_up(&mut self, config: ServeConfig) {

@@ -204,9 +204,9 @@ impl Engine {
     }
 
     /// Puts other grants in force, also for what is under way: an addition that has not left for IPv64 ends if its client may not
-    /// do that any more.
-    pub fn regrant(&self, grant_of: impl Fn(&str) -> Option<Arc<Grant>>) {
-        self.desk().regrant(grant_of);
+    /// do that any more, or has asked for it with a token that is no longer good.
+    pub fn regrant(&self, again: impl Fn(&Ask) -> Option<Arc<Grant>>) {
+        self.desk().regrant(again);
         self.changed.notify_all();
     }
 

@@ -9,39 +9,41 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use super::Peer;
 use super::clients::Clients;
 use super::grant::Grant;
+use super::token::TokenHash;
 
-/// Returns what the client may do that sends a request; nothing for whoever is unknown.
+/// Who sends a request: what that client may do, and the hash of the token that it has shown, if it has.
+pub type Known = (Arc<Grant>, Option<TokenHash>);
+
+/// Returns who sends a request; nothing for whoever is unknown.
 #[must_use]
-pub fn of(clients: &Clients, headers: &HeaderMap, peer: Peer) -> Option<Arc<Grant>> {
+pub fn of(clients: &Clients, headers: &HeaderMap, peer: Peer) -> Option<Known> {
     let mut given = headers.get_all(header::AUTHORIZATION).iter();
     match (given.next(), given.next(), peer) {
         (Some(credentials), None, _) => by_credentials(clients, credentials.as_bytes()),
-        (None, _, Peer::User(uid)) => clients.by_user(uid),
+        (None, _, Peer::User(uid)) => Some((clients.by_user(uid)?, None)),
         _ => None,
     }
 }
 
-fn by_credentials(clients: &Clients, credentials: &[u8]) -> Option<Arc<Grant>> {
+fn by_credentials(clients: &Clients, credentials: &[u8]) -> Option<Known> {
     let end = credentials.iter().position(|byte| *byte == b' ')?;
     let (scheme, rest) = (credentials.get(..end)?, credentials.get(end..)?.trim_ascii());
     if scheme.eq_ignore_ascii_case(b"bearer") {
-        return clients.by_token(rest);
+        return Some((clients.by_token(rest)?, Some(TokenHash::of(rest))));
     }
     if !scheme.eq_ignore_ascii_case(b"basic") {
         return None;
     }
     let pair = STANDARD.decode(rest).ok()?;
     let colon = pair.iter().position(|byte| *byte == b':')?;
-    clients.by_name(std::str::from_utf8(pair.get(..colon)?).ok()?, pair.get(colon + 1..)?)
+    let (name, token) = (std::str::from_utf8(pair.get(..colon)?).ok()?, pair.get(colon + 1..)?);
+    Some((clients.by_name(name, token)?, Some(TokenHash::of(token))))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt as _;
-
-    use crate::serve::token::TokenHash;
-
     fn clients() -> Clients {
         let folder = tempfile::tempdir().unwrap();
         for (name, token, uid) in [("web", "token", 1000), ("nas", "other", 1001)] {
@@ -86,7 +88,10 @@ mod tests {
                 headers.append(header::AUTHORIZATION, line.parse().unwrap());
             }
             let found = of(&clients, &headers, peer);
-            assert_eq!(found.as_ref().map(|grant| grant.client.as_str()), expected, "{lines:?} {peer:?}");
+            assert_eq!(found.as_ref().map(|(grant, _)| grant.client.as_str()), expected, "{lines:?} {peer:?}");
+            let shown = found.map(|(_, shown)| shown);
+            let token = |client| TokenHash::of(if client == "web" { b"token" } else { b"other" });
+            assert_eq!(shown, expected.map(|client| (!lines.is_empty()).then(|| token(client))), "{lines:?}");
         }
     }
 }

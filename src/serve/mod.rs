@@ -44,6 +44,7 @@ use crate::challenge::Challenge;
 use crate::error::{Error, Explain, Kind};
 use crate::name::DnsName;
 use grant::Grant;
+use token::TokenHash;
 
 /// The largest body of a request, in bytes: no document that a client sends has a quarter of it.
 const LARGEST_BODY: usize = 4 * 1024;
@@ -79,6 +80,8 @@ pub struct Ask {
     pub grant: Arc<Grant>,
     /// Where it is.
     pub peer: Peer,
+    /// The hash of what it has shown, a token or the key of an account of acme-dns; none for a user on the Unix socket.
+    pub shown: Option<TokenHash>,
     /// The name of the challenge and the value.
     pub challenge: Challenge,
     /// Which program asks, for the journal: `certbot`, `httpreq`. A value for `acme-dns` goes after some time, or with the third.

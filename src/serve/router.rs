@@ -15,7 +15,9 @@ use super::audit::{Audit, Line};
 use super::clients::Clients;
 use super::dialect::{Asked, Problem};
 use super::grant::{Grant, NotReady};
+use super::identity::Known;
 use super::route::{Dialect, Route};
+use super::token::TokenHash;
 use super::{Answer, Ask, Goal, LARGEST_BODY, Peer, Refusal, Work, acme_dns, httpreq, identity, policy, v1};
 use crate::error::Kind;
 use crate::name::DnsName;
@@ -87,7 +89,7 @@ async fn handle(
     }
 }
 
-/// An account of acme-dns, found: what is to be published, and the record that it stands for.
+/// What is to be published for an account of acme-dns, and the record that it stands for.
 type Account = (acme_dns::Update, DnsName);
 
 /// One request.
@@ -107,7 +109,7 @@ impl<'a> Visit<'a> {
             Route::Record(dialect, action) => self.solve(dialect, action, line).await,
             Route::Register => Err(Problem::Registration),
             Route::Client | Route::Health => {
-                let grant = self.admit(self.identify()?, line)?;
+                let grant = self.admit(self.identify()?.0, line)?;
                 "done".clone_into(&mut line.outcome);
                 Ok(v1::client(&grant))
             }
@@ -115,7 +117,7 @@ impl<'a> Visit<'a> {
     }
 
     async fn solve(&self, dialect: Dialect, action: Action, line: &mut Line) -> Result<Value, Problem> {
-        let (grant, account) = match dialect {
+        let ((grant, shown), account) = match dialect {
             Dialect::V1 | Dialect::Httpreq => (self.identify()?, None),
             Dialect::AcmeDns => self.account()?,
         };
@@ -129,7 +131,7 @@ impl<'a> Visit<'a> {
         let asked = asked.map_err(Problem::Malformed)?;
         line.name = Some(asked.challenge.name.to_string());
         policy::admit(&grant, self.peer, &asked.challenge.name).map_err(Problem::Refused)?;
-        let answer = self.work(action, &grant, &asked).await;
+        let answer = self.work(action, (Arc::clone(&grant), shown), &asked).await;
         finish((dialect, action), &grant, &asked, answer, line)
     }
 
@@ -140,10 +142,11 @@ impl<'a> Visit<'a> {
         Ok(grant)
     }
 
-    async fn work(&self, action: Action, grant: &Arc<Grant>, asked: &Asked) -> Answer {
+    async fn work(&self, action: Action, (grant, shown): Known, asked: &Asked) -> Answer {
         let ask = Ask {
-            grant: Arc::clone(grant),
+            grant,
             peer: self.peer,
+            shown,
             challenge: asked.challenge.clone(),
             program: asked.program.clone(),
             calls: Arc::clone(&self.calls),
@@ -154,20 +157,21 @@ impl<'a> Visit<'a> {
         }
     }
 
-    fn identify(&self) -> Result<Arc<Grant>, Problem> {
+    fn identify(&self) -> Result<Known, Problem> {
         let found = identity::of(&self.desk.clients(), self.headers, self.peer);
         found.ok_or(Problem::Refused(Refusal::UnknownClient))
     }
 
     /// The account of acme-dns that a request is for.
-    fn account(&self) -> Result<(Arc<Grant>, Option<Account>), Problem> {
+    fn account(&self) -> Result<(Known, Option<Account>), Problem> {
         let unknown = Problem::Refused(Refusal::UnknownClient);
         let header = |name: &str| self.headers.get(name).map(HeaderValue::as_bytes).unwrap_or_default();
         let update = acme_dns::Update::read(self.body).ok_or(unknown)?;
         let user = std::str::from_utf8(header(acme_dns::USER)).map_err(|_| unknown)?;
-        let found = self.desk.clients().by_acme_dns(user, header(acme_dns::KEY), &update.subdomain);
+        let key = header(acme_dns::KEY);
+        let found = self.desk.clients().by_acme_dns(user, key, &update.subdomain);
         let (grant, record) = found.ok_or(unknown)?;
-        Ok((grant, Some((update, record))))
+        Ok(((grant, Some(TokenHash::of(key))), Some((update, record))))
     }
 
     fn decision(&self, route: Route) -> Decision<'a> {

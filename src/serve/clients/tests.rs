@@ -3,6 +3,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use tempfile::TempDir;
 
 use super::*;
+use crate::challenge::{Challenge, TxtValue, record_name};
 
 /// A folder of client files.
 struct Folder(TempDir);
@@ -89,6 +90,42 @@ fn a_user_of_this_machine_is_found_by_its_number() {
     let (clients, _) = folder.load();
     assert_eq!(client(clients.by_user(1000)).as_deref(), Some("web"));
     assert_eq!((client(clients.by_user(0)), client(clients.by_user(1001))), (None, None));
+}
+
+#[test]
+fn a_client_is_known_again_by_what_it_has_shown_as_long_as_that_is_good() {
+    let accounts = account("u", "k", "s", "a.example");
+    let folder = Folder::new(&[("web.toml", &text(&["new"], &format!("uid = 1000\n{accounts}")))]);
+    folder.write("mail.toml", &text(&["mail"], ""));
+    let (clients, _) = folder.load();
+    let is_known = |name: &str, shown: Option<&str>, uid| {
+        let mut grant = Grant::clone(&clients.by_token(b"mail").unwrap());
+        name.clone_into(&mut grant.client);
+        let ask = Ask {
+            grant: Arc::new(grant),
+            peer: Peer::User(uid),
+            shown: shown.map(|text| TokenHash::of(text.as_bytes())),
+            challenge: Challenge {
+                name: record_name(&"a.example".parse().unwrap()).unwrap(),
+                value: TxtValue::random().unwrap(),
+            },
+            program: "lego".to_owned(),
+            calls: Arc::default(),
+        };
+        clients.again(&ask).is_some_and(|grant| grant.client == name)
+    };
+    for (name, shown, uid) in [("web", Some("new"), 0), ("web", Some("k"), 0), ("web", None, 1000)] {
+        assert!(is_known(name, shown, uid), "{name} {shown:?} {uid}");
+    }
+    for (name, shown, uid) in [
+        ("web", Some("old"), 1000),
+        ("web", Some("mail"), 0),
+        ("gone", Some("new"), 0),
+        ("web", None, 0),
+        ("mail", None, 1000),
+    ] {
+        assert!(!is_known(name, shown, uid), "{name} {shown:?} {uid}");
+    }
 }
 
 #[test]

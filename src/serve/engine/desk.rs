@@ -61,7 +61,7 @@ impl Desk {
         check_requests(&key.client, self.jobs.iter().map(|(key, job)| (key, job.told.receiver_count())))?;
         if let Some(job) = self.jobs.get_mut(&key) {
             job.is_awaited |= goal == Goal::Ready;
-            job.ask.calls = Arc::clone(&ask.calls);
+            job.ask = ask.clone();
             let joined = Joined { told: job.told.subscribe(), is_ending: job.is_cancelled() };
             return if joined.is_ending && self.is_away { Err(away()) } else { Ok(joined) };
         }
@@ -150,12 +150,12 @@ impl Desk {
         self.end(key, answer);
     }
 
-    /// Puts other grants in force: an addition that has not left ends if its client may not do that any more.
-    pub(super) fn regrant(&mut self, grant_of: impl Fn(&str) -> Option<Arc<Grant>>) {
+    /// Puts other grants in force: an addition that has not left ends if whoever has asked for it last may not do that any more.
+    pub(super) fn regrant(&mut self, again: impl Fn(&Ask) -> Option<Arc<Grant>>) {
         let keys: Vec<_> = self.jobs.keys().cloned().collect();
         for key in keys {
             let Some(job) = self.jobs.get_mut(&key) else { continue };
-            let grant = grant_of(&key.client).ok_or(Refusal::UnknownClient);
+            let grant = again(&job.ask).ok_or(Refusal::UnknownClient);
             let admitted = grant.and_then(|grant| {
                 policy::admit(&grant, job.ask.peer, &key.challenge.name)?;
                 Ok(grant)

@@ -177,6 +177,8 @@ fn each_dialect_does_its_work_and_has_its_answer() {
         .map(|(action, ask, within)| {
             assert_eq!((ask.challenge.name.as_str(), ask.challenge.value.as_str()), (NAME, VALUE));
             assert_eq!((ask.grant.client.as_str(), ask.peer), ("web", machine()));
+            let secret: &[u8] = if ask.program == "acme-dns" { b"key" } else { b"token" };
+            assert_eq!(ask.shown, Some(TokenHash::of(secret)));
             (*action, ask.program.as_str(), within.as_secs())
         })
         .collect();

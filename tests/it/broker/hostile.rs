@@ -104,14 +104,13 @@ fn what_was_mended_beside_a_file_is_taken_up() {
     assert_eq!(broker.said().matches("warning").count(), told, "{}", broker.said());
 }
 
-/// Else whoever has taken a token asks for hundreds of names, and gets them although the token was ended.
-#[test]
-fn what_a_removed_client_has_asked_for_does_not_leave_any_more() {
+/// Whoever has taken a token could ask for hundreds of names, and get them although the token was ended meanwhile.
+fn what_waits_for_its_turn_ends_after(change: impl Fn(&TestEnvironment, &str)) {
     let mut env = TestEnvironment::new();
     env.set("IPV64_API_RATE", "2/28");
     let folder = configure(&env, PLAIN);
     let token = client(&folder, "");
-    let mut broker = Broker::run(&env, &mut command(&env, &folder));
+    let broker = Broker::run(&env, &mut command(&env, &folder));
     let address = broker.told("listening on http://");
     // The list of domains and this one are the two calls.
     let first = ask(&address, &request("/present", token, "one.name.ipv64.net")).unwrap();
@@ -123,11 +122,25 @@ fn what_a_removed_client_has_asked_for_does_not_leave_any_more() {
     while !looks_at("two.name") && Instant::now() < until {
         std::thread::sleep(Duration::from_millis(20));
     }
-    fs::remove_file(folder.join("clients/web.toml")).unwrap();
-    broker.wait_for("clients: 0");
+    change(&env, folder.to_str().unwrap());
     let answer = waiting.join().unwrap();
     assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
     assert_eq!(env.calls(), [CallKind::GetDomains, CallKind::AddRecord]);
+}
+
+#[test]
+fn what_a_removed_client_has_asked_for_does_not_leave_any_more() {
+    what_waits_for_its_turn_ends_after(|env, folder| {
+        env.succeed(&["client", "remove", "web", "--yes", "--config-dir", folder]);
+    });
+}
+
+#[test]
+fn what_was_asked_for_with_a_dropped_token_does_not_leave_any_more() {
+    what_waits_for_its_turn_ends_after(|env, folder| {
+        env.succeed(&["client", "rotate", "web", "--config-dir", folder]);
+        env.succeed(&["client", "rotate", "web", "--drop-old", "--config-dir", folder]);
+    });
 }
 
 /// Else a client that repeats it uses up the calls of the day, whatever it may cause: a removal is never refused.

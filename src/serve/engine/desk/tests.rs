@@ -6,11 +6,12 @@ use crate::challenge::{Challenge, TxtValue};
 use crate::name::DnsName;
 use crate::serve::Peer;
 use crate::serve::grant::{Grant, NotReady};
+use crate::serve::token::TokenHash;
 
 fn ask(client: &str, number: usize) -> Ask {
     let grant = Grant {
         client: client.to_owned(),
-        allow: Vec::new(),
+        allow: vec!["*.example.com".parse().unwrap()],
         alias: Vec::new(),
         from: Vec::new(),
         calls_per_day: None,
@@ -22,6 +23,7 @@ fn ask(client: &str, number: usize) -> Ask {
     Ask {
         grant: Arc::new(grant),
         peer,
+        shown: None,
         challenge: Challenge { name, value },
         program: "lego".to_owned(),
         calls: Arc::default(),
@@ -91,4 +93,17 @@ fn one_client_waits_with_512_requests_for_additions_and_as_many_for_removals() {
     assert_eq!((waiting.len(), removing.len()), (512, 512));
     drop(waiting);
     assert!(desk.begin(&asked, Goal::Ready).is_ok(), "they have gone");
+}
+
+#[test]
+fn an_addition_is_that_of_whoever_has_asked_for_it_last() {
+    let mut desk = Desk::default();
+    let by = |token: &[u8], number| Ask { shown: Some(TokenHash::of(token)), ..ask("web", number) };
+    let is_good = |ask: &Ask| (ask.shown == Some(TokenHash::of(b"new"))).then(|| Arc::clone(&ask.grant));
+    let begin = |desk: &mut Desk, ask: &Ask| desk.begin(ask, Goal::Ready).unwrap_or_else(|_| panic!("no room")).told;
+    let (dropped, first) = (begin(&mut desk, &by(b"old", 1)), begin(&mut desk, &by(b"old", 2)));
+    begin(&mut desk, &by(b"new", 2));
+    desk.regrant(is_good);
+    let unknown = Some(Answer::Refused(Refusal::UnknownClient));
+    assert_eq!((dropped.borrow().ended.clone(), first.borrow().ended.clone()), (unknown, None));
 }

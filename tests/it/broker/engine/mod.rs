@@ -212,6 +212,7 @@ fn ask_of(grant: Grant, name: &str) -> Ask {
     Ask {
         grant: Arc::new(grant),
         peer: Peer::Address(SocketAddr::from(([127, 0, 0, 1], 1)).ip()),
+        shown: None,
         challenge: Challenge { name, value: TxtValue::random().unwrap() },
         program: "lego".into(),
         calls: Arc::default(),
