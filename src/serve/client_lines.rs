@@ -54,6 +54,8 @@ impl NewClient<'_> {
                     format!("HTTPREQ_PASSWORD={token}"),
                     // Else it follows a CNAME itself, and asks for a name that is not granted.
                     "LEGO_DISABLE_CNAME_SUPPORT=true".to_owned(),
+                    // Else it gives up after a minute, and its turn comes later where many machines renew at once.
+                    "HTTPREQ_PROPAGATION_TIMEOUT=400".to_owned(),
                 ],
             ),
             of(
@@ -188,7 +190,7 @@ mod tests {
         let text = new.lines().iter().flat_map(|lines| lines.lines.clone()).collect::<Vec<_>>().join("\n");
         for line in [
             "IPV64_BROKER=https://broker.example:8443",
-            "HTTPREQ_ENDPOINT=https://broker.example:8443\nHTTPREQ_USERNAME=web\nHTTPREQ_PASSWORD=ipv64b_t\nLEGO_DISABLE_CNAME_SUPPORT=true",
+            "HTTPREQ_ENDPOINT=https://broker.example:8443\nHTTPREQ_USERNAME=web\nHTTPREQ_PASSWORD=ipv64b_t\nLEGO_DISABLE_CNAME_SUPPORT=true\nHTTPREQ_PROPAGATION_TIMEOUT=400",
             "ACMEPROXY_ENDPOINT=https://broker.example:8443\nACMEPROXY_USERNAME=web\nACMEPROXY_PASSWORD=ipv64b_t",
             "dns acmeproxy https://broker.example:8443 {\n    username web\n    password ipv64b_t\n}",
             "dns_httpreq_password = ipv64b_t",

@@ -79,13 +79,14 @@ impl World {
         command
     }
 
-    fn httpreq(&self) -> [(&'static str, String); 4] {
+    fn httpreq(&self) -> [(&'static str, String); 5] {
         [
             ("HTTPREQ_ENDPOINT", self.endpoint.clone()),
             ("HTTPREQ_USERNAME", "web".to_owned()),
             ("HTTPREQ_PASSWORD", self.token()),
             // The broker follows CNAMEs itself.
             ("LEGO_DISABLE_CNAME_SUPPORT", "true".to_owned()),
+            ("HTTPREQ_PROPAGATION_TIMEOUT", "400".to_owned()),
         ]
     }
 

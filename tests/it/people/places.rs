@@ -67,17 +67,46 @@ fn every_place_says_what_to_paste_and_how_to_be_rid_of_it() {
 
 #[test]
 fn every_place_says_what_to_set_with_a_broker() {
-    let known = ["ENDPOINT", "USERNAME", "PASSWORD"];
-    let known = ["HTTPREQ", "ACMEPROXY"].map(|client| known.map(|name| format!("{client}_{name}"))).concat();
     for (name, text) in places() {
         let has_part = text.contains("\n### With a broker\n") || name == "places/several-hosts.md";
         assert!(has_part && text.contains("](../broker.md)"), "{name}");
-        let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-        for word in words.filter(|word| word.starts_with("HTTPREQ_") || word.starts_with("ACMEPROXY_")) {
-            // lego reads a file where the variable ends so.
-            assert!(known.iter().any(|known| known == word.trim_end_matches("_FILE")), "{name}: {word}");
-        }
     }
+}
+
+/// What `client add` prints and what pages say to set is the same, name by name.
+#[test]
+#[cfg(feature = "serve")]
+fn pages_say_to_set_what_is_printed_for_a_new_client() {
+    use ipv64_acme::secret::Secret;
+    use ipv64_acme::serve::client_lines::NewClient;
+
+    let token = Secret::parse("TOKEN").unwrap();
+    let new = NewClient { broker: "BROKER", name: "NAME", token: &token, acme_dns: None };
+    let printed: Vec<_> = new.lines().into_iter().map(|kind| kind.lines).collect();
+    let acme_sh = ("clients/acme-sh.md".to_owned(), fs::read_to_string(docs("clients/acme-sh.md")).unwrap());
+    let mut seen = BTreeSet::new();
+    for (name, text) in places().into_iter().chain([acme_sh]) {
+        // lego reads a file where the variable ends so.
+        let words =
+            text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').map(|word| word.trim_end_matches("_FILE"));
+        let said: BTreeSet<_> =
+            words.filter(|word| word.starts_with("HTTPREQ_") || word.starts_with("ACMEPROXY_")).collect();
+        let Some(first) = said.first() else { continue };
+        let client = first.split('_').next().unwrap();
+        let lines = printed.iter().find(|lines| lines[0].starts_with(client)).unwrap();
+        let lines: Vec<_> = lines.iter().map(|line| line.split_once('=').unwrap()).collect();
+        for variable in &said {
+            assert!(lines.iter().any(|(printed, _)| printed == variable), "{name}: {variable}");
+        }
+        for (variable, value) in lines {
+            let is_own = ["BROKER", "NAME", "TOKEN"].contains(&value);
+            let forms = ["=VALUE", ": VALUE", ": \"VALUE\""].map(|form| form.replace("VALUE", value));
+            let is_set = forms.iter().any(|form| text.contains(&format!("{variable}{form}")));
+            assert!(if is_own { said.contains(variable) } else { is_set }, "{name} lacks {variable}={value}");
+        }
+        seen.insert(client.to_owned());
+    }
+    assert_eq!(seen, ["HTTPREQ", "ACMEPROXY"].map(str::to_owned).into());
 }
 
 #[test]
