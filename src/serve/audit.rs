@@ -80,10 +80,6 @@ pub struct Audit {
 
 #[derive(Default)]
 struct Log {
-    file: Option<File>,
-    size: u64,
-    /// Whether the last line may not be whole.
-    is_torn: bool,
     /// Whether a person knows that it cannot be written.
     is_told: bool,
     counts: Counts,
@@ -113,9 +109,8 @@ impl Audit {
     /// # Errors
     /// [`Kind::Unwritable`]
     pub fn open(state_dir: &Path, warn: Warn) -> Result<Self> {
-        let mut log = Log::default();
-        log.reopen(state_dir).map_err(|error| unwritable(state_dir, &error))?;
-        Ok(Self { folder: state_dir.to_owned(), warn, log: Mutex::new(log) })
+        to_append(&state_dir.join(FILE)).map_err(|error| unwritable(state_dir, &error))?;
+        Ok(Self { folder: state_dir.to_owned(), warn, log: Mutex::default() })
     }
 
     /// Writes a line, with the time of now.
@@ -128,7 +123,7 @@ impl Audit {
             log.counts.left_out += 1;
             return;
         }
-        match log.write(&self.folder, &line) {
+        match append(&self.folder, &line) {
             Ok(()) => {
                 log.counts.written += 1;
                 log.is_told = false;
@@ -162,39 +157,6 @@ impl Audit {
     }
 }
 
-impl Log {
-    fn write(&mut self, folder: &Path, line: &Line) -> io::Result<()> {
-        if self.size >= LARGEST {
-            self.file = None;
-            fs::rename(folder.join(FILE), folder.join(OLDER))?;
-        }
-        if self.file.is_none() {
-            self.reopen(folder)?;
-        }
-        let Some(file) = &mut self.file else { return Ok(()) };
-        let text = format!("{}{}\n", if self.is_torn { "\n" } else { "" }, serde_json::to_string(line)?);
-        self.is_torn = true;
-        file.write_all(text.as_bytes())?;
-        self.is_torn = false;
-        self.size += text.len() as u64;
-        Ok(())
-    }
-
-    fn reopen(&mut self, folder: &Path) -> io::Result<()> {
-        let mut options = OpenOptions::new();
-        let mut file = options.read(true).append(true).create(true).mode(0o600).open(folder.join(FILE))?;
-        self.size = file.metadata()?.len();
-        let mut last = [b'\n'];
-        if self.size > 0 {
-            file.seek(SeekFrom::End(-1))?;
-            file.read_exact(&mut last)?;
-        }
-        self.is_torn = last != [b'\n'];
-        self.file = Some(file);
-        Ok(())
-    }
-}
-
 impl Shares {
     /// Decides about a line. What has caused a call always has one: the calls are limited themselves.
     fn admit(&mut self, line: &mut Line) -> bool {
@@ -224,6 +186,28 @@ impl Shares {
         line.left_out = std::mem::take(&mut share.left_out);
         true
     }
+}
+
+/// Appends a line to the file that has the name now: somebody may have moved the one of before away.
+fn append(folder: &Path, line: &Line) -> io::Result<()> {
+    let path = folder.join(FILE);
+    let mut file = to_append(&path)?;
+    if file.metadata()?.len() >= LARGEST {
+        fs::rename(&path, folder.join(OLDER))?;
+        file = to_append(&path)?;
+    }
+    // A full disk or a power cut may have torn the last line.
+    let mut last = [b'\n'];
+    if file.metadata()?.len() > 0 {
+        file.seek(SeekFrom::End(-1))?;
+        file.read_exact(&mut last)?;
+    }
+    let end_of_torn = if last == [b'\n'] { "" } else { "\n" };
+    file.write_all(format!("{end_of_torn}{}\n", serde_json::to_string(line)?).as_bytes())
+}
+
+fn to_append(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)
 }
 
 fn unwritable(folder: &Path, error: &io::Error) -> Error {

@@ -55,6 +55,20 @@ fn it_is_rotated_and_one_older_file_is_kept() {
     assert_eq!(all(folder.path()).0.len(), 1);
 }
 
+/// By logrotate, by hand, or by the rotation of this program whose second step has failed.
+#[test]
+fn a_log_that_was_moved_away_is_begun_again() {
+    for size in [0, LARGEST] {
+        let folder = tempfile::tempdir().unwrap();
+        File::create(folder.path().join(FILE)).unwrap().set_len(size).unwrap();
+        let (audit, told) = open(folder.path());
+        fs::rename(folder.path().join(FILE), folder.path().join("moved")).unwrap();
+        audit.note(&line(Some("web"), "192.0.2.1"));
+        assert!(told.lock().unwrap().is_empty(), "{told:?}");
+        assert_eq!((audit.counts().written, all(folder.path()).0.len()), (1, 1));
+    }
+}
+
 #[test]
 fn damaged_lines_are_counted_and_harm_no_others() {
     let folder = tempfile::tempdir().unwrap();
@@ -76,13 +90,15 @@ fn a_full_disk_is_told_once_and_fails_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let (audit, told) = open(folder.path());
     // Every write to it fails as on a full disk.
-    audit.log().file = Some(OpenOptions::new().append(true).open("/dev/full").unwrap());
+    let path = folder.path().join(FILE);
+    fs::remove_file(&path).unwrap();
+    std::os::unix::fs::symlink("/dev/full", &path).unwrap();
     for _ in 0..3 {
         audit.note(&line(Some("web"), "192.0.2.1"));
     }
     assert_eq!(audit.counts(), Counts { lost: 3, ..Counts::default() });
     assert_eq!(told.lock().unwrap().len(), 1, "{told:?}");
-    audit.log().file = None;
+    fs::remove_file(&path).unwrap();
     audit.note(&line(Some("web"), "192.0.2.1"));
     assert_eq!((audit.counts().written, all(folder.path()).1), (1, 0));
 }
