@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
 use super::connections::Connections;
@@ -61,11 +62,12 @@ impl Broker {
         }
     }
 
-    /// Takes no new work, and ends when all answers have left, or when it has taken too long.
+    /// Takes no new work, and ends when the call under way has its answer and all clients have theirs, or when it has taken too
+    /// long.
     pub async fn stop(&self) {
         self.phase.send_replace(Phase::Stopping);
         let engine = Arc::clone(&self.engine);
-        std::thread::spawn(move || engine.stop(GRACE));
+        let stopped = spawn_blocking(move || engine.stop(GRACE));
         let gone = || async {
             while self.connections.count() > 0 {
                 sleep(TICK).await;
@@ -74,5 +76,6 @@ impl Broker {
         timeout(GRACE, gone()).await.ok();
         self.phase.send_replace(Phase::Closing);
         timeout(FAREWELL, gone()).await.ok();
+        stopped.await.ok();
     }
 }

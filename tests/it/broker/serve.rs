@@ -11,7 +11,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use ipv64_acme::sim::{CallKind, Config};
+use ipv64_acme::sim::{Action, ApiFault, CallKind, Config};
 
 use super::server::{Broker, ask, ask_tls, certificate, client, command, configure, exchange, get, refused, replace};
 use crate::support::environment::TestEnvironment;
@@ -449,6 +449,32 @@ fn a_user_of_this_machine_needs_no_token_on_the_unix_socket() {
     assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
 }
 
+/// Else the next run would make the same call once more.
+#[test]
+fn a_stop_in_the_middle_of_a_call_waits_for_its_answer() {
+    let env = TestEnvironment::new();
+    env.sim.fault(ApiFault::on(CallKind::AddRecord, Action::Delay(Duration::from_millis(600))).after_commit());
+    let folder = configure(&env, PLAIN);
+    let credentials = credentials(&folder, "");
+    let mut broker = Broker::run(&env, &mut command(&env, &folder));
+    let address = broker.told("listening on http://");
+    let waiting = std::thread::spawn(move || ask(&address, &present(&credentials)));
+    wait_for_addition(&env, &broker);
+    broker.signal("TERM");
+    assert!(waiting.join().unwrap().unwrap().starts_with("HTTP/1.1 503"));
+    assert!(broker.wait().success(), "{}", broker.said());
+    let journal = fs::read_to_string(env.path("state/journal.json")).unwrap();
+    assert!(journal.contains("\"confirmed\""), "{journal}");
+}
+
+fn wait_for_addition(env: &TestEnvironment, broker: &Broker) {
+    let until = Instant::now() + Duration::from_secs(60);
+    while env.sim.api_calls().iter().all(|call| call.call != Some(CallKind::AddRecord)) {
+        assert!(Instant::now() < until, "nothing was added: {}", broker.said());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 /// Name servers that take far longer than the broker waits for its end; its client is answered, and nothing is forgotten.
 #[test]
 fn a_stop_in_the_middle_of_a_wait_answers_and_loses_nothing() {
@@ -458,11 +484,7 @@ fn a_stop_in_the_middle_of_a_wait_answers_and_loses_nothing() {
     let mut broker = Broker::run(&env, &mut command(&env, &folder));
     let address = broker.told("listening on http://");
     let waiting = std::thread::spawn(move || ask(&address, &present(&credentials)));
-    let until = Instant::now() + Duration::from_secs(60);
-    while env.sim.api_calls().iter().all(|call| call.call != Some(CallKind::AddRecord)) {
-        assert!(Instant::now() < until, "nothing was added: {}", broker.said());
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    wait_for_addition(&env, &broker);
     broker.signal("TERM");
     assert!(broker.wait().success(), "{}", broker.said());
     let answer = waiting.join().unwrap().unwrap();
