@@ -39,7 +39,7 @@ pub struct Daemon {
     broker: Arc<Broker>,
     /// The folder of `serve.toml` and `clients/`.
     folder: PathBuf,
-    /// What `serve.toml` said at the start.
+    /// What `serve.toml` said at the start: addresses stay as they were then.
     config: ServeConfig,
     clients: Folder,
     /// How many clients there are, what is wrong with files of clients, and with the certificate, as far as a person was told.
@@ -154,13 +154,15 @@ impl Daemon {
     fn reload(&mut self) {
         systemd::reloading();
         match ServeConfig::read(&self.folder) {
-            Ok(config) => self.take_up(config),
+            Ok(config) => {
+                self.take_up(&config);
+                (self.note)("the configuration was read again");
+            }
             Err(error) => (self.warn)(&error.context("the previous configuration stays in force")),
         }
         self.clients.has_changed();
         self.load_clients();
         systemd::ready("serving");
-        (self.note)("the configuration was read again");
     }
 
     /// Puts the clients in force that the files name; what is wrong with one is told once.
@@ -183,19 +185,17 @@ impl Daemon {
         self.broker.engine.regrant(|ask| clients.again(ask));
     }
 
-    fn take_up(&mut self, config: ServeConfig) {
+    fn take_up(&self, config: &ServeConfig) {
         let listens = |config: &ServeConfig| {
             (config.listen.clone(), config.socket.clone(), config.admin_listen, config.tls.is_some())
         };
-        if listens(&config) != listens(&self.config) {
+        if listens(config) != listens(&self.config) {
             let problem = "other addresses to listen on, or TLS instead of none, take effect after a restart";
             (self.warn)(&Error::new(Kind::Failed, problem).advise("run `systemctl restart ipv64-acme-broker`"));
         }
         if let (Some(certificate), Some(files)) = (&self.broker.certificate, &config.tls) {
             self.tell(certificate.look(Some(files.clone())));
         }
-        let tls = self.config.tls.take();
-        self.config = ServeConfig { tls: config.tls.or(tls), ..config };
     }
 
     fn tell(&self, look: Look) {

@@ -137,6 +137,7 @@ fn a_reload_takes_up_what_is_good_and_keeps_what_was_before() {
     fs::write(folder.join("serve.toml"), "lisen = 1").unwrap();
     broker.signal("HUP");
     broker.wait_for("the previous configuration stays in force: `lisen` in");
+    assert!(!broker.said().contains("was read again"), "{}", broker.said());
     assert!(ask_tls(&address, &first, &get("/")).is_ok());
     let other = folder.join("other");
     fs::create_dir(&other).unwrap();
@@ -147,6 +148,21 @@ fn a_reload_takes_up_what_is_good_and_keeps_what_was_before() {
     broker.wait_for("uses a new certificate");
     broker.wait_for("take effect after a restart");
     assert!(ask_tls(&address, &second, &get("/")).is_ok());
+}
+
+#[test]
+fn a_reload_compares_with_the_addresses_in_force() {
+    let env = TestEnvironment::new();
+    let mut broker = Broker::start(&env, PLAIN);
+    let (file, warning) = (env.path("broker/serve.toml"), "take effect after a restart");
+    let first = fs::read_to_string(&file).unwrap();
+    for (read, lines, warned) in [(1, "listen = '127.0.0.1:1'", 1), (2, "listen = '127.0.0.1:1'", 2), (3, &first, 2)] {
+        fs::write(&file, lines).unwrap();
+        broker.signal("HUP");
+        broker.wait_for_times("the configuration was read again", read);
+        broker.wait_for_times(warning, warned);
+        assert_eq!(broker.said().matches(warning).count(), warned, "{lines}: {}", broker.said());
+    }
 }
 
 #[test]

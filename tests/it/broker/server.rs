@@ -92,8 +92,13 @@ impl Broker {
 
     /// Waits until it has said something.
     pub(crate) fn wait_for(&mut self, text: &str) {
+        self.wait_for_times(text, 1);
+    }
+
+    /// Waits until it has said something so often.
+    pub(crate) fn wait_for_times(&mut self, text: &str, times: usize) {
         let until = Instant::now() + LIMIT;
-        while !self.said().contains(text) {
+        while self.said().matches(text).count() < times {
             let ended = self.child.try_wait().unwrap();
             assert!(ended.is_none() && Instant::now() < until, "no `{text}`: {ended:?} {}", self.said());
             std::thread::sleep(TICK);
