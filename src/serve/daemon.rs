@@ -99,6 +99,8 @@ impl Daemon {
         systemd::stopping();
         note("stopping: what is under way is in the journal");
         broker.stop().await;
+        // Before the last answers: another broker may have taken over the path of the Unix socket by then.
+        drop(sockets);
         Ok(())
     }
 

@@ -166,11 +166,15 @@ fn unix(path: &Path) -> Result<UnixListener> {
                 format!("remove `{shown}`, or give another path"),
             ));
         }
-        Ok(_) if UnixStream::connect(path).is_ok() => {
-            return Err(fail("another program listens there", "end that program, or give another path".to_owned()));
-        }
-        // Left by a process that was killed.
-        Ok(_) => drop(fs::remove_file(path)),
+        Ok(_) => match UnixStream::connect(path).map_err(|error| error.kind()) {
+            // Left by a process that was killed.
+            Err(ErrorKind::ConnectionRefused) => drop(fs::remove_file(path)),
+            Err(ErrorKind::NotFound) => {}
+            _ => {
+                let hint = "end that program, or give another path".to_owned();
+                return Err(fail("another program listens there", hint));
+            }
+        },
         Err(_) => {}
     }
     let bound = UnixListener::bind(path)

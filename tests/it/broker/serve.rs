@@ -199,6 +199,40 @@ fn a_socket_that_a_killed_process_has_left_is_taken_over() {
 }
 
 #[test]
+fn a_socket_of_another_kind_is_left_alone() {
+    let env = TestEnvironment::new();
+    let socket = env.path("socket");
+    let other = UnixDatagram::bind(&socket).unwrap();
+    let said = refused(&env, &configure(&env, &format!("socket = '{}'\n", socket.display())), 1);
+    assert!(said.contains("another program listens there"), "{said}");
+    UnixDatagram::unbound().unwrap().send_to(b"still there", &socket).unwrap();
+    drop(other);
+}
+
+#[test]
+fn a_broker_that_ends_leaves_the_socket_of_its_successor() {
+    let (env, other) = (TestEnvironment::new(), TestEnvironment::new());
+    let never = Action::Delay(Duration::from_secs(3600));
+    env.sim.fault(ApiFault::on(CallKind::AddRecord, never));
+    let socket = env.path("socket");
+    let lines = format!("{PLAIN}socket = '{}'\n", socket.display());
+    let credentials = credentials(&configure(&env, &lines), "");
+    let mut first = Broker::run(&env, &mut command(&env, &env.path("broker")));
+    let address = first.told("listening on http://");
+    let waiting = std::thread::spawn(move || ask(&address, &present(&credentials)));
+    wait_for_addition(&env, &first);
+    first.signal("TERM");
+    first.wait_for("stopping");
+    while UnixStream::connect(&socket).is_ok() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let _second = Broker::start(&other, &lines);
+    assert!(first.wait().success());
+    waiting.join().unwrap().ok();
+    assert!(exchange(&mut UnixStream::connect(&socket).unwrap(), &get("/")).is_ok());
+}
+
+#[test]
 fn live_and_ready_are_told_apart() {
     let env = TestEnvironment::new();
     let broker = Broker::start(&env, &format!("{PLAIN}admin_listen = '127.0.0.1:0'\n"));
