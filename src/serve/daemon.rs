@@ -42,6 +42,8 @@ pub struct Daemon {
     /// What `serve.toml` said at the start: addresses stay as they were then.
     config: ServeConfig,
     clients: Folder,
+    /// Whether a client file cannot be used.
+    has_unusable: bool,
     /// How many clients there are, what is wrong with files of clients, and with the certificate, as far as a person was told.
     count: Option<usize>,
     problems: BTreeSet<String>,
@@ -59,6 +61,7 @@ impl Daemon {
             folder: folder.to_owned(),
             config,
             clients: Folder::new(folder.join(FOLDER)),
+            has_unusable: false,
             count: None,
             problems: BTreeSet::new(),
             complaint: None,
@@ -96,11 +99,11 @@ impl Daemon {
         sockets.admin.take().into_iter().for_each(|socket| self.listen(&admin, Socket::Tcp(socket)));
         systemd::ready("serving");
         self.live(&mut signals).await?;
+        // Before the last answers: another broker may have taken over the path of the Unix socket by then.
+        drop(sockets);
         systemd::stopping();
         note("stopping: what is under way is in the journal");
         broker.stop().await;
-        // Before the last answers: another broker may have taken over the path of the Unix socket by then.
-        drop(sockets);
         Ok(())
     }
 
@@ -144,7 +147,7 @@ impl Daemon {
         }
         self.complain();
         // Such as could not be used are read again although they have not changed: a folder above may be mended, or the disk.
-        if self.clients.has_changed() || !self.problems.is_empty() {
+        if self.clients.has_changed() || self.has_unusable {
             self.load_clients();
         }
         for warning in self.broker.state.take_warnings() {
@@ -170,6 +173,7 @@ impl Daemon {
     /// Puts the clients in force that the files name; what is wrong with one is told once.
     fn load_clients(&mut self) {
         let (clients, errors) = Clients::load(self.clients.path());
+        self.has_unusable = !errors.is_empty();
         let known = std::mem::take(&mut self.problems);
         let confusions = clients.confusions();
         for error in errors.into_iter().chain(confusions.iter().map(|text| confusion::warning(text))) {
