@@ -153,13 +153,15 @@ impl Engine {
 
     /// Answers a removal of what this client has not added, or lets it queue.
     fn look_at_removal(&self, key: &Key) {
+        // Before the journal is read, which has the record of an addition that ends meanwhile.
+        let was_adding = self.desk().is_adding(key);
         let entries = self.journalled(&key.client, &key.challenge);
         let now = SystemClock::now();
         let mut desk = self.desk();
-        if !desk.is_adding(key) && entries.iter().all(|entry| entry.rests(now)) {
+        if !was_adding && entries.iter().all(|entry| entry.rests(now)) {
             // None, or one that has failed a moment ago, and is finished later.
             let postponed = entries.last().map(|entry| Answer::Postponed { record: entry.record.clone() });
-            return desk.removed(key, postponed.unwrap_or_else(|| super::removal::nothing(key)));
+            return desk.removed(key, postponed.unwrap_or_else(|| nothing(key)));
         }
         desk.queue.push_urgent(Task::Remove(key.clone()));
         let is_away = desk.is_away;
@@ -176,6 +178,11 @@ fn limit_of(error: &Error) -> Option<&LimitError> {
         Some(ApiError::NoPermit(limit)) => Some(limit),
         _ => error.find(),
     }
+}
+
+/// The answer for a record that this client has not added.
+pub(super) fn nothing(key: &Key) -> Answer {
+    Answer::Done { record: key.challenge.name.clone(), domain: None, changed: false }
 }
 
 /// The answer for a record of the journal.

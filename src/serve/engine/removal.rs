@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use super::job::{Key, Task};
-use super::look::done;
+use super::look::{done, nothing};
 use super::{ACME_DNS, Answer, Engine, SOON};
 use crate::api::{ApiError, Change};
 use crate::state::{Entry, EntryId};
@@ -127,9 +127,4 @@ impl Engine {
         drop(desk);
         self.changed.notify_all();
     }
-}
-
-/// The answer for a record that this client has not added.
-pub(super) fn nothing(key: &Key) -> Answer {
-    Answer::Done { record: key.challenge.name.clone(), domain: None, changed: false }
 }
