@@ -50,6 +50,13 @@ struct Held {
     not_after: Option<Timestamp>,
 }
 
+impl Held {
+    /// Whether this is what was last read from these files, as they are now.
+    fn is_of(&self, files: &TlsFiles, stamps: &Stamps) -> bool {
+        self.misses == 0 && self.files == *files && self.stamps == *stamps
+    }
+}
+
 type Stamps = [Option<Stamp>; 2];
 
 /// What a look at the files has brought.
@@ -80,14 +87,16 @@ impl Certificate {
     /// Takes up changed files; `now` does so without waiting for a second look, and from other files if the configuration
     /// names others.
     pub fn look(&self, now: Option<TlsFiles>) -> Look {
-        let mut held = self.held();
         let patience = if now.is_some() { 0 } else { PATIENCE };
-        let files = now.unwrap_or_else(|| held.files.clone());
+        let files = now.unwrap_or_else(|| self.held().files.clone());
         let stamps = stamps(&files);
-        if stamps == held.stamps && files == held.files && patience > 0 && held.misses == 0 {
+        if patience > 0 && self.held().is_of(&files, &stamps) {
             return Look::Same;
         }
-        match load(&files, self.credentials.as_deref()) {
+        // Without the lock: the disk may be slow, and every handshake takes it.
+        let loaded = load(&files, self.credentials.as_deref());
+        let mut held = self.held();
+        match loaded {
             Ok((key, not_after)) => {
                 let is_new = key.cert != held.key.cert;
                 *held = Held { files, stamps, misses: 0, told: None, key, not_after };
