@@ -65,19 +65,25 @@ fn add(report: Report, config_dir: &Path, args: &ClientAddArgs) -> Result<Exit> 
     let file = ClientFile { grant, tokens, uid: args.uid, acme_dns: accounts };
     register::make_folder(folder)?;
     let _lock = register::lock(folder)?;
-    check_uid(folder, &file)?;
     let (files, _) = clients::read(folder);
+    check_uid(&files, &file)?;
     let path = register::add(folder, &file)?;
     let others = files.iter().map(|file| &file.grant);
     let before = confusion::among(others.clone());
-    let after = confusion::among(others.chain([&file.grant]));
+    let after = confusion::among(others.clone().chain([&file.grant]));
     tell_confusions(report, after.iter().filter(|text| !before.contains(text)));
     let acme_dns = file.acme_dns.first().zip(key.as_ref());
     let broker = address::find(config_dir).unwrap_or_else(|| BROKER.to_owned());
     let new = NewClient { broker: &broker, name: &args.name, token: &token, acme_dns };
     let config = ServeConfig::read(config_dir).ok();
-    tell(report, &new, &file, (&path, config.as_ref().and_then(|config| config.socket.as_deref())));
-    let mut document = entry(&file);
+    tell(
+        report,
+        &new,
+        &file,
+        &notes(&file.grant, others),
+        (&path, config.as_ref().and_then(|config| config.socket.as_deref())),
+    );
+    let mut document = entry(&file, &files);
     document["token"] = token.expose().into();
     document["acme_dns"] = acme_dns.map(|(account, key)| account_document(account, key)).into();
     document["file"] = path.to_string_lossy().into();
@@ -94,8 +100,7 @@ fn account(record: DnsName) -> std::io::Result<(AcmeDnsAccount, Secret)> {
 }
 
 /// Refuses a user who is another client already: on the socket, nobody could tell which.
-fn check_uid(folder: &Path, new: &ClientFile) -> Result<()> {
-    let (files, _) = clients::read(folder);
+fn check_uid(files: &[ClientFile], new: &ClientFile) -> Result<()> {
     let other = files.iter().find(|file| file.uid.is_some() && file.uid == new.uid);
     match other.filter(|other| other.grant.client != new.grant.client) {
         Some(other) => {
@@ -110,11 +115,17 @@ fn tell_confusions<'a>(report: Report, texts: impl Iterator<Item = &'a String>) 
     texts.for_each(|text| report.warning_of(&confusion::warning(text)));
 }
 
-fn tell(report: Report, new: &NewClient<'_>, file: &ClientFile, (path, socket): (&Path, Option<&Path>)) {
+fn tell(
+    report: Report,
+    new: &NewClient<'_>,
+    file: &ClientFile,
+    notes: &[String],
+    (path, socket): (&Path, Option<&Path>),
+) {
     report.line(&format!("client  {}, in `{}`", new.name, visible_path(path)));
     report.line(&format!("token   {} (shown only now: the file has its hash)", new.token.expose()));
     report.line(&format!("allow   {}; each name grants its wildcard too", words(&file.grant.allow)));
-    for note in notes(&file.grant) {
+    for note in notes {
         report.line(&format!("note    {note}"));
     }
     if let Some((uid, socket)) = file.uid.zip(socket) {
@@ -140,6 +151,7 @@ fn list(report: Report, folder: &Path) -> Result<Exit> {
         ("CLIENT", "client"),
         ("TOKENS", "tokens"),
         ("ALLOW", "allow"),
+        ("SHARED WITH", "shared_with"),
         ("ALIAS", "alias"),
         ("FROM", "from"),
         ("CALLS", "calls_per_day"),
@@ -147,7 +159,7 @@ fn list(report: Report, folder: &Path) -> Result<Exit> {
         ("UID", "uid"),
         ("ACME-DNS", "acme_dns"),
     ];
-    report.list("clients", &columns, &files.iter().map(entry).collect::<Vec<_>>());
+    report.list("clients", &columns, &files.iter().map(|file| entry(file, &files)).collect::<Vec<_>>());
     // With the list, which is right as far as it goes: a file that cannot be used takes no other along.
     for error in &errors {
         report.error_text(error);
@@ -220,13 +232,17 @@ fn existing(folder: &Path, name: &str) -> Result<std::path::PathBuf> {
     }
 }
 
-/// A client as `--json` gives it, without secrets.
-fn entry(file: &ClientFile) -> Value {
+/// A client as `--json` gives it beside all others, without secrets.
+fn entry(file: &ClientFile, all: &[ClientFile]) -> Value {
+    let others = all.iter().map(|other| &other.grant).filter(|other| other.client != file.grant.client);
+    let shared_with: Vec<_> =
+        others.filter(|other| file.grant.shared_with(other).is_some()).map(|other| &other.client).collect();
     let Grant { client, allow, alias, from, calls_per_day, not_ready } = &file.grant;
     json!({
         "client": client,
         "tokens": file.tokens.len(),
         "allow": texts(allow),
+        "shared_with": shared_with,
         "alias": texts(alias),
         "from": texts(from),
         "calls_per_day": calls_per_day,

@@ -89,9 +89,9 @@ impl NewClient<'_> {
     }
 }
 
-/// Returns what a grant means beyond its words.
+/// Returns what a grant means beyond its words, beside those of other clients.
 #[must_use]
-pub fn notes(grant: &Grant) -> Vec<String> {
+pub fn notes<'a>(grant: &Grant, others: impl Iterator<Item = &'a Grant>) -> Vec<String> {
     let without_name = grant.allow.iter().filter_map(|pattern| match pattern {
         Pattern::Below(above) if !grant.allow.iter().any(|pattern| pattern.matches(above)) => Some(format!(
             "`{pattern}` is every name below `{above}`; `{above}` itself, and a certificate for `*.{above}`, need --allow \
@@ -109,7 +109,12 @@ pub fn notes(grant: &Grant) -> Vec<String> {
         };
         Some(format!("with --alias {pattern} it may get certificates for {names} too"))
     });
-    without_name.chain(by_alias).collect()
+    let shared = others.filter_map(|other| {
+        grant
+            .shared_with(other)
+            .map(|pattern| format!("`{pattern}` overlaps with what the client `{}` is allowed", other.client))
+    });
+    without_name.chain(by_alias).chain(shared).collect()
 }
 
 /// The account in the two forms in which clients of acme-dns keep it: one line of JSON by domain, and variables.
@@ -151,14 +156,15 @@ mod tests {
     #[test]
     fn what_a_grant_means_beyond_its_words_is_said() {
         let notes = |allow: &[&str], alias: &[&str]| {
-            notes(&Grant {
+            let grant = Grant {
                 client: "web".to_owned(),
                 allow: allow.iter().map(|text| Pattern::of_certificates(text).unwrap()).collect(),
                 alias: alias.iter().map(|text| text.parse().unwrap()).collect(),
                 from: Vec::new(),
                 calls_per_day: None,
                 not_ready: NotReady::Pending,
-            })
+            };
+            notes(&grant, std::iter::empty())
         };
         assert_eq!(notes(&["a.example", "*.a.example", "b.a.example"], &["web.acme.example"]), [""; 0]);
         let said = notes(&["*.b.example"], &["_acme-challenge.c.example", "*.d.example"]);

@@ -21,6 +21,14 @@ pub struct Grant {
     pub not_ready: NotReady,
 }
 
+impl Grant {
+    /// Returns names of this client that another one may get certificates for too.
+    #[must_use]
+    pub fn shared_with(&self, other: &Self) -> Option<&Pattern> {
+        self.allow.iter().find(|pattern| other.allow.iter().any(|its| pattern.overlaps(its)))
+    }
+}
+
 /// What a present is answered that is not ready in time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]

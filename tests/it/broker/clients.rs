@@ -106,6 +106,7 @@ fn the_document_of_a_new_client_has_all_that_a_program_needs() {
             "file",
             "from",
             "not_ready",
+            "shared_with",
             "token",
             "tokens",
             "uid"
@@ -226,10 +227,28 @@ fn the_list_shows_what_each_may_do_and_no_token() {
     let said = place.succeed(&["list"]);
     assert_eq!(said.lines().count(), 2, "{said}");
     assert!(said.starts_with("mail\t1\tmail.example\t"), "{said}");
-    assert!(said.contains("web\t1\ta.example, *.b.example\t\t\t\tpending\t7"), "{said}");
+    assert!(said.contains("web\t1\ta.example, *.b.example\t\t\t\t\tpending\t7"), "{said}");
     let document = place.json(&["list"]);
     assert_eq!(document["clients"][0]["acme_dns"][0], "_acme-challenge.mail.example");
     assert!(!document.to_string().contains(&first) && !document.to_string().contains("ipv64b_"));
+}
+
+/// It may be wanted, so it is no warning.
+#[test]
+fn names_that_two_clients_have_are_told() {
+    let place = Place::new();
+    place.json(&["add", "web", "--allow", "a.example", "*.b.example"]);
+    assert!(
+        !place.succeed(&["add", "mail", "--allow", "b.example", "mail.example"]).contains("overlaps"),
+        "no name of it"
+    );
+    let said = place.succeed(&["add", "host", "--allow", "c.example", "x.b.example"]);
+    assert!(said.contains("note    `x.b.example` overlaps with what the client `web` is allowed"), "{said}");
+    let clients = place.json(&["list"])["clients"].clone();
+    let shared = |client: usize| clients[client]["shared_with"].to_string();
+    assert_eq!([0, 1, 2].map(shared), [r#"["web"]"#, "[]", r#"["host"]"#]);
+    let said = place.succeed(&["list"]);
+    assert!(said.starts_with("host\t1\tc.example, x.b.example\tweb\t"), "{said}");
 }
 
 #[test]
