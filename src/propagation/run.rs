@@ -2,8 +2,8 @@
 //! tells whoever watches. What is done when is up to [`super::wait`].
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -35,8 +35,10 @@ pub fn wait(plan: &Plan, changed: &mut dyn FnMut(&[Row])) -> Result<Ready, NotRe
     let mut wait = Wait::new(plan, Instant::now());
     let lookup = Arc::new(plan.lookup.clone());
     let (sender, events) = channel();
-    let start_at = Instant::now();
+    let begin = Instant::now();
     let mut shown: (u64, Vec<(Host, ServerStatus)>) = Default::default();
+    // A broker has a thousand of these waits: a table that cannot have changed is not made again.
+    let mut is_news = true;
     loop {
         let now = Instant::now();
         if plan.interrupted.load(Ordering::Relaxed) {
@@ -49,21 +51,33 @@ pub fn wait(plan: &Plan, changed: &mut dyn FnMut(&[Row])) -> Result<Ready, NotRe
             }
             Action::Done(Ok(ready)) => return Ok(ready),
             Action::Done(Err(not_ready)) => return Err(explained(not_ready, plan, &wait)),
-            Action::Until(until) => until.min(now + TICK),
+            Action::Until(until) => until,
         };
-        let rows = wait.rows();
-        let statuses = rows.iter().map(|row| (row.host.clone(), row.status)).collect();
-        let state = (start_at.elapsed().as_secs(), statuses);
-        if shown != state {
-            changed(&rows);
-            shown = state;
+        let seconds = begin.elapsed().as_secs();
+        if is_news || shown.0 != seconds {
+            let rows = wait.rows();
+            let state = (seconds, rows.iter().map(|row| (row.host.clone(), row.status)).collect());
+            if shown != state {
+                changed(&rows);
+                shown = state;
+            }
         }
-        match events.recv_timeout(until.saturating_duration_since(Instant::now())) {
-            Ok(event) => event(&mut wait, Instant::now()),
-            // The sender of this function is still there.
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+        let event = next(&events, until.min(begin + Duration::from_secs(seconds + 1)), &plan.interrupted);
+        is_news = event.is_some();
+        event.into_iter().chain(events.try_iter()).for_each(|event| event(&mut wait, Instant::now()));
+    }
+}
+
+/// Returns the next event; nothing if there is none by `until`, or if the process is to stop.
+fn next(events: &Receiver<Event>, until: Instant, interrupted: &AtomicBool) -> Option<Event> {
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        match events.recv_timeout(left.min(TICK)) {
+            Ok(event) => return Some(event),
+            Err(_) if left.is_zero() || interrupted.load(Ordering::Relaxed) => return None,
+            // The sender of `wait` is still there: nothing came within the tick.
+            Err(_) => {}
         }
-        events.try_iter().for_each(|event| event(&mut wait, Instant::now()));
     }
 }
 
@@ -97,7 +111,7 @@ fn start(lookup: &Arc<Lookup>, job: Job, sender: &Sender<Event>) {
         Job::Resolvers { .. } => (4 * STACK, "resolvers"),
     };
     // The job goes over a channel, so that it is not lost where there is no thread for it.
-    let (hand_over, taken) = channel();
+    let (hand_over, taken) = sync_channel(1);
     let (one, answer) = (Arc::clone(lookup), sender.clone());
     let work = move || {
         if let Ok(job) = taken.recv() {

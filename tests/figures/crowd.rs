@@ -37,12 +37,7 @@ const PATIENCE: Duration = Duration::from_secs(1200);
 pub(crate) fn waits(program: &Path) -> Result<()> {
     raise_descriptors()?;
     let world = World::start(program, Config::with_delays(&[DELAY; 2]))?;
-    // The last one as in the unit of systemd.
-    let variables = [
-        ("IPV64_PROPAGATION_TIMEOUT", TIMEOUT),
-        ("IPV64_POLLING_INTERVAL", "60"),
-        ("GLIBC_TUNABLES", "glibc.malloc.arena_max=2:glibc.malloc.tcache_count=0"),
-    ];
+    let variables = [("IPV64_PROPAGATION_TIMEOUT", TIMEOUT), ("IPV64_POLLING_INTERVAL", "60")];
     let broker = Broker::with(&world, Transport::Plain, CLIENTS_OF_WAITS, &variables)?;
     let (idle, begin, mut open) = (broker.memory()?, Instant::now(), Vec::new());
     let (mut at_once, mut memory, mut descriptors) = (0, 0, 0);
