@@ -144,6 +144,12 @@ impl Entry {
         matches!(self.progress, Progress::RemoveAsked { .. })
     }
 
+    /// Returns whether a remove has failed so often that only `sweep` tries again.
+    #[must_use]
+    pub const fn is_given_up(&self) -> bool {
+        self.tries() >= MOST_TRIES
+    }
+
     pub(super) const fn begin_remove(&mut self, now: Timestamp) {
         self.progress = Progress::RemoveAsked { at: now, tries: self.tries().saturating_add(1), failed: false };
     }
@@ -181,9 +187,7 @@ impl Entry {
     pub(super) fn is_finishable(&self, running_for: Duration, now: Timestamp) -> bool {
         let is_of_earlier_call = |at: Timestamp| now.since(at) >= running_for.min(REMOVE_LOST_AFTER);
         match self.progress {
-            Progress::RemoveAsked { at, tries, .. } => {
-                tries < MOST_TRIES && is_of_earlier_call(at) && self.has_failed(now)
-            }
+            Progress::RemoveAsked { at, .. } => !self.is_given_up() && is_of_earlier_call(at) && self.has_failed(now),
             _ => false,
         }
     }

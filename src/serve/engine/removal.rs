@@ -23,8 +23,8 @@ impl Engine {
     pub(super) fn resume_removals(&self) {
         let account = self.parts.state.account();
         let entries = self.parts.state.journal(|journal, _| {
-            let is_open =
-                |entry: &&Entry| entry.account == *account && entry.owner.is_some() && entry.is_being_removed();
+            let is_ours = |entry: &Entry| entry.account == *account && entry.owner.is_some();
+            let is_open = |entry: &&Entry| is_ours(entry) && entry.is_being_removed() && !entry.is_given_up();
             journal.entries().iter().filter(is_open).cloned().collect::<Vec<_>>()
         });
         self.let_go(entries);

@@ -50,6 +50,24 @@ fn a_removal_during_an_outage_is_finished_after_a_restart() {
     assert!(broker.sim.records_left().iter().all(|record| !record.name().as_str().starts_with("_acme")));
 }
 
+/// Else a broker that systemd starts again and again would spend the day's calls on it.
+#[test]
+fn a_removal_that_never_works_is_not_tried_at_each_start() {
+    let mut broker = Broker::new();
+    let asked = ["never.name.ipv64.net", "name.ipv64.net"].map(|name| ask("a", name));
+    asked.iter().for_each(|asked| assert!(changed(&broker.present(asked))));
+    broker.restart_after(|broker| {
+        broker.state().journal(|journal, now| {
+            let ids: Vec<_> = journal.entries().iter().map(|entry| entry.id.clone()).collect();
+            journal.remove_asked(&ids, now);
+            (0..9).for_each(|_| journal.remove_asked(&ids[..1], now));
+            journal.remove_failed(&ids[..1], now);
+        });
+    });
+    until("the other one is removed", || broker.state().journal(|journal, _| journal.entries().len() == 1));
+    assert_eq!((broker.records(), broker.count(CallKind::DelRecord)), (1, 1));
+}
+
 #[test]
 fn a_broker_that_ends_takes_nothing_and_answers_all() {
     let broker = Broker::with(Config::with_delays(&[LONG]), "1000/1");
