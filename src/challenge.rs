@@ -15,6 +15,13 @@ pub const DIGEST: usize = 43;
 /// The longest character-string of a TXT record in octets (RFC 1035 section 3.3.14).
 const MAX_STRING: usize = 255;
 
+/// Returns whether a text is a name, or the name of its challenge record.
+#[must_use]
+pub fn is_about(text: &str, name: &DnsName) -> bool {
+    let bare = text.strip_prefix(CHALLENGE_LABEL).and_then(|rest| rest.strip_prefix('.'));
+    [Some(text), bare].contains(&Some(name.as_str()))
+}
+
 /// The content of a challenge record: base64url text without padding (RFC 4648 section 5).
 ///
 /// ACME clients pass the 43 characters of a SHA-256 digest ([`TxtValue::is_digest`]). Other lengths are values too, since such

@@ -3,22 +3,24 @@
 use serde_json::json;
 
 use super::Invocation;
+use crate::challenge;
 use crate::cli::AuditArgs;
 use crate::error::Result;
 use crate::exit::Exit;
+use crate::name::DnsName;
 use crate::report::Table;
 use crate::serve::audit::{self, Line};
 use crate::settings::Settings;
 
-/// What goes before a domain in the name of its challenge record.
-const CHALLENGE: &str = "_acme-challenge.";
-
 /// Lists the lines.
 pub(super) fn run(call: &Invocation<'_>, args: &AuditArgs) -> Result<Exit> {
     let settings = Settings::load(&call.sources()?)?;
+    let name = args.name.as_ref().map(DnsName::without_wildcard);
     let is_wanted = |line: &Line| {
         let is_client = args.client.as_ref().is_none_or(|client| line.client.as_ref() == Some(client));
-        is_client && args.name.as_ref().is_none_or(|name| is_about(line, name.without_wildcard().as_str()))
+        let is_named =
+            |name: &DnsName| line.name.iter().chain(&line.record).any(|text| challenge::is_about(text, name));
+        is_client && name.as_ref().is_none_or(is_named)
     };
     let (lines, damaged) = match &settings.state_dir {
         Some(folder) => audit::read(folder, args.last, is_wanted)?,
@@ -34,12 +36,6 @@ pub(super) fn run(call: &Invocation<'_>, args: &AuditArgs) -> Result<Exit> {
     call.report.table(&table);
     call.report.document(&json!({ "decisions": lines, "damaged": damaged }));
     Ok(Exit::Done)
-}
-
-/// Whether a line is about a domain, or the record with this name.
-fn is_about(line: &Line, name: &str) -> bool {
-    let is_it = |text: &String| text == name || text.strip_prefix(CHALLENGE) == Some(name);
-    line.name.iter().chain(&line.record).any(is_it)
 }
 
 fn row(line: &Line) -> [String; 10] {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::Invocation;
+use crate::challenge;
 use crate::cli::HistoryArgs;
 use crate::error::Result;
 use crate::exit::Exit;
@@ -13,9 +14,6 @@ use crate::report::Table;
 use crate::settings::Settings;
 use crate::state::{Account, PastCall, PastServer, State};
 use crate::time::SystemClock;
-
-/// What goes before a domain in the name of its challenge record.
-const CHALLENGE: &str = "_acme-challenge.";
 
 /// Lists them.
 pub(super) fn run(invocation: &Invocation<'_>, args: &HistoryArgs) -> Result<Exit> {
@@ -44,8 +42,7 @@ pub(super) fn calls(invocation: &Invocation<'_>) -> Result<Vec<PastCall>> {
 /// Whether a call had this name, or was for the domain of this name.
 pub(super) fn is_about(call: &PastCall, name: &DnsName) -> bool {
     let name = name.without_wildcard();
-    let is_it = |text: &str| text == name.as_str() || text.strip_prefix(CHALLENGE) == Some(name.as_str());
-    call.records.iter().any(|record| is_it(&record.name))
+    call.records.iter().any(|record| challenge::is_about(&record.name, &name))
 }
 
 fn row(call: &PastCall) -> [String; 9] {
