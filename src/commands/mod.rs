@@ -28,43 +28,38 @@ mod status;
 mod stop;
 mod sweep;
 mod test;
+mod usage;
 mod version;
 
 use std::ffi::OsString;
 
-use clap::error::{ContextKind, ContextValue, ErrorKind};
 use context::Context;
 use memory::Memory;
-use serde_json::{Value, json};
 
-use crate::broker::protocol::mask_tokens;
-use crate::cli::{self, Cli, Command, OutputArgs};
+use crate::cli::{self, Cli, Command};
 use crate::doctor::machine;
 use crate::error::{Error, Kind, Result};
 use crate::excerpt::excerpt;
 use crate::exit::Exit;
 use crate::order::Action;
 use crate::report::{self, Look, Report};
-use crate::secret::{MASK, Secret};
+use crate::secret::Secret;
 use crate::settings::{Environment, Settings, Sources, key};
 
-/// The most characters of a mistake in the command line that the document of `--json` repeats.
-const LONGEST_PROBLEM: usize = 300;
 /// So many variables that mean nothing are named, and so many characters of each name.
 const MOST_UNKNOWN: usize = 10;
 const LONGEST_NAME: usize = 80;
-/// The length of a dns-01 value, which is no secret (a SHA-256 digest in base64url); keys are shorter.
-const CHALLENGE_VALUE: usize = 43;
-
 /// Runs the program with its arguments (the first one is its own name) and its environment.
 #[must_use]
 pub fn run(args: &[OsString], environment: &Environment) -> Exit {
     let cli = match cli::parse(args) {
         Ok(cli) => cli,
         Err(_) if args.len() == 1 && environment.get("CERTBOT_DOMAIN").is_some() => {
-            return plain_report(args).error(&crate::hook::certbot::without_verb());
+            return usage::report(args).error(&crate::hook::certbot::without_verb());
         }
-        Err(error) => return ignored_event(args, &error, environment).unwrap_or_else(|| usage(args, &error)),
+        Err(error) => {
+            return usage::ignored_event(args, &error, environment).unwrap_or_else(|| usage::tell(args, &error));
+        }
     };
     let report = Report::new(cli.output, Look::of(environment));
     // Some calls of clients are to end in silence; which ones, their own arguments tell. lego has variables of its own.
@@ -162,16 +157,6 @@ fn warn_of_unknown(environment: &Environment, report: Report) {
     }
 }
 
-/// Some ACME clients tell every hook of every event, and mind if one of those ends with an error. A script in between may
-/// put flags before the event.
-fn ignored_event(args: &[OsString], error: &clap::Error, environment: &Environment) -> Option<Exit> {
-    let first = args.get(1)?.to_str()?;
-    // A mistake in a call of ours is none, though a script that such a client runs sees the same variables.
-    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else { return None };
-    let is_first = first == word || first.starts_with('-');
-    crate::hook::ignored_event(word, &|name| environment.get(name)).filter(|_| is_first)
-}
-
 /// One call of the program: what was typed, the environment, and where to print.
 struct Invocation<'a> {
     args: &'a [OsString],
@@ -249,57 +234,4 @@ impl Invocation<'_> {
 /// The error for an argument, or a value of a setting, that clap let through.
 fn invalid_argument(argument: &str, problem: &str, hint: &str) -> Error {
     Error::new(Kind::InvalidArgument, format!("{argument} cannot be used: {problem}")).advise(hint)
-}
-
-/// Prints what clap has to say: help and version on stdout, mistakes on stderr, and for programs as a document too.
-fn usage(args: &[OsString], error: &clap::Error) -> Exit {
-    let report = plain_report(args);
-    if !error.use_stderr() {
-        report.wrote(error.print());
-        return report.conclude(Exit::Done);
-    }
-    let said = error.render().to_string();
-    let keys = keys(args);
-    let masked = mask_tokens(&keys.iter().fold(said, |said, key| said.replace(key, MASK)));
-    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        error.print().ok();
-    } else {
-        report.misuse(&in_few_lines(&masked, !keys.is_empty()));
-    }
-    report.document(&json!({ "error": usage_entry(error, &masked) }));
-    Exit::Usage
-}
-
-/// What clap has to say, without its empty lines, and with its kind; a key among the arguments needs another hint.
-fn in_few_lines(said: &str, has_key: bool) -> String {
-    let mut lines: Vec<_> = said.lines().filter(|line| !line.trim().is_empty()).collect();
-    if has_key {
-        lines.pop_if(|line| line.starts_with("For more information"));
-        lines.push("hint: a key is never an argument: use `ipv64-acme init --stdin` or --api-key-file");
-    }
-    lines.join("\n").replacen("error: ", "error[usage]: ", 1)
-}
-
-/// The report of a command line that could not be read.
-fn plain_report(args: &[OsString]) -> Report {
-    let json = args.iter().any(|arg| arg == "--json");
-    Report::new(OutputArgs { json, quiet: false, verbose: 0 }, Look::default())
-}
-
-/// The arguments that look like an API key, alone or behind `--flag=`.
-fn keys(args: &[OsString]) -> Vec<&str> {
-    let words = args.iter().skip(1).filter_map(|arg| arg.to_str()).flat_map(|arg| arg.split('='));
-    let is_key = |word: &[u8]| key::is_token(word) || word.len() < CHALLENGE_VALUE && key::looks_like_key(word);
-    words.filter(|word| is_key(word.as_bytes())).collect()
-}
-
-/// A mistake in the command line as it is in the document of `--json`.
-fn usage_entry(error: &clap::Error, said: &str) -> Value {
-    let message = match error.kind() {
-        // clap would list every verb, or print the help.
-        ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "no command given".into(),
-        // What follows the first empty line is the usage.
-        _ => excerpt(said.trim_start_matches("error: ").split("\n\n").next().unwrap_or_default(), LONGEST_PROBLEM),
-    };
-    json!({ "kind": "usage", "message": message, "hint": "see `ipv64-acme --help`", "details": [] })
 }
