@@ -92,18 +92,21 @@ impl Engine {
         self.changed.notify_all();
     }
 
-    pub(super) fn call_policy(&self) -> RetryPolicy {
+    /// How a call is tried for which so many are left.
+    pub(super) fn call_policy(&self, left: u32) -> RetryPolicy {
         let tries = if self.is_on_probation() { 1 } else { TRIES };
-        let policy = RetryPolicy::until(Instant::now() + CALL).with_tries(tries).reading_for(CallKind::Addition);
+        let policy =
+            RetryPolicy::until(Instant::now() + CALL).with_tries(tries.min(left)).reading_for(CallKind::Addition);
         RetryPolicy { longest_pause: PAUSE, ..policy }
     }
 
     fn add(self: &Arc<Self>, ticket: &Ticket) {
         let taken = self.desk().step(ticket, Step::Adding);
         let Some((ask, cancelled)) = taken else { return };
-        if let Err(error) = self.check_limits(&ask) {
-            return self.finish(ticket, self.failure(&ask, &error));
-        }
+        let policy = match self.check_limits(&ask) {
+            Ok(left) => self.call_policy(left),
+            Err(error) => return self.finish(ticket, self.failure(&ask, &error)),
+        };
         // The alias may have changed while it queued: a place that was found a while ago is looked up again.
         let allowed =
             |challenge: &Challenge, record: &DnsName| Ok(policy::admit_record(&ask.grant, &challenge.name, record)?);
@@ -111,7 +114,7 @@ impl Engine {
         let owner = Owner { name: &ticket.key.client, allowed: &allowed, patience: LOOK_AGAIN, place };
         let lookup = self.lookup();
         let solver = self.solver(&lookup, Some(&owner), &cancelled);
-        let stored = self.try_out(&ask.calls, || solver.store_records(&addition(&ask), &self.call_policy()));
+        let stored = self.try_out(&ask.calls, || solver.store_records(&addition(&ask), &policy));
         match stored {
             Ok(stored) => self.stored(ticket, &ask, stored),
             Err(failure) => {

@@ -60,7 +60,7 @@ impl Engine {
         if let Some(entry) = entry.filter(|entry| entry.progress == Progress::Confirmed) {
             return self.take_up(ticket, &ask, entry);
         }
-        match self.check_limits(&ask).and_then(|()| self.look_at_alias(&ask)) {
+        match self.check_limits(&ask).and_then(|_| self.look_at_alias(&ask)) {
             Ok(place) => self.desk().queue_up(ticket, (Instant::now(), place)),
             Err(error) => self.finish(ticket, self.failure(&ask, &error)),
         }
@@ -88,8 +88,9 @@ impl Engine {
         }
     }
 
-    /// Makes sure that a call could leave soon, that one more is worth a try, and that the client may cause it.
-    pub(super) fn check_limits(&self, ask: &Ask) -> Result<()> {
+    /// Makes sure that a call could leave soon, that one more is worth a try, and that the client may cause it. Returns how many
+    /// calls it may cause now.
+    pub(super) fn check_limits(&self, ask: &Ask) -> Result<u32> {
         self.check_reach()?;
         let rate = self.parts.settings.api_rate;
         let soonest = self.parts.state.turn_in(CallKind::Addition, rate);
@@ -99,9 +100,9 @@ impl Engine {
         Ok(self.check_calls(ask)?)
     }
 
-    /// Makes sure that a client may cause the calls of one more record today: its removal counts, and those of its others.
-    fn check_calls(&self, ask: &Ask) -> Result<(), Refusal> {
-        let Some(limit) = ask.grant.calls_per_day else { return Ok(()) };
+    /// Returns how many calls are left for the addition of one more record today: its removal counts, and those of its others.
+    fn check_calls(&self, ask: &Ask) -> Result<u32, Refusal> {
+        let Some(limit) = ask.grant.calls_per_day else { return Ok(u32::MAX) };
         let client = ask.grant.client.as_str();
         let used = self.parts.state.usage(|usage, _| usage.daily.calls_of(client));
         let owed = self.parts.state.journal(|journal, _| {
@@ -109,7 +110,8 @@ impl Engine {
                 |entry: &&Entry| entry.owner.as_deref() == Some(client) && entry.challenge() != ask.challenge;
             journal.entries().iter().filter(is_other).count() as u64
         });
-        if used + owed + 2 > u64::from(limit) { Err(Refusal::CallsUsedUp) } else { Ok(()) }
+        let others = u32::try_from(used + owed + 1).unwrap_or(u32::MAX);
+        limit.checked_sub(others).filter(|left| *left > 0).ok_or(Refusal::CallsUsedUp)
     }
 
     /// Finds the end of the alias, and decides whether this client may place a record there.

@@ -60,7 +60,7 @@ impl Engine {
         }
         let lookup = self.lookup();
         let solver = self.solver(&lookup, None, &self.stopping);
-        match self.try_out(calls, || solver.delete(entry, &self.call_policy())) {
+        match self.try_out(calls, || solver.delete(entry, &self.call_policy(u32::MAX))) {
             Ok(change) => done(entry, change == Change::Made),
             Err(error) => {
                 self.note_outage(&error);
