@@ -21,7 +21,7 @@ const CALL: Duration = Duration::from_secs(20);
 /// How often a call is tried. The next try is the client's: five would keep everybody else waiting.
 const TRIES: u32 = 2;
 /// The pause between the two: what they tell is told to all within a second.
-const PAUSE: Duration = Duration::from_millis(600);
+const PAUSE: Duration = Duration::from_millis(400);
 /// How long the second look at an alias may take, for which everybody waits.
 const LOOK_AGAIN: Duration = Duration::from_secs(3);
 /// How long the lane waits for its turn before it looks again at what is most urgent.

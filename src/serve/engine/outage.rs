@@ -1,9 +1,9 @@
 //! IPv64 does not answer: who asks is told so at once, one call in half a minute tries whether it does again, and where no
 //! connection came about, one without a request tells that sooner.
 //!
-//! A slow answer is no outage. A call counts as unanswered after a second where one of its tries has failed or where there is an
-//! outage already, after two where IPv64 accepts no connection, and after five in any case. Then all who wait for a call are told,
-//! the one whose call it is too. The call goes on: the journal has its record, and a removal that is asked for meanwhile is
+//! A slow answer is no outage. A call counts as unanswered within a second where one of its tries has failed, where there is an
+//! outage already, or where a connection beside it does not come about; otherwise after five. Then all who wait for a call are
+//! told, the one whose call it is too. The call goes on: the journal has its record, and a removal that is asked for meanwhile is
 //! noted, answered, and made when the call has ended.
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,13 +19,16 @@ use crate::limiter::Silence;
 use crate::state::{Entry, LimitError};
 use crate::time::Timestamp;
 
-/// After so long without an answer a call is in doubt.
-const DOUBT: Duration = Duration::from_millis(900);
+/// After so long without an answer a failed try, or an outage that is known, counts.
+const DOUBT: Duration = Duration::from_millis(800);
 /// After so long without an answer IPv64 counts as away, although it accepts connections.
 const SLOW: Duration = Duration::from_secs(5);
+/// After so long without an answer a probe goes beside a call, and how long that one may take.
+const BESIDE: Duration = Duration::from_millis(250);
+const CONNECT_BESIDE: Duration = Duration::from_millis(500);
 /// Between two probes.
 const PROBE: Duration = Duration::from_secs(2);
-/// How long a probe may take.
+/// How long any other probe may take.
 const CONNECT: Duration = Duration::from_secs(1);
 /// A probe that has said "reachable" in this time before a call that was not answered is not believed again.
 const DISBELIEVED: Duration = Duration::from_secs(60);
@@ -41,14 +44,42 @@ pub(super) struct Reach {
     was_silent: bool,
     /// The call that is under way.
     attempt: Option<Attempt>,
+    /// A call was answered beside which no connection came about: they take longer here.
+    is_far: bool,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Attempt {
     /// It tries whether an outage has ended.
     is_retry: bool,
-    /// Whether IPv64 accepts connections was looked at.
+    /// Whether IPv64 accepts connections was looked at, and it was too late for that.
     is_probed: bool,
+    was_late: bool,
+}
+
+/// What is done about a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Wait,
+    /// Look whether a connection comes about in this time.
+    Probe(Duration),
+    /// Tell those who wait.
+    Tell,
+}
+
+impl Attempt {
+    /// Decides about a call that has had no answer for so long. Where connections are known to take long, a probe may too.
+    fn next(self, silent: Duration, has_failed: bool, is_far: bool) -> Next {
+        let is_doubtful = has_failed || self.is_retry;
+        let (begin, patience) = if is_far { (DOUBT, CONNECT) } else { (BESIDE, CONNECT_BESIDE) };
+        if silent >= if is_doubtful { DOUBT } else { SLOW } {
+            Next::Tell
+        } else if silent >= begin && !is_doubtful && !self.is_probed {
+            Next::Probe(patience)
+        } else {
+            Next::Wait
+        }
+    }
 }
 
 impl Engine {
@@ -82,7 +113,7 @@ impl Engine {
 
     /// Makes a call, has it watched, and counts its requests for whoever has asked for it.
     pub(super) fn try_out<T>(&self, calls: &AtomicU64, call: impl FnOnce() -> T) -> T {
-        let attempt = Attempt { is_retry: self.down_since().is_some(), is_probed: false };
+        let attempt = Attempt { is_retry: self.down_since().is_some(), ..Attempt::default() };
         let desk = self.desk();
         self.reach().attempt = Some(attempt);
         drop(desk);
@@ -95,6 +126,7 @@ impl Engine {
         let is_answered = !was_silent && made > 0;
         let mut desk = self.desk();
         let mut reach = self.reach();
+        reach.is_far |= is_answered && reach.attempt.is_some_and(|attempt| attempt.was_late);
         (reach.attempt, reach.was_silent) = (None, was_silent);
         reach.probed = reach.probed.filter(|_| !is_answered);
         drop(reach);
@@ -122,7 +154,7 @@ impl Engine {
 
     /// Takes up an outage from before: an earlier run, or another process, may have got no answer. Takes a second at most.
     pub(super) fn resume_outage(&self) {
-        let is_unreachable = self.down_since().is_some() && self.is_unreachable();
+        let is_unreachable = self.down_since().is_some() && self.accepts(CONNECT) == Some(false);
         self.reach().is_unreachable = is_unreachable;
     }
 
@@ -137,7 +169,7 @@ impl Engine {
             let Reach { is_unreachable, attempt, .. } = *self.reach();
             let is_calling = attempt.is_some();
             if is_calling {
-                drop(self.changed.wait_timeout(desk, TICK));
+                drop(self.changed.wait_timeout(desk, TICK / 2));
                 self.look_at_call();
                 if is_unreachable {
                     continue;
@@ -157,31 +189,43 @@ impl Engine {
 
     /// Turns away those who wait, once the call under way has had no answer for too long.
     fn look_at_call(&self) {
-        let attempt = self.reach().attempt;
-        let silence = self.parts.traffic.silence().filter(|silence| silence.since.elapsed() >= DOUBT);
-        let (Some(attempt), Some(Silence { since, has_failed })) = (attempt, silence) else { return };
-        let is_told = self.desk().is_away;
-        let is_hopeless = has_failed || attempt.is_retry || since.elapsed() >= SLOW;
-        if is_told || !(is_hopeless || (!attempt.is_probed && self.is_unreachable())) {
+        let Reach { attempt, is_far, .. } = *self.reach();
+        let (Some(attempt), Some(Silence { since, has_failed })) = (attempt, self.parts.traffic.silence()) else {
+            return;
+        };
+        if self.desk().is_away {
             return;
         }
+        match attempt.next(since.elapsed(), has_failed, is_far) {
+            Next::Wait => {}
+            Next::Tell => self.turn_away(since, attempt),
+            Next::Probe(patience) => {
+                self.reach().attempt.iter_mut().for_each(|attempt| attempt.is_probed = true);
+                if self.accepts(patience) == Some(false) {
+                    self.turn_away(since, Attempt { is_probed: true, was_late: true, ..attempt });
+                }
+            }
+        }
+    }
+
+    /// Tells those who wait that the call which has been without an answer since then goes on without them, unless it has ended.
+    fn turn_away(&self, since: Instant, attempt: Attempt) {
         let mut desk = self.desk();
-        let is_over = self.reach().attempt.is_none();
-        if is_over || self.parts.traffic.silence().is_none_or(|now| now.since != since) {
+        let mut reach = self.reach();
+        if reach.attempt.is_none() || self.parts.traffic.silence().is_none_or(|now| now.since != since) {
             return;
         }
+        reach.attempt = Some(attempt);
+        drop(reach);
         desk.turn_away();
         let removals = desk.awaited_removals();
         drop(desk);
         removals.iter().for_each(|key| self.postpone(key));
     }
 
-    /// Whether IPv64 accepts no connection, looked at once for each call. Behind a proxy nobody knows.
-    fn is_unreachable(&self) -> bool {
-        if let Some(attempt) = &mut self.reach().attempt {
-            attempt.is_probed = true;
-        }
-        accepts(&self.parts.settings.api_url, &self.parts.settings.proxy, CONNECT) == Some(false)
+    /// Whether IPv64 accepts a connection in this time. Behind a proxy nobody knows.
+    fn accepts(&self, within: Duration) -> Option<bool> {
+        accepts(&self.parts.settings.api_url, &self.parts.settings.proxy, within)
     }
 
     /// Tells those who wait for a removal that it is finished later, once the journal knows that it was asked for.
@@ -196,7 +240,7 @@ impl Engine {
 
     /// Ends an outage where a connection comes about, which costs no call.
     fn probe(&self) {
-        match accepts(&self.parts.settings.api_url, &self.parts.settings.proxy, CONNECT) {
+        match self.accepts(CONNECT) {
             Some(false) => return,
             None => self.reach().is_unreachable = false,
             Some(true) => {
@@ -216,4 +260,35 @@ impl Engine {
 /// What is answered while IPv64 does not answer.
 pub(super) const fn away() -> Answer {
     Answer::Failed { kind: Kind::Unavailable, retry_after: SOON }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONCE_MORE: Attempt = Attempt { is_retry: true, is_probed: false, was_late: false };
+    const PROBED: Attempt = Attempt { is_retry: false, is_probed: true, was_late: false };
+
+    /// What is done first that is more than waiting, and after how many milliseconds.
+    fn first(attempt: Attempt, has_failed: bool, is_far: bool) -> (u64, Next) {
+        let at = |millis| attempt.next(Duration::from_millis(millis), has_failed, is_far);
+        (0..).map(|millis| (millis, at(millis))).find(|(_, next)| *next != Next::Wait).unwrap()
+    }
+
+    #[test]
+    fn whatever_shows_an_outage_is_told_within_a_second_and_a_slow_answer_is_waited_for() {
+        let probe = |millis| Next::Probe(Duration::from_millis(millis));
+        for (what, attempt, has_failed, is_far, expected) in [
+            ("nothing yet", Attempt::default(), false, false, (250, probe(500))),
+            ("the same where connections take long", Attempt::default(), false, true, (800, probe(1000))),
+            ("IPv64 accepts connections", PROBED, false, false, (5000, Next::Tell)),
+            ("the same where connections take long", PROBED, false, true, (5000, Next::Tell)),
+            ("a try has failed", Attempt::default(), true, false, (800, Next::Tell)),
+            ("a try has failed after a probe", PROBED, true, true, (800, Next::Tell)),
+            ("an outage is known", ONCE_MORE, false, false, (800, Next::Tell)),
+        ] {
+            assert_eq!(first(attempt, has_failed, is_far), expected, "{what}");
+        }
+        assert!(BESIDE + CONNECT_BESIDE < DOUBT, "a probe ends in time");
+    }
 }

@@ -10,6 +10,8 @@ use std::time::Duration;
 /// A port of this machine.
 pub(super) struct Front {
     address: SocketAddr,
+    /// What has no room for a further connection, and answers no SYN.
+    deaf: Option<TcpListener>,
     listening: Option<(Arc<AtomicBool>, JoinHandle<()>)>,
 }
 
@@ -17,7 +19,7 @@ impl Front {
     /// Takes a port on an address that nobody else uses; it refuses connections.
     pub(super) fn new() -> Self {
         let listener = TcpListener::bind("127.77.0.1:0").unwrap();
-        Self { address: listener.local_addr().unwrap(), listening: None }
+        Self { address: listener.local_addr().unwrap(), deaf: None, listening: None }
     }
 
     pub(super) const fn address(&self) -> SocketAddr {
@@ -28,10 +30,17 @@ impl Front {
         format!("http://{}/api", self.address)
     }
 
+    /// Swallows each packet that would open a connection, until it is opened or closed.
+    pub(super) fn swallow(&mut self) {
+        let listener = TcpListener::bind(self.address).unwrap();
+        while TcpStream::connect_timeout(&self.address, Duration::from_millis(100)).is_ok() {}
+        self.deaf = Some(listener);
+    }
+
     /// Accepts connections, and passes everything on to an API; without one it stays mute.
     pub(super) fn open(&mut self, api: Option<&str>) {
         let behind = api.map(|url| url.split('/').nth(2).unwrap().parse::<SocketAddr>().unwrap());
-        let listener = TcpListener::bind(self.address).unwrap();
+        let listener = self.deaf.take().unwrap_or_else(|| TcpListener::bind(self.address).unwrap());
         listener.set_nonblocking(true).unwrap();
         let is_over = Arc::new(AtomicBool::new(false));
         let stop = Arc::clone(&is_over);
@@ -56,6 +65,7 @@ impl Front {
 
     /// Refuses connections, and ends those that there are.
     pub(super) fn close(&mut self) {
+        self.deaf = None;
         if let Some((stop, thread)) = self.listening.take() {
             stop.store(true, Ordering::Relaxed);
             thread.join().unwrap();

@@ -138,16 +138,22 @@ fn a_slow_api_is_no_outage() {
 }
 
 #[test]
-fn a_connection_that_does_not_come_about_keeps_nobody_waiting() {
-    // A listener whose queue is full answers no SYN.
-    let silent = std::net::TcpListener::bind("127.77.0.2:0").unwrap();
-    let address = silent.local_addr().unwrap();
-    while std::net::TcpStream::connect_timeout(&address, Duration::from_millis(100)).is_ok() {}
-    let setup = Setup::new("1000/1").set("IPV64_API_URL", &format!("http://{address}/api"));
-    let broker = Broker::of(Sim::start(Config::default()).unwrap(), setup);
-    let answers = broker.present_all(&clients(3), Goal::Ready);
+fn a_connection_that_does_not_come_about_keeps_nobody_waiting_and_may_still() {
+    let mut front = Front::new();
+    front.swallow();
+    let broker =
+        Broker::of(Sim::start(Config::default()).unwrap(), Setup::new("1000/1").set("IPV64_API_URL", &front.url()));
+    let asks = clients(3);
+    let answers = broker.present_all(&asks, Goal::Ready);
     assert!(answers.iter().all(is_away), "{answers:?}");
     assert!(!is_known(&broker), "the call is still under way");
+    // The system sends its packet again.
+    front.open(Some(&broker.sim.api_url()));
+    for asked in &asks {
+        until("its record is stored", || !is_away(&run(broker.engine.present(asked.clone(), Goal::Stored, LONG))));
+    }
+    let calls = [CallKind::GetDomains, CallKind::AddRecord].map(|kind| broker.count(kind));
+    assert_eq!((calls, broker.engine.numbers().requests), ([1, 3], 4), "one call for each record");
 }
 
 #[test]
