@@ -60,17 +60,6 @@ pub struct Line {
     pub left_out: u64,
 }
 
-/// What was written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Lines in the log.
-    pub written: u64,
-    /// Lines that could not be written.
-    pub lost: u64,
-    /// Lines that were left out.
-    pub left_out: u64,
-}
-
 /// The log of a broker.
 pub struct Audit {
     folder: PathBuf,
@@ -82,13 +71,14 @@ pub struct Audit {
 struct Log {
     /// Whether a person knows that it cannot be written.
     is_told: bool,
-    counts: Counts,
+    /// How many lines could not be written.
+    lost: u64,
     decisions: BTreeMap<[String; 3], u64>,
     shares: Shares,
 }
 
-/// Who has had how many lines: whoever sends thousands of requests must not push the lines of others out of the log, or own ones
-/// that somebody is to see.
+/// Who has had how many lines: whoever sends thousands of requests must not push the lines of others out of the log, nor
+/// those of its own that somebody should see.
 #[derive(Default)]
 struct Shares {
     hour: String,
@@ -120,16 +110,12 @@ impl Audit {
         let decision = [&line.dialect, &line.action, &line.outcome].map(String::clone);
         *log.decisions.entry(decision).or_default() += 1;
         if !log.shares.admit(&mut line) {
-            log.counts.left_out += 1;
             return;
         }
         match append(&self.folder, &line) {
-            Ok(()) => {
-                log.counts.written += 1;
-                log.is_told = false;
-            }
+            Ok(()) => log.is_told = false,
             Err(error) => {
-                log.counts.lost += 1;
+                log.lost += 1;
                 if !std::mem::replace(&mut log.is_told, true) {
                     drop(log);
                     (self.warn)(
@@ -140,10 +126,10 @@ impl Audit {
         }
     }
 
-    /// Returns how many lines were written since the start, and how many were not.
+    /// Returns how many lines could not be written since the start.
     #[must_use]
-    pub fn counts(&self) -> Counts {
-        self.log().counts
+    pub fn lost(&self) -> u64 {
+        self.log().lost
     }
 
     /// Returns how many requests there were since the start, by dialect, action and outcome: also those without a line.

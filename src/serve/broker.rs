@@ -10,7 +10,7 @@ use tokio::time::{sleep, timeout};
 use super::connections::Connections;
 use super::engine::Engine;
 use super::metrics::{Health, Reading};
-use super::router::Desk;
+use super::router::AppState;
 use super::server::Phase;
 use super::tls::Certificate;
 use crate::state::State;
@@ -28,7 +28,7 @@ pub struct Broker {
     /// Does the work.
     pub engine: Arc<Engine>,
     /// Answers requests.
-    pub desk: Arc<Desk>,
+    pub app: Arc<AppState>,
     /// The certificate, if there is one.
     pub certificate: Option<Arc<Certificate>>,
     /// The connections of clients.
@@ -48,17 +48,17 @@ impl Broker {
                 Phase::Serving => Health::NoState,
                 Phase::Stopping | Phase::Closing => Health::Stopping,
             },
-            requests: self.desk.audit.decisions(),
+            requests: self.app.audit.decisions(),
             failures: numbers.failures,
             waits: numbers.waits,
             queued: numbers.queued,
             connections: self.connections.count(),
-            clients: self.desk.clients().len(),
+            clients: self.app.clients().len(),
             api_requests: numbers.requests,
             quota: Some(quota),
             down_since,
             certificate_end: self.certificate.as_ref().and_then(|certificate| certificate.not_after()),
-            audit_lost: self.desk.audit.counts().lost,
+            audit_lost: self.app.audit.lost(),
         }
     }
 

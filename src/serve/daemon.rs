@@ -83,7 +83,7 @@ impl Daemon {
         }
         let (broker, watched, note) = (Arc::clone(&self.broker), Arc::clone(&self.broker), Arc::clone(&self.note));
         let clients = Server {
-            router: router(Arc::clone(&broker.desk)),
+            router: router(Arc::clone(&broker.app)),
             tls: broker.certificate.as_ref().map(Certificate::server_config).transpose()?.map(TlsAcceptor::from),
             connections: Arc::clone(&broker.connections),
             phase: broker.phase.subscribe(),
@@ -186,8 +186,8 @@ impl Daemon {
         if self.count.replace(clients.len()) != Some(clients.len()) {
             (self.note)(&format!("clients: {}", clients.len()));
         }
-        self.broker.desk.put_in_force(clients);
-        let clients = self.broker.desk.clients();
+        self.broker.app.put_in_force(clients);
+        let clients = self.broker.app.clients();
         self.broker.engine.regrant(|ask| clients.again(ask));
     }
 

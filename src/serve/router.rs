@@ -29,15 +29,15 @@ const CHALLENGE: &str = "Basic realm=\"ipv64-acme\", charset=\"UTF-8\"";
 const NOT_STORED: Duration = Duration::from_secs(2);
 
 /// What requests are answered with.
-pub struct Desk {
+pub struct AppState {
     clients: RwLock<Arc<Clients>>,
     engine: Arc<dyn Work>,
     /// Keeps what was decided.
     pub audit: Audit,
 }
 
-impl Desk {
-    /// Makes a desk that knows no client yet.
+impl AppState {
+    /// Makes one that knows no client yet.
     #[must_use]
     pub fn new(engine: Arc<dyn Work>, audit: Audit) -> Arc<Self> {
         Arc::new(Self { clients: RwLock::default(), engine, audit })
@@ -56,12 +56,12 @@ impl Desk {
 }
 
 /// Makes the router of all dialects. A request needs a [`Peer`] as extension.
-pub fn router(desk: Arc<Desk>) -> Router {
-    Router::new().fallback(handle).layer(DefaultBodyLimit::max(LARGEST_BODY)).with_state(desk)
+pub fn router(app: Arc<AppState>) -> Router {
+    Router::new().fallback(handle).layer(DefaultBodyLimit::max(LARGEST_BODY)).with_state(app)
 }
 
 async fn handle(
-    State(desk): State<Arc<Desk>>,
+    State(app): State<Arc<AppState>>,
     Extension(peer): Extension<Peer>,
     method: Method,
     uri: Uri,
@@ -78,7 +78,7 @@ async fn handle(
     if route == Route::Health {
         return respond(StatusCode::OK, Body::empty());
     }
-    let visit = Visit { desk: &desk, peer, headers: &headers, body: &body, calls: Arc::default() };
+    let visit = Visit { app: &app, peer, headers: &headers, body: &body, calls: Arc::default() };
     let mut decision = visit.decision(route);
     match visit.decide(route, &mut decision.line).await {
         Ok(body) => respond(StatusCode::OK, body.to_string().into()),
@@ -94,7 +94,7 @@ type Account = (acme_dns::Update, DnsName);
 
 /// One request.
 struct Visit<'a> {
-    desk: &'a Desk,
+    app: &'a AppState,
     peer: Peer,
     headers: &'a HeaderMap,
     body: &'a [u8],
@@ -152,13 +152,13 @@ impl<'a> Visit<'a> {
             calls: Arc::clone(&self.calls),
         };
         match action {
-            Action::Add => self.desk.engine.present(ask, asked.goal, asked.within).await,
-            Action::Remove => self.desk.engine.cleanup(ask, asked.within).await,
+            Action::Add => self.app.engine.present(ask, asked.goal, asked.within).await,
+            Action::Remove => self.app.engine.cleanup(ask, asked.within).await,
         }
     }
 
     fn identify(&self) -> Result<Known, Problem> {
-        let found = identity::of(&self.desk.clients(), self.headers, self.peer);
+        let found = identity::of(&self.app.clients(), self.headers, self.peer);
         found.ok_or(Problem::Refused(Refusal::UnknownClient))
     }
 
@@ -169,7 +169,7 @@ impl<'a> Visit<'a> {
         let update = acme_dns::Update::read(self.body).ok_or(unknown)?;
         let user = std::str::from_utf8(header(acme_dns::USER)).map_err(|_| unknown)?;
         let key = header(acme_dns::KEY);
-        let found = self.desk.clients().by_acme_dns(user, key, &update.subdomain);
+        let found = self.app.clients().by_acme_dns(user, key, &update.subdomain);
         let (grant, record) = found.ok_or(unknown)?;
         Ok(((grant, Some(TokenHash::of(key))), Some((update, record))))
     }
@@ -183,7 +183,7 @@ impl<'a> Visit<'a> {
             outcome: "abandoned".to_owned(),
             ..Line::default()
         };
-        Decision { audit: &self.desk.audit, line, calls: Arc::clone(&self.calls), started: Instant::now() }
+        Decision { audit: &self.app.audit, line, calls: Arc::clone(&self.calls), started: Instant::now() }
     }
 }
 

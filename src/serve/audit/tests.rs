@@ -51,7 +51,6 @@ fn it_is_rotated_and_one_older_file_is_kept() {
     assert_eq!(fs::metadata(folder.path().join(OLDER)).unwrap().len(), LARGEST);
     assert!(fs::metadata(folder.path().join(FILE)).unwrap().len() < 1000);
     assert!(told.lock().unwrap().is_empty());
-    assert_eq!(audit.counts(), Counts { written: 1, ..Counts::default() });
     assert_eq!(all(folder.path()).0.len(), 1);
 }
 
@@ -65,7 +64,7 @@ fn a_log_that_was_moved_away_is_begun_again() {
         fs::rename(folder.path().join(FILE), folder.path().join("moved")).unwrap();
         audit.note(&line(Some("web"), "192.0.2.1"));
         assert!(told.lock().unwrap().is_empty(), "{told:?}");
-        assert_eq!((audit.counts().written, all(folder.path()).0.len()), (1, 1));
+        assert_eq!(all(folder.path()).0.len(), 1);
     }
 }
 
@@ -96,11 +95,11 @@ fn a_full_disk_is_told_once_and_fails_nothing() {
     for _ in 0..3 {
         audit.note(&line(Some("web"), "192.0.2.1"));
     }
-    assert_eq!(audit.counts(), Counts { lost: 3, ..Counts::default() });
+    assert_eq!(audit.lost(), 3);
     assert_eq!(told.lock().unwrap().len(), 1, "{told:?}");
     fs::remove_file(&path).unwrap();
     audit.note(&line(Some("web"), "192.0.2.1"));
-    assert_eq!((audit.counts().written, all(folder.path()).1), (1, 0));
+    assert_eq!((audit.lost(), all(folder.path()).0.len(), all(folder.path()).1), (3, 1, 0));
 }
 
 #[test]
@@ -146,7 +145,6 @@ fn lines_that_are_left_out_are_counted_and_those_of_clients_stay() {
     let (lines, _) = all(folder.path());
     let unknown = lines.iter().filter(|line| line.client.is_none()).count();
     assert!((1..500).contains(&unknown) && lines.len() == unknown + 500, "{unknown}");
-    assert_eq!(audit.counts(), Counts { written: 500 + unknown as u64, lost: 0, left_out: 500 - unknown as u64 });
 }
 
 /// A pipe would be waited for, and a device has no end.

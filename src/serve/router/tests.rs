@@ -87,9 +87,9 @@ impl Broker {
         assert!(errors.is_empty(), "{errors:?}");
         let engine = Arc::new(StandIn { answer: Mutex::default(), asked: Mutex::default() });
         let audit = Audit::open(folder.path(), Arc::new(|error| panic!("{error:#}"))).unwrap();
-        let desk = Desk::new(engine.clone(), audit);
-        desk.put_in_force(clients);
-        Self { engine, router: router(desk), folder }
+        let app = AppState::new(engine.clone(), audit);
+        app.put_in_force(clients);
+        Self { engine, router: router(app), folder }
     }
 
     fn answering(self, answer: Answer) -> Self {
@@ -361,9 +361,9 @@ fn a_client_that_goes_away_leaves_its_line() {
     let broker = Broker::new();
     let (clients, _) = Clients::load(broker.folder.path());
     let audit = Audit::open(broker.folder.path(), Arc::new(|_| ())).unwrap();
-    let desk = Desk::new(Arc::new(Never), audit);
-    desk.put_in_force(clients);
-    let service = TowerToHyperService::new(router(desk));
+    let app = AppState::new(Arc::new(Never), audit);
+    app.put_in_force(clients);
+    let service = TowerToHyperService::new(router(app));
     let request = Request::post("/present").header("authorization", basic("web", "token")).extension(machine());
     let body = json!({ "fqdn": NAME, "value": VALUE }).to_string();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
