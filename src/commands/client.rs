@@ -200,7 +200,7 @@ fn drop_old(report: Report, folder: &Path, name: &str) -> Result<Exit> {
 fn remove(report: Report, folder: &Path, name: &str, yes: bool) -> Result<Exit> {
     let path = existing(folder, name)?;
     if !yes && !prompt::can_ask() {
-        let problem = format!("removing the client `{name}` needs --yes where there is no terminal to ask at");
+        let problem = format!("removing the client `{name}` needs --yes where there is no terminal");
         return Err(Error::new(Kind::NeedsYes, problem).advise("add --yes to remove it without a question"));
     }
     if !yes {

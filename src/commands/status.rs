@@ -127,7 +127,7 @@ fn summary(from: [String; 2], down_since: Option<Timestamp>, directory: Option<&
     if let Some(since) = down_since {
         table.row(["IPv64", &format!("no answer since {since}: hooks try once in half a minute")]);
     }
-    table.row(["state directory", directory.unwrap_or("none: nothing outlives a call")]);
+    table.row(["state directory", directory.unwrap_or("none: nothing is kept between calls")]);
     table.row(["open records", &open]);
     table
 }

@@ -177,7 +177,7 @@ fn delete(context: &Context, args: &SweepArgs, found: &mut [Leftover]) -> Exit {
     let spared = found.iter().filter(|leftover| is_spared(leftover)).count();
     if spared > 0 {
         context.report.line(&format!(
-            "{spared} that this journal does not know, left: perhaps of another host's order; `{}` deletes them too",
+            "not in this journal, and kept because another host may need them: {spared}; `{}` deletes them too",
             with_yes(args, found)
         ));
     }

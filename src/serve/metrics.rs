@@ -147,7 +147,7 @@ impl Reading {
             ),
             (
                 "down_since_timestamp_seconds",
-                "When IPv64 stopped to answer; 0 while it answers",
+                "When IPv64 stopped answering; 0 while it answers",
                 Some(self.down_since.map_or(0.0, seconds)),
             ),
             (
