@@ -1,5 +1,6 @@
 //! The client: authentication, the way past the rate limiter, tries, and one method per call.
 
+use std::cell::Cell;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -120,7 +121,8 @@ impl Client {
     }
 
     /// Adds a record as [`Client::add_record`] does. Where a reply was lost, `is_seen` looks for the record elsewhere before the
-    /// API is asked again, and takes no longer than it is told.
+    /// API is asked again, and takes no longer than it is told. A duplicate that comes to light then is [`Change::Made`]: it is
+    /// most likely our own.
     ///
     /// # Errors
     /// [`ApiError`]; as [`Client::add_record`].
@@ -130,8 +132,13 @@ impl Client {
         policy: &RetryPolicy,
         is_seen: &dyn Fn(Duration) -> bool,
     ) -> Result<Change, ApiError> {
-        let seen = |pause| is_seen(pause).then_some(Change::Made);
-        self.run(&Call::AddRecord(record), policy, |change, _| Some(change), &seen)
+        let is_lost = Cell::new(false);
+        let seen = |pause| {
+            is_lost.set(true);
+            is_seen(pause).then_some(Change::Made)
+        };
+        let change = self.run(&Call::AddRecord(record), policy, |change, _| Some(change), &seen)?;
+        Ok(if is_lost.get() { Change::Made } else { change })
     }
 
     /// Deletes the record with exactly this name, type and content. Others under the same name stay.

@@ -130,6 +130,7 @@ impl Engine {
     }
 
     fn stored(self: &Arc<Self>, ticket: &Ticket, ask: &Ask, stored: Stored) {
+        stored.records().filter(|(_, is_new)| !is_new).for_each(|(entry, _)| self.disown(entry));
         let answer = stored.records().next().map_or(Answer::Pending, |(entry, is_new)| done(entry, is_new));
         let mut desk = self.desk();
         match desk.job(ticket).map(|job| job.is_awaited && !job.is_cancelled()) {

@@ -76,9 +76,17 @@ impl Engine {
 
     /// Whether somebody else has asked for the very same record, by the same name or by an alias, and may still need it.
     fn is_shared(&self, entry: &Entry) -> bool {
-        let of = |entry: &Entry| (entry.account.clone(), entry.record.clone(), entry.value.clone());
-        let is_other = |other: &Entry| other.id != entry.id && of(other) == of(entry) && !other.is_being_removed();
-        self.parts.state.journal(|journal, _| journal.entries().iter().any(is_other))
+        let is_needed = |other: &Entry| is_other(other, entry) && !other.is_being_removed();
+        self.parts.state.journal(|journal, _| journal.entries().iter().any(is_needed))
+    }
+
+    /// Forgets a record that was there before anybody has asked this broker for it: it is not ours to remove.
+    pub(super) fn disown(&self, entry: &Entry) {
+        self.parts.state.journal(|journal, _| {
+            if !entry.was_open && !journal.entries().iter().any(|other| is_other(other, entry)) {
+                journal.close(from_ref(&entry.id));
+            }
+        });
     }
 
     /// Lets the oldest values of an acme-dns client at a name go for which there is no room any more.
@@ -127,4 +135,10 @@ impl Engine {
         drop(desk);
         self.changed.notify_all();
     }
+}
+
+/// Whether an entry is another one for the very same record.
+fn is_other(other: &Entry, entry: &Entry) -> bool {
+    let of = |entry: &Entry| (entry.account.clone(), entry.record.clone(), entry.value.clone());
+    other.id != entry.id && of(other) == of(entry)
 }

@@ -13,6 +13,46 @@ fn aliased() -> Broker {
     Broker::with(config, "1000/1")
 }
 
+/// Another program with the same key adds a record.
+fn add_elsewhere(broker: &Broker, domain: &str, name: &DnsName, kind: &str, content: &str) {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let parts = parts(&broker.sim, elsewhere.path(), &Setup::new("1000/1"));
+    let domain = DnsName::parse(domain).unwrap();
+    let record = RecordSpec::within(&domain, name, RecordType::from_name(kind), content).unwrap();
+    let Upstream::Api(client) = &parts.upstream else { panic!("the API was asked for") };
+    client.add_record(&record, &RetryPolicy::interactive()).unwrap();
+}
+
+/// Whoever asks for a value that is there already has not added it, and values of others can be read in DNS.
+#[test]
+fn a_value_that_was_there_before_its_client_asked_for_it_is_never_removed() {
+    let broker = Broker::new();
+    let (asked, other) = (ask("a", "name.ipv64.net"), ask("other", "name.ipv64.net"));
+    let Challenge { name, value } = &asked.challenge;
+    add_elsewhere(&broker, "name.ipv64.net", name, "TXT", value.as_str());
+    for _ in 0..2 {
+        assert!(!changed(&broker.present(&asked)), "it is there");
+        assert!(!changed(&broker.cleanup(&asked)));
+    }
+    assert!(changed(&broker.present(&other)) && changed(&broker.cleanup(&other)));
+    assert_eq!((broker.records(), broker.count(CallKind::DelRecord)), (1, 1));
+    assert!(broker.is_journal_empty());
+}
+
+#[test]
+fn a_value_whose_reply_was_lost_is_removed_by_its_client() {
+    for tries in [1, 2] {
+        // The name servers do not show it before the second try.
+        let broker = Broker::with(Config::with_delays(&[Duration::from_secs(2)]), "1000/1");
+        let asked = ask("a", "name.ipv64.net");
+        broker.sim.fault(ApiFault::on(CallKind::AddRecord, Action::Close).after_commit().times(tries));
+        let first = broker.present(&asked);
+        until("it is there", || matches!(broker.present(&asked), Answer::Done { .. }));
+        assert!(changed(&broker.cleanup(&asked)), "{first:?}");
+        assert_eq!(broker.records(), 0);
+    }
+}
+
 #[test]
 fn two_clients_with_one_name_remove_their_own_values_only() {
     let broker = Broker::new();
@@ -61,15 +101,8 @@ fn an_alias_that_changes_while_its_client_waits_for_a_turn_costs_no_call() {
     });
     std::thread::sleep(Duration::from_secs(1));
     // Another program with the same key turns the name into an alias.
-    let elsewhere = tempfile::tempdir().unwrap();
-    let parts = parts(&broker.sim, elsewhere.path(), &Setup::new("1000/1"));
-    let domain = DnsName::parse("example.com").unwrap();
     let alias = DnsName::parse("_acme-challenge.alias.example.com").unwrap();
-    let record =
-        RecordSpec::within(&domain, &alias, RecordType::from_name("CNAME"), "_acme-challenge.b.name.ipv64.net")
-            .unwrap();
-    let Upstream::Api(client) = &parts.upstream else { panic!("the API was asked for") };
-    client.add_record(&record, &RetryPolicy::interactive()).unwrap();
+    add_elsewhere(&broker, "example.com", &alias, "CNAME", "_acme-challenge.b.name.ipv64.net");
     let before = broker.count(CallKind::AddRecord);
     assert_eq!(queued.join().unwrap(), Answer::Refused(Refusal::Record));
     assert_eq!(broker.count(CallKind::AddRecord), before);
