@@ -195,7 +195,7 @@ impl Engine {
     pub fn numbers(&self) -> Numbers {
         let desk = self.desk();
         Numbers {
-            queued: desk.looks.len() + desk.queue.len(),
+            queued: desk.waiting(),
             waits: self.waits.load(Ordering::Relaxed),
             requests: self.parts.traffic.passed(),
             refused: desk.refused,

@@ -35,7 +35,10 @@ const MOST_UNSEEN: u32 = 4;
 pub(super) struct Desk {
     jobs: HashMap<Key, Job>,
     removals: HashMap<Key, Removal>,
-    pub(super) looks: FairQueue<Look>,
+    looks: FairQueue<Look>,
+    removal_looks: FairQueue<Look>,
+    /// Whether a removal is looked at next.
+    is_turn_of_removals: bool,
     looking: HashMap<String, usize>,
     pub(super) queue: FairQueue<Task>,
     pub(super) failures: Failures,
@@ -98,7 +101,7 @@ impl Desk {
         self.check_room(&key.client, self.removals.keys())?;
         let (told, receiver) = watch::channel(None);
         self.removals.insert(key.clone(), Removal { told, calls: Arc::clone(&ask.calls) });
-        self.looks.push_urgent(Look::Removal(key));
+        self.removal_looks.push(&ask.grant.client, Look::Removal(key));
         Ok(receiver)
     }
 
@@ -179,14 +182,22 @@ impl Desk {
         }
     }
 
+    /// Returns how many additions and removals wait for a look or a call.
+    pub(super) fn waiting(&self) -> usize {
+        self.looks.len() + self.removal_looks.len() + self.queue.len()
+    }
+
     pub(super) fn is_adding(&self, key: &Key) -> bool {
         self.jobs.get(key).is_some_and(Job::is_on_its_way)
     }
 
-    /// Takes what is looked up next.
+    /// Takes what is looked up next: an addition and a removal in turn, so that neither keeps the other waiting.
     pub(super) fn next_look(&mut self) -> Option<Look> {
-        let looking = &self.looking;
-        let look = self.looks.pop(|client| looking.get(client).is_none_or(|count| *count < LOOKS_OF_CLIENT))?;
+        let Self { looks, removal_looks, looking, .. } = self;
+        let mut addition = || looks.pop(|client| looking.get(client).is_none_or(|count| *count < LOOKS_OF_CLIENT));
+        let mut removal = || removal_looks.pop(|_| true);
+        self.is_turn_of_removals = !self.is_turn_of_removals;
+        let look = if self.is_turn_of_removals { removal().or_else(addition) } else { addition().or_else(removal) }?;
         if let Look::Addition(ticket) = &look {
             *self.looking.entry(ticket.key.client.clone()).or_default() += 1;
         }

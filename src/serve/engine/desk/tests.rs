@@ -76,6 +76,19 @@ fn one_client_takes_half_of_those_that_look_things_up() {
     assert_eq!(looks(&mut desk), 1);
 }
 
+/// Each look reads the journal, which takes longer than asking for the next one.
+#[test]
+fn a_client_that_asks_for_removals_without_end_holds_up_no_other() {
+    let mut desk = Desk::default();
+    removals(&mut desk, "greedy", 200);
+    additions(&mut desk, "modest", 1);
+    removals(&mut desk, "modest", 1);
+    let looks: Vec<_> = (0..4).filter_map(|_| desk.next_look()).collect();
+    let key = |number| Key::of(&ask("modest", number));
+    assert!(looks.contains(&Look::Removal(key(1000))), "{looks:?}");
+    assert!(looks.iter().any(|look| matches!(look, Look::Addition(ticket) if ticket.key == key(0))), "{looks:?}");
+}
+
 #[test]
 fn an_addition_gives_up_its_turn_four_times_at_most() {
     let mut desk = Desk::default();
