@@ -143,7 +143,7 @@ impl Explain for BrokerError {
                 "there is nothing to fix on this machine: see `ipv64-acme status` and `ipv64-acme audit` on the broker"
             }
             Cause::Unusable(..) | Cause::Redirected(_) => {
-                "check IPV64_BROKER: it is the address of an `ipv64-acme serve`; a filter or proxy on the way can also answer so"
+                "check IPV64_BROKER: it is the address of an `ipv64-acme serve`; a filter or proxy on the way can also answer like this"
             }
             Cause::NoAnswer(error) => return hint_of(error),
         };

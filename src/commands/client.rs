@@ -190,8 +190,8 @@ fn drop_old(report: Report, folder: &Path, name: &str) -> Result<Exit> {
     let dropped = before - tokens;
     report.line(&match dropped {
         0 => format!("{name}: there is no older token; `ipv64-acme client rotate {name}` makes a new one"),
-        1 => format!("{name}: the older token is no longer good"),
-        _ => format!("{name}: the {dropped} older tokens are no longer good"),
+        1 => format!("{name}: the older token is no longer valid"),
+        _ => format!("{name}: the {dropped} older tokens are no longer valid"),
     });
     report.document(&json!({ "client": name, "token": null, "tokens": tokens, "dropped": dropped }));
     Ok(Exit::Done)
@@ -209,7 +209,7 @@ fn remove(report: Report, folder: &Path, name: &str, yes: bool) -> Result<Exit> 
     }
     let _lock = register::lock(folder)?;
     fs::remove_file(&path).map_err(|error| register::unwritable(&path, &error))?;
-    report.line(&format!("{name}: removed; its tokens are no longer good"));
+    report.line(&format!("{name}: removed; its tokens are no longer valid"));
     report.document(&json!({ "client": name, "status": "removed" }));
     Ok(Exit::Done)
 }

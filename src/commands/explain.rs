@@ -82,7 +82,8 @@ fn note(explanation: &Explanation, domain: Option<&DnsName>, calls: &[&PastCall]
 }
 
 fn unknown(text: &str) -> Error {
-    let problem = format!("`{}` is no kind of error, and no message of a CA that is known here", excerpt(text, SHOWN));
+    let problem =
+        format!("`{}` is neither a kind of error nor a message of a CA that is known here", excerpt(text, SHOWN));
     let nearest = explain::nearest(text).join(", ");
     Error::new(Kind::InvalidArgument, problem)
         .advise(format!("the nearest kinds are {nearest}; `ipv64-acme doctor DOMAIN` looks for the cause itself"))

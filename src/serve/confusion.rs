@@ -8,7 +8,7 @@ use crate::challenge::{CHALLENGE_LABEL, record_name};
 use crate::error::{Error, Kind};
 
 /// What to do about it.
-const HINT: &str = "let aliases lead to names that are nobody's challenge, such as `web.acme.name.ipv64.net`, other ones for each client";
+const HINT: &str = "let aliases lead to names that are nobody's challenge, such as `web.acme.name.ipv64.net`, different ones for each client";
 
 /// Returns one of these texts as a warning, with what to do.
 #[must_use]

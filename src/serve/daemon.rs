@@ -196,7 +196,7 @@ impl Daemon {
             (config.listen.clone(), config.socket.clone(), config.admin_listen, config.tls.is_some())
         };
         if listens(config) != listens(&self.config) {
-            let problem = "other addresses to listen on, or TLS instead of none, take effect after a restart";
+            let problem = "new addresses to listen on, and TLS switched on or off, take effect after a restart";
             (self.warn)(&Error::new(Kind::Failed, problem).advise("run `systemctl restart ipv64-acme-broker`"));
         }
         if let (Some(certificate), Some(files)) = (&self.broker.certificate, &config.tls) {

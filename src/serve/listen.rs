@@ -128,8 +128,11 @@ fn check_plain(config: &ServeConfig, address: SocketAddr) -> Result<()> {
 }
 
 fn foreign() -> Error {
-    Error::new(Kind::ListenFailed, "a descriptor from systemd is neither a TCP nor a Unix socket that listens")
-        .advise("a .socket unit for the broker can only have ListenStream= lines")
+    Error::new(
+        Kind::ListenFailed,
+        "a descriptor from systemd is neither a TCP nor a Unix socket in the listening state",
+    )
+    .advise("a .socket unit for the broker can only have ListenStream= lines")
 }
 
 fn tcp(address: SocketAddr, setting: &str) -> Result<TcpListener> {

@@ -137,12 +137,12 @@ impl Reading {
             ("clients", "Clients that are known", count(self.clients)),
             (
                 "api_calls_today",
-                "API calls that were made since midnight in Germany",
+                "API calls made since midnight in Germany",
                 self.quota.map(|quota| quota.calls_today as f64),
             ),
             (
                 "api_calls_left",
-                "API calls that are left today, where the limit is known",
+                "API calls left today, where the limit is known",
                 self.quota.and_then(|quota| quota.remaining).map(|left| left as f64),
             ),
             (

@@ -163,7 +163,7 @@ fn a_token_is_rotated_without_a_gap() {
     let first = token(&place.json(&["add", "web", "--allow", "a.example"]));
     let second = token(&place.json(&["rotate", "web"]));
     assert!(place.owner(&first).is_some() && place.owner(&second).is_some());
-    assert!(place.succeed(&["rotate", "web", "--drop-old"]).contains("no longer good"));
+    assert!(place.succeed(&["rotate", "web", "--drop-old"]).contains("no longer valid"));
     assert!(place.owner(&first).is_none() && place.owner(&second).is_some());
     assert!(place.succeed(&["rotate", "web", "--drop-old"]).contains("no older token"));
     assert!(place.owner(&second).is_some());
