@@ -151,15 +151,23 @@ pub(super) fn needs_key(settings: &Settings) -> Error {
 
 /// SIGINT and SIGTERM end a wait instead of the process; a second one ends the process.
 pub(super) fn watch_signals() -> Result<Arc<AtomicBool>> {
-    let interrupted = Arc::new(AtomicBool::new(false));
+    let interrupted = Arc::default();
     for signal in [SIGINT, SIGTERM] {
         signal_hook::flag::register_conditional_default(signal, Arc::clone(&interrupted))
-            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&interrupted)))
             .context("cannot watch for signals")?;
+    }
+    note_signals(&interrupted)?;
+    Ok(interrupted)
+}
+
+/// SIGINT and SIGTERM never end the process by themselves: for what ends soon, and has something to clear away.
+pub(super) fn note_signals(interrupted: &Arc<AtomicBool>) -> Result<()> {
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::flag::register(signal, Arc::clone(interrupted)).context("cannot watch for signals")?;
     }
     // A file that may not grow (`ulimit -f`) is to be a write that fails, not the end of the process in mid-challenge.
     signal_hook::flag::register(SIGXFSZ, Arc::default()).context("cannot watch for signals")?;
-    Ok(interrupted)
+    Ok(())
 }
 
 pub(super) fn http_client(settings: &Settings) -> Result<Arc<HttpClient>> {

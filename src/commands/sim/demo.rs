@@ -2,6 +2,7 @@
 //! its wildcard; nothing leaves the machine.
 
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::challenge::TxtValue;
 use crate::cli::OutputArgs;
-use crate::commands::context::watch_signals;
+use crate::commands::context::note_signals;
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::exit::Exit;
 use crate::report::Report;
@@ -23,7 +24,8 @@ pub(super) const DELAYS: [Duration; 2] = [Duration::from_secs(3), Duration::from
 
 /// Runs the demonstration; an error if anything is not as it should be.
 pub(in crate::commands) fn run(output: OutputArgs, report: Report) -> Result<Exit> {
-    let interrupted = watch_signals()?;
+    let interrupted = Arc::default();
+    note_signals(&interrupted)?;
     let mut config = Config::with_delays(&DELAYS);
     config.limits = Limits::standard();
     let sim = Sim::start(config)?;

@@ -7,6 +7,7 @@ use std::net::Ipv4Addr;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,7 @@ use serde_json::Value;
 
 use super::demo::{DELAYS, check, failed, random_value, summary, temporary_folder};
 use crate::challenge::TxtValue;
-use crate::commands::context::watch_signals;
+use crate::commands::context::note_signals;
 use crate::error::{Context as _, Result};
 use crate::exit::Exit;
 use crate::report::Report;
@@ -31,7 +32,8 @@ const TICK: Duration = Duration::from_millis(50);
 
 /// Runs the demonstration; an error if anything is not as it should be.
 pub(in crate::commands) fn run(report: Report) -> Result<Exit> {
-    let interrupted = watch_signals()?;
+    let interrupted = Arc::default();
+    note_signals(&interrupted)?;
     // First, so that the simulation listens on the host with the key.
     let network = lay_out();
     let mut config = Config::with_delays(&DELAYS);

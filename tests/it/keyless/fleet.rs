@@ -12,9 +12,9 @@ use crate::support::process;
 use crate::support::programs;
 use crate::support::skip::skipped;
 
-fn demo(folder: &Path) -> Command {
+fn demo(folder: &Path, args: &[&str]) -> Command {
     let mut demo = Command::new(programs::hook());
-    demo.args(["demo", "--fleet"]).env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("TMPDIR", folder);
+    demo.args(args).env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("TMPDIR", folder);
     demo
 }
 
@@ -36,7 +36,7 @@ fn assert_nothing_left(folder: &Path) {
 #[test]
 fn three_hosts_of_which_one_has_the_key_get_certificates() {
     let folder = tempfile::tempdir().unwrap();
-    let finished = process::run(demo(folder.path()).arg("--json"));
+    let finished = process::run(demo(folder.path(), &["demo", "--fleet"]).arg("--json"));
     assert!(finished.status.success(), "{}", finished.said());
     let document: serde_json::Value = serde_json::from_str(&finished.stdout).unwrap();
     assert_eq!((&document["api_calls"], &document["refused"]), (&5.into(), &0.into()), "{document}");
@@ -47,7 +47,7 @@ fn three_hosts_of_which_one_has_the_key_get_certificates() {
 #[test]
 fn each_host_has_a_network_of_its_own_where_that_is_permitted() {
     let folder = tempfile::tempdir().unwrap();
-    let finished = process::run(&mut demo(folder.path()));
+    let finished = process::run(&mut demo(folder.path(), &["demo", "--fleet"]));
     for words in ["error[broker_not_allowed]", "mail$ ipv64-acme cleanup", "0 challenge records left"] {
         assert!(finished.stdout.contains(words), "{words}: {}", finished.said());
     }
@@ -63,29 +63,33 @@ fn each_host_has_a_network_of_its_own_where_that_is_permitted() {
 #[test]
 fn hosts_that_may_have_no_network_are_on_loopback() {
     let folder = tempfile::tempdir().unwrap();
-    let finished = process::run(demo(folder.path()).env("PATH", folder.path()));
+    let finished = process::run(demo(folder.path(), &["demo", "--fleet"]).env("PATH", folder.path()));
     assert!(finished.status.success(), "{}", finished.said());
     for words in ["cannot run `unshare`", "mail\t127.0.0.1\tv1", "0 challenge records left"] {
         assert!(finished.stdout.contains(words), "{words}: {}", finished.said());
     }
 }
 
-/// As Ctrl-C does, to all that runs in the foreground; then as `kill` does.
+/// As Ctrl-C does, to all that runs in the foreground; then as `kill` does. Whoever presses it twice leaves nothing either.
 #[test]
 fn an_interrupt_in_the_middle_leaves_nothing() {
     let signals: [fn(Pid) -> _; 2] =
         [|pid| kill_process_group(pid, Signal::INT), |pid| kill_process(pid, Signal::TERM)];
-    for signal in signals {
+    let demos: [(&[&str], _); 2] = [(&["demo", "--fleet"], "listening on"), (&["demo"], "ipv64-acme auth")];
+    for (signal, (args, middle)) in signals.into_iter().flat_map(|signal| demos.map(|demo| (signal, demo))) {
         let (folder, said) = (tempfile::tempdir().unwrap(), tempfile::NamedTempFile::new().unwrap());
         let output = || File::options().append(true).open(said.path()).unwrap();
-        let mut demo = demo(folder.path()).process_group(0).stdout(output()).stderr(output()).spawn().unwrap();
+        let mut demo = demo(folder.path(), args);
+        let mut demo = demo.process_group(0).stdout(output()).stderr(output()).spawn().unwrap();
         let said = || fs::read_to_string(said.path()).unwrap();
         let until = Instant::now() + Duration::from_secs(60);
-        while !said().contains("listening on") {
+        while !said().contains(middle) {
             assert!(Instant::now() < until, "{}", said());
             std::thread::sleep(Duration::from_millis(20));
         }
         signal(Pid::from_child(&demo)).unwrap();
+        std::thread::sleep(Duration::from_millis(50));
+        signal(Pid::from_child(&demo)).ok();
         assert_eq!(demo.wait().unwrap().code(), Some(1), "{}", said());
         assert!(said().contains("error[interrupted]: interrupted; nothing"), "{}", said());
         assert_nothing_left(folder.path());
