@@ -51,7 +51,7 @@ pub struct Line {
     pub record: Option<String>,
     /// What became of it: `done`, `unchanged`, `pending`, `postponed`, `abandoned`, a rule that refuses it, or a kind of error.
     pub outcome: String,
-    /// The API calls that it has caused.
+    /// The API calls that were made for its record since the line before.
     pub calls: u64,
     /// How long the answer took, in seconds.
     pub wait_seconds: f64,

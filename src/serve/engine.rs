@@ -44,6 +44,7 @@ use crate::solver::Upstream;
 use crate::state::{Quota, State};
 use crate::time::{Interrupted, Pause, Timestamp};
 use desk::Desk;
+use job::Key;
 use outage::Reach;
 
 /// The program of an [`Ask`] in the dialect of acme-dns, whose clients never ask for a removal.
@@ -143,6 +144,7 @@ impl Engine {
     /// Adds a record; the answer comes when the goal is reached, or [`Answer::Pending`] when the time is over, while the work
     /// goes on.
     pub async fn present(&self, ask: Ask, goal: Goal, within: Duration) -> Answer {
+        let _bill = Bill { engine: self, ask: &ask };
         let until = tokio::time::Instant::now() + within;
         loop {
             let begun = self.desk().begin(&ask, goal);
@@ -164,6 +166,7 @@ impl Engine {
 
     /// Removes a record that this client has added. One that the journal does not know as this client's is not touched.
     pub async fn cleanup(&self, ask: Ask, within: Duration) -> Answer {
+        let _bill = Bill { engine: self, ask: &ask };
         let begun = self.desk().begin_removal(&ask);
         self.changed.notify_all();
         let mut told = match begun {
@@ -233,6 +236,19 @@ impl Engine {
 
     fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Relaxed)
+    }
+}
+
+/// A request that gets the calls of its record when it is answered, or when its client goes: those since the last one.
+struct Bill<'a> {
+    engine: &'a Engine,
+    ask: &'a Ask,
+}
+
+impl Drop for Bill<'_> {
+    fn drop(&mut self) {
+        let calls = self.engine.desk().take_calls(&Key::of(self.ask), self.engine.parts.traffic.passed());
+        self.ask.calls.fetch_add(calls, Ordering::Relaxed);
     }
 }
 

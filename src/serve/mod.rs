@@ -86,7 +86,7 @@ pub struct Ask {
     pub challenge: Challenge,
     /// Which program asks, for the journal: `certbot`, `httpreq`. A value for `acme-dns` goes after some time, or with the third.
     pub program: String,
-    /// The API calls that it has caused so far. One that joins another request takes over what is still to come.
+    /// The API calls of its record since a request for it was last answered, once this one is.
     pub calls: Arc<AtomicU64>,
 }
 

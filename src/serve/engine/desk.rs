@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use tokio::sync::watch;
 
-use super::job::{Job, Key, Look, Removal, Step, Task, Ticket, Told};
+use super::job::{Job, Key, Look, Step, Task, Ticket, Told};
 use super::memory::Failures;
 use super::outage::away;
 use super::queue::FairQueue;
@@ -34,7 +34,7 @@ const MOST_UNSEEN: u32 = 4;
 #[derive(Default)]
 pub(super) struct Desk {
     jobs: HashMap<Key, Job>,
-    removals: HashMap<Key, Removal>,
+    removals: HashMap<Key, watch::Sender<Option<Answer>>>,
     looks: FairQueue<Look>,
     removal_looks: FairQueue<Look>,
     /// Whether a removal is looked at next.
@@ -47,6 +47,10 @@ pub(super) struct Desk {
     pub(super) refused: u64,
     /// The call under way has had no answer for too long.
     pub(super) is_away: bool,
+    /// Whose call is under way, and how many requests there were before those of it that are not counted yet.
+    pub(super) calling: Option<(Key, u64)>,
+    /// The API calls of records since a request for them was last answered.
+    unpaid: HashMap<Key, u64>,
     numbers: u64,
     is_closed: bool,
 }
@@ -93,14 +97,13 @@ impl Desk {
             job.cancelled.store(true, Ordering::Relaxed);
             self.withdraw(&key, interrupted());
         }
-        check_requests(&key.client, self.removals.iter().map(|(key, removal)| (key, removal.told.receiver_count())))?;
-        if let Some(removal) = self.removals.get_mut(&key) {
-            removal.calls = Arc::clone(&ask.calls);
-            return Ok(removal.told.subscribe());
+        check_requests(&key.client, self.removals.iter().map(|(key, told)| (key, told.receiver_count())))?;
+        if let Some(told) = self.removals.get(&key) {
+            return Ok(told.subscribe());
         }
         self.check_room(&key.client, self.removals.keys())?;
         let (told, receiver) = watch::channel(None);
-        self.removals.insert(key.clone(), Removal { told, calls: Arc::clone(&ask.calls) });
+        self.removals.insert(key.clone(), told);
         self.removal_looks.push(&ask.grant.client, Look::Removal(key));
         Ok(receiver)
     }
@@ -172,8 +175,8 @@ impl Desk {
 
     /// Ends a removal, and lets the addition go on that has waited for its end.
     pub(super) fn removed(&mut self, key: &Key, answer: Answer) {
-        if let Some(removal) = self.removals.remove(key) {
-            removal.told.send_replace(Some(answer));
+        if let Some(told) = self.removals.remove(key) {
+            told.send_replace(Some(answer));
         }
         if let Some(job) = self.jobs.get_mut(key).filter(|job| job.step == Step::Parked) {
             job.step = Step::Looking;
@@ -261,15 +264,35 @@ impl Desk {
     }
 
     /// Notes that the call under way has ended.
-    pub(super) fn settle(&mut self) {
+    pub(super) fn settle(&mut self, requests: u64) {
+        self.count(requests);
+        self.calling = None;
+        self.be_back();
+    }
+
+    /// Lets those who ask wait again for the call under way.
+    pub(super) fn be_back(&mut self) {
         if std::mem::take(&mut self.is_away) {
             self.jobs.values().for_each(|job| job.told.send_modify(|told| told.meanwhile = None));
         }
     }
 
-    /// Returns where the calls of a removal are counted, if somebody waits for it.
-    pub(super) fn calls_of_removal(&self, key: &Key) -> Arc<AtomicU64> {
-        self.removals.get(key).map(|removal| Arc::clone(&removal.calls)).unwrap_or_default()
+    /// Counts the requests of the call under way for its record. `requests` is how many there were of all calls.
+    fn count(&mut self, requests: u64) {
+        let Some((key, counted)) = &mut self.calling else { return };
+        let made = requests.saturating_sub(std::mem::replace(counted, requests));
+        if made > 0 {
+            if self.unpaid.len() >= MOST_JOBS {
+                self.unpaid.clear();
+            }
+            *self.unpaid.entry(key.clone()).or_default() += made;
+        }
+    }
+
+    /// Takes the calls of a record for the request that is answered now.
+    pub(super) fn take_calls(&mut self, key: &Key, requests: u64) -> u64 {
+        self.count(requests);
+        self.unpaid.remove(key).unwrap_or_default()
     }
 
     /// Returns the records whose removal somebody waits for.
@@ -279,8 +302,8 @@ impl Desk {
 
     /// Tells those who wait for a removal that it is finished later.
     pub(super) fn postponed(&self, key: &Key, answer: Answer) {
-        if let Some(removal) = self.removals.get(key) {
-            removal.told.send_replace(Some(answer));
+        if let Some(told) = self.removals.get(key) {
+            told.send_replace(Some(answer));
         }
     }
 

@@ -1,7 +1,7 @@
 //! What is under way, piece by piece: records of clients, additions and how far they have come, and what is done next for them.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use tokio::sync::watch;
@@ -79,13 +79,6 @@ impl Job {
     pub(super) fn is_on_its_way(&self) -> bool {
         matches!(self.step, Step::Adding | Step::Waiting)
     }
-}
-
-/// A removal that somebody has asked for.
-pub(super) struct Removal {
-    pub(super) told: watch::Sender<Option<Answer>>,
-    /// The calls that it has cost.
-    pub(super) calls: Arc<AtomicU64>,
 }
 
 /// What a thread that looks things up does next.

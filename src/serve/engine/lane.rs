@@ -114,7 +114,7 @@ impl Engine {
         let owner = Owner { name: &ticket.key.client, allowed: &allowed, patience: LOOK_AGAIN, place };
         let lookup = self.lookup();
         let solver = self.solver(&lookup, Some(&owner), &cancelled);
-        let stored = self.try_out(&ask.calls, || solver.store_records(&addition(&ask), &policy));
+        let stored = self.try_out(Some(&ticket.key), || solver.store_records(&addition(&ask), &policy));
         match stored {
             Ok(stored) => self.stored(ticket, &ask, stored),
             Err(failure) => {

@@ -6,7 +6,6 @@
 //! told, the one whose call it is too. The call goes on: the journal has its record, and a removal that is asked for meanwhile is
 //! noted, answered, and made when the call has ended.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -111,26 +110,26 @@ impl Engine {
         self.reach().probed.is_some_and(|(at, _)| at.elapsed() < DISBELIEVED)
     }
 
-    /// Makes a call, has it watched, and counts its requests for whoever has asked for it.
-    pub(super) fn try_out<T>(&self, calls: &AtomicU64, call: impl FnOnce() -> T) -> T {
+    /// Makes a call, has it watched, and counts its requests for the record that somebody asks for.
+    pub(super) fn try_out<T>(&self, asked: Option<&Key>, call: impl FnOnce() -> T) -> T {
         let attempt = Attempt { is_retry: self.down_since().is_some(), ..Attempt::default() };
-        let desk = self.desk();
+        let before = self.parts.traffic.passed();
+        let mut desk = self.desk();
+        desk.calling = asked.map(|key| (key.clone(), before));
         self.reach().attempt = Some(attempt);
         drop(desk);
         self.changed.notify_all();
-        let before = self.parts.traffic.passed();
         let done = call();
-        let made = self.parts.traffic.passed().saturating_sub(before);
-        calls.fetch_add(made, Ordering::Relaxed);
+        let requests = self.parts.traffic.passed();
         let was_silent = self.parts.traffic.settle().is_some();
-        let is_answered = !was_silent && made > 0;
+        let is_answered = !was_silent && requests > before;
         let mut desk = self.desk();
         let mut reach = self.reach();
         reach.is_far |= is_answered && reach.attempt.is_some_and(|attempt| attempt.was_late);
         (reach.attempt, reach.was_silent) = (None, was_silent);
         reach.probed = reach.probed.filter(|_| !is_answered);
         drop(reach);
-        desk.settle();
+        desk.settle(requests);
         done
     }
 
@@ -187,12 +186,11 @@ impl Engine {
         }
     }
 
-    /// Turns away those who wait, once the call under way has had no answer for too long.
+    /// Turns away those who wait, once the call under way has had no answer for too long, until it has one.
     fn look_at_call(&self) {
         let Reach { attempt, is_far, .. } = *self.reach();
-        let (Some(attempt), Some(Silence { since, has_failed })) = (attempt, self.parts.traffic.silence()) else {
-            return;
-        };
+        let Some(attempt) = attempt else { return };
+        let Some(Silence { since, has_failed }) = self.parts.traffic.silence() else { return self.desk().be_back() };
         if self.desk().is_away {
             return;
         }

@@ -2,7 +2,6 @@
 
 use std::slice::from_ref;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use super::job::{Key, Task};
@@ -32,11 +31,11 @@ impl Engine {
 
     /// Removes what a client asks for.
     pub(super) fn remove(self: &Arc<Self>, key: &Key) {
-        let (mut answer, calls) = (nothing(key), self.desk().calls_of_removal(key));
+        let mut answer = nothing(key);
         // One challenge may be at several places, where its alias has changed in between.
         for entry in self.journalled(&key.client, &key.challenge) {
             self.parts.state.journal(|journal, now| journal.remove_asked(from_ref(&entry.id), now));
-            let removed = self.remove_entry(&entry, &calls);
+            let removed = self.remove_entry(&entry, Some(key));
             if matches!(answer, Answer::Done { .. }) {
                 answer = removed;
             }
@@ -48,19 +47,20 @@ impl Engine {
     pub(super) fn clear(&self, entry: &Entry) {
         let is_open = |open: &Entry| open.id == entry.id && open.is_being_removed();
         if self.parts.state.journal(|journal, _| journal.entries().iter().any(is_open)) {
-            self.remove_entry(entry, &AtomicU64::default());
+            self.remove_entry(entry, None);
         }
     }
 
-    /// Removes a record. What fails for a passing reason is finished later: the client has done its part.
-    fn remove_entry(&self, entry: &Entry, calls: &AtomicU64) -> Answer {
+    /// Removes a record, for whoever has asked for it. What fails for a passing reason is finished later: the client has done its
+    /// part.
+    fn remove_entry(&self, entry: &Entry, asked: Option<&Key>) -> Answer {
         if self.is_shared(entry) {
             self.parts.state.journal(|journal, _| journal.close(from_ref(&entry.id)));
             return done(entry, false);
         }
         let lookup = self.lookup();
         let solver = self.solver(&lookup, None, &self.stopping);
-        match self.try_out(calls, || solver.delete(entry, &self.call_policy(u32::MAX))) {
+        match self.try_out(asked, || solver.delete(entry, &self.call_policy(u32::MAX))) {
             Ok(change) => done(entry, change == Change::Made),
             Err(error) => {
                 self.note_outage(&error);

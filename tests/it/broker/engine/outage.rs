@@ -1,5 +1,7 @@
 //! IPv64 does not answer: who is told so when, and how many calls that takes.
 
+use std::sync::atomic::AtomicI64;
+
 use ipv64_acme::exit::Exit;
 use ipv64_acme::sim::Certificate;
 use ipv64_acme::time::{BootTime, Timestamp};
@@ -154,6 +156,43 @@ fn a_connection_that_does_not_come_about_keeps_nobody_waiting_and_may_still() {
     }
     let calls = [CallKind::GetDomains, CallKind::AddRecord].map(|kind| broker.count(kind));
     assert_eq!((calls, broker.engine.numbers().requests), ([1, 3], 4), "one call for each record");
+}
+
+/// A clock that can be set ahead without anybody noticing.
+#[derive(Default)]
+struct Ahead(AtomicI64);
+
+impl Clock for Ahead {
+    fn now(&self) -> Timestamp {
+        SystemClock::now().moved_by(self.0.load(Ordering::Relaxed))
+    }
+
+    fn since_boot(&self) -> Option<BootTime> {
+        None
+    }
+}
+
+#[test]
+fn a_record_whose_client_was_turned_away_is_handed_out_later_or_goes_and_no_call_is_hidden() {
+    let clock = Arc::new(Ahead::default());
+    let setup = Setup { clock: Arc::clone(&clock) as _, ..Setup::new("1/4") };
+    let broker = Broker::of(Sim::start(Config::default()).unwrap(), setup);
+    broker.sim.fault(ApiFault::next(Action::html(502, "<h1>Bad Gateway</h1>")));
+    let asked = ask("a", "name.ipv64.net");
+    assert!(is_away(&broker.present(&asked)));
+    assert_eq!(asked.calls.load(Ordering::Relaxed), 1, "the second try is still to come");
+    // Its line in the log is written then.
+    let again = Ask { calls: Arc::default(), ..asked.clone() };
+    until("the second try is answered", || broker.sim.api_calls().len() == 2);
+    let join = |within| run(broker.engine.present(again.clone(), Goal::Stored, within));
+    until("that ends the outage", || join(Duration::from_millis(100)) == Answer::Pending);
+    assert_eq!(broker.count(CallKind::AddRecord), 0, "the window keeps it back");
+    assert!(changed(&join(LONG)) && !is_known(&broker));
+    assert_eq!((again.calls.load(Ordering::Relaxed), broker.sim.api_calls().len()), (2, 3), "one was told before");
+    // Nobody asks for its removal.
+    clock.0.store(4_000_000, Ordering::Relaxed);
+    until("it is removed", || broker.records() == 0 && broker.is_journal_empty());
+    assert_eq!(broker.sim.api_calls().len(), 4);
 }
 
 #[test]

@@ -22,7 +22,8 @@ fn a_record_that_is_asked_for_three_times_costs_two_calls() {
     assert_eq!(removals.iter().map(changed).collect::<Vec<_>>(), [true, false, false]);
     assert_eq!((broker.count(CallKind::AddRecord), broker.count(CallKind::DelRecord)), (1, 1));
     let caused: Vec<_> = requests.iter().map(|request| request.calls.load(Ordering::Relaxed)).collect();
-    assert_eq!(caused, [0, 2, 0, 1, 0, 0], "the list of domains too; the second has joined the first");
+    assert_eq!(caused[0] + caused[1], 2, "the list of domains too; of two that join one has them: {caused:?}");
+    assert_eq!(caused[2..], [0, 1, 0, 0]);
     assert!(broker.sim.records_left().iter().all(|record| !record.name().as_str().starts_with("_acme")));
 }
 
@@ -52,22 +53,6 @@ fn the_calls_of_the_day_of_a_client_are_counted() {
 }
 
 #[test]
-fn a_call_is_not_tried_again_that_the_day_of_its_client_does_not_pay_for() {
-    let broker = Broker::new();
-    let fault = || broker.sim.fault(ApiFault::on(CallKind::AddRecord, Action::json(500, "{}")).times(1));
-    let calls_of = |client| broker.state().usage(|usage, _| usage.daily.calls_of(client));
-    fault();
-    let free = ask("free", "name.ipv64.net");
-    assert!(changed(&broker.present(&free)));
-    until("the list of domains and two tries are counted", || calls_of("free") == 3);
-    fault();
-    let poor = ask_of(Grant { calls_per_day: Some(2), ..grant("poor", &["*.ipv64.net"]) }, "name.ipv64.net");
-    assert!(matches!(broker.present(&poor), Answer::Failed { kind: Kind::Unavailable, .. }));
-    until("a try is counted", || calls_of("poor") > 0);
-    assert_eq!((calls_of("poor"), broker.count(CallKind::AddRecord)), (1, 3), "its other call is for the removal");
-}
-
-#[test]
 fn of_many_clients_none_makes_the_api_refuse() {
     let mut config = Config::default();
     config.limits = ipv64_acme::sim::Limits { burst: Some((30, Duration::from_secs(1))), ..config.limits };
@@ -84,8 +69,6 @@ fn of_many_clients_none_makes_the_api_refuse() {
     assert!(answers.iter().all(|answer| matches!(answer, Answer::Done { .. })), "{answers:?}");
     assert!(broker.sim.api_calls().iter().all(|call| call.status != Some(429)));
     assert_eq!(broker.count(CallKind::AddRecord), 50);
-    let others = (broker.count(CallKind::GetDomains), broker.count(CallKind::GetAccountInfo));
-    assert_eq!((others, broker.sim.api_calls().len()), ((1, 1), 52), "the account is read after 40 calls");
 }
 
 #[test]
