@@ -70,7 +70,7 @@ impl Endpoint {
         if authority.host().starts_with('[') && !(after_host.is_empty() || after_host.starts_with(':')) {
             return Err(refuse("after `]` only a port may follow"));
         }
-        if port.is_none() && after_host.contains(':') {
+        if port == Some(0) || port.is_none() && after_host.contains(':') {
             return Err(refuse("its port is not a number from 1 to 65535"));
         }
         let port = port.unwrap_or(if https { 443 } else { 80 });
@@ -200,6 +200,8 @@ mod tests {
             ("http://localhost.example.org/", "plain http"),
             ("http://127.0.0.1.nip.example/", "plain http"),
             ("http://2130706433/", "plain http"),
+            ("https://ipv64.net:0/api", "from 1 to 65535"),
+            ("https://ipv64.net:65536/api", "from 1 to 65535"),
             ("https://user:geheim@ipv64.net/", "user name"),
             ("https://user:ge@geheim@ipv64.net/", "address"),
             ("user:geheim@ipv64.net/", "https://"),
