@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::dialect::{Asked, Malformed, Problem, digest};
+use super::dialect::{Asked, Malformed, Problem, digest, pending};
 use super::engine::ACME_DNS;
 use super::{Goal, Refusal};
 use crate::challenge::Challenge;
@@ -47,15 +47,15 @@ impl Update {
 
 /// Returns the body for what was done, or still goes on.
 #[must_use]
-pub fn done(asked: &Asked) -> Value {
-    json!({ "txt": asked.challenge.value })
+pub fn done(asked: &Asked, is_pending: bool) -> Value {
+    pending(json!({ "txt": asked.challenge.value }), is_pending)
 }
 
 /// Returns the body for what was not done, in the words of acme-dns where it has some.
 #[must_use]
 pub fn problem(problem: Problem) -> Value {
     let words = match problem {
-        Problem::Malformed(_) => "bad_txt",
+        Problem::Malformed(Malformed::Value) => "bad_txt",
         Problem::Refused(refusal) if refusal != Refusal::CallsUsedUp => "forbidden",
         _ => problem.words(),
     };
@@ -76,7 +76,7 @@ mod tests {
         assert_eq!(update.subdomain, "8e5700ea-a4bf-41c7-8a77-e990661dcc6a");
         let asked = update.asked("_acme-challenge.a.example".parse().unwrap()).unwrap();
         assert_eq!(asked.challenge.name.as_str(), "_acme-challenge.a.example");
-        assert_eq!(done(&asked), json!({ "txt": VALUE }));
+        assert_eq!(done(&asked, false), json!({ "txt": VALUE }));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
+use serde_json::Value;
 
 use super::{Goal, Refusal};
 use crate::challenge::{Challenge, TxtValue};
@@ -147,6 +148,15 @@ fn failure(kind: Kind) -> &'static str {
         (_, Exit::NoAnswer) => "the broker gets no answer from IPv64",
         _ => "the broker cannot do this at the moment: `ipv64-acme audit` on the broker shows the kind of error",
     }
+}
+
+/// Puts into the body of an answer whether the work still goes on.
+#[must_use]
+pub fn pending(mut body: Value, is_pending: bool) -> Value {
+    if is_pending {
+        body["state"] = "pending".into();
+    }
+    body
 }
 
 /// Reads a value of dns-01.

@@ -9,7 +9,7 @@ use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Value, json};
 
 use super::Goal;
-use super::dialect::{Asked, Malformed, Problem, digest, name};
+use super::dialect::{Asked, Malformed, Problem, digest, name, pending};
 use crate::challenge::{Challenge, TxtValue};
 
 /// The time for an answer: lego waits for 30 seconds.
@@ -39,11 +39,7 @@ pub fn read(content_type: Option<&str>, body: &[u8]) -> Result<Asked, Malformed>
 /// Returns the body for what was done, or still goes on.
 #[must_use]
 pub fn done(asked: &Asked, is_pending: bool) -> Value {
-    let mut body = json!({ "fqdn": asked.sent_name, "value": asked.challenge.value });
-    if is_pending {
-        body["state"] = "pending".into();
-    }
-    body
+    pending(json!({ "fqdn": asked.sent_name, "value": asked.challenge.value }), is_pending)
 }
 
 /// Returns the body for what was not done.

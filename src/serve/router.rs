@@ -208,10 +208,11 @@ fn finish(
     };
     outcome.clone_into(&mut line.outcome);
     line.record = record.as_ref().map(ToString::to_string);
+    let is_pending = matches!(outcome, "pending" | "postponed");
     Ok(match dialect {
         Dialect::V1 => v1::done(record.as_ref().unwrap_or(&asked.challenge.name), domain.as_ref(), changed),
-        Dialect::Httpreq => httpreq::done(asked, matches!(outcome, "pending" | "postponed")),
-        Dialect::AcmeDns => acme_dns::done(asked),
+        Dialect::Httpreq => httpreq::done(asked, is_pending),
+        Dialect::AcmeDns => acme_dns::done(asked, is_pending),
     })
 }
 

@@ -204,7 +204,8 @@ fn what_is_not_ready_is_answered_as_the_client_wants_it() {
     // A removal that goes on is no failure.
     let got = broker.present("/cleanup", &basic("strict", "strict"), NAME);
     assert_eq!((got.status, got.json()), (200, expected));
-    assert_eq!(broker.update("user", "key", &update(VALUE)).json(), json!({ "txt": VALUE }));
+    let expected = json!({ "txt": VALUE, "state": "pending" });
+    assert_eq!(broker.update("user", "key", &update(VALUE)).json(), expected);
     let body = json!({ "name": NAME, "value": VALUE, "client": "x" }).to_string();
     let headers = [("authorization", "Bearer token"), ("content-type", "application/json")];
     let got = broker.post("/v1/present", &headers, &body);

@@ -98,7 +98,7 @@ fn acme_dns_body(body: &[u8]) {
         Ok(asked) => {
             assert_asked(&asked);
             assert_eq!(asked.challenge.name, record);
-            assert_eq!(acme_dns::done(&asked)["txt"], asked.challenge.value.as_str());
+            assert_eq!(acme_dns::done(&asked, false)["txt"], asked.challenge.value.as_str());
         }
         Err(malformed) => assert_malformed(malformed),
     }
