@@ -35,6 +35,10 @@ pub struct Asked {
 /// Why a request is not understood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Malformed {
+    /// The body is too large, or ends in the middle.
+    Unreadable,
+    /// The body has not come in time.
+    Late,
     /// The body is of a type that nobody reads.
     ContentType,
     /// The body is not the document that belongs here.
@@ -65,6 +69,8 @@ impl Problem {
     #[must_use]
     pub fn status(self) -> StatusCode {
         match self {
+            Self::Malformed(Malformed::Unreadable) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Malformed(Malformed::Late) => StatusCode::REQUEST_TIMEOUT,
             Self::Malformed(Malformed::ContentType) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::Refused(Refusal::UnknownClient) => StatusCode::UNAUTHORIZED,
@@ -103,6 +109,8 @@ impl Problem {
     #[must_use]
     pub fn words(self) -> &'static str {
         match self {
+            Self::Malformed(Malformed::Unreadable) => "the body is larger than 4096 bytes, or broken",
+            Self::Malformed(Malformed::Late) => "the body has not come within 10 seconds",
             Self::Malformed(Malformed::ContentType) => "the content type has to be application/json",
             Self::Malformed(Malformed::Document) => "the body is not the JSON document that this path takes",
             Self::Malformed(Malformed::Name) => "the name is not a domain name",

@@ -36,8 +36,8 @@ pub mod watch;
 use std::fmt;
 use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::challenge::Challenge;
@@ -88,7 +88,19 @@ pub struct Ask {
     pub program: String,
     /// The API calls of its record since a request for it was last answered, once this one is.
     pub calls: Arc<AtomicU64>,
+    /// The record that it is about, for the audit log: whatever becomes of the request.
+    pub found: FoundRecord,
 }
+
+impl Ask {
+    /// Notes where the CNAMEs of the name end.
+    pub fn found(&self, record: &DnsName) {
+        *self.found.lock().unwrap_or_else(PoisonError::into_inner) = Some(record.clone());
+    }
+}
+
+/// The name of a record at the end of all CNAMEs, once it is known.
+pub type FoundRecord = Arc<Mutex<Option<DnsName>>>;
 
 /// Does what a client asks for.
 pub trait Work: Send + Sync {

@@ -6,19 +6,19 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, header};
 use axum::{Extension, Router};
 use serde_json::{Value, json};
 
 use super::audit::{Audit, Line};
 use super::clients::Clients;
-use super::dialect::{Asked, Problem};
+use super::dialect::{Asked, Malformed, Problem};
 use super::grant::{Grant, NotReady};
 use super::identity::Known;
 use super::route::{Dialect, Route};
 use super::token::TokenHash;
-use super::{Answer, Ask, Goal, LARGEST_BODY, Peer, Refusal, Work, acme_dns, httpreq, identity, policy, v1};
+use super::{Answer, Ask, FoundRecord, Goal, Peer, Refusal, Work, acme_dns, httpreq, identity, policy, v1};
 use crate::error::Kind;
 use crate::name::DnsName;
 use crate::order::Action;
@@ -55,14 +55,16 @@ impl AppState {
     }
 }
 
-/// Makes the router of all dialects. A request needs a [`Peer`] as extension.
+/// Makes the router of all dialects. A request needs a [`Peer`] as extension; one whose body was not read to its end has a
+/// [`Malformed`] there, and no body.
 pub fn router(app: Arc<AppState>) -> Router {
-    Router::new().fallback(handle).layer(DefaultBodyLimit::max(LARGEST_BODY)).with_state(app)
+    Router::new().fallback(handle).with_state(app)
 }
 
 async fn handle(
     State(app): State<Arc<AppState>>,
     Extension(peer): Extension<Peer>,
+    unread: Option<Extension<Malformed>>,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
@@ -78,7 +80,8 @@ async fn handle(
     if route == Route::Health {
         return respond(StatusCode::OK, Body::empty());
     }
-    let visit = Visit { app: &app, peer, headers: &headers, body: &body, calls: Arc::default() };
+    let body = unread.map_or(Ok(&body[..]), |Extension(why)| Err(why));
+    let visit = Visit { app: &app, peer, headers: &headers, body, calls: Arc::default(), found: Arc::default() };
     let mut decision = visit.decision(route);
     match visit.decide(route, &mut decision.line).await {
         Ok(body) => respond(StatusCode::OK, body.to_string().into()),
@@ -97,9 +100,10 @@ struct Visit<'a> {
     app: &'a AppState,
     peer: Peer,
     headers: &'a HeaderMap,
-    body: &'a [u8],
+    body: Result<&'a [u8], Malformed>,
     /// The API calls that it has caused so far.
     calls: Arc<AtomicU64>,
+    found: FoundRecord,
 }
 
 impl<'a> Visit<'a> {
@@ -125,8 +129,8 @@ impl<'a> Visit<'a> {
         let content_type = self.headers.get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or("unreadable"));
         let asked = match account {
             Some((update, record)) => update.asked(record),
-            None if dialect == Dialect::V1 => v1::read(content_type, self.body),
-            None => httpreq::read(content_type, self.body),
+            None if dialect == Dialect::V1 => self.body.and_then(|body| v1::read(content_type, body)),
+            None => self.body.and_then(|body| httpreq::read(content_type, body)),
         };
         let asked = asked.map_err(Problem::Malformed)?;
         line.name = Some(asked.challenge.name.to_string());
@@ -150,6 +154,7 @@ impl<'a> Visit<'a> {
             challenge: asked.challenge.clone(),
             program: asked.program.clone(),
             calls: Arc::clone(&self.calls),
+            found: Arc::clone(&self.found),
         };
         match action {
             Action::Add => self.app.engine.present(ask, asked.goal, asked.within).await,
@@ -166,7 +171,8 @@ impl<'a> Visit<'a> {
     fn account(&self) -> Result<(Known, Option<Account>), Problem> {
         let unknown = Problem::Refused(Refusal::UnknownClient);
         let header = |name: &str| self.headers.get(name).map(HeaderValue::as_bytes).unwrap_or_default();
-        let update = acme_dns::Update::read(self.body).ok_or(unknown)?;
+        let body = self.body.map_err(Problem::Malformed)?;
+        let update = acme_dns::Update::read(body).ok_or(unknown)?;
         let user = std::str::from_utf8(header(acme_dns::USER)).map_err(|_| unknown)?;
         let key = header(acme_dns::KEY);
         let found = self.app.clients().by_acme_dns(user, key, &update.subdomain);
@@ -183,7 +189,8 @@ impl<'a> Visit<'a> {
             outcome: "abandoned".to_owned(),
             ..Line::default()
         };
-        Decision { audit: &self.app.audit, line, calls: Arc::clone(&self.calls), started: Instant::now() }
+        let (calls, found) = (Arc::clone(&self.calls), Arc::clone(&self.found));
+        Decision { audit: &self.app.audit, line, calls, found, started: Instant::now() }
     }
 }
 
@@ -221,12 +228,17 @@ struct Decision<'a> {
     audit: &'a Audit,
     line: Line,
     calls: Arc<AtomicU64>,
+    found: FoundRecord,
     started: Instant,
 }
 
 impl Drop for Decision<'_> {
     fn drop(&mut self) {
         self.line.calls = self.calls.load(Ordering::Relaxed);
+        if self.line.record.is_none() {
+            let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+            self.line.record = found.as_ref().map(ToString::to_string);
+        }
         self.line.wait_seconds = (self.started.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
         self.audit.note(&self.line);
     }

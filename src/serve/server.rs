@@ -22,6 +22,7 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use super::connections::{Connections, Evicted, Seat};
+use super::dialect::Malformed;
 use super::listen::Socket;
 use super::{LARGEST_BODY, Peer, Warn};
 use crate::error::Error;
@@ -162,12 +163,14 @@ impl Server {
     ) -> Result<Response<Body>, std::convert::Infallible> {
         let (head, body) = request.into_parts();
         let body = match timeout(PATIENCE, to_bytes(Body::new(body), LARGEST_BODY)).await {
-            Ok(Ok(body)) => body,
-            Ok(Err(_)) => return Ok(refuse(StatusCode::PAYLOAD_TOO_LARGE)),
-            Err(_) => return Ok(refuse(StatusCode::REQUEST_TIMEOUT)),
+            Ok(Ok(body)) => Ok(body),
+            Ok(Err(_)) => Err(Malformed::Unreadable),
+            Err(_) => Err(Malformed::Late),
         };
-        let mut request = Request::from_parts(head, Body::from(body));
+        let unread = body.as_ref().err().copied();
+        let mut request = Request::from_parts(head, Body::from(body.unwrap_or_default()));
         request.extensions_mut().insert(peer);
+        unread.and_then(|why| request.extensions_mut().insert(why));
         let (router, mut phase) = (TowerToHyperService::new(self.router.clone()), self.phase.clone());
         seat.serve(true);
         let answer = tokio::select! {
@@ -175,7 +178,7 @@ impl Server {
             _ = phase.wait_for(|phase| *phase == Phase::Closing) => stopping(),
         };
         seat.serve(false);
-        Ok(answer)
+        Ok(if unread.is_some() { closing(answer) } else { answer })
     }
 }
 
@@ -200,16 +203,15 @@ impl Listener {
     }
 }
 
-/// Refuses a request that was not read to its end, and with it the rest of the connection.
-fn refuse(status: StatusCode) -> Response<Body> {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = status;
+/// Lets the connection end with an answer: the request was not read to its end, or the process stops.
+fn closing(mut response: Response<Body>) -> Response<Body> {
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
 }
 
 fn stopping() -> Response<Body> {
-    let mut response = refuse(StatusCode::SERVICE_UNAVAILABLE);
+    let mut response = closing(Response::new(Body::empty()));
+    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
     response
 }

@@ -111,6 +111,7 @@ fn a_client_is_known_again_by_what_it_has_shown_as_long_as_that_is_good() {
             },
             program: "lego".to_owned(),
             calls: Arc::default(),
+            found: Arc::default(),
         };
         clients.again(&ask).is_some_and(|grant| grant.client == name)
     };

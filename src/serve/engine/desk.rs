@@ -68,6 +68,9 @@ impl Desk {
         check_requests(&key.client, self.jobs.iter().map(|(key, job)| (key, job.told.receiver_count())))?;
         if let Some(job) = self.jobs.get_mut(&key) {
             job.is_awaited |= goal == Goal::Ready;
+            if let Some(record) = job.ask.found.lock().ok().and_then(|found| found.clone()) {
+                ask.found(&record);
+            }
             job.ask = ask.clone();
             let joined = Joined { told: job.told.subscribe(), is_ending: job.is_cancelled() };
             return if joined.is_ending && self.is_away { Err(away()) } else { Ok(joined) };

@@ -108,8 +108,10 @@ impl Engine {
             Err(error) => return self.finish(ticket, self.failure(&ask, &error)),
         };
         // The alias may have changed while it queued: a place that was found a while ago is looked up again.
-        let allowed =
-            |challenge: &Challenge, record: &DnsName| Ok(policy::admit_record(&ask.grant, &challenge.name, record)?);
+        let allowed = |challenge: &Challenge, record: &DnsName| {
+            ask.found(record);
+            Ok(policy::admit_record(&ask.grant, &challenge.name, record)?)
+        };
         let place = self.desk().take_place(ticket);
         let owner = Owner { name: &ticket.key.client, allowed: &allowed, patience: LOOK_AGAIN, place };
         let lookup = self.lookup();

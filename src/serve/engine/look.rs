@@ -78,6 +78,7 @@ impl Engine {
 
     /// Waits for a record that is stored already, as after a restart.
     fn take_up(self: &Arc<Self>, ticket: &Ticket, ask: &Ask, entry: Entry) {
+        ask.found(&entry.record);
         let (answer, lookup) = (done(&entry, false), self.lookup());
         match self.solver(&lookup, None, &Arc::default()).stored_before(entry, Instant::now() + LOOK) {
             Ok(stored) => {
@@ -118,7 +119,9 @@ impl Engine {
     fn look_at_alias(&self, ask: &Ask) -> Result<Place> {
         let name = &ask.challenge.name;
         let place = self.lookup().place(name, self.parts.settings.follow_cname, Instant::now() + LOOK)?;
-        policy::admit_record(&ask.grant, name, place.target(name))?;
+        let record = place.target(name);
+        ask.found(record);
+        policy::admit_record(&ask.grant, name, record)?;
         Ok(place)
     }
 

@@ -280,11 +280,57 @@ fn what_is_malformed_never_reaches_the_engine() {
     assert_eq!(send("application/json", "{"), 400);
     assert_eq!(send("application/json", &json!({ "fqdn": NAME, "value": "short" }).to_string()), 400);
     assert_eq!(send("text/plain", "{}"), 415);
-    assert_eq!(send("application/json", &" ".repeat(LARGEST_BODY + 1)), 413);
-    assert_eq!(send("application/json", &"[".repeat(LARGEST_BODY)), 400);
+    assert_eq!(send("application/json", &"[".repeat(super::super::LARGEST_BODY)), 400);
     let got = broker.update("user", "key", &update("short"));
     assert_eq!((got.status, got.body.as_str()), (400, r#"{"error":"bad_txt"}"#));
     assert_eq!(broker.asked(), 0);
+    assert_eq!(broker.outcomes(), vec![(Some("web".to_owned()), "malformed".to_owned()); 5]);
+}
+
+#[test]
+fn a_body_that_was_not_read_to_its_end_is_answered_and_logged_as_every_other_mistake() {
+    let broker = Broker::new();
+    let send = |path: &str, why: Malformed, authorization: &str| {
+        let request = Request::post(path).header("authorization", authorization).extension(why);
+        broker.send(machine(), request.body(Body::empty()).unwrap())
+    };
+    for (why, status) in [(Malformed::Unreadable, 413), (Malformed::Late, 408)] {
+        let got = send("/present", why, &basic("web", "token"));
+        assert_eq!((got.status, got.json()["error"].is_string()), (status, true), "{}", got.body);
+        let got = send("/v1/present", why, "Bearer token");
+        assert_eq!((got.status, &got.json()["error"]["kind"]), (status, &json!("invalid_call")));
+        assert_eq!(send("/update", why, "").status, status);
+        assert_eq!(send("/present", why, "Bearer wrong").status, 401, "who is unknown learns nothing");
+    }
+    assert_eq!(broker.asked(), 0);
+    let malformed = (Some("web".to_owned()), "malformed".to_owned());
+    assert_eq!(broker.outcomes().iter().filter(|line| **line == malformed).count(), 4, "{:?}", broker.outcomes());
+}
+
+#[test]
+fn the_log_names_the_record_whatever_becomes_of_the_request() {
+    struct Finds(Answer);
+    impl Work for Finds {
+        fn present(&self, ask: Ask, _: Goal, _: Duration) -> Pin<Box<dyn Future<Output = Answer> + Send + '_>> {
+            ask.found(&"_acme-challenge.other.example".parse().unwrap());
+            Box::pin(async { self.0.clone() })
+        }
+        fn cleanup(&self, _: Ask, _: Duration) -> Pin<Box<dyn Future<Output = Answer> + Send + '_>> {
+            Box::pin(async { self.0.clone() })
+        }
+    }
+    let away = Answer::Failed { kind: Kind::Unreachable, retry_after: Duration::ZERO };
+    for answer in [Answer::Refused(Refusal::Record), Answer::Pending, away] {
+        let mut broker = Broker::new();
+        let (clients, _) = Clients::load(broker.folder.path());
+        let audit = Audit::open(broker.folder.path(), Arc::new(|_| ())).unwrap();
+        let app = AppState::new(Arc::new(Finds(answer.clone())), audit);
+        app.put_in_force(clients);
+        broker.router = router(app);
+        broker.present("/present", &basic("web", "token"), NAME);
+        let (lines, _) = audit::read(broker.folder.path(), 99, |_| true).unwrap();
+        assert_eq!(lines[0].record.as_deref(), Some("_acme-challenge.other.example"), "{answer:?}");
+    }
 }
 
 #[test]

@@ -27,6 +27,7 @@ fn ask(client: &str, number: usize) -> Ask {
         challenge: Challenge { name, value },
         program: "lego".to_owned(),
         calls: Arc::default(),
+        found: Arc::default(),
     }
 }
 

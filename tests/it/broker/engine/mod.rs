@@ -216,6 +216,7 @@ fn ask_of(grant: Grant, name: &str) -> Ask {
         challenge: Challenge { name, value: TxtValue::random().unwrap() },
         program: "lego".into(),
         calls: Arc::default(),
+        found: Arc::default(),
     }
 }
 

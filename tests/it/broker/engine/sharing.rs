@@ -81,6 +81,8 @@ fn an_alias_to_a_record_that_is_not_granted_costs_no_call() {
     let broker = aliased();
     let mut asked = ask_of(grant("a", &["alias.example.com"]), "alias.example.com");
     assert_eq!(broker.present(&asked), Answer::Refused(Refusal::Record));
+    let found = asked.found.lock().unwrap().take();
+    assert_eq!(found, "_acme-challenge.b.name.ipv64.net".parse().ok(), "for the audit log");
     assert!(broker.sim.api_calls().is_empty(), "{:?}", broker.sim.api_calls());
     let mut allowed = grant("a", &["alias.example.com"]);
     allowed.alias.push("_acme-challenge.b.name.ipv64.net".parse().unwrap());
@@ -105,6 +107,8 @@ fn an_alias_that_changes_while_its_client_waits_for_a_turn_costs_no_call() {
     add_elsewhere(&broker, "example.com", &alias, "CNAME", "_acme-challenge.b.name.ipv64.net");
     let before = broker.count(CallKind::AddRecord);
     assert_eq!(queued.join().unwrap(), Answer::Refused(Refusal::Record));
+    let found = asked.found.lock().unwrap().take();
+    assert_eq!(found, "_acme-challenge.b.name.ipv64.net".parse().ok(), "for the audit log");
     assert_eq!(broker.count(CallKind::AddRecord), before);
     assert_eq!(broker.engine.numbers().refused, 1);
 }
