@@ -71,9 +71,11 @@ async fn handle(
     body: Bytes,
 ) -> Response<Body> {
     let Some(route) = Route::of(uri.path()) else { return plain(StatusCode::NOT_FOUND, "not found") };
-    if method != route.method() {
+    let is_get = route.method() == Method::GET;
+    // Whoever answers GET answers HEAD too (RFC 9110 section 9.1): monitoring asks so.
+    if method != route.method() && !(is_get && method == Method::HEAD) {
         let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "method not allowed");
-        let allowed = if route.method() == Method::GET { "GET" } else { "POST" };
+        let allowed = if is_get { "GET, HEAD" } else { "POST" };
         response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
         return response;
     }

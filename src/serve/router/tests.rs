@@ -364,6 +364,10 @@ fn other_paths_and_methods_are_constant() {
     assert_eq!(get("/v1/present").all(), got.all());
     let got = get("/health");
     assert_eq!((got.status, got.body.as_str()), (200, ""));
+    let head = |path: &str| broker.send(machine(), Request::head(path).body(Body::empty()).unwrap());
+    assert_eq!((head("/health").status, head("/present").status), (200, 405));
+    let got = broker.post("/health", &[], "");
+    assert_eq!((got.status, &got.headers["allow"]), (405, &HeaderValue::from_static("GET, HEAD")));
     let got = broker.post("/register", &[], "{}");
     assert!(got.status == 403 && got.body.contains("--acme-dns"), "{}", got.body);
     assert_eq!(broker.outcomes(), [(None, "registration_refused".to_owned())]);
