@@ -41,7 +41,7 @@ impl Broker {
     /// Returns how it is; waits for nobody.
     #[must_use]
     pub fn reading(&self) -> Reading {
-        let (numbers, (down_since, quota)) = (self.engine.numbers(), self.engine.usage());
+        let (down_since, quota) = self.engine.usage();
         Reading {
             health: match *self.phase.borrow() {
                 Phase::Serving if self.state.is_on_disk() => Health::Serving,
@@ -49,12 +49,9 @@ impl Broker {
                 Phase::Stopping | Phase::Closing => Health::Stopping,
             },
             requests: self.app.audit.decisions(),
-            failures: numbers.failures,
-            waits: numbers.waits,
-            queued: numbers.queued,
+            engine: self.engine.numbers(),
             connections: self.connections.count(),
             clients: self.app.clients().len(),
-            api_requests: numbers.requests,
             quota: Some(quota),
             down_since,
             certificate_end: self.certificate.as_ref().and_then(|certificate| certificate.not_after()),

@@ -79,8 +79,6 @@ pub struct Numbers {
     pub waits: usize,
     /// Requests that have left for IPv64.
     pub requests: u64,
-    /// Additions that were refused: the end of an alias, or a client's calls of the day.
-    pub refused: u64,
     /// Additions that failed, by the word of their kind.
     pub failures: BTreeMap<&'static str, u64>,
 }
@@ -201,7 +199,6 @@ impl Engine {
             queued: desk.waiting(),
             waits: self.waits.load(Ordering::Relaxed),
             requests: self.parts.traffic.passed(),
-            refused: desk.refused,
             failures: desk.failed.clone(),
         }
     }

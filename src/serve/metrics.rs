@@ -14,6 +14,7 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
+use super::engine::Numbers;
 use crate::state::Quota;
 use crate::time::Timestamp;
 
@@ -41,18 +42,12 @@ pub struct Reading {
     pub health: Health,
     /// Requests of clients since the start, by dialect, action and outcome.
     pub requests: BTreeMap<[String; 3], u64>,
-    /// Additions that failed since the start, by the word of their kind.
-    pub failures: BTreeMap<&'static str, u64>,
-    /// Records that name servers are being asked for.
-    pub waits: usize,
-    /// Additions and removals that wait for a call.
-    pub queued: usize,
+    /// What the engine is doing.
+    pub engine: Numbers,
     /// Connections of clients.
     pub connections: usize,
     /// Clients that are known.
     pub clients: usize,
-    /// Requests to the API since the start.
-    pub api_requests: u64,
     /// The API calls of the day.
     pub quota: Option<Quota>,
     /// Since when IPv64 has not answered.
@@ -107,11 +102,11 @@ impl Collector for Reading {
         }
         let help = "Additions that failed, by kind of error";
         let mut family = encoder.encode_descriptor("failures", help, None, MetricType::Counter)?;
-        for (kind, count) in &self.failures {
+        for (kind, count) in &self.engine.failures {
             ConstCounter::new(*count).encode(family.encode_family(&[("kind", *kind)])?)?;
         }
         for (name, help, count) in [
-            ("api_requests", "Requests to the IPv64 API", self.api_requests),
+            ("api_requests", "Requests to the IPv64 API", self.engine.requests),
             ("audit_lost", "Lines that could not be written to the audit log", self.audit_lost),
         ] {
             let counter = ConstCounter::new(count);
@@ -131,8 +126,8 @@ impl Reading {
         let count = |count: usize| Some(count as f64);
         let seconds = |moment: Timestamp| moment.as_millis() as f64 / 1000.0;
         [
-            ("waits", "Records that name servers are being asked for", count(self.waits)),
-            ("queued", "Additions and removals that wait for an API call", count(self.queued)),
+            ("waits", "Records that name servers are being asked for", count(self.engine.waits)),
+            ("queued", "Additions and removals that wait for an API call", count(self.engine.queued)),
             ("connections", "Connections of clients", count(self.connections)),
             ("clients", "Clients that are known", count(self.clients)),
             (
@@ -178,8 +173,7 @@ mod tests {
     async fn everything_has_a_line() {
         let reading = Reading {
             requests: BTreeMap::from([(["v1", "present", "done"].map(str::to_owned), 3)]),
-            failures: BTreeMap::from([("timed_out", 2)]),
-            waits: 5,
+            engine: Numbers { failures: BTreeMap::from([("timed_out", 2)]), waits: 5, ..Numbers::default() },
             down_since: Some(Timestamp::from_millis(1500)),
             ..Reading::default()
         };

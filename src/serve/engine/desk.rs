@@ -42,9 +42,8 @@ pub(super) struct Desk {
     looking: HashMap<String, usize>,
     pub(super) queue: FairQueue<Task>,
     pub(super) failures: Failures,
-    /// How many additions have failed, by kind, and how many requests were refused.
+    /// How many additions have failed, by kind.
     pub(super) failed: BTreeMap<&'static str, u64>,
-    pub(super) refused: u64,
     /// The call under way has had no answer for too long.
     pub(super) is_away: bool,
     /// Whose call is under way, and how many requests there were before those of it that are not counted yet.

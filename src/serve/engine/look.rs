@@ -129,7 +129,6 @@ impl Engine {
     pub(super) fn failure(&self, ask: &Ask, error: &Error) -> Answer {
         let mut desk = self.desk();
         if let Some(refusal) = error.find::<Refusal>() {
-            desk.refused += 1;
             return Answer::Refused(*refusal);
         }
         let kind = error.kind();

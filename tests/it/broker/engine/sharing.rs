@@ -110,7 +110,6 @@ fn an_alias_that_changes_while_its_client_waits_for_a_turn_costs_no_call() {
     let found = asked.found.lock().unwrap().take();
     assert_eq!(found, "_acme-challenge.b.name.ipv64.net".parse().ok(), "for the audit log");
     assert_eq!(broker.count(CallKind::AddRecord), before);
-    assert_eq!(broker.engine.numbers().refused, 1);
 }
 
 #[test]
