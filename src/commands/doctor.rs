@@ -79,7 +79,9 @@ fn broker_clients(sources: &Sources<'_>) -> Vec<Finding> {
 fn causes(findings: &[Finding], sources: &Sources<'_>, (settings, lookup): (&Settings, &Lookup)) -> Vec<Finding> {
     let mut causes = Vec::new();
     if finding::exit(findings) == Exit::NoAnswer {
-        let kinds = [Kind::NameServersUnreachable, Kind::Unreachable, Kind::Tls];
+        let unreached = Kind::NameServersUnreachable;
+        let is_told = findings.iter().any(|finding| finding.kind == unreached.as_str());
+        let kinds = is_told.then_some(unreached).into_iter().chain([Kind::Unreachable, Kind::Tls]);
         let broken = kinds.into_iter().find_map(|kind| machine::broken(settings, lookup, kind));
         causes.extend(broken.map(|text| {
             let finding = Finding::error("machine", "network", text).ending(Exit::NoAnswer);

@@ -81,16 +81,19 @@ fn state(settings: &Settings) -> Finding {
 /// seconds at most.
 #[must_use]
 pub fn broken(settings: &Settings, lookup: &Lookup, kind: Kind) -> Option<String> {
-    let is_remote = !settings.upstream().is_loopback();
     let is_about_names = kind == Kind::NameServersUnreachable;
-    // A broker may be on a network that has no way to the world.
-    let has_way = || !is_about_names && look_up_api(settings).is_ok_and(|found| found.into_iter().any(has_route));
+    // A broker, or name servers that somebody has set, may be on a network that has no way to the world.
+    let has_way = || match is_about_names {
+        true => ways_to_names(lookup).any(has_route),
+        false => {
+            let is_local = settings.upstream().is_loopback();
+            is_local || look_up_api(settings).is_ok_and(|found| found.into_iter().any(has_route))
+        }
+    };
     match kind {
         Kind::Tls => is_years_behind().then(|| "the clock of this machine is years behind".to_owned()),
         Kind::Unreachable | Kind::TimedOut if is_proxied(settings) => None,
-        Kind::Unreachable | Kind::TimedOut | Kind::NameServersUnreachable
-            if is_remote && is_offline() && !has_way() =>
-        {
+        Kind::Unreachable | Kind::TimedOut | Kind::NameServersUnreachable if is_offline() && !has_way() => {
             Some("this machine has no network: it has no route to the internet, over IPv4 or IPv6".to_owned())
         }
         Kind::Unreachable => look_up_api(settings).err().map(|cause| match cause {
@@ -110,6 +113,11 @@ pub fn broken(settings: &Settings, lookup: &Lookup, kind: Kind) -> Option<String
         )),
         _ => None,
     }
+}
+
+/// The name servers that are asked first: those of the settings, or the root servers.
+fn ways_to_names(lookup: &Lookup) -> impl Iterator<Item = SocketAddr> {
+    lookup.servers.iter().map(|server| server.address).chain(lookup.roots.iter().map(|ip| (*ip, lookup.port).into()))
 }
 
 /// Whether no route leads to the world, as the routes to its root servers show.

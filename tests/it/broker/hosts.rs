@@ -105,6 +105,18 @@ fn a_broker_that_has_ended_is_told_as_such() {
     assert!(said.contains("check that `ipv64-acme serve` runs"), "{said}");
 }
 
+/// The same network, whose name servers answer: neither of them is at fault.
+#[test]
+fn doctor_finds_no_fault_with_a_network_that_has_no_way_to_the_internet() {
+    let hosts = TwoHosts::enter();
+    let Pair { env, broker, .. } = Pair::start(&hosts, hosts.far(), &hosts.near().to_string());
+    drop(broker);
+    let finished = env.run(&["doctor", "name.ipv64.net"]);
+    assert_eq!(finished.status.code(), Some(6), "{}", finished.said());
+    assert!(finished.stdout.contains("no answer from the broker"), "{}", finished.said());
+    assert!(!finished.stdout.contains("[machine]"), "{}", finished.said());
+}
+
 /// One socket for both families: IPv4 addresses come as such to the log and to `from`.
 #[test]
 fn clients_of_both_families_come_to_one_socket() {
