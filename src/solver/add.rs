@@ -11,7 +11,7 @@ use super::upstream::{is_transient, may_be_done};
 use super::{Failure, Outcome, RecordFailure, Solved, Solver, Status, Upstream};
 use crate::api::{ApiError, CallKind, Change, RetryPolicy};
 use crate::challenge::Challenge;
-use crate::error::{Context as _, Error, Result};
+use crate::error::{Context as _, Error, Explain as _, Kind, Result};
 use crate::order::{CaAsked, Call, OnFailure, Wait};
 use crate::propagation::{self, NotReady, Plan, Ready};
 use crate::state::{EntryId, LimitError};
@@ -61,7 +61,7 @@ impl Solver<'_> {
                 Ok(Outcome { records, notes, ready, ..Outcome::default() })
             }
             Err(error) => {
-                if error.find::<NotReady>().is_some() {
+                if error.find::<NotReady>().is_some_and(|not_ready| not_ready.kind() != Kind::Interrupted) {
                     // Perhaps a longer domain holds the name since the list was cached.
                     self.state.usage(|usage, _| usage.domains.forget());
                 }

@@ -36,7 +36,7 @@ fn a_removal_during_the_wait_ends_it() {
     let (added, removed) = run(async {
         let add = engine.present(asked.clone(), Goal::Ready, LONG);
         let remove = async {
-            while broker.count(CallKind::AddRecord) == 0 {
+            while !broker.sim.questions().iter().any(|question| question.kind == "TXT") {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
             engine.cleanup(asked.clone(), LONG).await
@@ -46,6 +46,9 @@ fn a_removal_during_the_wait_ends_it() {
     assert!(matches!(added, Answer::Failed { kind: Kind::Interrupted, .. }), "{added:?}");
     assert!(changed(&removed), "{removed:?}");
     assert!(broker.state().journal(|journal, _| journal.entries().is_empty()));
+    let other = ask("a", "other.name.ipv64.net");
+    assert!(changed(&run(engine.present(other, Goal::Stored, LONG))));
+    assert_eq!(broker.count(CallKind::GetDomains), 1, "that nobody waits any more says nothing of the domains");
 }
 
 #[test]
