@@ -16,7 +16,6 @@ use crate::exit::Exit;
 use crate::name::DnsName;
 use crate::report::Report;
 use crate::secret::Secret;
-use crate::serve::Peer;
 use crate::serve::client_file::{AcmeDnsAccount, ClientFile};
 use crate::serve::client_lines::{NewClient, account_document, notes};
 use crate::serve::clients::{self, FOLDER};
@@ -54,7 +53,7 @@ fn add(report: Report, config_dir: &Path, args: &ClientAddArgs) -> Result<Exit> 
         not_ready: if args.not_ready.as_deref() == Some("fail") { NotReady::Fail } else { NotReady::Pending },
     };
     let acme_dns = args.acme_dns.as_ref();
-    if let Some(record) = acme_dns.filter(|record| policy::admit(&grant, Peer::User(0), record).is_err()) {
+    if let Some(record) = acme_dns.filter(|record| policy::admit_name(&grant, record).is_err()) {
         let problem = format!("`{record}` is not in --allow");
         let hint = "the account can only do what the client may: add the name to --allow";
         return Err(invalid_argument("--acme-dns", &problem, hint));

@@ -21,12 +21,11 @@ pub fn admit_address(grant: &Grant, peer: Peer) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Decides whether a client may ask for the challenge record with a name, from where it is.
+/// Decides whether a client may ask for the challenge record with a name.
 ///
 /// # Errors
-/// As [`admit_address`]; [`Refusal::Name`] unless the name is `_acme-challenge.` and a name that is granted.
-pub fn admit(grant: &Grant, peer: Peer, name: &DnsName) -> Result<(), Refusal> {
-    admit_address(grant, peer)?;
+/// [`Refusal::Name`] unless the name is `_acme-challenge.` and a name that is granted.
+pub fn admit_name(grant: &Grant, name: &DnsName) -> Result<(), Refusal> {
     let certificate = name.parent().filter(|_| name.labels().next() == Some(CHALLENGE_LABEL)).ok_or(Refusal::Name)?;
     if grant.allow.iter().any(|pattern| pattern.matches(&certificate)) { Ok(()) } else { Err(Refusal::Name) }
 }

@@ -136,7 +136,7 @@ impl<'a> Visit<'a> {
         };
         let asked = asked.map_err(Problem::Malformed)?;
         line.name = Some(asked.challenge.name.to_string());
-        policy::admit(&grant, self.peer, &asked.challenge.name).map_err(Problem::Refused)?;
+        policy::admit_name(&grant, &asked.challenge.name).map_err(Problem::Refused)?;
         let answer = self.work(action, (Arc::clone(&grant), shown), &asked).await;
         finish((dialect, action), &grant, &asked, answer, line)
     }

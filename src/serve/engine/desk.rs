@@ -165,7 +165,8 @@ impl Desk {
             let Some(job) = self.jobs.get_mut(&key) else { continue };
             let grant = again(&job.ask).ok_or(Refusal::UnknownClient);
             let admitted = grant.and_then(|grant| {
-                policy::admit(&grant, job.ask.peer, &key.challenge.name)?;
+                policy::admit_address(&grant, job.ask.peer)?;
+                policy::admit_name(&grant, &key.challenge.name)?;
                 Ok(grant)
             });
             match admitted {

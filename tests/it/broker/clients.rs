@@ -6,9 +6,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use ipv64_acme::name::DnsName;
-use ipv64_acme::serve::Peer;
 use ipv64_acme::serve::clients::Clients;
-use ipv64_acme::serve::policy::admit;
+use ipv64_acme::serve::policy::admit_name;
 use serde_json::Value;
 
 use super::server::{Broker, ask, command, configure_in};
@@ -123,7 +122,7 @@ fn the_document_of_a_new_client_has_all_that_a_program_needs() {
     let (grant, record) =
         clients.by_acme_dns(&text("username"), text("password").as_bytes(), &text("subdomain")).unwrap();
     assert_eq!(record, DnsName::parse("_acme-challenge.app.example.com").unwrap());
-    assert_eq!(admit(&grant, Peer::User(1), &record), Ok(()));
+    assert_eq!(admit_name(&grant, &record), Ok(()));
     assert_eq!(clients.by_user(1000).unwrap().client, "cluster");
 }
 
