@@ -3,7 +3,7 @@
 
 use std::fs::{self, Permissions};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, Stdio};
@@ -15,7 +15,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use ipv64_acme::challenge::Challenge;
 use ipv64_acme::http::{Endpoint, HttpClient, HttpConfig, HttpRequest, Method, Payload};
-use ipv64_acme::sim::Config;
+use ipv64_acme::sim::{Action, ApiFault, Config};
 use rcgen::{CertificateParams, KeyPair};
 use ring::digest::{SHA256, digest};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -124,6 +124,34 @@ fn rates(program: &Path) -> Result<()> {
         );
     }
     ensure!(world.sim.api_calls().len() == calls, "they cost calls");
+    Ok(())
+}
+
+/// How long it takes until the first request is told that IPv64 is away.
+pub(crate) fn away(program: &Path) -> Result<()> {
+    const RUNS: usize = 5;
+    let deaf = TcpListener::bind("127.0.0.1:0")?;
+    let address = deaf.local_addr()?;
+    while TcpStream::connect_timeout(&address, Duration::from_millis(100)).is_ok() {}
+    let url = format!("http://{address}/api");
+    println!("| the first request while IPv64 …: medians of {RUNS} | answered 503 after | at most |\n|---|---|---|");
+    for (what, action, variables) in [
+        ("refuses connections", None, vec![("IPV64_API_URL", "http://127.0.0.1:1/api")]),
+        ("swallows packets", None, vec![("IPV64_API_URL", url.as_str())]),
+        ("resets connections", Some(Action::Reset), Vec::new()),
+        ("answers 502", Some(Action::html(502, "")), Vec::new()),
+    ] {
+        let mut seconds = Vec::new();
+        for _ in 0..RUNS {
+            let world = World::start(program, Config::with_delays(&[Duration::ZERO; 2]))?;
+            action.iter().for_each(|action| world.sim.fault(ApiFault::next(action.clone()).times(1000)));
+            let broker = Broker::with(&world, Transport::Plain, 1, &variables)?;
+            let begin = Instant::now();
+            ensure!(broker.ask(&request("present", &challenge(0)?, 0))?.starts_with("HTTP/1.1 503"));
+            seconds.push(begin.elapsed().as_secs_f64());
+        }
+        println!("| {what} | {:.2} s | 1 s |", percentile(&seconds, 50));
+    }
     Ok(())
 }
 

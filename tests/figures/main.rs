@@ -33,6 +33,8 @@ const KINDS: &[Kind] = &[
     #[cfg(feature = "serve")]
     ("broker", broker::measure),
     #[cfg(feature = "serve")]
+    ("broker-away", broker::away),
+    #[cfg(feature = "serve")]
     ("broker-waits", crowd::waits),
     #[cfg(feature = "serve")]
     ("broker-turns", crowd::turns),
