@@ -2,6 +2,7 @@
 //! opened under the number of a closed stream.
 
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use ipv64_acme::sim::{Action, ApiFault};
 
@@ -91,4 +92,32 @@ fn a_hook_whose_reader_has_gone_does_its_work() {
         assert_eq!(child.wait().unwrap().code(), Some(0), "{verb}");
     }
     assert!(env.sim.records_left().is_empty());
+}
+
+/// A timer or a script may leave it open for ever.
+#[test]
+fn what_has_its_operands_does_not_read_an_input_that_never_ends() {
+    let env = hasty();
+    for args in [
+        &["present", NAME, VALUE][..],
+        &["cleanup", NAME, VALUE],
+        &["explain", "no_domain"],
+        &["explain", "No TXT record found at _acme-challenge.name.ipv64.net"],
+        &["sweep"],
+        &["record", "delete", NAME, "TXT", VALUE],
+    ] {
+        let mut command = env.command(crate::support::programs::hook());
+        let mut child = command.args(args).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        let input = child.stdin.take();
+        let until = Instant::now() + Duration::from_secs(60);
+        let ended = loop {
+            match child.try_wait().unwrap() {
+                None if Instant::now() < until => std::thread::sleep(Duration::from_millis(10)),
+                ended => break ended,
+            }
+        };
+        drop(input);
+        child.wait().unwrap();
+        assert!(ended.is_some_and(|ended| ended.success()), "{args:?}: {ended:?}");
+    }
 }
