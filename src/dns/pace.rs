@@ -44,6 +44,12 @@ impl Queries {
         }
     }
 
+    /// Whether it matters for the next query that there were others.
+    fn is_in_use(&mut self, now: Instant) -> bool {
+        self.forget_old(now);
+        self.permits > 0 || !self.sent.is_empty() || !self.waiting.is_empty()
+    }
+
     fn free(&self, now: Instant) -> usize {
         let free = |(limit, span): (usize, Duration)| {
             let counted = self.sent.iter().filter(|sent| **sent + span > now).count();
@@ -113,7 +119,7 @@ impl Pace {
     #[must_use]
     pub fn try_take(self: &Arc<Self>, server: SocketAddr, now: Instant) -> Option<QueryPermit> {
         let mut addresses = self.lock();
-        let queries = addresses.entry(server.ip()).or_default();
+        let queries = queries_to(&mut addresses, server.ip(), now);
         queries.forget_old(now);
         if queries.yields() || queries.free(now) == 0 {
             return None;
@@ -150,7 +156,7 @@ impl Pace {
     #[must_use]
     pub fn wait(self: &Arc<Self>, server: SocketAddr, deadline: Instant) -> Option<QueryPermit> {
         let mut addresses = self.lock();
-        let queries = addresses.entry(server.ip()).or_default();
+        let queries = queries_to(&mut addresses, server.ip(), Instant::now());
         queries.arrivals += 1;
         let mine = queries.arrivals;
         queries.waiting.push_back(mine);
@@ -181,6 +187,15 @@ impl Pace {
         queries.permits += 1;
         QueryPermit { pace: Arc::clone(self), server, sent: None }
     }
+}
+
+/// Returns the queries to an address. A new one ends the memory of all that were not asked lately: a broker's clients name servers
+/// without end.
+fn queries_to(addresses: &mut HashMap<IpAddr, Queries>, address: IpAddr, now: Instant) -> &mut Queries {
+    if !addresses.contains_key(&address) {
+        addresses.retain(|_, queries| queries.is_in_use(now));
+    }
+    addresses.entry(address).or_default()
 }
 
 #[cfg(test)]

@@ -147,3 +147,17 @@ fn who_polls_lets_who_waits_go_first_but_for_every_other_query() {
     queries(&|queries| queries.waiting.clear());
     assert!(pace.try_take(SERVER, now).is_some());
 }
+
+#[test]
+fn only_addresses_that_were_asked_lately_take_memory() {
+    let (pace, start) = (Arc::new(Pace::default()), Instant::now());
+    let held = pace.try_take(SERVER, start).unwrap();
+    for number in 0..1000_u16 {
+        let [high, low] = number.to_be_bytes();
+        let now = start + ms(100) * u32::from(number);
+        pace.try_take(SocketAddr::from(([198, 51, high, low], 53)), now).unwrap().sent(now);
+    }
+    assert!(pace.lock().len() < 40, "those of 3.1 s, and the one whose permit is out");
+    assert_eq!(pace.lock()[&SERVER.ip()].permits, 1);
+    drop(held);
+}
