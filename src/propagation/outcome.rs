@@ -171,7 +171,10 @@ fn headline(names: &[DnsName], cause: Cause, waited: Duration, rows: &[Row]) -> 
     let seconds = waited.as_secs_f64();
     let is_silent = |row: &Row| matches!(row.status, ServerStatus::Silent | ServerStatus::NoRoute);
     match cause {
-        Cause::TimedOut if !rows.is_empty() && rows.iter().all(is_silent) => {
+        Cause::TimedOut if rows.is_empty() => {
+            format!("no name server was found for {seconds:.0} s, so it is unknown whether {shown} there")
+        }
+        Cause::TimedOut if rows.iter().all(is_silent) => {
             format!("no name server answered for {seconds:.0} s, so it is unknown whether {shown} there")
         }
         Cause::TimedOut => format!("{shown} not on every name server after {seconds:.0} s"),

@@ -22,7 +22,7 @@ use super::listen::{Socket, Sockets};
 use super::metrics;
 use super::router::router;
 use super::server::Server;
-use super::tls::{Certificate, Look};
+use super::tls::{Certificate, Reloaded};
 use super::watch::Folder;
 use super::{Note, Warn, systemd};
 use crate::error::{Context as _, Error, Kind, Result};
@@ -31,8 +31,8 @@ use crate::error::{Context as _, Error, Kind, Result};
 pub const MOST_CONNECTIONS: usize = 1280;
 /// The most connections of monitoring systems.
 const MOST_ADMIN_CONNECTIONS: usize = 16;
-/// How often files are looked at.
-const LOOK: Duration = Duration::from_secs(2);
+/// How often it is checked whether files have changed.
+const CHECK_FILES: Duration = Duration::from_secs(2);
 
 /// Looks after a broker.
 pub struct Daemon {
@@ -118,15 +118,15 @@ impl Daemon {
 
     /// Looks at files and signals, until it is time to end. There may be many files, and slow ones: requests do not wait for them.
     async fn live(mut self, signals: &mut Signals) -> Result<()> {
-        let mut look = interval(LOOK);
-        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut check = interval(CHECK_FILES);
+        check.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut watchdog = systemd::watchdog_interval().map(interval);
         loop {
             let what = tokio::select! {
                 _ = signals.terminate.recv() => return Ok(()),
                 _ = signals.interrupt.recv() => return Ok(()),
                 _ = signals.reload.recv() => Self::reload,
-                _ = look.tick() => Self::look,
+                _ = check.tick() => Self::check_files,
                 () = next(&mut watchdog) => {
                     systemd::alive();
                     continue;
@@ -137,13 +137,13 @@ impl Daemon {
                 self
             })
             .await
-            .map_err(|error| Error::new(Kind::Failed, format!("cannot look at the files of the broker: {error}")))?;
+            .map_err(|error| Error::new(Kind::Failed, format!("cannot check the files of the broker: {error}")))?;
         }
     }
 
-    fn look(&mut self) {
+    fn check_files(&mut self) {
         if let Some(certificate) = &self.broker.certificate {
-            self.tell(certificate.look(None));
+            self.tell(certificate.reload(None));
         }
         self.complain();
         // Such as could not be used are read again although they have not changed: a folder above may be mended, or the disk.
@@ -200,18 +200,18 @@ impl Daemon {
             (self.warn)(&Error::new(Kind::Failed, problem).advise("run `systemctl restart ipv64-acme-broker`"));
         }
         if let (Some(certificate), Some(files)) = (&self.broker.certificate, &config.tls) {
-            self.tell(certificate.look(Some(files.clone())));
+            self.tell(certificate.reload(Some(files.clone())));
         }
     }
 
-    fn tell(&self, look: Look) {
-        match look {
-            Look::Same => {}
-            Look::Renewed(end) => {
+    fn tell(&self, reloaded: Reloaded) {
+        match reloaded {
+            Reloaded::Same => {}
+            Reloaded::Renewed(end) => {
                 let until = end.map_or_else(String::new, |end| format!(", valid until {end}"));
                 (self.note)(&format!("uses a new certificate{until}"));
             }
-            Look::Kept(error) => (self.warn)(&error.context("the previous certificate stays in use")),
+            Reloaded::Kept(error) => (self.warn)(&error.context("the previous certificate stays in use")),
         }
     }
 

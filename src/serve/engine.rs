@@ -1,7 +1,7 @@
-//! The engine of the broker: from an [`Ask`] to an [`Answer`], whatever the dialect. Threads and no runtime: a few look
-//! things up, one (the lane) makes all API calls, and each wait for the name servers has one of its own.
+//! The engine of the broker: from an [`Ask`] to an [`Answer`], whatever the dialect. Threads and no runtime: a few
+//! check, one (the lane) makes all API calls, and each wait for the name servers has one of its own.
 //!
-//! An addition passes four steps: *looking* (is it in the journal, may this client place a record where the alias ends?),
+//! An addition passes four steps: *checking* (is it in the journal, may this client place a record where the alias ends?),
 //! *queued* until the request window lets a call out and it is this client's turn, *adding*, *waiting*. A second present of the
 //! same record joins the first one. The journal has each record before its request leaves, so that a restart loses nothing.
 //!
@@ -9,17 +9,21 @@
 //! - `desk`: all that is under way
 //! - `queue`: whose turn it is
 //! - `solving`: the solver for one record
-//! - `look`: what is decided before anything is sent
+//! - `check`: what is decided before anything is sent
+//! - `checks`: which check is next
 //! - `lane`: every call, one after the other
+//! - `calls`: which record each was for
 //! - `removal`: what a client asks to be removed, what expires, what was left behind
 //! - `wait`: the name servers
 //! - `outage`: IPv64 does not answer
 //! - `memory`: additions that failed a moment ago
 
+mod calls;
+mod check;
+mod checks;
 mod desk;
 mod job;
 mod lane;
-mod look;
 mod memory;
 mod outage;
 mod queue;
@@ -43,14 +47,13 @@ use crate::settings::Settings;
 use crate::solver::Upstream;
 use crate::state::{Quota, State};
 use crate::time::{Interrupted, Pause, Timestamp};
+use checks::CHECKERS;
 use desk::Desk;
 use job::Key;
 use outage::Reach;
 
 /// The program of an [`Ask`] in the dialect of acme-dns, whose clients never ask for a removal.
 pub const ACME_DNS: &str = "acme-dns";
-/// How many look-ups run at once.
-const LOOKERS: usize = 8;
 /// What is said about when to come again where nobody knows.
 const SOON: Duration = Duration::from_secs(5);
 /// How often a thread that sleeps looks whether the broker stops.
@@ -73,7 +76,7 @@ pub struct Parts {
 /// What the engine is doing, and has done since its start, for those who watch it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Numbers {
-    /// Additions and removals that wait for a look or a call.
+    /// Additions and removals that wait for a check or a call.
     pub queued: usize,
     /// Waits for name servers.
     pub waits: usize,
@@ -123,8 +126,8 @@ impl Engine {
         engine.read_usage();
         engine.resume_outage();
         engine.resume_removals();
-        for _ in 0..LOOKERS {
-            engine.spawn("look-up", Self::look_things_up)?;
+        for _ in 0..CHECKERS {
+            engine.spawn("check", Self::run_checks)?;
         }
         engine.spawn("calls", Self::make_calls)?;
         engine.spawn("outage", Self::watch)?;
@@ -153,9 +156,10 @@ impl Engine {
             };
             // What a removal has ended is not this request's answer.
             let awaited = if joined.is_ending { Goal::Ready } else { goal };
-            match tokio::time::timeout_at(until, joined.told.wait_for(|told| told.of(awaited).is_some())).await {
+            match tokio::time::timeout_at(until, joined.answers.wait_for(|answers| answers.of(awaited).is_some())).await
+            {
                 Ok(Ok(_)) if joined.is_ending => {}
-                Ok(Ok(told)) => return told.of(awaited).cloned().unwrap_or(Answer::Pending),
+                Ok(Ok(answers)) => return answers.of(awaited).cloned().unwrap_or(Answer::Pending),
                 Ok(Err(_)) => return interrupted(),
                 Err(_) => return Answer::Pending,
             }
@@ -167,12 +171,12 @@ impl Engine {
         let _bill = Bill { engine: self, ask: &ask };
         let begun = self.desk().begin_removal(&ask);
         self.changed.notify_all();
-        let mut told = match begun {
-            Ok(told) => told,
+        let mut answer = match begun {
+            Ok(answer) => answer,
             Err(answer) => return answer,
         };
-        match tokio::time::timeout(within, told.wait_for(Option::is_some)).await {
-            Ok(Ok(told)) => told.clone().unwrap_or(Answer::Pending),
+        match tokio::time::timeout(within, answer.wait_for(Option::is_some)).await {
+            Ok(Ok(answer)) => answer.clone().unwrap_or(Answer::Pending),
             Ok(Err(_)) => interrupted(),
             Err(_) => Answer::Pending,
         }
@@ -244,7 +248,7 @@ struct Bill<'a> {
 
 impl Drop for Bill<'_> {
     fn drop(&mut self) {
-        let calls = self.engine.desk().take_calls(&Key::of(self.ask), self.engine.parts.traffic.passed());
+        let calls = self.engine.desk().calls.take(&Key::of(self.ask), self.engine.parts.traffic.passed());
         self.ask.calls.fetch_add(calls, Ordering::Relaxed);
     }
 }

@@ -27,7 +27,7 @@ use crate::time::{SystemClock, Timestamp};
 const LONGEST: u64 = 256 * 1024;
 /// A moment after the end of every certificate: 9999-12-31, the last that one can name (RFC 5280 section 4.1.2.5).
 const END_OF_TIME: Duration = Duration::from_secs(253_402_300_799);
-/// After so many looks in a row that found them unusable, changed files are complained about: whoever renews a certificate
+/// After so many attempts in a row to use them, changed files are complained about: whoever renews a certificate
 /// writes one file after the other.
 const PATIENCE: u32 = 2;
 
@@ -45,7 +45,7 @@ struct Held {
     stamps: Stamps,
     misses: u32,
     /// What was said of the changed files.
-    told: Option<String>,
+    complaint: Option<String>,
     key: Arc<CertifiedKey>,
     not_after: Option<Timestamp>,
 }
@@ -59,9 +59,9 @@ impl Held {
 
 type Stamps = [Option<Stamp>; 2];
 
-/// What a look at the files has brought.
+/// What became of the certificate when its files were read again.
 #[derive(Debug)]
-pub enum Look {
+pub enum Reloaded {
     /// Nothing new.
     Same,
     /// Another certificate is shown from now on; it ends at this time, if that can be told.
@@ -80,18 +80,18 @@ impl Certificate {
         let (key, not_after) = load(&files, credentials.as_deref())?;
         Ok(Arc::new(Self {
             credentials,
-            held: Mutex::new(Held { files, stamps, misses: 0, told: None, key, not_after }),
+            held: Mutex::new(Held { files, stamps, misses: 0, complaint: None, key, not_after }),
         }))
     }
 
-    /// Takes up changed files; `now` does so without waiting for a second look, and from other files if the configuration
+    /// Takes up changed files; `now` does so without waiting for more attempts, and from other files if the configuration
     /// names others.
-    pub fn look(&self, now: Option<TlsFiles>) -> Look {
+    pub fn reload(&self, now: Option<TlsFiles>) -> Reloaded {
         let patience = if now.is_some() { 0 } else { PATIENCE };
         let files = now.unwrap_or_else(|| self.held().files.clone());
         let stamps = stamps(&files);
         if patience > 0 && self.held().is_of(&files, &stamps) {
-            return Look::Same;
+            return Reloaded::Same;
         }
         // Without the lock: the disk may be slow, and every handshake takes it.
         let loaded = load(&files, self.credentials.as_deref());
@@ -99,18 +99,18 @@ impl Certificate {
         match loaded {
             Ok((key, not_after)) => {
                 let is_new = key.cert != held.key.cert;
-                *held = Held { files, stamps, misses: 0, told: None, key, not_after };
-                if is_new { Look::Renewed(not_after) } else { Look::Same }
+                *held = Held { files, stamps, misses: 0, complaint: None, key, not_after };
+                if is_new { Reloaded::Renewed(not_after) } else { Reloaded::Same }
             }
             Err(error) => {
-                // They are looked at again although they do not change: a folder above them may be mended, or the disk.
+                // They are read again although they do not change: a folder above them may be mended, or the disk.
                 held.misses = held.misses.saturating_add(1);
                 let words = Some(format!("{error:#}"));
-                if held.misses < patience || (patience > 0 && held.told == words) {
-                    return Look::Same;
+                if held.misses < patience || (patience > 0 && held.complaint == words) {
+                    return Reloaded::Same;
                 }
-                held.told = words;
-                Look::Kept(error)
+                held.complaint = words;
+                Reloaded::Kept(error)
             }
         }
     }

@@ -8,11 +8,13 @@ use std::time::Instant;
 
 use tokio::sync::watch;
 
-use super::job::{Job, Key, Look, Step, Task, Ticket, Told};
+use super::calls::Calls;
+use super::checks::Checks;
+use super::job::{Answers, Job, Key, Step, Task, Ticket};
 use super::memory::Failures;
 use super::outage::away;
 use super::queue::FairQueue;
-use super::{Answer, Ask, Goal, LOOKERS, SOON, interrupted};
+use super::{Answer, Ask, Goal, SOON, interrupted};
 use crate::dns::cname::Place;
 use crate::error::Kind;
 use crate::serve::grant::Grant;
@@ -23,40 +25,30 @@ const MOST_JOBS: usize = 4096;
 const MOST_OF_CLIENT: usize = 256;
 /// The most requests of one client that wait for an answer to either: each takes a connection.
 const MOST_REQUESTS: usize = 2 * MOST_OF_CLIENT;
-/// How many look-ups one client has at once: its name servers may be slow, and others are not to wait for them.
-const LOOKS_OF_CLIENT: usize = LOOKERS / 2;
-
-/// So often an addition gives up its turn where nobody answers in time for the second look: the name servers' share of queries is
+/// So often an addition gives up its turn where nobody answers when its alias is looked up again: the name servers' share of queries is
 /// shared by all, and a busy moment passes.
-const MOST_UNSEEN: u32 = 4;
+const MOST_RETURNS: u32 = 4;
 
 /// Everything that is under way.
 #[derive(Default)]
 pub(super) struct Desk {
     jobs: HashMap<Key, Job>,
     removals: HashMap<Key, watch::Sender<Option<Answer>>>,
-    looks: FairQueue<Look>,
-    removal_looks: FairQueue<Look>,
-    /// Whether a removal is looked at next.
-    is_turn_of_removals: bool,
-    looking: HashMap<String, usize>,
+    pub(super) checks: Checks,
     pub(super) queue: FairQueue<Task>,
     pub(super) failures: Failures,
     /// How many additions have failed, by kind.
     pub(super) failed: BTreeMap<&'static str, u64>,
     /// The call under way has had no answer for too long.
     pub(super) is_away: bool,
-    /// Whose call is under way, and how many requests there were before those of it that are not counted yet.
-    pub(super) calling: Option<(Key, u64)>,
-    /// The API calls of records since a request for them was last answered.
-    unpaid: HashMap<Key, u64>,
+    pub(super) calls: Calls,
     numbers: u64,
     is_closed: bool,
 }
 
 /// A place to hear from, and whether what is heard of ends because of a removal.
 pub(super) struct Joined {
-    pub(super) told: watch::Receiver<Told>,
+    pub(super) answers: watch::Receiver<Answers>,
     pub(super) is_ending: bool,
 }
 
@@ -64,14 +56,14 @@ impl Desk {
     /// Begins an addition, or joins the one that is under way.
     pub(super) fn begin(&mut self, ask: &Ask, goal: Goal) -> Result<Joined, Answer> {
         let key = Key::of(ask);
-        check_requests(&key.client, self.jobs.iter().map(|(key, job)| (key, job.told.receiver_count())))?;
+        check_requests(&key.client, self.jobs.iter().map(|(key, job)| (key, job.answers.receiver_count())))?;
         if let Some(job) = self.jobs.get_mut(&key) {
             job.is_awaited |= goal == Goal::Ready;
             if let Some(record) = job.ask.found.lock().ok().and_then(|found| found.clone()) {
                 ask.found(&record);
             }
             job.ask = ask.clone();
-            let joined = Joined { told: job.told.subscribe(), is_ending: job.is_cancelled() };
+            let joined = Joined { answers: job.answers.subscribe(), is_ending: job.is_cancelled() };
             return if joined.is_ending && self.is_away { Err(away()) } else { Ok(joined) };
         }
         if self.is_away && self.removals.contains_key(&key) {
@@ -79,16 +71,15 @@ impl Desk {
         }
         self.check_room(&key.client, self.jobs.keys())?;
         self.numbers += 1;
-        let (number, (told, receiver)) = (self.numbers, watch::channel(Told::default()));
-        let step = if self.removals.contains_key(&key) { Step::Parked } else { Step::Looking };
+        let (number, (answers, receiver)) = (self.numbers, watch::channel(Answers::default()));
+        let step = if self.removals.contains_key(&key) { Step::Parked } else { Step::Checking };
         let (is_awaited, cancelled) = (goal == Goal::Ready, Arc::default());
-        let job = Job { ask: ask.clone(), step, is_awaited, cancelled, place: None, unseen: 0, number, told };
+        let job = Job { ask: ask.clone(), step, is_awaited, cancelled, place: None, returns: 0, number, answers };
         self.jobs.insert(key.clone(), job);
-        if step == Step::Looking {
-            let client = key.client.clone();
-            self.looks.push(&client, Look::Addition(Ticket { key, number }));
+        if step == Step::Checking {
+            self.checks.push_addition(Ticket { key, number });
         }
-        Ok(Joined { told: receiver, is_ending: false })
+        Ok(Joined { answers: receiver, is_ending: false })
     }
 
     /// Begins a removal, or joins the one that is under way. An addition that has not left is not sent any more, and one that is
@@ -99,14 +90,14 @@ impl Desk {
             job.cancelled.store(true, Ordering::Relaxed);
             self.withdraw(&key, interrupted());
         }
-        check_requests(&key.client, self.removals.iter().map(|(key, told)| (key, told.receiver_count())))?;
-        if let Some(told) = self.removals.get(&key) {
-            return Ok(told.subscribe());
+        check_requests(&key.client, self.removals.iter().map(|(key, answer)| (key, answer.receiver_count())))?;
+        if let Some(answer) = self.removals.get(&key) {
+            return Ok(answer.subscribe());
         }
         self.check_room(&key.client, self.removals.keys())?;
-        let (told, receiver) = watch::channel(None);
-        self.removals.insert(key.clone(), told);
-        self.removal_looks.push(&ask.grant.client, Look::Removal(key));
+        let (answer, receiver) = watch::channel(None);
+        self.removals.insert(key.clone(), answer);
+        self.checks.push_removal(key);
         Ok(receiver)
     }
 
@@ -125,7 +116,7 @@ impl Desk {
     /// Tells that IPv64 has stored the record of a job.
     pub(super) fn stored(&mut self, ticket: &Ticket, answer: Answer) {
         if let Some(job) = self.job(ticket) {
-            job.told.send_modify(|told| told.stored = Some(answer));
+            job.answers.send_modify(|answers| answers.stored = Some(answer));
         }
     }
 
@@ -142,9 +133,9 @@ impl Desk {
     fn end(&mut self, key: &Key, answer: Answer) {
         if let Some(job) = self.jobs.remove(key) {
             let answer = if job.is_cancelled() { interrupted() } else { answer };
-            job.told.send_modify(|told| {
-                told.stored.get_or_insert_with(|| answer.clone());
-                told.ended = Some(answer);
+            job.answers.send_modify(|answers| {
+                answers.stored.get_or_insert_with(|| answer.clone());
+                answers.ended = Some(answer);
             });
         }
     }
@@ -153,7 +144,7 @@ impl Desk {
     fn withdraw(&mut self, key: &Key, answer: Answer) {
         let Some(job) = self.jobs.get(key).filter(|job| !job.is_on_its_way()) else { return };
         let ticket = Ticket { key: key.clone(), number: job.number };
-        self.looks.withdraw(&key.client, &Look::Addition(ticket.clone()));
+        self.checks.withdraw(&ticket);
         self.queue.withdraw(&key.client, &Task::Add(ticket));
         self.end(key, answer);
     }
@@ -178,46 +169,23 @@ impl Desk {
 
     /// Ends a removal, and lets the addition go on that has waited for its end.
     pub(super) fn removed(&mut self, key: &Key, answer: Answer) {
-        if let Some(told) = self.removals.remove(key) {
-            told.send_replace(Some(answer));
+        if let Some(waiting) = self.removals.remove(key) {
+            waiting.send_replace(Some(answer));
         }
         if let Some(job) = self.jobs.get_mut(key).filter(|job| job.step == Step::Parked) {
-            job.step = Step::Looking;
+            job.step = Step::Checking;
             let ticket = Ticket { key: key.clone(), number: job.number };
-            self.looks.push(&key.client, Look::Addition(ticket));
+            self.checks.push_addition(ticket);
         }
     }
 
-    /// Returns how many additions and removals wait for a look or a call.
+    /// Returns how many additions and removals wait for a check or a call.
     pub(super) fn waiting(&self) -> usize {
-        self.looks.len() + self.removal_looks.len() + self.queue.len()
+        self.checks.len() + self.queue.len()
     }
 
     pub(super) fn is_adding(&self, key: &Key) -> bool {
         self.jobs.get(key).is_some_and(Job::is_on_its_way)
-    }
-
-    /// Takes what is looked up next: an addition and a removal in turn, so that neither keeps the other waiting.
-    pub(super) fn next_look(&mut self) -> Option<Look> {
-        let Self { looks, removal_looks, looking, .. } = self;
-        let mut addition = || looks.pop(|client| looking.get(client).is_none_or(|count| *count < LOOKS_OF_CLIENT));
-        let mut removal = || removal_looks.pop(|_| true);
-        self.is_turn_of_removals = !self.is_turn_of_removals;
-        let look = if self.is_turn_of_removals { removal().or_else(addition) } else { addition().or_else(removal) }?;
-        if let Look::Addition(ticket) = &look {
-            *self.looking.entry(ticket.key.client.clone()).or_default() += 1;
-        }
-        Some(look)
-    }
-
-    /// Notes that a look is done.
-    pub(super) fn looked(&mut self, client: &str) {
-        if let Some(count) = self.looking.get_mut(client) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                self.looking.remove(client);
-            }
-        }
     }
 
     /// Lets a job queue whose place is found, unless a removal has overtaken it meanwhile.
@@ -238,10 +206,10 @@ impl Desk {
 
     /// Lets a job queue once more, if it may.
     pub(super) fn queue_again(&mut self, ticket: &Ticket) -> bool {
-        let Some(job) = self.job(ticket).filter(|job| job.unseen < MOST_UNSEEN && !job.is_cancelled()) else {
+        let Some(job) = self.job(ticket).filter(|job| job.returns < MOST_RETURNS && !job.is_cancelled()) else {
             return false;
         };
-        (job.unseen, job.step) = (job.unseen + 1, Step::Queued);
+        (job.returns, job.step) = (job.returns + 1, Step::Queued);
         self.queue.push(&ticket.key.client, Task::Add(ticket.clone()));
         true
     }
@@ -262,40 +230,15 @@ impl Desk {
         self.is_away = true;
         self.dismiss_queued();
         for job in self.jobs.values().filter(|job| job.step == Step::Adding) {
-            job.told.send_modify(|told| told.meanwhile = Some(away()));
+            job.answers.send_modify(|answers| answers.meanwhile = Some(away()));
         }
-    }
-
-    /// Notes that the call under way has ended.
-    pub(super) fn settle(&mut self, requests: u64) {
-        self.count(requests);
-        self.calling = None;
-        self.be_back();
     }
 
     /// Lets those who ask wait again for the call under way.
     pub(super) fn be_back(&mut self) {
         if std::mem::take(&mut self.is_away) {
-            self.jobs.values().for_each(|job| job.told.send_modify(|told| told.meanwhile = None));
+            self.jobs.values().for_each(|job| job.answers.send_modify(|answers| answers.meanwhile = None));
         }
-    }
-
-    /// Counts the requests of the call under way for its record. `requests` is how many there were of all calls.
-    fn count(&mut self, requests: u64) {
-        let Some((key, counted)) = &mut self.calling else { return };
-        let made = requests.saturating_sub(std::mem::replace(counted, requests));
-        if made > 0 {
-            if self.unpaid.len() >= MOST_JOBS {
-                self.unpaid.clear();
-            }
-            *self.unpaid.entry(key.clone()).or_default() += made;
-        }
-    }
-
-    /// Takes the calls of a record for the request that is answered now.
-    pub(super) fn take_calls(&mut self, key: &Key, requests: u64) -> u64 {
-        self.count(requests);
-        self.unpaid.remove(key).unwrap_or_default()
     }
 
     /// Returns the records whose removal somebody waits for.
@@ -305,8 +248,8 @@ impl Desk {
 
     /// Tells those who wait for a removal that it is finished later.
     pub(super) fn postponed(&self, key: &Key, answer: Answer) {
-        if let Some(told) = self.removals.get(key) {
-            told.send_replace(Some(answer));
+        if let Some(waiting) = self.removals.get(key) {
+            waiting.send_replace(Some(answer));
         }
     }
 

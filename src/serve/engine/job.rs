@@ -30,28 +30,28 @@ pub(super) struct Ticket {
 pub(super) enum Step {
     /// An equal record is being removed.
     Parked,
-    Looking,
+    Checking,
     Queued,
     Adding,
     Waiting,
 }
 
-/// What those who wait for an addition are told.
+/// The answers for those who wait for an addition.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Told {
+pub(super) struct Answers {
     pub(super) stored: Option<Answer>,
     pub(super) ended: Option<Answer>,
     /// While its call goes on without an answer of IPv64.
     pub(super) meanwhile: Option<Answer>,
 }
 
-impl Told {
+impl Answers {
     pub(super) fn of(&self, goal: Goal) -> Option<&Answer> {
-        let told = match goal {
+        let answer = match goal {
             Goal::Stored => self.stored.as_ref(),
             Goal::Ready => self.ended.as_ref(),
         };
-        told.or(self.meanwhile.as_ref())
+        answer.or(self.meanwhile.as_ref())
     }
 }
 
@@ -65,10 +65,10 @@ pub(super) struct Job {
     pub(super) cancelled: Arc<AtomicBool>,
     /// Where its record belongs, and when that was found.
     pub(super) place: Option<(Instant, Place)>,
-    /// How often its alias could not be looked at again.
-    pub(super) unseen: u32,
+    /// How often it went back into the queue, since its alias could not be looked up again.
+    pub(super) returns: u32,
     pub(super) number: u64,
-    pub(super) told: watch::Sender<Told>,
+    pub(super) answers: watch::Sender<Answers>,
 }
 
 impl Job {
@@ -79,13 +79,6 @@ impl Job {
     pub(super) fn is_on_its_way(&self) -> bool {
         matches!(self.step, Step::Adding | Step::Waiting)
     }
-}
-
-/// What a thread that looks things up does next.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Look {
-    Addition(Ticket),
-    Removal(Key),
 }
 
 /// What the lane does next.

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::check::done;
 use super::job::{Step, Task, Ticket};
-use super::look::done;
 use super::solving::addition;
 use super::{ACME_DNS, Answer, Ask, Engine};
 use crate::api::{CallKind, RetryPolicy};
@@ -22,11 +22,11 @@ const CALL: Duration = Duration::from_secs(20);
 const TRIES: u32 = 2;
 /// The pause between the two: what they tell is told to all within a second.
 const PAUSE: Duration = Duration::from_millis(400);
-/// How long the second look at an alias may take, for which everybody waits.
-const LOOK_AGAIN: Duration = Duration::from_secs(3);
-/// How long the lane waits for its turn before it looks again at what is most urgent.
+/// How long the end of an alias may be looked for once more, for which everybody waits.
+const PLACE_AGAIN: Duration = Duration::from_secs(3);
+/// How long the lane waits for its turn before it asks again what is most urgent.
 const TURN: Duration = Duration::from_millis(500);
-/// Between two looks at what nobody asks for.
+/// How often it is looked for what nobody asks for.
 const TIDY: Duration = Duration::from_secs(5);
 
 impl Engine {
@@ -113,7 +113,7 @@ impl Engine {
             Ok(policy::admit_record(&ask.grant, &challenge.name, record)?)
         };
         let place = self.desk().take_place(ticket);
-        let owner = Owner { name: &ticket.key.client, allowed: &allowed, patience: LOOK_AGAIN, place };
+        let owner = Owner { name: &ticket.key.client, allowed: &allowed, patience: PLACE_AGAIN, place };
         let lookup = self.lookup();
         let solver = self.solver(&lookup, Some(&owner), &cancelled);
         let stored = self.try_out(Some(&ticket.key), || solver.store_records(&addition(&ask), &policy));

@@ -115,7 +115,7 @@ impl Engine {
         let attempt = Attempt { is_retry: self.down_since().is_some(), ..Attempt::default() };
         let before = self.parts.traffic.passed();
         let mut desk = self.desk();
-        desk.calling = asked.map(|key| (key.clone(), before));
+        desk.calls.begin(asked, before);
         self.reach().attempt = Some(attempt);
         drop(desk);
         self.changed.notify_all();
@@ -129,7 +129,8 @@ impl Engine {
         (reach.attempt, reach.was_silent) = (None, was_silent);
         reach.probed = reach.probed.filter(|_| !is_answered);
         drop(reach);
-        desk.settle(requests);
+        desk.calls.end(requests);
+        desk.be_back();
         done
     }
 
@@ -169,7 +170,7 @@ impl Engine {
             let is_calling = attempt.is_some();
             if is_calling {
                 drop(self.changed.wait_timeout(desk, TICK / 2));
-                self.look_at_call();
+                self.watch_call();
                 if is_unreachable {
                     continue;
                 }
@@ -187,7 +188,7 @@ impl Engine {
     }
 
     /// Turns away those who wait, once the call under way has had no answer for too long, until it has one.
-    fn look_at_call(&self) {
+    fn watch_call(&self) {
         let Reach { attempt, is_far, .. } = *self.reach();
         let Some(attempt) = attempt else { return };
         let Some(Silence { since, has_failed }) = self.parts.traffic.silence() else { return self.desk().be_back() };

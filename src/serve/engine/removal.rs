@@ -4,8 +4,8 @@ use std::slice::from_ref;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::check::{done, nothing};
 use super::job::{Key, Task};
-use super::look::{done, nothing};
 use super::{ACME_DNS, Answer, Engine, SOON};
 use crate::api::{ApiError, Change};
 use crate::state::{Entry, EntryId};

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
+use super::check::done;
 use super::job::{Step, Ticket};
-use super::look::done;
 use super::solving::addition;
 use super::{Answer, Ask, Engine, SOON};
 use crate::api::{CallKind, RetryPolicy};

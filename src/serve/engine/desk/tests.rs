@@ -5,6 +5,7 @@ use super::*;
 use crate::challenge::{Challenge, TxtValue};
 use crate::name::DnsName;
 use crate::serve::Peer;
+use crate::serve::engine::checks::{CHECKERS, Check};
 use crate::serve::grant::{Grant, NotReady};
 use crate::serve::token::TokenHash;
 
@@ -66,35 +67,36 @@ fn all_clients_have_4096_additions_and_as_many_removals_at_once() {
 }
 
 #[test]
-fn one_client_takes_half_of_those_that_look_things_up() {
+fn one_client_takes_half_of_those_that_check() {
     let mut desk = Desk::default();
     additions(&mut desk, "slow", 20);
-    let looks = |desk: &mut Desk| std::iter::from_fn(|| desk.next_look()).count();
-    assert_eq!(looks(&mut desk), LOOKERS / 2);
+    let checks = |desk: &mut Desk| std::iter::from_fn(|| desk.checks.next()).collect::<Vec<_>>();
+    let running = checks(&mut desk);
+    assert_eq!(running.len(), CHECKERS / 2);
     additions(&mut desk, "other", 1);
-    assert_eq!(looks(&mut desk), 1, "another one is not held up");
-    desk.looked("slow");
-    assert_eq!(looks(&mut desk), 1);
+    assert_eq!(checks(&mut desk).len(), 1, "another one is not held up");
+    desk.checks.ended(&running[0]);
+    assert_eq!(checks(&mut desk).len(), 1);
 }
 
-/// Each look reads the journal, which takes longer than asking for the next one.
+/// Each check reads the journal, which takes longer than asking for the next one.
 #[test]
 fn a_client_that_asks_for_removals_without_end_holds_up_no_other() {
     let mut desk = Desk::default();
     removals(&mut desk, "greedy", 200);
     additions(&mut desk, "modest", 1);
     removals(&mut desk, "modest", 1);
-    let looks: Vec<_> = (0..4).filter_map(|_| desk.next_look()).collect();
+    let checks: Vec<_> = (0..4).filter_map(|_| desk.checks.next()).collect();
     let key = |number| Key::of(&ask("modest", number));
-    assert!(looks.contains(&Look::Removal(key(1000))), "{looks:?}");
-    assert!(looks.iter().any(|look| matches!(look, Look::Addition(ticket) if ticket.key == key(0))), "{looks:?}");
+    assert!(checks.contains(&Check::Removal(key(1000))), "{checks:?}");
+    assert!(checks.iter().any(|check| matches!(check, Check::Addition(ticket) if ticket.key == key(0))), "{checks:?}");
 }
 
 #[test]
 fn an_addition_gives_up_its_turn_four_times_at_most() {
     let mut desk = Desk::default();
     additions(&mut desk, "a", 1);
-    let Some(Look::Addition(ticket)) = desk.next_look() else { panic!("nothing to look at") };
+    let Some(Check::Addition(ticket)) = desk.checks.next() else { panic!("nothing to check") };
     assert_eq!((0..9).filter(|_| desk.queue_again(&ticket)).count(), 4);
 }
 
@@ -114,7 +116,7 @@ fn an_addition_is_that_of_whoever_has_asked_for_it_last() {
     let mut desk = Desk::default();
     let by = |token: &[u8], number| Ask { shown: Some(TokenHash::of(token)), ..ask("web", number) };
     let is_good = |ask: &Ask| (ask.shown == Some(TokenHash::of(b"new"))).then(|| Arc::clone(&ask.grant));
-    let begin = |desk: &mut Desk, ask: &Ask| desk.begin(ask, Goal::Ready).unwrap_or_else(|_| panic!("no room")).told;
+    let begin = |desk: &mut Desk, ask: &Ask| desk.begin(ask, Goal::Ready).unwrap_or_else(|_| panic!("no room")).answers;
     let (dropped, first) = (begin(&mut desk, &by(b"old", 1)), begin(&mut desk, &by(b"old", 2)));
     begin(&mut desk, &by(b"new", 2));
     desk.regrant(is_good);

@@ -4,7 +4,8 @@
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::job::{Key, Look, Task, Ticket};
+use super::checks::Check;
+use super::job::{Key, Task, Ticket};
 use super::{Answer, Ask, Engine, Goal, SOON};
 use crate::api::ApiError;
 use crate::dns::cname::{Place, PlaceError};
@@ -13,35 +14,33 @@ use crate::serve::{Refusal, policy};
 use crate::state::{CallKind, Entry, LimitError, Progress};
 use crate::time::{Interrupted, SystemClock};
 
-/// How long a look at the alias may take: whoever waits has half a minute.
-const LOOK: Duration = Duration::from_secs(10);
+/// How long the end of an alias may be looked for: whoever waits has half a minute.
+const PLACE: Duration = Duration::from_secs(10);
 /// Who would wait longer than this for a turn is told so.
 const LONGEST_TURN: Duration = Duration::from_secs(30);
 
 impl Engine {
-    /// A thread that looks things up.
-    pub(super) fn look_things_up(self: &Arc<Self>) {
+    /// A thread that checks.
+    pub(super) fn run_checks(self: &Arc<Self>) {
         let mut desk = self.desk();
         while !self.is_stopping() {
-            let Some(look) = desk.next_look() else {
+            let Some(check) = desk.checks.next() else {
                 desk = self.changed.wait(desk).unwrap_or_else(PoisonError::into_inner);
                 continue;
             };
             drop(desk);
-            match &look {
-                Look::Addition(ticket) => self.look(ticket),
-                Look::Removal(key) => self.look_at_removal(key),
+            match &check {
+                Check::Addition(ticket) => self.check_addition(ticket),
+                Check::Removal(key) => self.check_removal(key),
             }
             desk = self.desk();
-            if let Look::Addition(ticket) = &look {
-                desk.looked(&ticket.key.client);
-            }
+            desk.checks.ended(&check);
             self.changed.notify_all();
         }
     }
 
     /// Answers an addition from the journal or from memory, refuses it, or lets it queue.
-    fn look(self: &Arc<Self>, ticket: &Ticket) {
+    fn check_addition(self: &Arc<Self>, ticket: &Ticket) {
         let Some((ask, goal)) = self.asked(ticket) else { return };
         let entry =
             self.journalled(&ticket.key.client, &ask.challenge).into_iter().rfind(|one| !one.is_being_removed());
@@ -60,7 +59,7 @@ impl Engine {
         if let Some(entry) = entry.filter(|entry| entry.progress == Progress::Confirmed) {
             return self.take_up(ticket, &ask, entry);
         }
-        match self.check_limits(&ask).and_then(|_| self.look_at_alias(&ask)) {
+        match self.check_limits(&ask).and_then(|_| self.find_place(&ask)) {
             Ok(place) => self.desk().queue_up(ticket, (Instant::now(), place)),
             Err(error) => self.finish(ticket, self.failure(&ask, &error)),
         }
@@ -80,7 +79,7 @@ impl Engine {
     fn take_up(self: &Arc<Self>, ticket: &Ticket, ask: &Ask, entry: Entry) {
         ask.found(&entry.record);
         let (answer, lookup) = (done(&entry, false), self.lookup());
-        match self.solver(&lookup, None, &Arc::default()).stored_before(entry, Instant::now() + LOOK) {
+        match self.solver(&lookup, None, &Arc::default()).stored_before(entry, Instant::now() + PLACE) {
             Ok(stored) => {
                 self.desk().stored(ticket, answer);
                 self.wait(ticket, stored);
@@ -116,9 +115,9 @@ impl Engine {
     }
 
     /// Finds the end of the alias, and decides whether this client may place a record there.
-    fn look_at_alias(&self, ask: &Ask) -> Result<Place> {
+    fn find_place(&self, ask: &Ask) -> Result<Place> {
         let name = &ask.challenge.name;
-        let place = self.lookup().place(name, self.parts.settings.follow_cname, Instant::now() + LOOK)?;
+        let place = self.lookup().place(name, self.parts.settings.follow_cname, Instant::now() + PLACE)?;
         let record = place.target(name);
         ask.found(record);
         policy::admit_record(&ask.grant, name, record)?;
@@ -156,7 +155,7 @@ impl Engine {
     }
 
     /// Answers a removal of what this client has not added, or lets it queue.
-    fn look_at_removal(&self, key: &Key) {
+    fn check_removal(&self, key: &Key) {
         // Before the journal is read, which has the record of an addition that ends meanwhile.
         let was_adding = self.desk().is_adding(key);
         let entries = self.journalled(&key.client, &key.challenge);
