@@ -18,13 +18,12 @@ const PATIENCE: Duration = Duration::from_secs(25);
 const FORM_PATIENCE: Duration = Duration::from_secs(4);
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// Reads a request. `content_type` is that of the header.
+/// Reads a request. `media_type` is in lower case, without parameters.
 ///
 /// # Errors
 /// [`Malformed`]
-pub fn read(content_type: Option<&str>, body: &[u8]) -> Result<Asked, Malformed> {
-    let media_type = content_type.map(|text| text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
-    let is_form = match media_type.as_deref() {
+pub fn read(media_type: Option<&str>, body: &[u8]) -> Result<Asked, Malformed> {
+    let is_form = match media_type {
         None | Some("application/json") => false,
         // curl and wget send this type with every body, also with the JSON of acme.sh.
         Some(FORM) => !body.trim_ascii_start().starts_with(b"{"),

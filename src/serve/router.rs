@@ -128,7 +128,8 @@ impl<'a> Visit<'a> {
             Dialect::AcmeDns => self.account()?,
         };
         let grant = self.admit(grant, line)?;
-        let content_type = self.headers.get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or("unreadable"));
+        let content_type = self.headers.get(header::CONTENT_TYPE).map(media_type);
+        let content_type = content_type.as_deref();
         let asked = match account {
             Some((update, record)) => update.asked(record),
             None if dialect == Dialect::V1 => self.body.and_then(|body| v1::read(content_type, body)),
@@ -244,6 +245,12 @@ impl Drop for Decision<'_> {
         self.line.wait_seconds = (self.started.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
         self.audit.note(&self.line);
     }
+}
+
+/// Returns a media type in lower case, without its parameters (RFC 9110 section 8.3.1).
+fn media_type(content_type: &HeaderValue) -> String {
+    let text = content_type.to_str().unwrap_or("unreadable");
+    text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
 fn refuse(problem: Problem, body: &Value) -> Response<Body> {

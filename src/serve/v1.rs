@@ -18,12 +18,12 @@ const PATIENCE: Duration = Duration::from_secs(25);
 /// The longest name of a program, in characters.
 const LONGEST_PROGRAM: usize = 40;
 
-/// Reads a request. `content_type` is that of the header.
+/// Reads a request. `media_type` is in lower case, without parameters.
 ///
 /// # Errors
 /// [`Malformed`]
-pub fn read(content_type: Option<&str>, body: &[u8]) -> Result<Asked, Malformed> {
-    if content_type != Some("application/json") {
+pub fn read(media_type: Option<&str>, body: &[u8]) -> Result<Asked, Malformed> {
+    if media_type != Some("application/json") {
         return Err(Malformed::ContentType);
     }
     let request: RecordRequest = serde_json::from_slice(body).map_err(|_| Malformed::Document)?;

@@ -47,8 +47,8 @@ fn each_client_gets_back_what_it_sent() {
             4,
         ),
         (
-            "more fields, and a character set",
-            Some("Application/JSON; charset=utf-8"),
+            "more fields",
+            Some("application/json"),
             format!(r#"{{"ttl":[1,{{}}],"value":"{VALUE}","fqdn":"_acme-challenge.a.example"}}"#),
             "_acme-challenge.a.example",
             VALUE,

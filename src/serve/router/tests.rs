@@ -159,7 +159,7 @@ fn each_dialect_does_its_work_and_has_its_answer() {
     assert_eq!(got.headers["content-type"], "application/json");
     assert_eq!(got.json(), json!({ "fqdn": "_acme-challenge.Web.example.", "value": VALUE }));
     let form = format!("fqdn={NAME}.&value={VALUE}");
-    let (authorization, form_type) = (basic("web", "token"), "application/x-www-form-urlencoded");
+    let (authorization, form_type) = (basic("web", "token"), "application/x-www-form-urlencoded; charset=utf-8");
     let got = broker.post("/cleanup", &[("authorization", &authorization), ("content-type", form_type)], &form);
     assert_eq!((got.status, got.json()), (200, json!({ "fqdn": format!("{NAME}."), "value": VALUE })));
     // As acme.sh sends it.
@@ -167,7 +167,7 @@ fn each_dialect_does_its_work_and_has_its_answer() {
     let got = broker.post("/update", &headers, &format!(r#"{{"subdomain":"{SUBDOMAIN}", "txt": "{VALUE}"}}"#));
     assert_eq!((got.status, got.json()), (200, json!({ "txt": VALUE })));
     let body = json!({ "name": NAME, "value": VALUE, "client": "certbot" }).to_string();
-    let headers = [("authorization", "Bearer token"), ("content-type", "application/json")];
+    let headers = [("authorization", "Bearer token"), ("content-type", "Application/JSON; charset=utf-8")];
     let got = broker.post("/v1/present", &headers, &body);
     let expected = json!({ "record": NAME, "domain": "web.example", "changed": true });
     assert_eq!((got.status, got.json()), (200, expected));
