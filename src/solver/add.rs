@@ -37,7 +37,7 @@ impl Solver<'_> {
     /// [`Failure`]; what was done is undone as the call says.
     pub fn store_records(&self, call: &Call, policy: &RetryPolicy) -> Result<Stored, Failure> {
         // Nothing has left until all of this went well.
-        let mut placements = self.prepare(call, policy).inspect_err(|_| self.never_sent(&call.challenges))?;
+        let mut placements = self.prepare(call, policy).inspect_err(|_| self.never_sent(&call.challenges, &[]))?;
         self.state.journal(|journal, now| placements.iter_mut().for_each(|one| journal.intend(&mut one.entry, now)));
         self.store_all(call, &mut placements, policy)?;
         Ok(Stored { placements })
@@ -83,8 +83,8 @@ impl Solver<'_> {
     }
 
     /// Notes that this call has not brought records to IPv64, so that their removal costs no call.
-    fn never_sent(&self, challenges: &[Challenge]) {
-        self.state.journal(|journal, now| journal.never_sent(self.state.account(), challenges, now));
+    fn never_sent(&self, challenges: &[Challenge], own: &[EntryId]) {
+        self.state.journal(|journal, now| journal.never_sent(self.state.account(), challenges, own, now));
     }
 
     /// Adds one record after the other; the first failure ends it, for the next one would fail for the same reason.
@@ -106,7 +106,8 @@ impl Solver<'_> {
                     let is_in_doubt = may_be_stored(&error);
                     let is_open = call.on_failure != OnFailure::Undo || is_in_doubt;
                     self.give_up_from(if is_open { at + 1 } else { at }, call, placements);
-                    self.never_sent(&call.challenges[if is_in_doubt { at + 1 } else { at }..]);
+                    let own = from_ref(&placements[at].entry.id);
+                    self.never_sent(&call.challenges[if is_in_doubt { at + 1 } else { at }..], own);
                     let failure = Failure::of(placements[at].entry.challenge(), error);
                     placements.truncate(at);
                     return Err(Failure { done: left(call, std::mem::take(placements)), ..failure });
@@ -143,7 +144,7 @@ impl Solver<'_> {
                     journal.close(&[old]);
                     journal.intend(&mut placement.entry, now);
                 });
-                Ok(client.add_record(&placement.spec, policy)?)
+                Ok(client.add_record_unless(&placement.spec, policy, &|pause| self.appears(placement, pause))?)
             }
             other => Ok(other?),
         }

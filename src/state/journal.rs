@@ -178,12 +178,13 @@ impl Journal {
         self.removed.iter().find(is_it).map(|mark| mark.at).filter(|at| now.since(*at) < MARKS_KEPT)
     }
 
-    /// Notes that the call which ends now has brought none of these to IPv64. What an earlier call may have brought there is
-    /// left as it is.
-    pub fn never_sent(&mut self, account: &Account, challenges: &[Challenge], now: Timestamp) {
+    /// Notes that the call which ends now has brought none of these to IPv64; `own` are its entries. What another call may have
+    /// brought there, or is about to, is left as it is.
+    pub fn never_sent(&mut self, account: &Account, challenges: &[Challenge], own: &[EntryId], now: Timestamp) {
         self.never_sent.retain(|mark| now.since(mark.at) < UNSENT_KEPT);
         for Challenge { name, value } in challenges {
-            let is_new = |entry: &Entry| entry.progress == Progress::Intended && !entry.was_open;
+            let is_new =
+                |entry: &Entry| own.contains(&entry.id) && entry.progress == Progress::Intended && !entry.was_open;
             if self.was_never_sent(name, value, now) || !self.find(account, name, Some(value)).iter().all(is_new) {
                 continue;
             }

@@ -35,6 +35,26 @@ fn an_entry_lives_from_the_intent_to_the_close() {
 }
 
 #[test]
+fn what_another_call_may_have_brought_is_not_taken_for_never_sent() {
+    let (state, _) = in_memory();
+    let mut other = record("_acme-challenge.example.org", "v");
+    let challenge = other.challenge();
+    let never_sent = |own: &[EntryId]| {
+        state.journal(|journal, now| {
+            journal.never_sent(&account(), std::slice::from_ref(&challenge), own, now);
+            journal.was_never_sent(&challenge.name, &challenge.value, now)
+        })
+    };
+    let mine = state.intend(&[record("_acme-challenge.example.org", "v")]);
+    assert!(!never_sent(&[]), "a call that did not come as far as an entry of its own");
+    other.owner = Some("other".to_owned());
+    let others = state.intend(&[other]);
+    assert!(!never_sent(&mine), "the record of another client of the broker");
+    state.close(&others);
+    assert!(never_sent(&mine));
+}
+
+#[test]
 fn one_challenge_is_one_entry_however_often_it_is_added() {
     let (state, clock) = in_memory();
     let first = state.intend(&[record("a.example.org", "v")]);

@@ -129,6 +129,28 @@ fn name_servers_that_are_late_do_not_make_a_lost_reply_dear() {
     assert!(calls.len() <= 5, "{calls:?}");
 }
 
+/// A call that ends before anything is sent says nothing about the record that an earlier one may have brought there.
+#[test]
+fn a_record_whose_reply_was_lost_is_removed_although_the_next_call_never_left() {
+    let mut env = TestEnvironment::with(Config::with_delays(&[Duration::from_secs(60)]));
+    env.set("IPV64_PROPAGATION_TIMEOUT", "1");
+    env.sim.fault(ApiFault::on(CallKind::AddRecord, Action::Close).after_commit().times(FOR_EVER));
+    let (value, names) = (value(), [NAME.to_owned()]);
+    let code = |verb| certbot(&env, verb, (&names, 0), &value).status.code();
+    assert_eq!(code("auth"), Some(6));
+    env.calls();
+    change_state(&env, "usage.json", |content| {
+        let account = content["accounts"].as_object_mut().unwrap().values_mut().next().unwrap();
+        account.as_object_mut().unwrap().remove("domains").unwrap();
+    });
+    assert_eq!(code("auth"), Some(6));
+    assert_eq!(env.calls(), [], "an outage is known, and the list of domains has to be asked for");
+    age_outage(&env, Duration::from_secs(31));
+    assert_eq!(code("cleanup"), Some(0));
+    assert_eq!(env.calls(), [CallKind::DelRecord]);
+    assert!(env.sim.records_left().is_empty());
+}
+
 /// An environment in which a call has just given up.
 fn in_outage() -> TestEnvironment {
     let mut env = env_with(&Action::html(502, ""), None);
