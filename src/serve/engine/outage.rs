@@ -200,8 +200,12 @@ impl Engine {
             Next::Tell => self.turn_away(since, attempt),
             Next::Probe(patience) => {
                 self.reach().attempt.iter_mut().for_each(|attempt| attempt.is_probed = true);
-                if self.accepts(patience) == Some(false) {
-                    self.turn_away(since, Attempt { is_probed: true, was_late: true, ..attempt });
+                let begun = Instant::now();
+                match self.accepts(patience) {
+                    Some(false) => self.turn_away(since, Attempt { is_probed: true, was_late: true, ..attempt }),
+                    // It was one lost packet then.
+                    Some(true) if begun.elapsed() < CONNECT_BESIDE => self.reach().is_far = false,
+                    _ => {}
                 }
             }
         }
