@@ -507,17 +507,22 @@ fn a_user_of_this_machine_needs_no_token_on_the_unix_socket() {
 fn a_stop_in_the_middle_of_a_call_waits_for_its_answer() {
     let env = TestEnvironment::new();
     env.sim.fault(ApiFault::on(CallKind::AddRecord, Action::Delay(Duration::from_millis(600))).after_commit());
-    let folder = configure(&env, PLAIN);
-    let credentials = credentials(&folder, "");
-    let mut broker = Broker::run(&env, &mut command(&env, &folder));
-    let address = broker.told("listening on http://");
-    let waiting = std::thread::spawn(move || ask(&address, &present(&credentials)));
-    wait_for_addition(&env, &broker);
-    broker.signal("TERM");
-    assert!(waiting.join().unwrap().unwrap().starts_with("HTTP/1.1 503"));
-    assert!(broker.wait().success(), "{}", broker.said());
+    assert!(answer_of_a_stop(&env).starts_with("HTTP/1.1 503"));
     let journal = fs::read_to_string(env.path("state/journal.json")).unwrap();
     assert!(journal.contains("\"confirmed\""), "{journal}");
+}
+
+/// Stops a broker as soon as it has made the call for an addition; what its client is answered.
+fn answer_of_a_stop(env: &TestEnvironment) -> String {
+    let folder = configure(env, PLAIN);
+    let credentials = credentials(&folder, "");
+    let mut broker = Broker::run(env, &mut command(env, &folder));
+    let address = broker.told("listening on http://");
+    let waiting = std::thread::spawn(move || ask(&address, &present(&credentials)));
+    wait_for_addition(env, &broker);
+    broker.signal("TERM");
+    assert!(broker.wait().success(), "{}", broker.said());
+    waiting.join().unwrap().unwrap()
 }
 
 fn wait_for_addition(env: &TestEnvironment, broker: &Broker) {
@@ -532,15 +537,7 @@ fn wait_for_addition(env: &TestEnvironment, broker: &Broker) {
 #[test]
 fn a_stop_in_the_middle_of_a_wait_answers_and_loses_nothing() {
     let env = TestEnvironment::with(Config::with_delays(&[Duration::from_secs(3600); 2]));
-    let folder = configure(&env, PLAIN);
-    let credentials = credentials(&folder, "");
-    let mut broker = Broker::run(&env, &mut command(&env, &folder));
-    let address = broker.told("listening on http://");
-    let waiting = std::thread::spawn(move || ask(&address, &present(&credentials)));
-    wait_for_addition(&env, &broker);
-    broker.signal("TERM");
-    assert!(broker.wait().success(), "{}", broker.said());
-    let answer = waiting.join().unwrap().unwrap();
+    let answer = answer_of_a_stop(&env);
     assert!(answer.starts_with("HTTP/1.1 503") && answer.to_ascii_lowercase().contains("retry-after: "), "{answer}");
     let journal = fs::read_to_string(env.path("state/journal.json")).unwrap();
     assert!(journal.contains("_acme-challenge.www.name.ipv64.net"), "{journal}");
