@@ -49,6 +49,7 @@ use crate::settings::{Environment, Settings, Sources, key};
 /// So many variables that mean nothing are named, and so many characters of each name.
 const MOST_UNKNOWN: usize = 10;
 const LONGEST_NAME: usize = 80;
+
 /// Runs the program with its arguments (the first one is its own name) and its environment.
 #[must_use]
 pub fn run(args: &[OsString], environment: &Environment) -> Exit {

@@ -110,7 +110,7 @@ impl Problem {
     pub fn words(self) -> &'static str {
         match self {
             Self::Malformed(Malformed::Unreadable) => "the body is larger than 4096 bytes, or broken",
-            Self::Malformed(Malformed::Late) => "the body has not come within 10 seconds",
+            Self::Malformed(Malformed::Late) => "the body did not arrive within 10 seconds",
             Self::Malformed(Malformed::ContentType) => "the content type has to be application/json",
             Self::Malformed(Malformed::Document) => "the body is not the JSON document that this path takes",
             Self::Malformed(Malformed::Name) => "the name is not a domain name",
@@ -211,6 +211,7 @@ mod tests {
             assert_eq!((problem.status().as_u16(), problem.retry_after()), (status, retry_after), "{problem:?}");
         }
         assert_eq!(Problem::Failed(Kind::Unreachable, Duration::ZERO).retry_after(), Some(1));
+        assert!(Problem::Malformed(Malformed::Unreadable).words().contains(&super::super::LARGEST_BODY.to_string()));
     }
 
     #[test]

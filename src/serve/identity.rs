@@ -44,6 +44,7 @@ fn by_credentials(clients: &Clients, credentials: &[u8]) -> Option<Known> {
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt as _;
+
     fn clients() -> Clients {
         let folder = tempfile::tempdir().unwrap();
         for (name, token, uid) in [("web", "token", 1000), ("nas", "other", 1001)] {

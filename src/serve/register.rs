@@ -47,7 +47,8 @@ pub fn lock(folder: &Path) -> Result<Option<File>> {
         Err(TryLockError::WouldBlock) => {
             let seconds = LOCK_PATIENCE.as_secs();
             let problem = format!("`{}` was locked by another process for {seconds} s", visible_path(folder));
-            Err(Error::new(Kind::Unwritable, problem).advise("check whether an `ipv64-acme client` command is stopped"))
+            Err(Error::new(Kind::Unwritable, problem)
+                .advise("look for an `ipv64-acme client` command that hangs, and end it"))
         }
         Err(TryLockError::Error(_)) => Ok(None),
         Ok(()) => Ok(Some(lock)),

@@ -25,8 +25,9 @@ const MOST_JOBS: usize = 4096;
 const MOST_OF_CLIENT: usize = 256;
 /// The most requests of one client that wait for an answer to either: each takes a connection.
 const MOST_REQUESTS: usize = 2 * MOST_OF_CLIENT;
-/// So often an addition gives up its turn where nobody answers when its alias is looked up again: the name servers' share of queries is
-/// shared by all, and a busy moment passes.
+
+/// So often an addition gives up its turn where nobody answers when its alias is looked up again: all share the queries that a
+/// name server may get, and a busy moment passes.
 const MOST_RETURNS: u32 = 4;
 
 /// Everything that is under way.

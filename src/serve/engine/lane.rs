@@ -20,13 +20,13 @@ use crate::solver::{Owner, Stored};
 const CALL: Duration = Duration::from_secs(20);
 /// How often a call is tried. The next try is the client's: five would keep everybody else waiting.
 const TRIES: u32 = 2;
-/// The pause between the two: what they tell is told to all within a second.
+/// The pause between the two: short, since everybody is to hear of an outage within a second.
 const PAUSE: Duration = Duration::from_millis(400);
-/// How long the end of an alias may be looked for once more, for which everybody waits.
+/// How long the end of an alias may be looked for once more, while everybody waits.
 const PLACE_AGAIN: Duration = Duration::from_secs(3);
 /// How long the lane waits for its turn before it asks again what is most urgent.
 const TURN: Duration = Duration::from_millis(500);
-/// How often it is looked for what nobody asks for.
+/// How often the lane looks for records that are to go although nobody asks for it.
 const TIDY: Duration = Duration::from_secs(5);
 
 impl Engine {

@@ -203,7 +203,7 @@ impl Engine {
                 let begun = Instant::now();
                 match self.accepts(patience) {
                     Some(false) => self.turn_away(since, Attempt { is_probed: true, was_late: true, ..attempt }),
-                    // It was one lost packet then.
+                    // Connections are fast: it was one lost packet before.
                     Some(true) if begun.elapsed() < CONNECT_BESIDE => self.reach().is_far = false,
                     _ => {}
                 }
